@@ -1,0 +1,5 @@
+//! Carries effects out and reports events. Only here are tasks started, files and clocks read, servers called.
+//!
+//! `run` owns the engine and the loop; every other file does one kind of thing and reports how it ended.
+
+pub mod clock;

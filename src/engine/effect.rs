@@ -1,0 +1,166 @@
+//! What to do: everything that the engine ever asks for. Plain data: it can be compared, logged and replayed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::logs::LogEvent;
+use crate::model::{
+    BuildId, BuiltImage, Ignore, ImageTarget, K8sTarget, LoadId, LocalPath, ManifestName, ObjectUid, SpanId,
+    TargetId, Timestamp,
+};
+
+/// Something to do at the edge.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Evaluate the Tiltfile; answered by `TiltfileLoaded`. A load that still runs is abandoned.
+    LoadTiltfile {
+        /// Its id.
+        load: LoadId,
+        /// Where its lines go.
+        span: SpanId,
+    },
+    /// Build and deploy a resource; answered by `UpdateFinished`.
+    StartUpdate(Box<UpdatePlan>),
+    /// Stop an update as soon as possible; it still answers with `UpdateFinished`, whose error is `build canceled`.
+    CancelUpdate {
+        /// Which one.
+        build: BuildId,
+    },
+    /// Delete objects that are no longer wanted. Not waited for; faults are logged.
+    DeleteObjects {
+        /// Whose they were.
+        manifest: ManifestName,
+        /// Where its lines go.
+        span: SpanId,
+        /// Why, such as `garbage collecting Kubernetes objects`.
+        reason: &'static str,
+        /// In the order to delete them.
+        objects: Vec<ObjectId>,
+    },
+    /// Watch these files from now on; the edge compares with what it watches.
+    WatchFiles(WatchSet),
+    /// Watch these parts of the cluster from now on; the edge compares with what it watches.
+    WatchCluster(ClusterWatch),
+    /// Stream these logs from now on; the edge compares with what it streams.
+    StreamLogs(Vec<LogStream>),
+    /// Write to the log.
+    Log(LogEvent),
+    /// End the session. The edge reads logs to their present end first.
+    Exit(ExitOutcome),
+}
+
+/// How a session ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExitOutcome {
+    /// `up` was stopped by the user.
+    Stopped,
+    /// `ci` was stopped by the user.
+    Interrupted,
+    /// `ci`: all is well.
+    Succeeded,
+    /// `ci`: not all is well; the message is the last line.
+    Failed(String),
+}
+
+/// One update of one resource: its images in order, then its objects.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UpdatePlan {
+    /// Its id.
+    pub build: BuildId,
+    /// Whose it is.
+    pub manifest: ManifestName,
+    /// Where its lines go.
+    pub span: SpanId,
+    /// The first line of its log, such as `Initial Build` or `1 File Changed: [web/app.py]`.
+    pub header: String,
+    /// Its images, each after the ones it is built on.
+    pub images: Vec<ImageStep>,
+    /// What is deployed then.
+    pub deploy: K8sTarget,
+    /// Whether to delete the objects first.
+    pub force: bool,
+}
+
+/// One image of an update.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageStep {
+    /// The image.
+    pub image: ImageTarget,
+    /// Whether a deploy target uses it directly, so that the cluster must be able to pull it.
+    pub needs_push: bool,
+    /// What to do about it.
+    pub action: ImageAction,
+}
+
+/// What to do about an image of an update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageAction {
+    /// Build it.
+    Build,
+    /// Use what was built before, if the Docker engine still has it; else build it.
+    Reuse(BuiltImage),
+}
+
+/// What identifies an object in a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId {
+    /// Its apiVersion, such as `apps/v1`.
+    pub api_version: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its namespace, `None` for a cluster-wide object.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+/// All files that are to be watched.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct WatchSet {
+    /// By target.
+    pub targets: BTreeMap<TargetId, WatchedTarget>,
+    /// Ignores that hold for every target.
+    pub ignores: Vec<Ignore>,
+}
+
+/// The files of one target.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct WatchedTarget {
+    /// Files, and directories with all below them. They need not exist.
+    pub paths: Vec<LocalPath>,
+    /// What to leave out.
+    pub ignores: Vec<Ignore>,
+}
+
+/// The parts of the cluster that are to be watched.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ClusterWatch {
+    /// Namespaces whose pods and events are watched.
+    pub namespaces: BTreeSet<String>,
+    /// What we deployed: a look-up of owners can stop here.
+    pub uids: BTreeSet<ObjectUid>,
+}
+
+/// One run of one container whose output is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogStream {
+    /// Whose it is.
+    pub manifest: ManifestName,
+    /// Where its lines go.
+    pub span: SpanId,
+    /// The pod.
+    pub pod: ObjectUid,
+    /// The pod's name.
+    pub pod_name: String,
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The container's name.
+    pub container: String,
+    /// Which run of it.
+    pub container_id: String,
+    /// Whether each line starts with `[<container>] `.
+    pub prefixed: bool,
+    /// Lines before this time are not wanted.
+    pub since: Option<Timestamp>,
+    /// Whether this run has ended, so that its log has an end.
+    pub terminated: bool,
+}

@@ -1,0 +1,145 @@
+//! What happened: everything that the engine is ever told.
+
+use std::collections::BTreeSet;
+
+use crate::model::{
+    BuildId, BuiltImage, CiSettings, Ignore, LoadId, LocalPath, Manifest, ManifestName, ObjectUid, Pod,
+    TargetId, Timestamp, UpdateSettings,
+};
+
+/// Something that happened. Each outcome carries the id that its effect had; the engine ignores an id it no longer runs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The session begins. Always the first event.
+    Started,
+    /// An evaluation of the Tiltfile ended.
+    TiltfileLoaded {
+        /// Which one.
+        load: LoadId,
+        /// With what.
+        outcome: Box<LoadOutcome>,
+    },
+    /// The connection to the cluster was made, or cannot be made.
+    ClusterChanged(ClusterStatus),
+    /// Files changed on disk, after ignores and coalescing. A path comes once per target that watches it.
+    FilesChanged(Vec<FileChange>),
+    /// An update ended, well or badly.
+    UpdateFinished {
+        /// Which one.
+        build: BuildId,
+        /// With what.
+        outcome: Box<UpdateOutcome>,
+    },
+    /// A pod of a watched namespace appeared or changed.
+    PodSeen(Box<Pod>),
+    /// A pod is gone.
+    PodGone(ObjectUid),
+    /// A watch was restarted: these are all pods of the namespace, the others are gone.
+    PodsListed {
+        /// Which namespace.
+        namespace: String,
+        /// The UIDs of all its pods. Each was or will be reported by `PodSeen`.
+        pods: BTreeSet<ObjectUid>,
+    },
+    /// The cluster reported something about an object.
+    ClusterEventSeen(Box<ClusterEvent>),
+    /// All lines of a container that ended have been read. Sent once per stream of a terminated container.
+    LogStreamEnded {
+        /// Whose.
+        pod: ObjectUid,
+        /// Which run of which container.
+        container_id: String,
+    },
+    /// The user asked to stop (Ctrl-C, SIGTERM, SIGHUP).
+    StopRequested,
+    /// The time that `next_wake` named has come.
+    Wake,
+}
+
+/// What an evaluation of the Tiltfile gave.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct LoadOutcome {
+    /// All resources in definition order; `None` when the load failed, then what runs stays as it is.
+    pub manifests: Option<Vec<Manifest>>,
+    /// Which of them are to run.
+    pub enabled: BTreeSet<ManifestName>,
+    /// Why the load failed, rendered; already in the log. Starts with the lines that people search for.
+    pub error: Option<String>,
+    /// Files whose change reloads the Tiltfile.
+    pub config_files: Vec<LocalPath>,
+    /// Ignores that hold for every watch.
+    pub watch_ignores: Vec<Ignore>,
+    /// Settings for updates.
+    pub update_settings: UpdateSettings,
+    /// Settings for `tilt ci`.
+    pub ci_settings: CiSettings,
+}
+
+/// The state of the connection to the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClusterStatus {
+    /// Not yet known.
+    Connecting,
+    /// Usable.
+    Connected,
+    /// Not usable; the message is for the user.
+    Failed(String),
+}
+
+/// One file changed for one target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileChange {
+    /// Whose watch saw it.
+    pub target: TargetId,
+    /// What changed.
+    pub path: LocalPath,
+}
+
+/// How an update ended.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct UpdateOutcome {
+    /// Images that were built, with their new references. Kept also when a later step failed.
+    pub built: Vec<(TargetId, BuiltImage)>,
+    /// Objects that the API server accepted, also when a later one failed.
+    pub applied: Vec<AppliedObject>,
+    /// Whether the deploy step ended well.
+    pub deployed: bool,
+    /// Whether an applied Job is already complete.
+    pub job_complete: bool,
+    /// Why the update failed, rendered; already in the log.
+    pub error: Option<String>,
+}
+
+/// An object as the API server accepted it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppliedObject {
+    /// Which object.
+    pub id: super::ObjectId,
+    /// Its UID.
+    pub uid: ObjectUid,
+    /// The values of `tilt.dev/pod-template-hash` in it.
+    pub template_hashes: Vec<String>,
+    /// Whether it asks to be kept (`tilt.dev/down-policy: keep`).
+    pub keep: bool,
+}
+
+/// An event that the cluster reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterEvent {
+    /// The UID of the event object itself; a repeat has the same.
+    pub uid: ObjectUid,
+    /// How often it occurred.
+    pub count: u32,
+    /// `Normal`, `Warning`, ...
+    pub kind: String,
+    /// Why, in a word.
+    pub reason: String,
+    /// What happened.
+    pub message: String,
+    /// When it last occurred.
+    pub last_seen: Timestamp,
+    /// The object it is about: kind, namespace (may be empty) and name.
+    pub about: (String, String, String),
+    /// The UID of that object and of its owners, nearest first.
+    pub owner_chain: Vec<ObjectUid>,
+}

@@ -1,0 +1,106 @@
+//! The usual way to append: a writer that knows span, resource and indentation.
+
+use super::{Level, LogEvent, LogStore, Progress};
+use crate::model::{ManifestName, SpanId};
+
+/// Appends lines of one source to the log.
+#[derive(Clone)]
+pub struct LogWriter {
+    store: LogStore,
+    span: Option<SpanId>,
+    manifest: Option<ManifestName>,
+    indent: &'static str,
+}
+
+impl LogWriter {
+    /// Returns a writer for a source of a resource.
+    pub fn new(store: LogStore, span: SpanId, manifest: ManifestName) -> Self {
+        Self {
+            store,
+            span: Some(span),
+            manifest: Some(manifest),
+            indent: "",
+        }
+    }
+
+    /// Returns a writer for lines of no resource.
+    pub fn global(store: LogStore) -> Self {
+        Self {
+            store,
+            span: None,
+            manifest: None,
+            indent: "",
+        }
+    }
+
+    /// Returns the same writer with this put before each line that is not empty.
+    #[must_use]
+    pub fn indented(&self, indent: &'static str) -> Self {
+        Self {
+            indent,
+            ..self.clone()
+        }
+    }
+
+    /// Writes lines at info level.
+    pub fn info(&self, text: &str) {
+        self.write(Level::Info, text, None);
+    }
+
+    /// Writes lines as a warning.
+    pub fn warn(&self, text: &str) {
+        self.write(Level::Warn, text, None);
+    }
+
+    /// Writes lines as an error.
+    pub fn error(&self, text: &str) {
+        self.write(Level::Error, text, None);
+    }
+
+    /// Writes a line that replaces an earlier one of the same id.
+    pub fn progress(&self, id: &str, must_print: bool, text: &str) {
+        self.write(
+            Level::Info,
+            text,
+            Some(Progress {
+                id: id.to_owned(),
+                must_print,
+            }),
+        );
+    }
+
+    /// Writes the first line of an update, before which an empty line is shown.
+    pub fn update_started(&self, text: &str) {
+        self.store.append(LogEvent {
+            starts_update: true,
+            ..self.event(Level::Info, text)
+        });
+    }
+
+    fn write(&self, level: Level, text: &str, progress: Option<Progress>) {
+        self.store.append(LogEvent {
+            progress,
+            ..self.event(level, text)
+        });
+    }
+
+    fn event(&self, level: Level, text: &str) -> LogEvent {
+        let body = text.strip_suffix('\n').unwrap_or(text);
+        let mut out = String::with_capacity(text.len() + 16);
+        for line in body.split('\n') {
+            if !line.is_empty() {
+                out.push_str(self.indent);
+                out.push_str(line);
+            }
+            out.push('\n');
+        }
+        LogEvent {
+            span: self.span.clone(),
+            manifest: self.manifest.clone(),
+            level,
+            text: out,
+            starts_update: false,
+            progress: None,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Names and numbers that are not interchangeable, one type for each.
+
+use std::fmt;
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Wraps a text as it is.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// Returns the text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+    };
+}
+
+text_id! {
+    /// The name of a resource, as a user sees it.
+    ManifestName
+}
+text_id! {
+    /// One source of log lines, such as `build:3` or `pod:web:web-5d4f-x2x`.
+    SpanId
+}
+text_id! {
+    /// The UID that the API server gave to an object.
+    ObjectUid
+}
+
+impl ManifestName {
+    /// The resource that stands for the Tiltfile itself.
+    pub const TILTFILE: &'static str = "(Tiltfile)";
+    /// The resource that collects objects which belong to no workload.
+    pub const UNCATEGORIZED: &'static str = "uncategorized";
+
+    /// Returns the name of the resource that stands for the Tiltfile itself.
+    pub fn tiltfile() -> Self {
+        Self::new(Self::TILTFILE)
+    }
+}
+
+macro_rules! number_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number_id! {
+    /// One update of one resource, counted from 1 in a session.
+    BuildId
+}
+number_id! {
+    /// One evaluation of the Tiltfile, counted from 1 in a session.
+    LoadId
+}
+
+/// What kind of node of the build graph a target is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TargetKind {
+    /// An image that is built.
+    Image,
+    /// The Kubernetes objects of a resource.
+    K8s,
+    /// The files that a Tiltfile read.
+    Configs,
+}
+
+/// A node of the build graph, printed as `image:web`, `k8s:web` or `configs:(Tiltfile)`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TargetId {
+    /// The kind of node.
+    pub kind: TargetKind,
+    /// Unique within its kind.
+    pub name: String,
+}
+
+impl TargetId {
+    /// Returns the id of the image target for a familiar image reference.
+    pub fn image(familiar: &str) -> Self {
+        Self {
+            kind: TargetKind::Image,
+            name: sanitize_name(familiar),
+        }
+    }
+
+    /// Returns the id of the deploy target of a Kubernetes resource.
+    pub fn k8s(manifest: &ManifestName) -> Self {
+        Self {
+            kind: TargetKind::K8s,
+            name: manifest.as_str().to_owned(),
+        }
+    }
+
+    /// Returns the id of the Tiltfile's own file watch.
+    pub fn configs() -> Self {
+        Self {
+            kind: TargetKind::Configs,
+            name: ManifestName::TILTFILE.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for TargetId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            TargetKind::Image => "image",
+            TargetKind::K8s => "k8s",
+            TargetKind::Configs => "configs",
+        };
+        write!(f, "{kind}:{}", self.name)
+    }
+}
+
+/// Returns a name that can be used as an API object's name: `/` and `%` become `_`; a name of more than 253 bytes is
+/// cut to 244 and gets `-` and the 8 hex digits of its FNV-1a-32 hash.
+///
+/// Rule: the names that Tilt gives to image maps and file watches.
+pub fn sanitize_name(name: &str) -> String {
+    const MAX: usize = 253;
+    let clean = name.replace(['/', '%'], "_");
+    if clean.len() <= MAX {
+        return clean;
+    }
+    let hash = name.bytes().fold(0x811c_9dc5_u32, |h, b| {
+        (h ^ u32::from(b)).wrapping_mul(0x0100_0193)
+    });
+    let mut end = MAX - 9;
+    while !clean.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}-{hash:08x}", &clean[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slashes_and_percents_become_underscores() {
+        assert_eq!(
+            TargetId::image("gcr.io/foo/bar").to_string(),
+            "image:gcr.io_foo_bar"
+        );
+        assert_eq!(sanitize_name("a%b:v1"), "a_b:v1");
+    }
+
+    #[test]
+    fn a_long_name_is_cut_and_keeps_a_hash() {
+        let name = sanitize_name(&"x".repeat(300));
+        assert_eq!(name.len(), 253);
+        assert_ne!(name, sanitize_name(&"x".repeat(301)));
+    }
+}

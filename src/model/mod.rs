@@ -1,0 +1,24 @@
+//! What a resource is made of: plain values with names, no behaviour that needs the outside world.
+//!
+//! Start with [`Manifest`]: the assembled definition of one resource. It holds image targets and one deploy target;
+//! [`TargetId`] names them in logs, file watches and the engine's state.
+
+mod ids;
+mod image_ref;
+mod manifest;
+mod paths;
+mod pod;
+mod registry;
+mod settings;
+mod target;
+mod time;
+
+pub use ids::{BuildId, LoadId, ManifestName, ObjectUid, SpanId, TargetId, TargetKind, sanitize_name};
+pub use image_ref::{ImageRef, ImageRefError, ImageSelector};
+pub use manifest::{Manifest, TriggerMode};
+pub use paths::LocalPath;
+pub use pod::{Container, ContainerState, Owner, Pod, PodCondition, PodPhase};
+pub use registry::{BuiltImage, Registry};
+pub use settings::{CiSettings, UpdateSettings};
+pub use target::{DeployTarget, DockerBuild, Ignore, ImageBuild, ImageTarget, K8sTarget, PodReadiness};
+pub use time::Timestamp;

@@ -1,0 +1,78 @@
+//! Paths on this machine.
+
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
+
+/// An absolute, cleaned path on this machine. It need not exist.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LocalPath(PathBuf);
+
+impl LocalPath {
+    /// Wraps a path that is already absolute, after removing `.` and `..` by their text.
+    ///
+    /// A relative path is taken relative to `/`; callers resolve first, with [`LocalPath::join`].
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        let mut clean = PathBuf::from("/");
+        for part in path.as_ref().components() {
+            match part {
+                Component::Normal(name) => clean.push(name),
+                Component::ParentDir => {
+                    clean.pop();
+                }
+                Component::Prefix(_) | Component::RootDir | Component::CurDir => {}
+            }
+        }
+        Self(clean)
+    }
+
+    /// Returns `path` resolved against this directory; an absolute `path` stays what it is.
+    pub fn join(&self, path: impl AsRef<Path>) -> Self {
+        Self::new(self.0.join(path))
+    }
+
+    /// Returns the directory that holds this path; `/` holds itself.
+    pub fn parent(&self) -> Self {
+        Self(self.0.parent().unwrap_or(&self.0).to_owned())
+    }
+
+    /// Returns whether this is `dir` or lies below it.
+    pub fn is_within(&self, dir: &LocalPath) -> bool {
+        self.0.starts_with(&dir.0)
+    }
+
+    /// Returns this path relative to `base` where it lies within, else the whole path.
+    pub fn relative_to(&self, base: &LocalPath) -> &Path {
+        self.0.strip_prefix(&base.0).unwrap_or(&self.0)
+    }
+
+    /// Returns the path for a file operation.
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl AsRef<Path> for LocalPath {
+    fn as_ref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl fmt::Display for LocalPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dots_are_resolved_by_text() {
+        let dir = LocalPath::new("/a/./b/../c/");
+        assert_eq!(dir.to_string(), "/a/c");
+        assert_eq!(dir.join("../x").to_string(), "/a/x");
+        assert_eq!(dir.join("/etc/hosts").to_string(), "/etc/hosts");
+        assert!(dir.join("x").is_within(&dir) && !LocalPath::new("/a/cc").is_within(&dir));
+    }
+}

@@ -1,0 +1,152 @@
+//! What the engine knows of a pod.
+
+use super::{ObjectUid, Timestamp};
+
+/// A pod as last seen, with the owners that were found for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pod {
+    /// Its UID.
+    pub uid: ObjectUid,
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// When the API server created it, to the second.
+    pub created: Timestamp,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// Its phase.
+    pub phase: PodPhase,
+    /// The STATUS column of `kubectl get pods`, such as `Running` or `CrashLoopBackOff`.
+    pub status: String,
+    /// What its containers say is wrong, one message each.
+    pub errors: Vec<String>,
+    /// Conditions, as the API server lists them.
+    pub conditions: Vec<PodCondition>,
+    /// Init containers, in order.
+    pub init_containers: Vec<Container>,
+    /// Containers, in order.
+    pub containers: Vec<Container>,
+    /// Labels, sorted by key.
+    pub labels: Vec<(String, String)>,
+    /// Its owners from the nearest to the farthest, as far as they could be read.
+    pub owners: Vec<Owner>,
+}
+
+impl Pod {
+    /// Returns the value of a label.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        self.labels
+            .iter()
+            .find(|(k, _)| k == key)
+            .map(|(_, v)| v.as_str())
+    }
+
+    /// Returns all containers, init containers first, each with whether it is one.
+    pub fn all_containers(&self) -> impl Iterator<Item = (bool, &Container)> {
+        self.init_containers
+            .iter()
+            .map(|c| (true, c))
+            .chain(self.containers.iter().map(|c| (false, c)))
+    }
+}
+
+/// An object that owns a pod, directly or through others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Its UID.
+    pub uid: ObjectUid,
+    /// Its kind, such as `ReplicaSet`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// When it was created; `None` if it could not be read.
+    pub created: Option<Timestamp>,
+}
+
+/// Where a pod is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PodPhase {
+    /// Not yet running.
+    Pending,
+    /// At least one container runs or restarts.
+    Running,
+    /// All containers ended well.
+    Succeeded,
+    /// All containers ended, one of them badly.
+    Failed,
+    /// The node does not answer.
+    Unknown,
+}
+
+/// A condition of a pod, such as `Ready`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodCondition {
+    /// Its type: `PodScheduled`, `Initialized`, `Ready`, ...
+    pub kind: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// Why, in a word.
+    pub reason: String,
+    /// Why, in a sentence.
+    pub message: String,
+    /// When it last changed.
+    pub last_transition: Option<Timestamp>,
+}
+
+/// A container of a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    /// Its name in the pod.
+    pub name: String,
+    /// The runtime's id without its scheme; empty until it was created. A restart gives a new one.
+    pub id: String,
+    /// Whether it passed its readiness probe.
+    pub ready: bool,
+    /// How often it was restarted.
+    pub restarts: u32,
+    /// What it is doing.
+    pub state: ContainerState,
+}
+
+/// What a container is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContainerState {
+    /// Nothing is known yet.
+    Unknown,
+    /// Not started, for a reason such as `ImagePullBackOff`.
+    Waiting {
+        /// Why, in a word.
+        reason: String,
+        /// Why, in a sentence.
+        message: String,
+    },
+    /// Running.
+    Running,
+    /// Ended.
+    Terminated {
+        /// Why, in a word.
+        reason: String,
+        /// Its exit code.
+        exit_code: i32,
+    },
+}
+
+impl ContainerState {
+    /// Returns whether it is an error: a bad exit, or waiting for one of the reasons that Tilt counts as errors.
+    pub fn is_error(&self) -> bool {
+        const ERRORS: [&str; 6] = [
+            "CrashLoopBackOff",
+            "ErrImagePull",
+            "ImagePullBackOff",
+            "RunContainerError",
+            "StartError",
+            "Error",
+        ];
+        match self {
+            Self::Waiting { reason, .. } => ERRORS.contains(&reason.as_str()),
+            Self::Terminated { exit_code, .. } => *exit_code != 0,
+            Self::Running | Self::Unknown => false,
+        }
+    }
+}

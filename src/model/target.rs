@@ -1,0 +1,111 @@
+//! The nodes of the build graph: images and what is deployed.
+
+use std::time::Duration;
+
+use super::{ImageSelector, LocalPath, TargetId};
+use crate::k8s::Entity;
+
+/// An image that is built for one or more resources.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageTarget {
+    /// `image:<familiar reference, sanitized>`; the same image has the same id in every manifest.
+    pub id: TargetId,
+    /// Which references in YAML and Dockerfiles mean this image.
+    pub selector: ImageSelector,
+    /// How it is built.
+    pub build: ImageBuild,
+    /// Images of the same manifest that this one is built on.
+    pub base_images: Vec<TargetId>,
+    /// Paths whose change makes the image stale.
+    pub watched: Vec<LocalPath>,
+    /// What to leave out when watching.
+    pub watch_ignores: Vec<Ignore>,
+}
+
+/// How an image is built.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ImageBuild {
+    /// By the Docker engine from a Dockerfile.
+    Docker(DockerBuild),
+}
+
+/// A `docker_build()` call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DockerBuild {
+    /// The directory that is sent to the engine.
+    pub context: LocalPath,
+    /// Where the Dockerfile was read from; `<context>/Dockerfile` for inline contents.
+    pub dockerfile: LocalPath,
+    /// The Dockerfile's text, as read when the Tiltfile was loaded.
+    pub dockerfile_contents: String,
+    /// `KEY=value`, or `KEY` for a value from the environment; sorted.
+    pub build_args: Vec<String>,
+    /// The stage to build, if not the last.
+    pub stage: Option<String>,
+    /// What is not sent to the engine; a file is left out if any of these matches it.
+    pub context_ignores: Vec<Ignore>,
+}
+
+/// Files that are left out.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Ignore {
+    /// What the patterns are relative to. Without patterns this path itself, and all below it, is left out.
+    pub base: LocalPath,
+    /// Patterns as in a `.dockerignore`; the last match wins, `!` re-includes.
+    pub patterns: Vec<String>,
+}
+
+/// What is deployed for a resource.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DeployTarget {
+    /// Kubernetes objects.
+    K8s(K8sTarget),
+}
+
+impl DeployTarget {
+    /// Returns the target's id.
+    pub fn id(&self) -> &TargetId {
+        match self {
+            Self::K8s(k8s) => &k8s.id,
+        }
+    }
+}
+
+/// The Kubernetes objects of a resource.
+#[derive(Clone, Debug, PartialEq)]
+pub struct K8sTarget {
+    /// `k8s:<resource>`.
+    pub id: TargetId,
+    /// Objects in the order of their kinds (`k8s::order`).
+    pub entities: Vec<Entity>,
+    /// The images that occur in the objects, each once.
+    pub images: Vec<TargetId>,
+    /// When the resource counts as ready.
+    pub readiness: PodReadiness,
+    /// Labels that claim pods which none of the objects owns; each map must match as a whole.
+    pub extra_pod_selectors: Vec<std::collections::BTreeMap<String, String>>,
+    /// Time allowed for applying one object.
+    pub upsert_timeout: Duration,
+}
+
+/// When a Kubernetes resource counts as ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PodReadiness {
+    /// Its newest pod must be ready.
+    Wait,
+    /// Once it is deployed.
+    Ignore,
+    /// Its newest pod must have succeeded.
+    Succeeded,
+}
+
+impl PodReadiness {
+    /// Returns the word that Tiltfiles and result files use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Ignore => "ignore",
+            Self::Succeeded => "succeeded",
+        }
+    }
+}

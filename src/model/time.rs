@@ -1,0 +1,23 @@
+//! Wall-clock time, as Kubernetes writes it.
+
+/// A point of wall-clock time, in microseconds since 1970-01-01 UTC. Durations within a session are measured with
+/// `std::time::Instant` instead; this type is for times that came from elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// Returns the time that many whole seconds after 1970.
+    pub const fn from_secs(secs: i64) -> Self {
+        Self(secs * 1_000_000)
+    }
+
+    /// Returns the start of this time's second: what an API server keeps of it.
+    pub const fn floor_to_second(self) -> Self {
+        Self(self.0.div_euclid(1_000_000) * 1_000_000)
+    }
+
+    /// Returns how long after `earlier` this is; zero if it is not.
+    pub fn since(self, earlier: Timestamp) -> std::time::Duration {
+        std::time::Duration::from_micros(u64::try_from(self.0 - earlier.0).unwrap_or(0))
+    }
+}
