@@ -2,6 +2,8 @@
 //!
 //! Start with [`Entity`], one object as it was written.
 
+mod context;
 mod entity;
 
+pub use context::{KubeContext, Product};
 pub use entity::{Entity, Origin};

@@ -4,6 +4,7 @@
 //! [`TargetId`] names them in logs, file watches and the engine's state.
 
 mod ids;
+mod ignore;
 mod image_ref;
 mod manifest;
 mod paths;
@@ -14,6 +15,7 @@ mod target;
 mod time;
 
 pub use ids::{BuildId, LoadId, ManifestName, ObjectUid, SpanId, TargetId, TargetKind, sanitize_name};
+pub use ignore::IgnoreMatcher;
 pub use image_ref::{ImageRef, ImageRefError, ImageSelector};
 pub use manifest::{Manifest, TriggerMode};
 pub use paths::LocalPath;

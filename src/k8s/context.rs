@@ -1,0 +1,115 @@
+//! Which cluster the kubeconfig means, and whether it is safe to deploy there.
+
+/// What the kubeconfig says about the cluster to use.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct KubeContext {
+    /// The context's name; empty when there is no kubeconfig or no current context.
+    pub name: String,
+    /// The cluster's name in the kubeconfig.
+    pub cluster: String,
+    /// The namespace for objects that name none; `default` unless the context sets one.
+    pub namespace: String,
+    /// The kind of cluster.
+    pub product: Product,
+}
+
+/// The kind of a cluster, as far as its name tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[allow(missing_docs, reason = "the names of products")]
+pub enum Product {
+    /// There is no cluster.
+    #[default]
+    None,
+    Minikube,
+    DockerDesktop,
+    Gke,
+    Eks,
+    Kind,
+    MicroK8s,
+    Crc,
+    Krucible,
+    K3d,
+    RancherDesktop,
+    Colima,
+    Orbstack,
+    /// Anything else.
+    Unknown,
+}
+
+impl Product {
+    /// Returns the product for a cluster's name, the kubeconfig file that defined the context, and the cluster's CA file.
+    ///
+    /// Rule: `reference/engine.md` 2.6; the first match wins.
+    pub fn detect(cluster: &str, kubeconfig_file: &str, ca_file: &str, home: &str) -> Self {
+        let base = kubeconfig_file.rsplit('/').next().unwrap_or_default();
+        let starts = |prefix: &str| cluster.starts_with(prefix);
+        if starts("minikube") {
+            Self::Minikube
+        } else if starts("docker-for-desktop-cluster") || starts("docker-desktop") {
+            Self::DockerDesktop
+        } else if starts("gke") {
+            Self::Gke
+        } else if starts("arn:aws:eks:") || cluster.ends_with(".eksctl.io") {
+            Self::Eks
+        } else if cluster == "kind" || starts("kind-") {
+            Self::Kind
+        } else if starts("microk8s") {
+            Self::MicroK8s
+        } else if starts("api-crc-testing") {
+            Self::Crc
+        } else if starts("krucible-") {
+            Self::Krucible
+        } else if starts("k3d-") {
+            Self::K3d
+        } else if starts("rancher-desktop") {
+            Self::RancherDesktop
+        } else if starts("colima") {
+            Self::Colima
+        } else if cluster == "orbstack" {
+            Self::Orbstack
+        } else if !home.is_empty() && kubeconfig_file.starts_with(&format!("{home}/.config/k3d/")) {
+            Self::K3d
+        } else if !home.is_empty() && ca_file.starts_with(&format!("{home}/.minikube/")) {
+            Self::Minikube
+        } else if base.starts_with("kind-config-") {
+            Self::Kind
+        } else {
+            Self::Unknown
+        }
+    }
+
+    /// Returns whether anything may be deployed there without permission: a development cluster, or none at all.
+    pub fn is_local(self) -> bool {
+        !matches!(self, Self::Gke | Self::Eks | Self::Unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clusters_name_decides_before_its_files() {
+        let detect = |cluster| Product::detect(cluster, "", "", "/home/u");
+        assert_eq!(detect("minikube-2"), Product::Minikube);
+        assert_eq!(detect("kind-test"), Product::Kind);
+        assert_eq!(detect("kindly"), Product::Unknown);
+        assert_eq!(detect("k3d-a"), Product::K3d);
+        assert_eq!(detect("arn:aws:eks:eu:1:cluster/x"), Product::Eks);
+        assert_eq!(
+            Product::detect("x", "/home/u/.config/k3d/c.yaml", "", "/home/u"),
+            Product::K3d
+        );
+        assert_eq!(
+            Product::detect("x", "", "/home/u/.minikube/ca.crt", "/home/u"),
+            Product::Minikube
+        );
+        assert_eq!(Product::detect("x", "/tmp/kind-config-a", "", ""), Product::Kind);
+    }
+
+    #[test]
+    fn only_known_development_clusters_are_local() {
+        assert!(Product::Kind.is_local() && Product::None.is_local());
+        assert!(!Product::Gke.is_local() && !Product::Unknown.is_local());
+    }
+}
