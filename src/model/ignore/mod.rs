@@ -1,0 +1,231 @@
+//! Which files are left out of a build context or a watch, by the pattern rules of a `.dockerignore`.
+//!
+//! Reading ignore files and deciding which ignores hold for a target is left to `assembly`.
+
+mod pattern;
+
+use pattern::Pattern;
+
+use super::{Ignore, LocalPath};
+
+/// Ignores, compiled once and asked often.
+#[derive(Clone, Debug, Default)]
+pub struct IgnoreMatcher {
+    rules: Vec<Rule>,
+}
+
+/// One [`Ignore`], compiled.
+#[derive(Clone, Debug)]
+enum Rule {
+    /// This path and all below it.
+    Tree(LocalPath),
+    /// What the patterns say about paths below the base.
+    Patterns(LocalPath, Vec<Pattern>),
+}
+
+impl IgnoreMatcher {
+    /// Compiles ignores; an invalid pattern is left out.
+    ///
+    /// Rule: the matching of `.dockerignore` files in Docker's `patternmatcher` package: patterns start at the base,
+    /// the last match wins, and a match of a parent directory is a match of everything below.
+    pub fn new(ignores: &[Ignore]) -> Self {
+        let rules = ignores.iter().filter_map(Rule::new).collect();
+        Self { rules }
+    }
+
+    /// Returns whether any of the ignores matches the file or directory.
+    pub fn is_ignored(&self, path: &LocalPath) -> bool {
+        self.rules.iter().any(|rule| rule.ignores(path))
+    }
+
+    /// Returns whether the directory and all that could lie below it is left out, so that it need not be entered.
+    pub fn skips_directory(&self, dir: &LocalPath) -> bool {
+        self.rules.iter().any(|rule| rule.ignores_all_below(dir))
+    }
+}
+
+impl Rule {
+    fn new(ignore: &Ignore) -> Option<Self> {
+        if ignore.patterns.is_empty() {
+            return Some(Self::Tree(ignore.base.clone()));
+        }
+        let patterns: Vec<Pattern> = ignore
+            .patterns
+            .iter()
+            .filter_map(|text| Pattern::parse(text, &ignore.base))
+            .collect();
+        // Exceptions alone take nothing out.
+        patterns
+            .iter()
+            .any(|pattern| !pattern.is_exception())
+            .then(|| Self::Patterns(ignore.base.clone(), patterns))
+    }
+
+    fn ignores(&self, path: &LocalPath) -> bool {
+        match self {
+            Self::Tree(base) => path.is_within(base),
+            Self::Patterns(base, patterns) => relative(path, base).is_some_and(|path| {
+                let last = patterns.iter().rev().find(|pattern| pattern.matches(&path));
+                last.is_some_and(|pattern| !pattern.is_exception())
+            }),
+        }
+    }
+
+    fn ignores_all_below(&self, dir: &LocalPath) -> bool {
+        let Self::Patterns(base, patterns) = self else {
+            return self.ignores(dir);
+        };
+        let Some(dir) = relative(dir, base) else {
+            return false;
+        };
+        // The last pattern that takes the directory out also takes out all below it; only exceptions after it count.
+        patterns
+            .iter()
+            .rev()
+            .take_while(|pattern| !(pattern.is_exception() && pattern.could_match_within(&dir)))
+            .any(|pattern| !pattern.is_exception() && pattern.matches(&dir))
+    }
+}
+
+/// Returns the path below `base` with slashes, empty for `base` itself, `None` outside.
+fn relative<'a>(path: &'a LocalPath, base: &LocalPath) -> Option<std::borrow::Cow<'a, str>> {
+    path.is_within(base)
+        .then(|| path.relative_to(base).to_string_lossy())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matcher(patterns: &[&str]) -> IgnoreMatcher {
+        IgnoreMatcher::new(&[Ignore {
+            base: LocalPath::new("/src"),
+            patterns: patterns.iter().map(|p| (*p).to_owned()).collect(),
+        }])
+    }
+
+    fn at(path: &str) -> LocalPath {
+        LocalPath::new("/src").join(path)
+    }
+
+    #[track_caller]
+    fn check(patterns: &[&str], ignored: &[&str], kept: &[&str]) {
+        let matcher = matcher(patterns);
+        for path in ignored {
+            assert!(matcher.is_ignored(&at(path)), "{patterns:?} should ignore {path}");
+        }
+        for path in kept {
+            assert!(!matcher.is_ignored(&at(path)), "{patterns:?} should keep {path}");
+        }
+    }
+
+    #[track_caller]
+    fn check_dirs(patterns: &[&str], skipped: &[&str], entered: &[&str]) {
+        let matcher = matcher(patterns);
+        for dir in skipped {
+            assert!(
+                matcher.skips_directory(&at(dir)),
+                "{patterns:?} should skip {dir}"
+            );
+        }
+        for dir in entered {
+            assert!(
+                !matcher.skips_directory(&at(dir)),
+                "{patterns:?} should enter {dir}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_plain_name_matches_at_the_root_and_all_below_it() {
+        check(&["a"], &["a", "a/b", "a/b/c"], &["b/a", "ab", "."]);
+        check(&["/a/", "./b/../c"], &["a/x", "c"], &["b", "x/a", "/elsewhere/a"]);
+        check(&["/src/d"], &["d", "d/e"], &["src/e"]);
+    }
+
+    #[test]
+    fn a_star_stays_within_a_name_and_two_stars_cross_directories() {
+        check(&["*.md"], &["x.md", "d.md/y"], &["d/x.md", "x.mdx"]);
+        check(&["*/x"], &["a/x", "b/x/c"], &["x", "a/b/x"]);
+        check(&["**/x"], &["x", "a/x", "a/b/x/c"], &["ax", "a/bx"]);
+        check(&["a/**"], &["a/b", "a/b/c"], &["a", "b/a/c"]);
+        check(&["a/**/z"], &["a/z", "a/b/c/z"], &["z", "a/b"]);
+        check(&["**"], &["a", "a/b"], &["."]);
+        check(&["a?c"], &["abc", "aéc"], &["ac", "a/c", "abbc"]);
+        check(&["**/*.{o,d}"], &["x.{o,d}"], &["x.o"]);
+    }
+
+    #[test]
+    fn classes_and_escapes_are_gos() {
+        check(&["[a-c]1"], &["a1", "c1"], &["d1", "a"]);
+        check(&["[^a-c]1"], &["d1"], &["a1"]);
+        check(&["[!a]"], &["!", "a"], &["b"]);
+        check(&[r"[\]\-]x"], &["]x", "-x"], &["x"]);
+        check(&[r"a\*", "c&&d", "[&&~~]y"], &["a*", "c&&d", "&y"], &["ab", "cd"]);
+        check(&["a.b", "(x)", "c$"], &["a.b", "(x)", "c$"], &["aab", "x", "c"]);
+    }
+
+    #[test]
+    fn invalid_patterns_are_left_out() {
+        check(
+            &["[", "[]a", "[a-]", "[b-a]", "a\\", "!", " ", "ok"],
+            &["ok"],
+            &["[", "a", "b"],
+        );
+    }
+
+    #[test]
+    fn the_last_match_wins_and_exceptions_reach_below_an_ignored_directory() {
+        check(&["a", "!a/b"], &["a", "a/c"], &["a/b", "a/b/c"]);
+        check(&["!a/b", "a"], &["a/b"], &["b"]);
+        check(&["**", "!web/src"], &["x", "web", "web/y"], &["web/src/z"]);
+        check(&["*", "!a", "a/x"], &["b", "a/x"], &["a/y"]);
+        check(&["**", "!."], &[], &["a", "a/b"]);
+        check(&["**", "!!a"], &["a", "b"], &["!a"]);
+        check(&["!a"], &[], &["a", "b"]);
+    }
+
+    #[test]
+    fn a_directory_is_skipped_unless_an_exception_could_bring_a_child_back() {
+        check_dirs(&["node_modules"], &["node_modules", "node_modules/x"], &["."]);
+        check_dirs(&["**", "!web/src"], &["api", "web/test"], &["web", "web/src"]);
+        check_dirs(
+            &["**", "!web/*/src"],
+            &["api", "web/a/test"],
+            &["web/a", "web/a/src/x"],
+        );
+        check_dirs(&["a", "!**/*.go"], &[], &["a", "a/b"]);
+        check_dirs(&["a", "!b/**/*.go"], &["a"], &["b"]);
+        check_dirs(&["!a/b", "a"], &["a", "a/b"], &[]);
+        check_dirs(&["a/*"], &["a/b"], &["a"]);
+        check_dirs(&["."], &[".", "a"], &[]);
+    }
+
+    #[test]
+    fn an_ignore_without_patterns_is_the_path_and_all_below_it() {
+        let matcher = IgnoreMatcher::new(&[
+            Ignore {
+                base: at("Tiltfile"),
+                patterns: Vec::new(),
+            },
+            Ignore {
+                base: at(".git"),
+                patterns: Vec::new(),
+            },
+        ]);
+        assert!(matcher.is_ignored(&at("Tiltfile")) && matcher.is_ignored(&at(".git/HEAD")));
+        assert!(matcher.skips_directory(&at(".git")));
+        assert!(!matcher.is_ignored(&at("Tiltfile2")) && !matcher.is_ignored(&at("web/.git")));
+    }
+
+    #[test]
+    fn a_later_ignore_never_brings_back_what_an_earlier_one_takes_out() {
+        let ignore = |patterns: &[&str]| Ignore {
+            base: LocalPath::new("/src"),
+            patterns: patterns.iter().map(|p| (*p).to_owned()).collect(),
+        };
+        let matcher = IgnoreMatcher::new(&[ignore(&["a"]), ignore(&["**", "!a", "!b"])]);
+        assert!(matcher.is_ignored(&at("a")) && !matcher.is_ignored(&at("b")));
+        assert!(matcher.skips_directory(&at("a")));
+    }
+}
