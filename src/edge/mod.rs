@@ -3,3 +3,6 @@
 //! `run` owns the engine and the loop; every other file does one kind of thing and reports how it ended.
 
 pub mod clock;
+mod host;
+
+pub use host::RealHost;
