@@ -3,6 +3,7 @@
 //! Start with [`Manifest`]: the assembled definition of one resource. It holds image targets and one deploy target;
 //! [`TargetId`] names them in logs, file watches and the engine's state.
 
+mod duration;
 mod ids;
 mod ignore;
 mod image_ref;
@@ -14,6 +15,7 @@ mod settings;
 mod target;
 mod time;
 
+pub use duration::{format_go_duration, parse_go_duration};
 pub use ids::{BuildId, LoadId, ManifestName, ObjectUid, SpanId, TargetId, TargetKind, sanitize_name};
 pub use ignore::IgnoreMatcher;
 pub use image_ref::{ImageRef, ImageRefError, ImageSelector};
