@@ -1,0 +1,26 @@
+# make help lists what there is.
+.PHONY: help demo test quick build bench cluster cluster-down
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+demo: ## Set up what is missing and run tilt up on an example (EXAMPLE=hello)
+	@dev/demo $(or $(EXAMPLE),hello)
+
+test: ## Set up what is missing and run all tests
+	@dev/test
+
+quick: ## Run the tests that need neither Docker nor a cluster
+	@dev/test quick
+
+build: ## Build the release binary
+	cargo build --release --bin tilt
+
+bench: ## Measure the hot paths (TILT_PEER=PATH measures another binary beside ours)
+	@benches/run
+
+cluster: ## Start the local cluster
+	@dev/cluster/cluster up
+
+cluster-down: ## Stop the local cluster
+	@dev/cluster/cluster down

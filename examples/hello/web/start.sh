@@ -1,0 +1,2 @@
+echo "serving: $(cat /www/index.html)"
+exec httpd -f -v -p 8080 -h /www
