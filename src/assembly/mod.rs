@@ -1,1 +1,3 @@
 //! (Empty so far.)
+
+pub mod dockerfile;

@@ -1,0 +1,162 @@
+//! The images that a Dockerfile is built on: finding them, and putting others in their place.
+//!
+//! Reads only what is needed for that, and tolerates the rest: what is wrong with a Dockerfile is for the Docker engine
+//! to say. `reader` cuts the text into instructions, `expand` substitutes variables.
+
+mod expand;
+mod reader;
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use expand::{Scope, expand};
+use reader::{Dockerfile, Instruction, Word};
+
+use crate::model::{ImageRef, ImageSelector};
+
+/// Why images cannot be found or put into a Dockerfile.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DockerfileError {
+    /// It holds nothing but comments. (An empty one is left to the engine.)
+    #[error("dockerfile.ParseAST: file with no instructions")]
+    NoInstructions,
+    /// The Dockerfile depended on this image when it was loaded, but does not name it.
+    #[error("Could not inject image \"{0}\" into Dockerfile")]
+    NotFound(String),
+}
+
+/// One place that names an image.
+struct BaseImage {
+    image: ImageRef,
+    span: Range<usize>,
+}
+
+/// Returns the images of each `FROM` and each `COPY --from=`, in file order, each place once.
+///
+/// Defaults of `ARG` in the file are overridden by build arguments of the form `KEY=value`. Names of stages are no
+/// images, and what does not parse as an image reference is left out.
+///
+/// # Errors
+/// When the Dockerfile holds only comments.
+///
+/// Rule: `reference/engine.md` 2.1 and 2.9, `reference/tiltfile-api.md` 3.1.
+pub fn base_images(contents: &str, build_args: &[String]) -> Result<Vec<ImageRef>, DockerfileError> {
+    let found = find(contents, build_args)?;
+    Ok(found.into_iter().map(|base| base.image).collect())
+}
+
+/// Returns the Dockerfile with each image that a selector matches replaced, and everything else byte for byte.
+///
+/// # Errors
+/// When the Dockerfile holds only comments, or one of the images was not found anywhere.
+pub fn replace_base_images(
+    contents: &str,
+    build_args: &[String],
+    bases: &[(ImageSelector, ImageRef)],
+) -> Result<String, DockerfileError> {
+    let mut out = String::with_capacity(contents.len());
+    let mut missing: Vec<&ImageSelector> = bases.iter().map(|(selector, _)| selector).collect();
+    let mut copied = 0;
+    for base in find(contents, build_args)? {
+        let Some((selector, image)) = bases.iter().find(|(selector, _)| selector.matches(&base.image)) else {
+            continue;
+        };
+        missing.retain(|other| *other != selector);
+        out.push_str(&contents[copied..base.span.start]);
+        out.push_str(&image.familiar());
+        copied = base.span.end;
+    }
+    out.push_str(&contents[copied..]);
+    match missing.first() {
+        Some(selector) => Err(DockerfileError::NotFound(selector.image.familiar())),
+        None => Ok(out),
+    }
+}
+
+fn find(contents: &str, build_args: &[String]) -> Result<Vec<BaseImage>, DockerfileError> {
+    let file = Dockerfile::read(contents);
+    if file.instructions.is_empty() && !contents.is_empty() {
+        return Err(DockerfileError::NoInstructions);
+    }
+    let mut scope = Scope::new(build_args);
+    let mut stages = BTreeSet::new();
+    let mut found = Vec::new();
+    for instruction in &file.instructions {
+        match instruction.keyword.as_str() {
+            "ARG" => declare(instruction, &mut scope, file.escape),
+            "FROM" => found.extend(from(instruction, &scope, &mut stages, file.escape)),
+            "COPY" => found.extend(copy_from(instruction, &scope, &stages, file.escape)),
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+/// `ARG KEY=default ...`
+fn declare(instruction: &Instruction, scope: &mut Scope, escape: char) {
+    for word in &instruction.words {
+        if let Some((key, default)) = word.text.split_once('=') {
+            let default = expand(default, scope, escape).unwrap_or_default();
+            scope.declare(key, default);
+        }
+    }
+}
+
+/// `FROM [--platform=...] image [AS stage]`
+fn from(
+    instruction: &Instruction,
+    scope: &Scope,
+    stages: &mut BTreeSet<String>,
+    escape: char,
+) -> Option<BaseImage> {
+    let mut words = instruction
+        .words
+        .iter()
+        .skip_while(|word| word.text.starts_with("--"));
+    let image = words.next()?;
+    let base = base_image(image, 0, scope, stages, escape);
+    if let (Some(keyword), Some(stage)) = (words.next(), words.next())
+        && keyword.text.eq_ignore_ascii_case("as")
+    {
+        stages.insert(stage.text.to_lowercase());
+    }
+    base
+}
+
+/// `COPY [--flag ...] --from=image ...`
+fn copy_from(
+    instruction: &Instruction,
+    scope: &Scope,
+    stages: &BTreeSet<String>,
+    escape: char,
+) -> Option<BaseImage> {
+    const FLAG: &str = "--from=";
+    let mut flags = instruction
+        .words
+        .iter()
+        .take_while(|word| word.text.starts_with("--"));
+    let flag = flags.find(|word| word.text.starts_with(FLAG))?;
+    base_image(flag, FLAG.len(), scope, stages, escape)
+}
+
+/// Reads the image that a word names from its byte `skip` on.
+fn base_image(
+    word: &Word,
+    skip: usize,
+    scope: &Scope,
+    stages: &BTreeSet<String>,
+    escape: char,
+) -> Option<BaseImage> {
+    let name = expand(&word.text[skip..], scope, escape)?;
+    let is_stage = stages.contains(&name.to_lowercase()) || name.bytes().all(|b| b.is_ascii_digit());
+    if is_stage || name == "scratch" {
+        return None;
+    }
+    Some(BaseImage {
+        image: ImageRef::parse(&name).ok()?,
+        span: word.source_from(skip),
+    })
+}
+
+#[cfg(test)]
+mod tests;
