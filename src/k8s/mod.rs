@@ -2,8 +2,20 @@
 //!
 //! Start with [`Entity`], one object as it was written.
 
+pub mod api_kinds;
+pub mod apply_input;
 mod context;
+pub mod convert;
+pub mod display;
 mod entity;
+pub mod inject;
+pub mod kind_order;
+pub mod labels;
+pub mod order;
+pub mod owned_fields;
+mod pod_parts;
+mod pod_status;
+pub mod take_over;
 
 pub use context::{KubeContext, Product};
 pub use entity::{Entity, Origin};
