@@ -2,12 +2,26 @@
 //!
 //! Whoever has output appends a [`LogEvent`] to the [`LogStore`]; readers page through it by position, so that a slow
 //! reader costs nothing and loses nothing. A [`LogWriter`] is the usual way to append: it knows span, resource and
-//! indentation.
+//! indentation. A [`StreamPrinter`] turns what a [`LogReader`] returns into the text that people see.
 
+mod codec;
+mod disk;
 mod event;
+mod filter;
+mod print;
+mod reader;
+mod scrub;
+mod segment;
 mod store;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use event::{Level, LogEvent, Progress};
-pub use store::LogStore;
+pub use filter::{LogFilter, LogSource};
+pub use print::StreamPrinter;
+pub use reader::LogReader;
+pub use segment::Segment;
+pub use store::{LogLimits, LogStore};
 pub use writer::LogWriter;

@@ -57,6 +57,14 @@ impl LogWriter {
         self.write(Level::Error, text, None);
     }
 
+    /// Writes text as it comes: it need not end with a line, and is not indented.
+    pub fn raw(&self, level: Level, text: String) {
+        self.store.append(LogEvent {
+            text,
+            ..self.event(level, "")
+        });
+    }
+
     /// Writes a line that replaces an earlier one of the same id.
     pub fn progress(&self, id: &str, must_print: bool, text: &str) {
         self.write(

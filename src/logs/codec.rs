@@ -1,0 +1,116 @@
+//! How a segment is written on disk: one JSON object per line, so that a torn end is one bad line and people can grep.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Level, Progress, Segment};
+use crate::model::{ManifestName, SpanId, Timestamp};
+
+const LEVELS: [Level; 5] = [
+    Level::Debug,
+    Level::Verbose,
+    Level::Info,
+    Level::Warn,
+    Level::Error,
+];
+
+/// A segment with short names. What is empty or usual is left out.
+#[derive(Serialize, Deserialize)]
+struct Stored<'a> {
+    p: u64,
+    t: i64,
+    l: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    s: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    m: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    f: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    g: Option<Cow<'a, str>>,
+    x: Cow<'a, str>,
+}
+
+const CONTINUES: u8 = 1;
+const ANCHOR: u8 = 2;
+const STARTS_UPDATE: u8 = 4;
+const MUST_PRINT: u8 = 8;
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
+fn is_zero(flags: &u8) -> bool {
+    *flags == 0
+}
+
+/// Writes a segment as one line.
+pub(super) fn encode(segment: &Segment, out: &mut impl Write) -> io::Result<()> {
+    let must_print = segment.progress.as_ref().is_some_and(|p| p.must_print);
+    let flag = |set: bool, bit: u8| if set { bit } else { 0 };
+    let stored = Stored {
+        p: segment.position,
+        t: segment.time.0,
+        l: segment.level as u8,
+        s: segment.span.as_ref().map(|span| span.as_str().into()),
+        m: segment.manifest.as_ref().map(|manifest| manifest.as_str().into()),
+        f: flag(segment.continues, CONTINUES)
+            | flag(segment.anchor, ANCHOR)
+            | flag(segment.starts_update, STARTS_UPDATE)
+            | flag(must_print, MUST_PRINT),
+        g: segment.progress.as_ref().map(|p| p.id.as_str().into()),
+        x: segment.text.as_str().into(),
+    };
+    serde_json::to_writer(&mut *out, &stored)?;
+    out.write_all(b"\n")
+}
+
+/// Reads a line that `encode` wrote; `None` if it is damaged.
+pub(super) fn decode(line: &str) -> Option<Segment> {
+    let stored: Stored<'_> = serde_json::from_str(line).ok()?;
+    let has = |bit: u8| stored.f & bit != 0;
+    Some(Segment {
+        position: stored.p,
+        time: Timestamp(stored.t),
+        span: stored.s.map(SpanId::new),
+        manifest: stored.m.map(ManifestName::new),
+        level: *LEVELS.get(usize::from(stored.l))?,
+        text: stored.x.into_owned(),
+        continues: has(CONTINUES),
+        anchor: has(ANCHOR),
+        starts_update: has(STARTS_UPDATE),
+        progress: stored.g.map(|id| Progress {
+            id: id.into_owned(),
+            must_print: has(MUST_PRINT),
+        }),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_survives_the_disk() {
+        let segment = Segment {
+            position: 7,
+            time: Timestamp(1_700_000_000_123_456),
+            span: Some(SpanId::from("build:3")),
+            manifest: Some(ManifestName::from("web")),
+            level: Level::Warn,
+            text: "tab\t \"quoted\" \u{1b}[34mblue\r…\n".to_owned(),
+            continues: true,
+            anchor: true,
+            starts_update: true,
+            progress: Some(Progress {
+                id: "layer".to_owned(),
+                must_print: true,
+            }),
+        };
+        let mut line = Vec::new();
+        encode(&segment, &mut line).unwrap();
+        let line = String::from_utf8(line).unwrap();
+        assert_eq!(line.matches('\n').count(), 1);
+        assert_eq!(decode(&line), Some(segment));
+        assert_eq!(decode(&line[..line.len() / 2]), None);
+    }
+}
