@@ -4,5 +4,7 @@
 
 pub mod clock;
 mod host;
+mod print;
 
 pub use host::RealHost;
+pub use print::print_stream;
