@@ -1,12 +1,31 @@
 //! Owns the state of a session: events in, effects out, time as an argument.
 //!
-//! Start with [`Event`] and [`Effect`]: together they are all that the engine and the outside say to each other.
+//! Start with [`Event`] and [`Effect`]: together they are all that the engine and the outside say to each other. Then
+//! `handle`, which sends each event where it belongs and draws the consequences. The questions are answered in files of
+//! their own: what runs next in `schedule`, what an update does in `update`, when `ci` ends in `ci`.
 
+mod ci;
+mod cluster_events;
+mod config;
 mod effect;
 mod event;
+mod files;
+mod gc;
+mod handle;
+mod pods;
+mod reload;
+mod rollout;
+mod runtime;
+mod schedule;
+pub(crate) mod state;
+mod streams;
+mod update;
 
+pub use config::{EngineConfig, Mode};
 pub use effect::{
     ClusterWatch, Effect, ExitOutcome, ImageAction, ImageStep, LogStream, ObjectId, UpdatePlan, WatchSet,
     WatchedTarget,
 };
 pub use event::{AppliedObject, ClusterEvent, ClusterStatus, Event, FileChange, LoadOutcome, UpdateOutcome};
+pub use handle::Engine;
+pub use schedule::Hold;

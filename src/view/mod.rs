@@ -1,1 +1,186 @@
-//! (Empty so far.)
+//! What every reader sees of the state: plain, serialisable values, and nothing that a reader could change.
+//!
+//! [`View`] is the whole; one [`ResourceView`] stands for each row. The engine makes a new one on demand; readers may
+//! miss states in between. Log text is not here: `logs` has it, by span.
+
+mod project;
+
+use serde::Serialize;
+
+use crate::model::{ManifestName, SpanId};
+
+pub(crate) use project::view;
+
+/// The state of a session at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct View {
+    /// The Tiltfile itself.
+    pub tiltfile: TiltfileView,
+    /// Whether the cluster can be used.
+    pub cluster: ClusterView,
+    /// One per resource, in definition order.
+    pub resources: Vec<ResourceView>,
+}
+
+/// How the Tiltfile is doing.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TiltfileView {
+    /// How the last load went.
+    pub update_status: UpdateStatus,
+    /// Why the last load failed.
+    pub error: Option<String>,
+    /// Where the lines of the last load are; `None` before the first.
+    pub span: Option<SpanId>,
+}
+
+/// The connection to the cluster.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "state", content = "error", rename_all = "snake_case")]
+pub enum ClusterView {
+    /// Not yet known.
+    Connecting,
+    /// Usable.
+    Connected,
+    /// Not usable, and why.
+    Failed(String),
+}
+
+/// One resource.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ResourceView {
+    /// Its name.
+    pub name: ManifestName,
+    /// Whether it is to run at all.
+    pub enabled: bool,
+    /// How the last update went.
+    pub update_status: UpdateStatus,
+    /// How what was deployed is doing.
+    pub runtime_status: RuntimeStatus,
+    /// Why an update that is due does not start.
+    pub hold: Option<HoldView>,
+    /// The update that runs.
+    pub building: Option<BuildView>,
+    /// Updates that ended, the last one first; at most two.
+    pub history: Vec<BuildView>,
+    /// The newest pod.
+    pub pod: Option<PodView>,
+    /// Whether it was ever ready since this session first deployed it.
+    pub ever_ready: bool,
+}
+
+impl ResourceView {
+    /// Returns what is wrong, if anything is: the error of the last update, else of the newest pod.
+    pub fn error(&self) -> Option<String> {
+        if let (UpdateStatus::Error, Some(last)) = (self.update_status, self.history.first()) {
+            return last.error.clone();
+        }
+        let pod = self
+            .pod
+            .as_ref()
+            .filter(|_| self.runtime_status == RuntimeStatus::Error)?;
+        if pod.errors.is_empty() {
+            return Some(format!("Pod {} in error state: {}", pod.name, pod.status));
+        }
+        Some(pod.errors.join("; "))
+    }
+}
+
+/// Why an update that is due does not start.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct HoldView {
+    /// A word that scripts know, such as `waiting-for-dep`.
+    pub reason: &'static str,
+    /// What it waits for; may be empty.
+    pub on: Vec<String>,
+}
+
+/// One update.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BuildView {
+    /// Where its lines are.
+    pub span: SpanId,
+    /// Why it started, such as `Initial Build` or `Changed Files`.
+    pub reason: String,
+    /// How long it took, or has taken so far, in milliseconds.
+    pub duration_ms: u64,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// The newest pod of a resource.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PodView {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The STATUS column of `kubectl get pods`.
+    pub status: String,
+    /// How many of its containers are ready.
+    pub ready_containers: usize,
+    /// How many containers it has.
+    pub containers: usize,
+    /// How often its containers were restarted, together.
+    pub restarts: u32,
+    /// What its containers say is wrong.
+    pub errors: Vec<String>,
+}
+
+/// How the last update of a resource went.
+///
+/// Rule: `reference/engine.md` 1.13.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateStatus {
+    /// An update runs.
+    InProgress,
+    /// An update is due.
+    Pending,
+    /// The last update failed.
+    Error,
+    /// The last update ended well.
+    Ok,
+    /// There was none, and none is due.
+    None,
+}
+
+/// How what was deployed is doing.
+///
+/// Rule: `reference/engine.md` 1.13 and 4.6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuntimeStatus {
+    /// Ready, or done.
+    Ok,
+    /// Not yet ready.
+    Pending,
+    /// Something is wrong.
+    Error,
+    /// Nothing is deployed, and nothing is about to be.
+    None,
+}
+
+impl UpdateStatus {
+    /// Returns the word that scripts know.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InProgress => "in_progress",
+            Self::Pending => "pending",
+            Self::Error => "error",
+            Self::Ok => "ok",
+            Self::None => "none",
+        }
+    }
+}
+
+impl RuntimeStatus {
+    /// Returns the word that scripts know.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Pending => "pending",
+            Self::Error => "error",
+            Self::None => "none",
+        }
+    }
+}

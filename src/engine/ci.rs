@@ -1,0 +1,325 @@
+//! When and how `tilt ci` ends. A pure question about the state, asked after each event.
+//!
+//! Rule: `reference/engine.md` 8.3.
+
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+use super::config::Mode;
+use super::effect::ExitOutcome;
+use super::event::ClusterStatus;
+use super::state::{Row, State};
+use crate::model::{Pod, PodPhase, PodReadiness, format_go_duration};
+use crate::view::RuntimeStatus;
+
+/// One thing that has to go well: an update, or what it deployed.
+struct Target<'a> {
+    resource: &'a str,
+    part: &'static str,
+    /// Whether it has to end, and not only to be ready.
+    is_job: bool,
+    state: TargetState<'a>,
+}
+
+enum TargetState<'a> {
+    /// Not to run by itself, or not at all.
+    Idle,
+    Waiting(Cow<'a, str>),
+    /// Running; `since` is when it was last ready, or else when it was deployed.
+    Active {
+        ready: bool,
+        since: Option<Instant>,
+    },
+    Done,
+    Failed {
+        error: String,
+        grace: Grace,
+    },
+}
+
+/// Whether a fault of a pod is final.
+#[derive(Clone, Copy, PartialEq)]
+enum Grace {
+    None,
+    Tolerated { until: Instant },
+    Exceeded,
+}
+
+/// Returns how the session ends, if it is clear.
+pub(super) fn verdict(state: &State) -> Option<ExitOutcome> {
+    let Mode::Ci { timeout_override } = state.config.mode else {
+        return None;
+    };
+    if matches!(state.cluster, ClusterStatus::Failed(_)) && state.rows.values().any(|row| row.enabled) {
+        return Some(ExitOutcome::Failed("cluster connection failed".to_owned()));
+    }
+    let targets = targets(state);
+    if let Some(message) = first_failure(&targets) {
+        return Some(ExitOutcome::Failed(message));
+    }
+    if targets.len() > 1 && targets.iter().all(Target::is_fine) {
+        return Some(ExitOutcome::Succeeded);
+    }
+    if let Some(message) = readiness_timeout(state, &targets) {
+        return Some(ExitOutcome::Failed(message));
+    }
+    let timeout = timeout(state, timeout_override)?;
+    let is_over = state.now.saturating_duration_since(state.config.started_at) >= timeout;
+    is_over.then(|| {
+        ExitOutcome::Failed(format!(
+            "Timeout after {}: {}",
+            format_go_duration(timeout),
+            summary(&targets)
+        ))
+    })
+}
+
+/// Returns when the answer may change though nothing happens.
+pub(super) fn next_deadline(state: &State) -> Option<Instant> {
+    let Mode::Ci { timeout_override } = state.config.mode else {
+        return None;
+    };
+    let global = timeout(state, timeout_override).map(|timeout| state.config.started_at + timeout);
+    let targets = targets(state);
+    let of_targets = targets.iter().filter_map(|target| match target.state {
+        TargetState::Active {
+            ready: false,
+            since: Some(since),
+        } if !target.is_job => Some(since + state.ci_settings.readiness_timeout),
+        TargetState::Failed {
+            grace: Grace::Tolerated { until },
+            ..
+        } => Some(until),
+        _ => None,
+    });
+    of_targets
+        .chain(global)
+        .filter(|deadline| *deadline > state.now)
+        .min()
+}
+
+fn timeout(state: &State, typed: Option<Duration>) -> Option<Duration> {
+    typed
+        .or(state.ci_settings.timeout)
+        .filter(|timeout| !timeout.is_zero())
+}
+
+fn targets(state: &State) -> Vec<Target<'_>> {
+    let mut targets = vec![tiltfile_target(state)];
+    for (name, row) in &state.rows {
+        let resource = name.as_str();
+        let runtime = if row.enabled {
+            runtime_state(state, row)
+        } else {
+            Some(TargetState::Idle)
+        };
+        if let Some(runtime) = runtime {
+            let is_job = row.k8s().readiness == PodReadiness::Succeeded;
+            targets.push(Target {
+                resource,
+                part: "runtime",
+                is_job,
+                state: runtime,
+            });
+        }
+        targets.push(Target {
+            resource,
+            part: "update",
+            is_job: true,
+            state: update_state(state, row),
+        });
+    }
+    targets
+}
+
+fn tiltfile_target(state: &State) -> Target<'_> {
+    let tiltfile = &state.tiltfile;
+    let target = if tiltfile.loading.is_some() {
+        TargetState::Active {
+            ready: false,
+            since: None,
+        }
+    } else if !tiltfile.pending.is_empty() {
+        TargetState::Waiting("config-changed".into())
+    } else if let Some(error) = &tiltfile.error {
+        TargetState::Failed {
+            error: error.clone(),
+            grace: Grace::None,
+        }
+    } else if tiltfile.loaded {
+        TargetState::Done
+    } else {
+        TargetState::Waiting("initial-build".into())
+    };
+    Target {
+        resource: "tiltfile",
+        part: "update",
+        is_job: true,
+        state: target,
+    }
+}
+
+fn update_state<'a>(state: &'a State, row: &'a Row) -> TargetState<'a> {
+    if !row.enabled {
+        return TargetState::Idle;
+    }
+    if row.building.is_some() {
+        return TargetState::Active {
+            ready: false,
+            since: None,
+        };
+    }
+    if row.is_due() {
+        let hold = state.holds.get(&row.manifest.name);
+        return TargetState::Waiting(hold.map_or("unknown", |hold| hold.reason()).into());
+    }
+    match row.history.front().map(|last| &last.error) {
+        Some(Some(error)) => TargetState::Failed {
+            error: error.clone(),
+            grace: Grace::None,
+        },
+        Some(None) => TargetState::Done,
+        None => TargetState::Idle,
+    }
+}
+
+/// Returns the state of what a resource deployed; `None` if there is nothing to look at.
+fn runtime_state<'a>(state: &'a State, row: &'a Row) -> Option<TargetState<'a>> {
+    if !row.started_first && !row.manifest.trigger_mode.auto_init() {
+        return Some(TargetState::Idle);
+    }
+    let pod = state.newest_pod(row);
+    let since = row.runtime.last_ready.max(row.deployed.at);
+    Some(match row.runtime.status {
+        RuntimeStatus::Ok if row.k8s().readiness == PodReadiness::Ignore && pod.is_none() => return None,
+        RuntimeStatus::Ok if row.deployed.job_complete => TargetState::Done,
+        RuntimeStatus::Ok if pod.is_some_and(|pod| pod.phase == PodPhase::Succeeded) => TargetState::Done,
+        RuntimeStatus::Ok => TargetState::Active { ready: true, since },
+        RuntimeStatus::Error => TargetState::Failed {
+            error: pod_failure(pod),
+            grace: grace(state, row),
+        },
+        RuntimeStatus::Pending | RuntimeStatus::None => match pod {
+            Some(pod) if pod.phase == PodPhase::Running => TargetState::Active { ready: false, since },
+            Some(pod) if pod.status.is_empty() => TargetState::Waiting("unknown".into()),
+            Some(pod) => TargetState::Waiting(pod.status.as_str().into()),
+            None => TargetState::Waiting("waiting-for-pod".into()),
+        },
+    })
+}
+
+fn pod_failure(pod: Option<&Pod>) -> String {
+    let Some(pod) = pod else {
+        return "unknown error".to_owned();
+    };
+    if pod.phase == PodPhase::Failed {
+        let errors: Vec<&str> = pod
+            .errors
+            .iter()
+            .map(|error| error.trim())
+            .filter(|e| !e.is_empty())
+            .collect();
+        return if errors.is_empty() {
+            format!("Pod {:?} failed", pod.name)
+        } else {
+            errors.join("; ")
+        };
+    }
+    let mut faulty = pod
+        .all_containers()
+        .filter(|(_, container)| container.state.is_error());
+    faulty.next().map_or_else(
+        || "unknown error".to_owned(),
+        |(_, container)| {
+            format!(
+                "Pod {} in error state due to container {}: {}",
+                pod.name, container.name, pod.status
+            )
+        },
+    )
+}
+
+fn grace(state: &State, row: &Row) -> Grace {
+    let period = state.ci_settings.k8s_grace_period;
+    match row.deployed.at {
+        Some(at) if !period.is_zero() && state.now < at + period => Grace::Tolerated { until: at + period },
+        Some(_) if !period.is_zero() => Grace::Exceeded,
+        _ => Grace::None,
+    }
+}
+
+impl Target<'_> {
+    fn name(&self) -> String {
+        format!("{}:{}", self.resource, self.part)
+    }
+
+    /// Returns whether it is as it should be at the end.
+    fn is_fine(&self) -> bool {
+        match self.state {
+            TargetState::Idle | TargetState::Done => true,
+            TargetState::Active { ready, .. } => ready && !self.is_job,
+            TargetState::Waiting(_) | TargetState::Failed { .. } => false,
+        }
+    }
+}
+
+fn first_failure(targets: &[Target]) -> Option<String> {
+    let final_fault = |target: &Target| match &target.state {
+        TargetState::Failed {
+            error,
+            grace: Grace::None,
+        } => Some((target.name(), error.clone())),
+        TargetState::Failed {
+            error,
+            grace: Grace::Exceeded,
+        } => Some((target.name(), format!("exceeded grace period: {error}"))),
+        _ => None,
+    };
+    targets
+        .iter()
+        .filter_map(final_fault)
+        .min()
+        .map(|(_, message)| message)
+}
+
+fn readiness_timeout(state: &State, targets: &[Target]) -> Option<String> {
+    let limit = state.ci_settings.readiness_timeout;
+    let is_late = |target: &&Target| match target.state {
+        TargetState::Active {
+            ready: false,
+            since: Some(since),
+        } if !target.is_job => state.now.saturating_duration_since(since) >= limit,
+        _ => false,
+    };
+    let first = targets.iter().filter(is_late).map(Target::name).min()?;
+    Some(format!(
+        "Readiness timeout after {}: target {first} not ready",
+        format_go_duration(limit)
+    ))
+}
+
+/// Returns what the session still waits for: `2 resources waiting (a:update b,c:update d), 1 resources not ready (e)`.
+fn summary(targets: &[Target]) -> String {
+    let (mut waiting, mut not_ready, mut retrying) = (Vec::new(), Vec::new(), Vec::new());
+    for target in targets.iter().filter(|target| !target.is_fine()) {
+        match &target.state {
+            TargetState::Waiting(reason) => waiting.push(format!("{} {reason}", target.name())),
+            TargetState::Failed { .. } => retrying.push(target.name()),
+            _ => not_ready.push(target.name()),
+        }
+    }
+    let categories = [
+        (waiting, "waiting"),
+        (not_ready, "not ready"),
+        (retrying, "retrying"),
+    ];
+    let parts: Vec<String> = categories
+        .into_iter()
+        .filter(|(names, _)| !names.is_empty())
+        .map(|(mut names, what)| {
+            names.sort();
+            format!("{} resources {what} ({})", names.len(), names.join(","))
+        })
+        .collect();
+    parts.join(", ")
+}

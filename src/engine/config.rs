@@ -1,0 +1,32 @@
+//! What the engine is told once, before the first event.
+
+use std::time::{Duration, Instant};
+
+use crate::model::{LocalPath, Timestamp};
+
+/// What the engine is told once.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Which command runs.
+    pub mode: Mode,
+    /// When the session began, on the wall clock. Pods and events from before are not news.
+    pub started: Timestamp,
+    /// The same moment on the clock that `handle` is given.
+    pub started_at: Instant,
+    /// The working directory: changed files are shown relative to it.
+    pub cwd: LocalPath,
+    /// The namespace of objects that name none.
+    pub default_namespace: String,
+}
+
+/// Which command runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Until the user stops it.
+    Up,
+    /// Once, without watching files.
+    Ci {
+        /// `--timeout`, which wins over the Tiltfile's; zero is no limit.
+        timeout_override: Option<Duration>,
+    },
+}

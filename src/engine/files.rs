@@ -1,0 +1,84 @@
+//! Files that changed: which targets that makes stale, and what to watch.
+
+use std::collections::BTreeMap;
+
+use super::config::Mode;
+use super::effect::{Effect, WatchSet, WatchedTarget};
+use super::event::FileChange;
+use super::reload;
+use super::state::State;
+use crate::model::{LocalPath, TargetId};
+
+/// How many changed files the first line of an update names.
+const SHOWN_FILES: usize = 5;
+
+/// Notes changes with every target they belong to, and reads the Tiltfile again if it is one of them.
+///
+/// A change that comes while an update runs is newer than that update, so it leads to another one.
+pub(super) fn on_files_changed(state: &mut State, changes: Vec<FileChange>) -> Vec<Effect> {
+    let configs = TargetId::configs();
+    for change in changes {
+        if change.target == configs {
+            state.tiltfile.pending.insert(change.path);
+            continue;
+        }
+        for row in state.rows.values_mut().filter(|row| row.enabled) {
+            if let Some(target) = row.targets.get_mut(&change.target) {
+                target.files.insert(change.path.clone(), state.seq);
+            }
+        }
+    }
+    reload::load_if_changed(state)
+}
+
+/// Returns `1 File Changed: [a]` or `2 Files Changed: [a b]`, at most five by name.
+///
+/// Rule: `reference/engine.md` 1.9.
+pub(super) fn files_changed_line<'a>(
+    cwd: &LocalPath,
+    files: impl IntoIterator<Item = &'a LocalPath>,
+) -> String {
+    let names: Vec<String> = files
+        .into_iter()
+        .map(|file| file.relative_to(cwd).display().to_string())
+        .collect();
+    let mut shown = names[..names.len().min(SHOWN_FILES)].join(" ");
+    if names.len() > SHOWN_FILES {
+        shown.push_str(" ...");
+    }
+    let files = if names.len() == 1 { "File" } else { "Files" };
+    format!("{} {files} Changed: [{shown}]", names.len())
+}
+
+/// Returns all files to watch, if that is not what is watched already. `ci` watches none.
+pub(super) fn watch_files(state: &mut State) -> Option<Effect> {
+    let wanted = match state.config.mode {
+        Mode::Up if state.tiltfile.loaded => watch_set(state),
+        _ => return None,
+    };
+    if state.asked.files.as_ref() == Some(&wanted) {
+        return None;
+    }
+    state.asked.files = Some(wanted.clone());
+    Some(Effect::WatchFiles(wanted))
+}
+
+fn watch_set(state: &State) -> WatchSet {
+    let configs = WatchedTarget {
+        paths: state.tiltfile.config_files.clone(),
+        ignores: Vec::new(),
+    };
+    let mut targets = BTreeMap::from([(TargetId::configs(), configs)]);
+    for (_, row) in state.rows_in_order().filter(|(_, row)| row.enabled) {
+        for image in row.images() {
+            targets.entry(image.id.clone()).or_insert_with(|| WatchedTarget {
+                paths: image.watched.clone(),
+                ignores: image.watch_ignores.clone(),
+            });
+        }
+    }
+    WatchSet {
+        targets,
+        ignores: state.tiltfile.watch_ignores.clone(),
+    }
+}

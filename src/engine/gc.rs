@@ -1,0 +1,136 @@
+//! Objects in the cluster that no resource wants any more.
+//!
+//! Nothing is deleted that a resource of the Tiltfile has applied, or would apply: then it passes to that resource.
+
+use super::effect::{Effect, ObjectId};
+use super::event::{AppliedObject, UpdateOutcome};
+use super::reload::Owned;
+use super::state::{Row, Running, State};
+use crate::k8s::Entity;
+use crate::k8s::order::rank;
+use crate::model::{ManifestName, SpanId};
+
+/// Takes in what an update applied; after one that ended well, deletes what it no longer has.
+///
+/// What the successful part of a failed update applied is remembered too.
+pub(super) fn note_applied(state: &mut State, running: &Running, outcome: &UpdateOutcome) -> Option<Effect> {
+    let now = state.now;
+    let row = state.rows.get_mut(&running.manifest)?;
+    for object in &outcome.applied {
+        row.deployed.owned.retain(|_, known| !is_same(known, object));
+        row.deployed.owned.insert(object.id.clone(), object.clone());
+    }
+    state.dirty.cluster = true;
+    if outcome.error.is_some() {
+        return None;
+    }
+    row.deployed.at = Some(now);
+    row.deployed.job_complete = outcome.job_complete;
+    row.deployed.objects = outcome.applied.clone();
+    let mut dangling = std::mem::take(&mut row.deployed.owned);
+    row.deployed.owned = dangling
+        .extract_if(.., |id, _| outcome.applied.iter().any(|now| now.id == *id))
+        .collect();
+    delete(
+        state,
+        &running.manifest,
+        running.span.clone(),
+        "garbage collecting Kubernetes objects",
+        dangling,
+    )
+}
+
+/// Deletes what a resource had that is gone from the Tiltfile.
+pub(super) fn delete_removed(
+    state: &mut State,
+    manifest: &ManifestName,
+    span: SpanId,
+    owned: Owned,
+) -> Option<Effect> {
+    state.dirty.cluster = true;
+    delete(
+        state,
+        manifest,
+        span,
+        "garbage collecting removed Kubernetes objects",
+        owned,
+    )
+}
+
+/// Rule: `reference/engine.md` 3.4; in the reverse of the order in which objects are applied.
+fn delete(
+    state: &mut State,
+    manifest: &ManifestName,
+    span: SpanId,
+    reason: &'static str,
+    unwanted: Owned,
+) -> Option<Effect> {
+    let mut objects: Vec<ObjectId> = Vec::new();
+    for (id, object) in unwanted {
+        if !object.keep && !pass_on(state, &object) {
+            objects.push(id);
+        }
+    }
+    objects.sort_by(|a, b| (rank(&b.kind), &b.name).cmp(&(rank(&a.kind), &a.name)));
+    (!objects.is_empty()).then(|| Effect::DeleteObjects {
+        manifest: manifest.clone(),
+        span,
+        reason,
+        objects,
+    })
+}
+
+/// Returns whether a resource has the object or would apply it. One that would is from now on answerable for it.
+fn pass_on(state: &mut State, object: &AppliedObject) -> bool {
+    if state
+        .rows
+        .values()
+        .any(|row| row.deployed.owned.values().any(|known| is_same(known, object)))
+    {
+        return true;
+    }
+    let default_namespace = &state.config.default_namespace;
+    let declares = |row: &Row| {
+        row.enabled
+            && row
+                .k8s()
+                .entities
+                .iter()
+                .any(|entity| is_declared_by(entity, &object.id, default_namespace))
+    };
+    let heir = state
+        .order
+        .iter()
+        .find(|name| state.rows.get(*name).is_some_and(declares))
+        .cloned();
+    let Some(row) = heir.and_then(|name| state.rows.get_mut(&name)) else {
+        return false;
+    };
+    row.deployed.owned.insert(object.id.clone(), object.clone());
+    true
+}
+
+/// Returns whether both are one object in the cluster, whatever version of its API they were written in.
+fn is_same(a: &AppliedObject, b: &AppliedObject) -> bool {
+    let key = |id: &ObjectId| {
+        (
+            group(&id.api_version).to_owned(),
+            id.kind.clone(),
+            id.namespace.clone(),
+            id.name.clone(),
+        )
+    };
+    a.uid == b.uid || key(&a.id) == key(&b.id)
+}
+
+fn is_declared_by(entity: &Entity, id: &ObjectId, default_namespace: &str) -> bool {
+    let namespace = entity.namespace().unwrap_or(default_namespace);
+    entity.kind() == id.kind
+        && entity.name() == id.name
+        && entity.group() == group(&id.api_version)
+        && id.namespace.as_deref().is_none_or(|wanted| wanted == namespace)
+}
+
+fn group(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}

@@ -1,0 +1,169 @@
+//! The engine's door: one event in, its effects out.
+
+use std::time::{Duration, Instant};
+
+use super::config::{EngineConfig, Mode};
+use super::effect::{Effect, ExitOutcome};
+use super::event::Event;
+use super::state::State;
+use super::{ci, cluster_events, files, pods, reload, schedule, streams, update};
+use crate::model::BuildId;
+use crate::view::{View, view};
+
+/// How long the end of `ci` waits for the rest of the logs of containers that ended.
+const LAST_LOGS: Duration = Duration::from_secs(2);
+
+/// Decides what a session does. It holds no clock and does nothing itself: the same events at the same times always
+/// give the same effects.
+#[derive(Debug)]
+pub struct Engine {
+    state: State,
+}
+
+impl Engine {
+    /// Returns an engine that has not been told anything yet; [`Event::Started`] comes first.
+    pub fn new(config: EngineConfig) -> Self {
+        Self {
+            state: State::new(config),
+        }
+    }
+
+    /// Takes in an event and returns what to do, in order. After [`Effect::Exit`] there is nothing to do any more.
+    pub fn handle(&mut self, now: Instant, event: Event) -> Vec<Effect> {
+        let state = &mut self.state;
+        if state.exited {
+            return Vec::new();
+        }
+        state.now = now.max(state.now);
+        state.seq += 1;
+        if event == Event::StopRequested {
+            return stop(state);
+        }
+        let mut effects = take_in(state, event);
+        effects.extend(settle(state));
+        effects
+    }
+
+    /// Returns when to send [`Event::Wake`]; `None` if only something that happens can change anything.
+    pub fn next_wake(&self) -> Option<Instant> {
+        let state = &self.state;
+        if state.exited {
+            return None;
+        }
+        let end = match &state.verdict {
+            Some((_, since)) => Some(*since + LAST_LOGS),
+            None => ci::next_deadline(state),
+        };
+        end.into_iter().chain(streams::next_expiry(state)).min()
+    }
+
+    /// Returns what readers see of the state.
+    pub fn view(&self) -> View {
+        view(&self.state)
+    }
+}
+
+fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
+    match event {
+        Event::Started => reload::on_started(state),
+        Event::TiltfileLoaded { load, outcome } => reload::on_loaded(state, load, *outcome),
+        Event::ClusterChanged(status) => cluster_events::on_cluster_changed(state, status),
+        Event::FilesChanged(changes) => files::on_files_changed(state, changes),
+        Event::UpdateFinished { build, outcome } => update::on_finished(state, build, *outcome),
+        Event::PodSeen(pod) => pods::on_seen(state, *pod),
+        Event::PodGone(uid) => {
+            pods::on_gone(state, &uid);
+            Vec::new()
+        }
+        Event::PodsListed { namespace, pods } => {
+            pods::on_listed(state, &namespace, &pods);
+            Vec::new()
+        }
+        Event::ClusterEventSeen(event) => cluster_events::on_event(state, *event),
+        Event::LogStreamEnded { pod, container_id } => {
+            streams::on_ended(state, &pod, &container_id);
+            Vec::new()
+        }
+        Event::StopRequested | Event::Wake => Vec::new(),
+    }
+}
+
+/// Draws the consequences: rows that changed, updates that may start, what is watched and read, and whether it ends.
+fn settle(state: &mut State) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    streams::expire(state);
+    effects.extend(refresh_rows(state));
+    let updates = if state.verdict.is_none() {
+        start_updates(state)
+    } else {
+        Vec::new()
+    };
+    if std::mem::take(&mut state.dirty.files) {
+        effects.extend(files::watch_files(state));
+    }
+    if std::mem::take(&mut state.dirty.cluster) {
+        effects.extend(cluster_events::watch_cluster(state));
+        effects.extend(refresh_rows(state));
+    }
+    if std::mem::take(&mut state.dirty.streams) {
+        effects.extend(streams::stream_logs(state));
+    }
+    effects.extend(updates);
+    effects.extend(end(state));
+    effects
+}
+
+fn refresh_rows(state: &mut State) -> Vec<Effect> {
+    let names = std::mem::take(&mut state.dirty.rows);
+    names.iter().flat_map(|name| pods::refresh(state, name)).collect()
+}
+
+fn start_updates(state: &mut State) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    loop {
+        let (next, holds) = schedule::next_update(state);
+        state.holds = holds;
+        let Some(start) = next.and_then(|name| update::start(state, &name)) else {
+            return effects;
+        };
+        effects.push(start);
+    }
+}
+
+/// Ends `ci` once its outcome is clear and what ended containers had to say is read, or was waited for long enough.
+fn end(state: &mut State) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    if state.verdict.is_none()
+        && let Some(outcome) = ci::verdict(state)
+    {
+        state.verdict = Some((outcome, state.now));
+        effects = cancel_updates(state);
+    }
+    let Some((outcome, since)) = &state.verdict else {
+        return effects;
+    };
+    if !streams::is_rest_awaited(state) || state.now >= *since + LAST_LOGS {
+        state.exited = true;
+        effects.push(Effect::Exit(outcome.clone()));
+    }
+    effects
+}
+
+fn stop(state: &mut State) -> Vec<Effect> {
+    state.exited = true;
+    let mut effects = cancel_updates(state);
+    effects.push(Effect::Exit(match state.config.mode {
+        Mode::Up => ExitOutcome::Stopped,
+        Mode::Ci { .. } => ExitOutcome::Interrupted,
+    }));
+    effects
+}
+
+fn cancel_updates(state: &State) -> Vec<Effect> {
+    let cancel = |build: &BuildId| Effect::CancelUpdate { build: *build };
+    let running = state
+        .builds
+        .iter()
+        .filter(|(_, running)| running.orphaned.is_none());
+    running.map(|(build, _)| cancel(build)).collect()
+}

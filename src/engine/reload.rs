@@ -1,0 +1,169 @@
+//! The Tiltfile: when it is read, and what a new reading changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::effect::{Effect, ObjectId};
+use super::event::{AppliedObject, LoadOutcome};
+use super::files::files_changed_line;
+use super::gc;
+use super::pods;
+use super::state::{Loading, Row, State, TargetState};
+use crate::logs::LogEvent;
+use crate::model::{K8sTarget, LoadId, LocalPath, Manifest, ManifestName};
+
+/// Reads the Tiltfile for the first time.
+pub(super) fn on_started(state: &mut State) -> Vec<Effect> {
+    start_load(state, "Initial Build".to_owned(), BTreeSet::new())
+}
+
+/// Reads the Tiltfile again if a file it depends on changed and no reading is under way. A change during a reading
+/// leads to another one after it.
+pub(super) fn load_if_changed(state: &mut State) -> Vec<Effect> {
+    if state.tiltfile.loading.is_some() || state.tiltfile.pending.is_empty() {
+        return Vec::new();
+    }
+    let files = std::mem::take(&mut state.tiltfile.pending);
+    start_load(state, files_changed_line(&state.config.cwd, &files), files)
+}
+
+fn start_load(state: &mut State, entry: String, files: BTreeSet<LocalPath>) -> Vec<Effect> {
+    state.tiltfile.last_load += 1;
+    let (load, span) = (LoadId(state.tiltfile.last_load), state.tiltfile_span());
+    state.tiltfile.loading = Some(Loading { load, files });
+    let mut line = LogEvent::line(span.clone(), ManifestName::tiltfile(), entry);
+    line.starts_update = true;
+    vec![Effect::Log(line), Effect::LoadTiltfile { load, span }]
+}
+
+/// Takes in what a load gave. One that failed leaves everything as it is, but for the files to watch.
+pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -> Vec<Effect> {
+    let Some(loading) = state.tiltfile.loading.take_if(|loading| loading.load == load) else {
+        return Vec::new();
+    };
+    state.tiltfile.loaded = true;
+    state.tiltfile.config_files = outcome.config_files;
+    state.dirty.files = true;
+    state.tiltfile.error = outcome.error;
+    let mut effects = Vec::new();
+    if let Some(manifests) = outcome.manifests {
+        state.tiltfile.watch_ignores = outcome.watch_ignores;
+        state.update_settings = outcome.update_settings;
+        state.ci_settings = outcome.ci_settings;
+        effects = replace_manifests(state, manifests, &outcome.enabled, &loading.files);
+    } else if state.tiltfile.error.is_none() {
+        state.tiltfile.error = Some("the Tiltfile could not be loaded".to_owned());
+    }
+    effects.extend(load_if_changed(state));
+    effects
+}
+
+/// Replaces manifests by name: what stays keeps its state, what changed is updated, what is gone is deleted.
+fn replace_manifests(
+    state: &mut State,
+    manifests: Vec<Manifest>,
+    enabled: &BTreeSet<ManifestName>,
+    files: &BTreeSet<LocalPath>,
+) -> Vec<Effect> {
+    let mut old = std::mem::take(&mut state.rows);
+    state.order = manifests.iter().map(|manifest| manifest.name.clone()).collect();
+    for (position, manifest) in manifests.into_iter().enumerate() {
+        let name = manifest.name.clone();
+        let row = match old.remove(&name) {
+            Some(row) => redefine(state, row, manifest, position, files),
+            None => Row::new(manifest, enabled.contains(&name), position),
+        };
+        state.rows.insert(name, row);
+    }
+    let deploys = state.rows.values().flat_map(|row| &row.k8s().images);
+    state.deployed_images = deploys.cloned().collect();
+    pods::reindex(state);
+    state.dirty.rows.extend(state.rows.keys().cloned());
+    (state.dirty.cluster, state.dirty.streams) = (true, true);
+    remove_rows(state, old)
+}
+
+/// Gives a row its new definition. Its enabling, history and pods stay.
+fn redefine(
+    state: &mut State,
+    mut row: Row,
+    manifest: Manifest,
+    position: usize,
+    files: &BTreeSet<LocalPath>,
+) -> Row {
+    let changed = !same_targets(&row.manifest, &manifest);
+    let mut targets = std::mem::take(&mut row.targets);
+    row.targets = manifest
+        .target_ids()
+        .map(|id| (id.clone(), targets.remove(id).unwrap_or_default()))
+        .collect();
+    (row.manifest, row.position) = (manifest, position);
+    if changed {
+        row.targets
+            .values_mut()
+            .for_each(|target: &mut TargetState| target.result = None);
+        if row.started_first {
+            row.changed_definition = Some(state.seq);
+            row.config_edits.extend(files.iter().cloned());
+        }
+        if let Some(build) = row.building.and_then(|id| state.builds.get_mut(&id)) {
+            build.outdated = true;
+        }
+    }
+    row
+}
+
+/// Returns whether an update would do the same for both. When it starts and where its objects were written does not
+/// matter.
+///
+/// Rule: `reference/engine.md` 2.15.
+fn same_targets(old: &Manifest, new: &Manifest) -> bool {
+    let (crate::model::DeployTarget::K8s(a), crate::model::DeployTarget::K8s(b)) = (&old.deploy, &new.deploy);
+    old.images == new.images && same_deploy(a, b)
+}
+
+fn same_deploy(old: &K8sTarget, new: &K8sTarget) -> bool {
+    let values = |target: &K8sTarget| target.entities.len();
+    values(old) == values(new)
+        && old
+            .entities
+            .iter()
+            .zip(&new.entities)
+            .all(|(a, b)| a.value() == b.value())
+        && (
+            &old.id,
+            &old.images,
+            old.readiness,
+            &old.extra_pod_selectors,
+            old.upsert_timeout,
+        ) == (
+            &new.id,
+            &new.images,
+            new.readiness,
+            &new.extra_pod_selectors,
+            new.upsert_timeout,
+        )
+}
+
+/// Deletes what resources had that are gone from the Tiltfile. While one is still being updated its objects are not
+/// all known, so that waits until the update was cancelled.
+fn remove_rows(state: &mut State, gone: BTreeMap<ManifestName, Row>) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for (name, row) in gone {
+        pods::forget_row(state, &name);
+        let running = row.building.and_then(|id| Some((id, state.builds.get_mut(&id)?)));
+        if let Some((build, running)) = running {
+            running.orphaned = Some(row.deployed.owned);
+            effects.push(Effect::CancelUpdate { build });
+        } else {
+            let span = row
+                .history
+                .front()
+                .map_or_else(|| state.tiltfile_span(), |last| last.span.clone());
+            effects.extend(gc::delete_removed(state, &name, span, row.deployed.owned));
+        }
+    }
+    effects
+}
+
+/// What a resource left in the cluster.
+pub(super) type Owned = BTreeMap<ObjectId, AppliedObject>;

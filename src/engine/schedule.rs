@@ -1,0 +1,162 @@
+//! Which resource is updated next, and why the others are not. Pure: a question about the state.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::event::ClusterStatus;
+use super::state::{Row, Running, State};
+use crate::model::{ManifestName, TargetId};
+
+/// Why an update that is due may not start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// The Tiltfile is about to be, or being, evaluated again.
+    TiltfileReload,
+    /// The resource `uncategorized` is deployed first.
+    WaitingForUncategorized,
+    /// These targets of it are just built or deployed by another update.
+    BuildingComponent(Vec<TargetId>),
+    /// These resources were never ready.
+    WaitingForDep(Vec<ManifestName>),
+    /// There is no connection to the cluster.
+    WaitingForCluster,
+}
+
+impl Hold {
+    /// Returns the word that scripts know.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::TiltfileReload => "tiltfile-reload",
+            Self::WaitingForUncategorized => "waiting-for-uncategorized",
+            Self::BuildingComponent(_) => "building-component",
+            Self::WaitingForDep(_) => "waiting-for-dep",
+            Self::WaitingForCluster => "waiting-for-cluster",
+        }
+    }
+
+    /// Returns the names of what it waits for.
+    pub fn on(&self) -> Vec<String> {
+        match self {
+            Self::TiltfileReload => vec![ManifestName::TILTFILE.to_owned()],
+            Self::WaitingForUncategorized => vec![ManifestName::UNCATEGORIZED.to_owned()],
+            Self::BuildingComponent(targets) => targets.iter().map(TargetId::to_string).collect(),
+            Self::WaitingForDep(names) => names.iter().map(ManifestName::to_string).collect(),
+            Self::WaitingForCluster => vec!["default".to_owned()],
+        }
+    }
+}
+
+/// Returns the resource to update now, if there is one and a slot is free, and what holds the others that are due.
+///
+/// Rule: `reference/engine.md` 1.4 and 1.5; the first reason that applies is the one given.
+pub(crate) fn next_update(state: &State) -> (Option<ManifestName>, BTreeMap<ManifestName, Hold>) {
+    let due = || state.rows_in_order().filter(|(_, row)| row.is_due());
+    let mut holds = BTreeMap::new();
+    let reloading = state.tiltfile.loading.is_some() || !state.tiltfile.pending.is_empty();
+    let busy = busy_targets(state);
+    let uncategorized = ManifestName::from(ManifestName::UNCATEGORIZED);
+    let uncategorized_runs = state.builds.values().any(|build| build.manifest == uncategorized);
+    let mut free: Vec<(&ManifestName, &Row)> = Vec::new();
+    for (name, row) in due() {
+        let hold = if reloading {
+            Some(Hold::TiltfileReload)
+        } else if uncategorized_runs && *name != uncategorized {
+            Some(Hold::WaitingForUncategorized)
+        } else {
+            busy_component(row, &busy)
+                .or_else(|| unready_dependencies(state, row))
+                .or_else(|| (state.cluster != ClusterStatus::Connected).then_some(Hold::WaitingForCluster))
+        };
+        match hold {
+            _ if row.building.is_some() => {}
+            Some(hold) => {
+                holds.insert(name.clone(), hold);
+            }
+            None => free.push((name, row)),
+        }
+    }
+    let slots = state.update_settings.max_parallel_updates.max(1);
+    let next = if state.builds.len() < slots {
+        first_of(&free)
+    } else {
+        None
+    };
+    (next, holds)
+}
+
+/// Returns which of those that nothing holds goes first: first updates before changes, then the earliest change.
+fn first_of(free: &[(&ManifestName, &Row)]) -> Option<ManifestName> {
+    let first_updates = || free.iter().filter(|(_, row)| row.awaits_first());
+    let chosen = first_updates()
+        .find(|(name, _)| name.as_str() == ManifestName::UNCATEGORIZED)
+        .or_else(|| first_updates().find(|(_, row)| row.images().is_empty()))
+        .or_else(|| first_updates().next())
+        .or_else(|| free.iter().min_by_key(|(_, row)| earliest_change(row)));
+    chosen.map(|(name, _)| (*name).clone())
+}
+
+fn earliest_change(row: &Row) -> (u64, usize) {
+    let files = row
+        .targets
+        .values()
+        .flat_map(|target| target.files.values().chain(target.dependencies.values()));
+    let earliest = files.copied().chain(row.changed_definition).min();
+    (earliest.unwrap_or(u64::MAX), row.position)
+}
+
+/// Returns the targets that running updates build or deploy.
+///
+/// An image that an update only uses again does not count, unless it has changed since: then whoever builds it should
+/// do so once, for all.
+fn busy_targets(state: &State) -> BTreeSet<&TargetId> {
+    state
+        .builds
+        .iter()
+        .flat_map(|(id, build)| busy_targets_of(state, *id, build))
+        .collect()
+}
+
+fn busy_targets_of<'a>(
+    state: &'a State,
+    id: crate::model::BuildId,
+    build: &'a Running,
+) -> impl Iterator<Item = &'a TargetId> {
+    let row = state
+        .rows
+        .get(&build.manifest)
+        .filter(|row| row.building == Some(id));
+    let changed_since = row.into_iter().flat_map(|row| {
+        let stale = |target: &&TargetId| row.target(target).is_some_and(|state| !state.is_reusable());
+        row.images().iter().map(|image| &image.id).filter(stale)
+    });
+    build.images.iter().chain([&build.deploy]).chain(changed_since)
+}
+
+fn busy_component(row: &Row, busy: &BTreeSet<&TargetId>) -> Option<Hold> {
+    let reusable = |id: &TargetId| row.target(id).is_some_and(super::state::TargetState::is_reusable);
+    let shared: Vec<TargetId> = row
+        .manifest
+        .target_ids()
+        .filter(|id| busy.contains(id) && !reusable(id))
+        .cloned()
+        .collect();
+    (!shared.is_empty()).then_some(Hold::BuildingComponent(shared))
+}
+
+/// Returns the dependencies that were never ready; they hold only the first update.
+fn unready_dependencies(state: &State, row: &Row) -> Option<Hold> {
+    if row.started_first {
+        return None;
+    }
+    let unready = |name: &&ManifestName| {
+        let dependency = state.rows.get(*name);
+        dependency.is_some_and(|dependency| dependency.runtime.last_ready.is_none())
+    };
+    let names: Vec<ManifestName> = row
+        .manifest
+        .resource_deps
+        .iter()
+        .filter(unready)
+        .cloned()
+        .collect();
+    (!names.is_empty()).then_some(Hold::WaitingForDep(names))
+}

@@ -1,0 +1,240 @@
+//! One update of one resource: what it will do, and what its end means for this and for other resources.
+//!
+//! When it may start is for `schedule`, what it leaves behind in the cluster for `gc`.
+
+use std::collections::BTreeSet;
+
+use super::effect::{Effect, ImageAction, ImageStep, UpdatePlan};
+use super::event::UpdateOutcome;
+use super::files::files_changed_line;
+use super::state::{BuildRecord, Row, Running, Seq, State};
+use super::{cluster_events, gc, pods};
+use crate::logs::{Level, LogEvent};
+use crate::model::{BuildId, BuiltImage, ImageTarget, LocalPath, ManifestName, SpanId, TargetId};
+
+/// How many ended updates are remembered.
+const HISTORY: usize = 2;
+
+/// Starts an update of a resource that `schedule` chose.
+pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
+    let build = BuildId(state.last_build + 1);
+    let row = state.rows.get_mut(name)?;
+    let span = SpanId::new(format!("build:{build}"));
+    let reason = reason(row);
+    let files = edits(row);
+    let header = if row.awaits_first() || files.is_empty() {
+        reason.clone()
+    } else {
+        files_changed_line(&state.config.cwd, &files)
+    };
+    let images = image_steps(row, &state.deployed_images);
+    let is_built = |step: &&ImageStep| step.action == ImageAction::Build;
+    let running = Running {
+        manifest: name.clone(),
+        span: span.clone(),
+        reason,
+        started: state.now,
+        started_seq: state.seq,
+        images: images
+            .iter()
+            .filter(is_built)
+            .map(|step| step.image.id.clone())
+            .collect(),
+        deploy: row.manifest.deploy.id().clone(),
+        outdated: false,
+        orphaned: None,
+    };
+    row.config_edits.clear();
+    row.building = Some(build);
+    state.dirty.cluster |= !row.started_first;
+    row.started_first = true;
+    let deploy = row.k8s().clone();
+    state.last_build = build.0;
+    state.builds.insert(build, running);
+    let plan = UpdatePlan {
+        build,
+        manifest: name.clone(),
+        span,
+        header,
+        images,
+        deploy,
+        force: false,
+    };
+    Some(Effect::StartUpdate(Box::new(plan)))
+}
+
+/// Returns why an update is due, as shown.
+///
+/// Rule: `reference/engine.md` 1.9.
+fn reason(row: &Row) -> String {
+    if row.awaits_first() {
+        return "Initial Build".to_owned();
+    }
+    let any = |test: fn(&super::state::TargetState) -> bool| row.targets.values().any(test);
+    let reasons = [
+        (any(|target| !target.files.is_empty()), "Changed Files"),
+        (row.changed_definition.is_some(), "Config Changed"),
+        (
+            any(|target| !target.dependencies.is_empty()),
+            "Dependency Updated",
+        ),
+    ];
+    let applying: Vec<&str> = reasons
+        .iter()
+        .filter(|(applies, _)| *applies)
+        .map(|(_, text)| *text)
+        .collect();
+    applying.join(" | ")
+}
+
+/// Returns the files that an update takes in: first those that changed its definition, then those of its targets.
+fn edits(row: &Row) -> Vec<LocalPath> {
+    let of_targets: BTreeSet<&LocalPath> = row
+        .targets
+        .values()
+        .flat_map(|target| target.files.keys())
+        .collect();
+    let of_targets = of_targets
+        .into_iter()
+        .filter(|file| !row.config_edits.contains(*file));
+    row.config_edits.iter().chain(of_targets).cloned().collect()
+}
+
+/// Returns what to do about each image: what is stale is built, and what is built on it.
+///
+/// Rule: `reference/engine.md` 2.2; whether an image still exists is checked at the edge.
+fn image_steps(row: &Row, deployed: &BTreeSet<TargetId>) -> Vec<ImageStep> {
+    let mut built: BTreeSet<&TargetId> = BTreeSet::new();
+    let mut steps = Vec::new();
+    for image in row.images() {
+        let reusable = row.target(&image.id).filter(|target| target.is_reusable());
+        let on_stale_base = image.base_images.iter().any(|base| built.contains(base));
+        let action = match reusable.and_then(|target| target.result.clone()) {
+            Some(result) if !on_stale_base => ImageAction::Reuse(result),
+            _ => {
+                built.insert(&image.id);
+                ImageAction::Build
+            }
+        };
+        steps.push(ImageStep {
+            image: image.clone(),
+            needs_push: deployed.contains(&image.id),
+            action,
+        });
+    }
+    steps
+}
+
+/// Takes in how an update ended. An answer that is not waited for is ignored.
+///
+/// Rule: `reference/engine.md` 1.8.
+pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutcome) -> Vec<Effect> {
+    let Some(mut running) = state.builds.remove(&build) else {
+        return Vec::new();
+    };
+    if let Some(mut owned) = running.orphaned.take() {
+        owned.extend(
+            outcome
+                .applied
+                .into_iter()
+                .map(|object| (object.id.clone(), object)),
+        );
+        return gc::delete_removed(state, &running.manifest, running.span, owned)
+            .into_iter()
+            .collect();
+    }
+    let failure = outcome.error.clone();
+    record_end(state, &running, &outcome);
+    if !running.outdated {
+        share_results(state, &running, &outcome.built);
+    }
+    let claimed = pods::claimed_objects(state, &running.manifest);
+    let mut effects = Vec::from_iter(gc::note_applied(state, &running, &outcome));
+    if failure.is_none() {
+        pods::claim(state, &running.manifest, &claimed);
+        effects.extend(cluster_events::log_newly_claimed(state));
+    }
+    state.dirty.rows.insert(running.manifest.clone());
+    if let Some(error) = failure {
+        let line = LogEvent::line(running.span, running.manifest, format!("Build Failed: {error}"));
+        effects.insert(0, Effect::Log(line.level(Level::Error)));
+    }
+    effects
+}
+
+/// Writes the end of an update into its row: results, history, and that changes up to its start are taken in.
+fn record_end(state: &mut State, running: &Running, outcome: &UpdateOutcome) {
+    let (now, Some(row)) = (state.now, state.rows.get_mut(&running.manifest)) else {
+        return;
+    };
+    row.building = None;
+    // A failed build is not tried again until something changes; but then it must not count as built.
+    for id in &running.images {
+        if let Some(target) = row.targets.get_mut(id) {
+            target.result = None;
+        }
+    }
+    for (id, built) in outcome.built.iter().filter(|_| !running.outdated) {
+        if let Some(target) = row.targets.get_mut(id) {
+            target.result = Some(built.clone());
+        }
+    }
+    row.targets
+        .values_mut()
+        .for_each(|target| target.consume_until(running.started_seq));
+    row.changed_definition = row
+        .changed_definition
+        .filter(|changed| *changed > running.started_seq);
+    row.history.push_front(BuildRecord {
+        span: running.span.clone(),
+        reason: running.reason.clone(),
+        duration: now.saturating_duration_since(running.started),
+        error: outcome.error.clone(),
+    });
+    row.history.truncate(HISTORY);
+}
+
+/// Gives new images to the other resources that use them and have something to do: they deploy without building them
+/// again. A resource with nothing to do is left alone.
+fn share_results(state: &mut State, running: &Running, built: &[(TargetId, BuiltImage)]) {
+    if built.is_empty() {
+        return;
+    }
+    let others = state
+        .rows
+        .iter_mut()
+        .filter(|(name, _)| **name != running.manifest);
+    for (_, row) in others {
+        let has_reason = row.enabled && (row.awaits_first() || row.has_changes());
+        if has_reason && row.building.is_none() {
+            take_results(row, built, running.started_seq);
+        }
+    }
+}
+
+fn take_results(row: &mut Row, built: &[(TargetId, BuiltImage)], started: Seq) {
+    let was_built = |id: &TargetId| built.iter().any(|(built, _)| built == id);
+    for (id, result) in built {
+        let Some(target) = row.targets.get_mut(id) else {
+            continue;
+        };
+        target.result = Some(result.clone());
+        target.consume_until(started);
+        let on_it = |image: &&ImageTarget| image.base_images.contains(id) && !was_built(&image.id);
+        let mut dependents: Vec<TargetId> = row
+            .manifest
+            .images
+            .iter()
+            .filter(on_it)
+            .map(|image| image.id.clone())
+            .collect();
+        if row.k8s().images.contains(id) {
+            dependents.push(row.manifest.deploy.id().clone());
+        }
+        for dependent in dependents {
+            if let Some(target) = row.targets.get_mut(&dependent) {
+                target.dependencies.insert(id.clone(), started);
+            }
+        }
+    }
+}
