@@ -5,6 +5,8 @@
 pub mod clock;
 mod host;
 mod print;
+pub mod process;
+pub mod signals;
 
 pub use host::RealHost;
 pub use print::print_stream;

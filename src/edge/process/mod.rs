@@ -1,0 +1,236 @@
+//! Runs child processes, each in a session of its own, so that they end with all that they started.
+//!
+//! A [`ChildCommand`] names its directory and its whole environment. [`Process`] streams its output to the log;
+//! [`capture`] returns it. Dropping either kills the process and its group. `group` knows all groups that live, for
+//! the moment when this program must go at once.
+
+mod exit;
+mod group;
+mod output;
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::process::Stdio;
+use std::time::Duration;
+
+use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop, ProcessSession};
+use tokio::net::unix::pipe;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::logs::LogWriter;
+use crate::model::LocalPath;
+
+pub use exit::Exit;
+use group::Group;
+pub use group::kill_all_groups;
+use output::{Collected, pump_to_log};
+
+/// How long output is still read once a process has ended: one that left its group may hold the pipe open for ever.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// When a process that was asked to stop is told about, and when it is killed.
+///
+/// Rule: `reference/engine.md` 6.3.
+const FIRST_NOTICE: Duration = Duration::from_millis(1500);
+const SECOND_NOTICE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(30);
+
+/// The environment of a child process.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Environment(BTreeMap<OsString, OsString>);
+
+impl Environment {
+    /// Returns the environment of this program.
+    pub fn inherited() -> Self {
+        Self(std::env::vars_os().collect())
+    }
+
+    /// Sets a variable.
+    pub fn set(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
+        self.0.insert(name.into(), value.into());
+    }
+
+    /// Sets a variable unless it is set already.
+    pub fn set_default(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
+        self.0.entry(name.into()).or_insert_with(|| value.into());
+    }
+
+    /// Returns the value of a variable.
+    pub fn get(&self, name: impl AsRef<OsStr>) -> Option<&OsStr> {
+        self.0.get(name.as_ref()).map(OsString::as_os_str)
+    }
+}
+
+/// What to run, where, and with which environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChildCommand {
+    /// The program, looked up in its own `PATH`, and its arguments. Not empty.
+    pub argv: Vec<String>,
+    /// The working directory.
+    pub dir: LocalPath,
+    /// The whole environment.
+    pub env: Environment,
+}
+
+impl ChildCommand {
+    fn wrap(&self, stdout: Stdio, stderr: Stdio, stdin: Stdio) -> io::Result<CommandWrap> {
+        let (program, args) = self
+            .argv
+            .split_first()
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no command"))?;
+        let mut wrap = CommandWrap::with_new(program, |command| {
+            command
+                .args(args)
+                .current_dir(self.dir.as_path())
+                .env_clear()
+                .envs(&self.env.0)
+                .stdin(stdin)
+                .stdout(stdout)
+                .stderr(stderr);
+        });
+        wrap.wrap(ProcessSession).wrap(KillOnDrop);
+        Ok(wrap)
+    }
+}
+
+/// A running process whose output goes to the log. It is killed, with its group, when this is dropped.
+#[derive(Debug)]
+pub struct Process {
+    // Dropped first: the group goes before the process is reaped and its number becomes free.
+    group: Option<Group>,
+    child: Box<dyn ChildWrapper>,
+    output: JoinHandle<()>,
+}
+
+impl Process {
+    /// Starts a process. What it prints goes to the log in the order in which it prints it; it has no input.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn spawn(command: &ChildCommand, log: &LogWriter) -> io::Result<Self> {
+        let (reader, writer) = io::pipe()?;
+        let child = command
+            .wrap(writer.try_clone()?.into(), writer.into(), Stdio::null())?
+            .spawn()?;
+        let reader = pipe::Receiver::from_owned_fd(reader.into())?;
+        Ok(Self {
+            group: Some(Group::of(&*child)?),
+            child,
+            output: tokio::spawn(pump_to_log(reader, log.clone())),
+        })
+    }
+
+    /// Returns the number of the process, which is that of its group too; 0 once it has ended.
+    pub fn pid(&self) -> u32 {
+        self.child.id().unwrap_or(0)
+    }
+
+    /// Waits until the process has ended and its output is in the log. What is left of its group is killed.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system does not tell how it ended.
+    pub async fn wait(&mut self) -> io::Result<Exit> {
+        let status = self.child.wait().await?;
+        self.group = None;
+        if timeout(DRAIN, &mut self.output).await.is_err() {
+            self.output.abort();
+        }
+        Ok(Exit::from(status))
+    }
+
+    /// Stops the process: asks its group to end, and kills it after 30 s. Says in the log what it waits for.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system does not tell how it ended.
+    pub async fn stop(mut self, log: &LogWriter) -> io::Result<Exit> {
+        let pid = self.pid();
+        if self
+            .group
+            .as_ref()
+            .is_some_and(|group| group.terminate().is_err())
+        {
+            self.group = None;
+            return self.wait().await;
+        }
+        let steps = [
+            (
+                FIRST_NOTICE,
+                format!("Waiting 30s for process to exit... (pid: {pid})"),
+            ),
+            (
+                SECOND_NOTICE - FIRST_NOTICE,
+                format!("Still waiting on exit... (pid: {pid})"),
+            ),
+            (
+                GRACE - SECOND_NOTICE,
+                format!("Time is up! Sending {pid} a kill signal"),
+            ),
+        ];
+        for (wait, notice) in steps {
+            if timeout(wait, self.child.wait()).await.is_ok() {
+                return self.wait().await;
+            }
+            log.info(&notice);
+        }
+        self.group = None;
+        self.wait().await
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.output.abort();
+    }
+}
+
+/// What a process printed, and how it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Captured {
+    /// How it ended.
+    pub exit: Exit,
+    /// What it printed.
+    pub stdout: Vec<u8>,
+    /// What it printed as errors.
+    pub stderr: Vec<u8>,
+}
+
+/// Runs a process to its end and returns what it printed. It is killed, with its group, when this is dropped.
+///
+/// # Errors
+///
+/// When it cannot be started.
+pub async fn capture(command: &ChildCommand, input: Option<Vec<u8>>) -> io::Result<Captured> {
+    let stdin = if input.is_some() {
+        Stdio::piped()
+    } else {
+        Stdio::null()
+    };
+    let mut child = command.wrap(Stdio::piped(), Stdio::piped(), stdin)?.spawn()?;
+    let group = Group::of(&*child)?;
+    let stdout = Collected::from(child.stdout().take());
+    let stderr = Collected::from(child.stderr().take());
+    let feed = child.stdin().take().zip(input).map(|(mut stdin, input)| {
+        tokio::spawn(async move {
+            // A process need not read its input.
+            let _ = tokio::io::AsyncWriteExt::write_all(&mut stdin, &input).await;
+        })
+    });
+    let status = child.wait().await?;
+    drop(group);
+    if let Some(feed) = feed {
+        feed.abort();
+    }
+    Ok(Captured {
+        exit: Exit::from(status),
+        stdout: stdout.finish(DRAIN).await,
+        stderr: stderr.finish(DRAIN).await,
+    })
+}
+
+#[cfg(test)]
+mod tests;
