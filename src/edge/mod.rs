@@ -4,6 +4,7 @@
 
 pub mod clock;
 mod host;
+pub mod kube;
 mod print;
 pub mod process;
 pub mod signals;

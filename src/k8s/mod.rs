@@ -8,6 +8,7 @@ mod context;
 pub mod convert;
 pub mod display;
 mod entity;
+pub mod field_place;
 pub mod inject;
 pub mod kind_order;
 pub mod labels;

@@ -1,0 +1,228 @@
+//! Requests for objects of any kind, as plain JSON. Which resource a kind is, is known or asked for once.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use kube::api::{DeleteParams, GetParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
+use kube::core::Request;
+use serde_json::Value;
+
+use super::connect::Cluster;
+use super::error::RequestError;
+use crate::k8s::api_kinds::{ApiKind, well_known};
+use crate::k8s::owned_fields::FIELD_MANAGER;
+
+/// Kinds that the cluster was asked for, by apiVersion.
+#[derive(Default)]
+pub(super) struct Discovery {
+    kinds: Mutex<HashMap<String, HashMap<String, ApiKind>>>,
+}
+
+/// One object of a known resource, present or not.
+#[derive(Clone)]
+pub(super) struct ObjectApi {
+    client: kube::Client,
+    collection: String,
+    /// Its apiVersion, such as `apps/v1`.
+    pub(super) api_version: String,
+    /// Its kind.
+    pub(super) kind: String,
+    /// Its resource, such as `deployments`.
+    pub(super) plural: String,
+    /// Its namespace, `None` for a cluster-wide one.
+    pub(super) namespace: Option<String>,
+    /// Its name.
+    pub(super) name: String,
+}
+
+impl Cluster {
+    /// Returns access to an object. Without a namespace, an object that needs one is in the context's.
+    ///
+    /// # Errors
+    /// When the cluster does not know the kind, also after asking once more, or cannot be asked.
+    pub(super) async fn object(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Result<ObjectApi, RequestError> {
+        let resource = match well_known(api_version, kind) {
+            Some(resource) => resource,
+            None => self.discover(api_version, kind).await?,
+        };
+        let namespace = resource
+            .namespaced
+            .then(|| namespace.unwrap_or(&self.context().namespace).to_owned());
+        let root = if api_version.contains('/') {
+            "/apis"
+        } else {
+            "/api"
+        };
+        let collection = match &namespace {
+            Some(namespace) => format!("{root}/{api_version}/namespaces/{namespace}/{}", resource.plural),
+            None => format!("{root}/{api_version}/{}", resource.plural),
+        };
+        Ok(ObjectApi {
+            client: self.client().clone(),
+            collection,
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            plural: resource.plural,
+            namespace,
+            name: name.to_owned(),
+        })
+    }
+
+    async fn discover(&self, api_version: &str, kind: &str) -> Result<ApiKind, RequestError> {
+        let known = |discovery: &Discovery| {
+            let kinds = discovery.kinds.lock().expect("no panic while kinds are held");
+            kinds.get(api_version).and_then(|kinds| kinds.get(kind)).cloned()
+        };
+        if let Some(found) = known(self.discovery()) {
+            return Ok(found);
+        }
+        // Asked anew for every kind that is not known: a CRD may have been applied since.
+        let kinds = self.ask_for_kinds(api_version).await?;
+        let all = &self.discovery().kinds;
+        all.lock()
+            .expect("no panic while kinds are held")
+            .insert(api_version.to_owned(), kinds);
+        known(self.discovery()).ok_or_else(|| RequestError::NoMatch {
+            kind: kind.to_owned(),
+            api_version: api_version.to_owned(),
+        })
+    }
+
+    async fn ask_for_kinds(&self, api_version: &str) -> Result<HashMap<String, ApiKind>, RequestError> {
+        let list = if api_version.contains('/') {
+            self.client().list_api_group_resources(api_version).await
+        } else {
+            self.client().list_core_api_resources(api_version).await
+        };
+        let list = match list {
+            Ok(list) => list,
+            Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(HashMap::new()),
+            Err(error) => return Err(error.into()),
+        };
+        // A subresource such as `deployments/scale` has a kind too.
+        let resources = list
+            .resources
+            .into_iter()
+            .filter(|resource| !resource.name.contains('/'));
+        Ok(resources
+            .map(|resource| {
+                let kind = ApiKind {
+                    plural: resource.name,
+                    namespaced: resource.namespaced,
+                };
+                (resource.kind, kind)
+            })
+            .collect())
+    }
+}
+
+impl ObjectApi {
+    /// Returns the object, `None` if there is none.
+    pub(super) async fn get(&self) -> Result<Option<Value>, RequestError> {
+        let request = self.request().get(&self.name, &GetParams::default());
+        self.found(
+            self.client
+                .request(request.map_err(kube::Error::BuildRequest)?)
+                .await,
+        )
+    }
+
+    /// Applies on the server, as manager `tilt`, taking fields from others where needed.
+    pub(super) async fn apply(&self, input: &Value) -> Result<Value, RequestError> {
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let request = self.request().patch(&self.name, &params, &Patch::Apply(input));
+        Ok(self
+            .client
+            .request(request.map_err(kube::Error::BuildRequest)?)
+            .await?)
+    }
+
+    /// Merges into the object.
+    pub(super) async fn merge(&self, patch: &Value) -> Result<Value, RequestError> {
+        let params = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let request = self.request().patch(&self.name, &params, &Patch::Merge(patch));
+        Ok(self
+            .client
+            .request(request.map_err(kube::Error::BuildRequest)?)
+            .await?)
+    }
+
+    /// Replaces the object as a whole, or creates it.
+    pub(super) async fn replace_or_create(&self, input: &Value) -> Result<Value, RequestError> {
+        let params = PostParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        let request = match self.get().await? {
+            Some(live) => {
+                let mut input = input.clone();
+                input["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
+                self.request()
+                    .replace(&self.name, &params, input.to_string().into_bytes())
+            }
+            None => self.request().create(&params, input.to_string().into_bytes()),
+        };
+        Ok(self
+            .client
+            .request(request.map_err(kube::Error::BuildRequest)?)
+            .await?)
+    }
+
+    /// Asks for the object to be deleted, what it owns in the background. With a UID only if it still has that one.
+    pub(super) async fn delete(&self, uid: Option<&str>) -> Result<(), RequestError> {
+        let params = DeleteParams {
+            propagation_policy: Some(PropagationPolicy::Background),
+            preconditions: uid.map(|uid| Preconditions {
+                uid: Some(uid.to_owned()),
+                resource_version: None,
+            }),
+            ..DeleteParams::default()
+        };
+        let request = self.request().delete(&self.name, &params);
+        let answer: Result<Value, _> = self
+            .client
+            .request(request.map_err(kube::Error::BuildRequest)?)
+            .await;
+        self.found(answer).map(|_| ())
+    }
+
+    /// Returns the object's resource as kube's watches want it.
+    pub(super) fn dynamic(&self) -> kube::Api<kube::core::DynamicObject> {
+        let (group, version) = self
+            .api_version
+            .split_once('/')
+            .unwrap_or(("", &self.api_version));
+        let resource = kube::core::ApiResource {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            api_version: self.api_version.clone(),
+            kind: self.kind.clone(),
+            plural: self.plural.clone(),
+        };
+        match &self.namespace {
+            Some(namespace) => kube::Api::namespaced_with(self.client.clone(), namespace, &resource),
+            None => kube::Api::all_with(self.client.clone(), &resource),
+        }
+    }
+
+    fn request(&self) -> Request {
+        Request::new(&self.collection)
+    }
+
+    fn found(&self, answer: kube::Result<Value>) -> Result<Option<Value>, RequestError> {
+        match answer {
+            Ok(value) => Ok(Some(value)),
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Applies the objects of a resource: injects, then applies batch after batch.
+
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::apply_object::{apply_object, has_condition};
+use super::connect::Cluster;
+use super::error::RequestError;
+use super::rejection::explain;
+use crate::engine::{AppliedObject, ObjectId};
+use crate::k8s::Entity;
+use crate::k8s::display::{display_names, kind_and_name};
+use crate::k8s::inject::inject;
+use crate::k8s::kind_order::batches;
+use crate::k8s::labels::{Ownership, template_hashes};
+use crate::logs::LogWriter;
+use crate::model::{BuiltImage, ImageSelector, ManifestName, ObjectUid};
+
+/// How many objects of a batch are applied at a time.
+const PARALLEL: usize = 10;
+/// The annotation of objects that are never deleted, and its value.
+const KEEP: (&str, &str) = ("tilt.dev/down-policy", "keep");
+
+/// What is applied, and how.
+#[derive(Clone, Debug)]
+pub struct ApplyRequest<'a> {
+    /// Whose objects they are.
+    pub manifest: &'a ManifestName,
+    /// The objects as written.
+    pub entities: Vec<Entity>,
+    /// The images to put in, with the references that they replace.
+    pub images: &'a [(ImageSelector, BuiltImage)],
+    /// Who deploys.
+    pub ownership: &'a Ownership,
+    /// Time allowed for each object.
+    pub timeout: Duration,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ApplyOutcome {
+    /// Objects that the API server accepted, in the order they were written; also when a later one failed.
+    pub applied: Vec<AppliedObject>,
+    /// Whether one of them is a Job that is complete already.
+    pub job_complete: bool,
+    /// Why it failed: the server's words in the first line, then where the object was written.
+    pub error: Option<String>,
+}
+
+/// Applies objects. Nothing is waited for but that the API server accepted all.
+///
+/// The first error stops the rest; `cancel` stops it with the error `build canceled`. Lines go to `log`, indented by 5.
+///
+/// Rule: `reference/engine.md` 3.2.
+pub async fn apply(
+    cluster: &Cluster,
+    request: ApplyRequest<'_>,
+    log: &LogWriter,
+    cancel: &CancellationToken,
+) -> ApplyOutcome {
+    let log = log.indented("     ");
+    log.info("Applying YAML to cluster");
+    let mut entities = request.entities;
+    if let Err(error) = inject(&mut entities, request.manifest, request.images, request.ownership) {
+        return ApplyOutcome {
+            error: Some(error.to_string()),
+            ..ApplyOutcome::default()
+        };
+    }
+    let mut outcome = Applied::default();
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => outcome.error = Some("build canceled".to_owned()),
+        error = apply_batches(cluster, &entities, request.timeout, &log, &mut outcome.objects) => outcome.error = error,
+    }
+    let headline = match outcome.error {
+        None => "Objects applied to cluster:",
+        Some(_) => "Tried to apply objects to cluster:",
+    };
+    let names = display_names(&entities);
+    let list: String = names.iter().map(|name| format!("\n  → {name}")).collect();
+    log.info(&format!("{headline}{list}"));
+    outcome.finish()
+}
+
+/// Positions of objects, and what the API server made of them.
+#[derive(Default)]
+struct Applied {
+    objects: Vec<(usize, Value)>,
+    error: Option<String>,
+}
+
+impl Applied {
+    fn finish(mut self) -> ApplyOutcome {
+        self.objects.sort_by_key(|(at, _)| *at);
+        let is_complete_job = |object: &Value| object["kind"] == "Job" && has_condition(object, "Complete");
+        ApplyOutcome {
+            job_complete: self.objects.iter().any(|(_, object)| is_complete_job(object)),
+            applied: self
+                .objects
+                .iter()
+                .map(|(_, object)| applied_object(object))
+                .collect(),
+            error: self.error,
+        }
+    }
+}
+
+async fn apply_batches(
+    cluster: &Cluster,
+    entities: &[Entity],
+    timeout: Duration,
+    log: &LogWriter,
+    applied: &mut Vec<(usize, Value)>,
+) -> Option<String> {
+    for batch in batches(entities) {
+        let mut running = stream::iter(batch)
+            .map(|at| async move { (at, apply_in_time(cluster, &entities[at], timeout, log).await) })
+            .buffer_unordered(PARALLEL);
+        while let Some((at, outcome)) = running.next().await {
+            match outcome {
+                Ok(object) => applied.push((at, object)),
+                Err(error) => return Some(error),
+            }
+        }
+    }
+    None
+}
+
+async fn apply_in_time(
+    cluster: &Cluster,
+    entity: &Entity,
+    timeout: Duration,
+    log: &LogWriter,
+) -> Result<Value, String> {
+    match tokio::time::timeout(timeout, apply_object(cluster, entity, log)).await {
+        Ok(Ok(object)) => Ok(object),
+        Ok(Err(error)) => Err(rejected(cluster, entity, &error)),
+        Err(_) => Err(format!(
+            "Killed kubectl. Hit timeout of {} applying {}.",
+            go_duration(timeout),
+            kind_and_name(entity)
+        )),
+    }
+}
+
+fn rejected(cluster: &Cluster, entity: &Entity, error: &RequestError) -> String {
+    let fields: Vec<&str> = error
+        .status()
+        .and_then(|status| status.details.as_ref())
+        .map(|details| details.causes.iter().map(|cause| cause.field.as_str()).collect())
+        .unwrap_or_default();
+    explain(&error.message(), entity, &fields, cluster.context())
+}
+
+fn applied_object(object: &Value) -> AppliedObject {
+    let text = |path: &str| object.pointer(path).and_then(Value::as_str).map(str::to_owned);
+    let annotation = object
+        .pointer("/metadata/annotations")
+        .and_then(|all| all.get(KEEP.0));
+    AppliedObject {
+        id: ObjectId {
+            api_version: text("/apiVersion").unwrap_or_default(),
+            kind: text("/kind").unwrap_or_default(),
+            namespace: text("/metadata/namespace"),
+            name: text("/metadata/name").unwrap_or_default(),
+        },
+        uid: ObjectUid::new(text("/metadata/uid").unwrap_or_default()),
+        template_hashes: template_hashes(object),
+        keep: annotation.is_some_and(|value| value == KEEP.1),
+    }
+}
+
+/// Returns whole seconds as Go prints them: `30s`, `1m30s`, `1h0m0s`.
+fn go_duration(duration: Duration) -> String {
+    let secs = duration.as_secs();
+    let (hours, minutes, secs) = (secs / 3600, secs / 60 % 60, secs % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{secs}s"),
+        (0, _) => format!("{minutes}m{secs}s"),
+        _ => format!("{hours}h{minutes}m{secs}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn durations_read_as_in_the_original() {
+        for (secs, text) in [(30, "30s"), (90, "1m30s"), (3600, "1h0m0s")] {
+            assert_eq!(go_duration(Duration::from_secs(secs)), text);
+        }
+    }
+
+    #[test]
+    fn an_applied_object_is_told_with_its_hash_and_its_wish_to_be_kept() {
+        let object = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "x", "namespace": "ns",
+            "uid": "u", "annotations": {"tilt.dev/down-policy": "keep"}},
+            "spec": {"template": {"metadata": {"labels": {"tilt.dev/pod-template-hash": "abc"}}}},
+            "status": {"conditions": [{"type": "Complete", "status": "True"}]}});
+        let outcome = Applied {
+            objects: vec![(0, object)],
+            error: None,
+        }
+        .finish();
+        assert!(outcome.job_complete);
+        assert_eq!(outcome.applied[0].id.namespace.as_deref(), Some("ns"));
+        assert_eq!(outcome.applied[0].template_hashes, ["abc"]);
+        assert!(outcome.applied[0].keep);
+    }
+}

@@ -1,0 +1,193 @@
+//! Applies one object: looks first, takes over what was applied by the client, applies on the server, and falls back to
+//! stronger means where the server asks for them.
+
+use std::time::Duration;
+
+use kube::core::DynamicObject;
+use kube::runtime::wait::{await_condition, conditions::is_deleted};
+use serde_json::Value;
+
+use super::api::ObjectApi;
+use super::connect::Cluster;
+use super::error::RequestError;
+use crate::k8s::Entity;
+use crate::k8s::apply_input::apply_input;
+use crate::k8s::owned_fields::is_applied;
+use crate::k8s::take_over::take_over;
+use crate::logs::LogWriter;
+
+/// Time for an object to be gone before it is created anew.
+const DELETE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time for an object that is being deleted already.
+const DELETING_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often a take-over is tried against somebody who changes the object at the same time.
+const TAKE_OVERS: usize = 5;
+
+/// Applies an object, and returns it as the API server has it then.
+///
+/// One look is all it costs when the object is as we want it already. Otherwise it is applied on the server; that changes
+/// nothing either if nothing differs. A definition of custom resources is waited for until it serves.
+///
+/// Rule: `reference/engine.md` 3.2, "Per object escalation".
+pub(super) async fn apply_object(
+    cluster: &Cluster,
+    entity: &Entity,
+    log: &LogWriter,
+) -> Result<Value, RequestError> {
+    let api = cluster
+        .object(
+            entity.api_version(),
+            entity.kind(),
+            entity.namespace(),
+            entity.name(),
+        )
+        .await?;
+    let input = apply_input(entity);
+    let applied = match apply_once(&api, &input, log).await {
+        Err(error) if error.is_not_found() => {
+            log.info(&format!(
+                "Resource {} was not found during apply. Retrying...",
+                api.name
+            ));
+            apply_once(&api, &input, log).await
+        }
+        other => other,
+    };
+    let applied = match applied {
+        Ok(applied) => applied,
+        Err(error) => escalate(&api, &input, error, log).await?,
+    };
+    if entity.kind() == "CustomResourceDefinition" && !is_established(&applied) {
+        wait_until_established(&api).await?;
+    }
+    Ok(applied)
+}
+
+async fn apply_once(api: &ObjectApi, input: &Value, log: &LogWriter) -> Result<Value, RequestError> {
+    let mut live = api.get().await?;
+    if let Some(object) = live.as_ref().filter(|object| is_deleting(object)) {
+        wait_for_deletion(api, object, log).await?;
+        live = None;
+    }
+    if let Some(object) = &live {
+        if is_applied(input, object) {
+            return Ok(object.clone());
+        }
+        take_over_fields(api, object.clone()).await?;
+    }
+    let applied = api.apply(input).await?;
+    if !is_deleting(&applied) {
+        return Ok(applied);
+    }
+    wait_for_deletion(api, &applied, log).await?;
+    api.apply(input).await
+}
+
+async fn take_over_fields(api: &ObjectApi, mut live: Value) -> Result<(), RequestError> {
+    for _ in 0..TAKE_OVERS {
+        let Some(patch) = take_over(&live) else {
+            return Ok(());
+        };
+        match api.merge(&patch).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.is_conflict() => match api.get().await? {
+                Some(newer) => live = newer,
+                None => return Ok(()),
+            },
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+async fn wait_for_deletion(api: &ObjectApi, object: &Value, log: &LogWriter) -> Result<(), RequestError> {
+    log.info(&format!(
+        "Resource {} is currently being deleted. Waiting 60s for deletion before retrying...",
+        api.name
+    ));
+    wait_until_gone(api, object, DELETING_TIMEOUT).await
+}
+
+async fn escalate(
+    api: &ObjectApi,
+    input: &Value,
+    error: RequestError,
+    log: &LogWriter,
+) -> Result<Value, RequestError> {
+    let mut error = error;
+    if error.is_too_large() {
+        log.info(&format!("Updating \"{}\" failed: {}", api.name, error.message()));
+        log.info("Attempting to create or replace");
+        match api.replace_or_create(input).await {
+            Ok(applied) => {
+                log.info(&format!("Updating \"{}\" succeeded!", api.name));
+                return Ok(applied);
+            }
+            Err(next) => error = next,
+        }
+    }
+    if !error.needs_new_object() {
+        return Err(error);
+    }
+    let Some(live) = api.get().await? else {
+        return Err(error);
+    };
+    let message = error.message();
+    let first_line = message.lines().next().unwrap_or_default();
+    log.info(&format!("Updating \"{}\" failed: {first_line}", api.name));
+    log.info("Attempting to delete and re-create");
+    api.delete(live["metadata"]["uid"].as_str()).await?;
+    wait_until_gone(api, &live, DELETE_TIMEOUT).await?;
+    let applied = api.apply(input).await?;
+    log.info(&format!("Updating \"{}\" succeeded!", api.name));
+    Ok(applied)
+}
+
+async fn wait_until_gone(api: &ObjectApi, object: &Value, limit: Duration) -> Result<(), RequestError> {
+    let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
+    let gone = await_condition(api.dynamic(), &api.name, is_deleted(uid));
+    match tokio::time::timeout(limit, gone).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(failure(&format!(
+            "waiting for {} to be deleted: {error}",
+            api.name
+        ))),
+        Err(_) => Err(failure(&format!(
+            "timed out after {}s waiting for {} to be deleted; look for finalizers that hold it",
+            limit.as_secs(),
+            api.name
+        ))),
+    }
+}
+
+async fn wait_until_established(api: &ObjectApi) -> Result<(), RequestError> {
+    let serves = |object: Option<&DynamicObject>| object.is_some_and(|object| is_established(&object.data));
+    match await_condition(api.dynamic(), &api.name, serves).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(failure(&format!(
+            "waiting for {} to be established: {error}",
+            api.name
+        ))),
+    }
+}
+
+fn failure(message: &str) -> RequestError {
+    kube::Error::Api(kube::core::Status::failure(message, "").boxed()).into()
+}
+
+fn is_deleting(object: &Value) -> bool {
+    object.pointer("/metadata/deletionTimestamp").is_some()
+}
+
+fn is_established(definition: &Value) -> bool {
+    has_condition(definition, "Established")
+}
+
+/// Whether the object's status has this condition.
+pub(super) fn has_condition(object: &Value, kind: &str) -> bool {
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| condition["type"] == kind && condition["status"] == "True")
+}

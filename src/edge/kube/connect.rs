@@ -1,0 +1,279 @@
+//! The connection to a cluster, and what is asked of it once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::config::KubeConfigOptions;
+use serde_json::Value;
+
+use super::api::Discovery;
+use super::context::ClusterAccess;
+use super::error::message;
+use super::registry::{RegistryHosting, detect};
+use crate::k8s::{KubeContext, Product};
+use crate::model::ObjectUid;
+
+/// Time allowed for the first answers of a cluster.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time allowed for making one connection later on.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A cluster that answered. Cheap to clone.
+#[derive(Clone)]
+pub struct Cluster {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: kube::Client,
+    context: KubeContext,
+    info: ClusterInfo,
+    discovery: Discovery,
+}
+
+/// What a cluster said about itself when it was connected to.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ClusterInfo {
+    /// The processor architecture of the first node; `unknown` when nodes cannot be read.
+    pub arch: String,
+    /// The container runtime of the first node, such as `containerd`; `unknown` when nodes cannot be read.
+    pub container_runtime: String,
+    /// The registry that it announces.
+    pub registry: Option<RegistryHosting>,
+    /// What to warn about, ready to be shown.
+    pub warnings: Vec<String>,
+    /// The UID of its namespace `kube-system`: another UID is another cluster. `None` when it cannot be read.
+    pub identity: Option<ObjectUid>,
+}
+
+/// Why a cluster cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The kubeconfig does not say how to reach it.
+    #[error(
+        "Kubernetes context \"{context}\" cannot be used: {error}\nhint: look at it with `kubectl config view --minify --context {context}`"
+    )]
+    Config {
+        /// Which context.
+        context: String,
+        /// Why.
+        error: String,
+    },
+    /// Nobody answers.
+    #[error("cluster of context \"{context}\" did not answer at {server}: {error}\nhint: {hint}")]
+    Unreachable {
+        /// Which context.
+        context: String,
+        /// The address.
+        server: String,
+        /// Why.
+        error: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// The login was refused.
+    #[error(
+        "cluster of context \"{context}\" refused the login: {error}\nhint: log in again, or pick another context with `kubectl config use-context`"
+    )]
+    Unauthorized {
+        /// Which context.
+        context: String,
+        /// In the words of the server.
+        error: String,
+    },
+}
+
+impl Cluster {
+    /// Connects, and asks all at once for what later steps need. Takes one round trip.
+    ///
+    /// # Errors
+    /// When nobody answers within 10 s, the login is refused, or the kubeconfig lacks what is needed. What a user may not
+    /// read (nodes, for one) is no error.
+    ///
+    /// Rule: `reference/engine.md` 4.13 and 2.5.
+    pub async fn connect(access: ClusterAccess) -> Result<Self, ConnectError> {
+        let context = access.context.clone();
+        let (client, server) = client(access).await?;
+        let unreachable = |error: String| ConnectError::Unreachable {
+            context: context.name.clone(),
+            server: server.clone(),
+            error,
+            hint: start_hint(context.product),
+        };
+        let asked = tokio::time::timeout(CONNECT_TIMEOUT, ask(&client, context.product)).await;
+        let info = match asked {
+            Ok(Ok(info)) => info,
+            Ok(Err(kube::Error::Api(status))) => {
+                return Err(ConnectError::Unauthorized {
+                    context: context.name.clone(),
+                    error: message(&kube::Error::Api(status)),
+                });
+            }
+            Ok(Err(error)) => return Err(unreachable(message(&error))),
+            Err(_) => {
+                return Err(unreachable(format!(
+                    "no answer within {} s",
+                    CONNECT_TIMEOUT.as_secs()
+                )));
+            }
+        };
+        Ok(Self {
+            inner: Arc::new(Inner {
+                client,
+                context,
+                info,
+                discovery: Discovery::default(),
+            }),
+        })
+    }
+
+    /// Returns what the kubeconfig says about it.
+    pub fn context(&self) -> &KubeContext {
+        &self.inner.context
+    }
+
+    /// Returns what it said about itself.
+    pub fn info(&self) -> &ClusterInfo {
+        &self.inner.info
+    }
+
+    /// Returns the client, for parts that need more than this module gives (exec, port-forwards).
+    pub fn client(&self) -> &kube::Client {
+        &self.inner.client
+    }
+
+    /// Returns the cluster's version, such as `v1.34.4`.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn version(&self) -> Result<String, String> {
+        let version = self.client().apiserver_version().await;
+        version
+            .map(|version| version.git_version)
+            .map_err(|error| message(&error))
+    }
+
+    pub(super) fn discovery(&self) -> &Discovery {
+        &self.inner.discovery
+    }
+}
+
+async fn client(access: ClusterAccess) -> Result<(kube::Client, String), ConnectError> {
+    let name = access.context.name.clone();
+    let failed = |error: String| ConnectError::Config {
+        context: name.clone(),
+        error,
+    };
+    let options = KubeConfigOptions {
+        context: Some(name.clone()),
+        ..KubeConfigOptions::default()
+    };
+    let mut config = kube::Config::from_custom_kubeconfig(access.kubeconfig, &options)
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    config.default_namespace = access.context.namespace;
+    config.connect_timeout = Some(DIAL_TIMEOUT);
+    let server = config.cluster_url.to_string();
+    // Getting a token may run a program of the user's and wait for it.
+    let client = tokio::task::spawn_blocking(move || kube::Client::try_from(config))
+        .await
+        .map_err(|error| failed(error.to_string()))?
+        .map_err(|error| failed(message(&error)))?;
+    Ok((client, server.trim_end_matches('/').to_owned()))
+}
+
+/// Fails only when no later request could do better: nobody there, or the login refused.
+async fn ask(client: &kube::Client, product: Product) -> Result<ClusterInfo, kube::Error> {
+    let microk8s = async {
+        match product {
+            Product::MicroK8s => {
+                get(
+                    client,
+                    "/api/v1/namespaces/container-registry/services",
+                    "registry",
+                )
+                .await
+            }
+            _ => Ok(None),
+        }
+    };
+    let (node, config_map, system, service) = tokio::try_join!(
+        first(client, "/api/v1/nodes"),
+        get(
+            client,
+            "/api/v1/namespaces/kube-public/configmaps",
+            "local-registry-hosting"
+        ),
+        get(client, "/api/v1/namespaces", "kube-system"),
+        microk8s,
+    )?;
+    let node = node.as_ref();
+    let detected = detect(product, config_map.as_ref(), service.as_ref(), node);
+    Ok(ClusterInfo {
+        arch: node.and_then(arch).unwrap_or_else(|| "unknown".to_owned()),
+        container_runtime: node
+            .and_then(container_runtime)
+            .unwrap_or_else(|| "unknown".to_owned()),
+        registry: detected.hosting,
+        warnings: detected.warnings,
+        identity: system
+            .as_ref()
+            .and_then(|namespace| namespace.pointer("/metadata/uid")?.as_str())
+            .map(ObjectUid::new),
+    })
+}
+
+async fn first(client: &kube::Client, collection: &str) -> Result<Option<Value>, kube::Error> {
+    let params = kube::api::ListParams::default().limit(1);
+    let list = send(client, kube::core::Request::new(collection).list(&params)).await?;
+    Ok(list.and_then(|list| list.pointer("/items/0").cloned()))
+}
+
+async fn get(client: &kube::Client, collection: &str, name: &str) -> Result<Option<Value>, kube::Error> {
+    let params = kube::api::GetParams::default();
+    send(client, kube::core::Request::new(collection).get(name, &params)).await
+}
+
+/// Returns `None` for whatever the server does not give us.
+async fn send(
+    client: &kube::Client,
+    request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+) -> Result<Option<Value>, kube::Error> {
+    let request = request.map_err(kube::Error::BuildRequest)?;
+    match client.request(request).await {
+        Ok(value) => Ok(Some(value)),
+        Err(kube::Error::Api(status)) if status.code != 401 => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn arch(node: &Value) -> Option<String> {
+    let labels = node.pointer("/metadata/labels")?;
+    let arch = labels
+        .get("kubernetes.io/arch")
+        .or(labels.get("beta.kubernetes.io/arch"))?;
+    arch.as_str().map(str::to_owned)
+}
+
+fn container_runtime(node: &Value) -> Option<String> {
+    let version = node
+        .pointer("/status/nodeInfo/containerRuntimeVersion")?
+        .as_str()?;
+    version.split("://").next().map(str::to_owned)
+}
+
+fn start_hint(product: Product) -> String {
+    let start = match product {
+        Product::Minikube => "start it with `minikube start`",
+        Product::Kind => "create it with `kind create cluster`, or start its container",
+        Product::K3d => "start it with `k3d cluster start`",
+        Product::DockerDesktop => "switch Kubernetes on in the settings of Docker Desktop",
+        Product::RancherDesktop => "start Rancher Desktop",
+        Product::Colima => "start it with `colima start --kubernetes`",
+        Product::Orbstack => "start OrbStack",
+        Product::MicroK8s => "start it with `microk8s start`",
+        Product::Crc => "start it with `crc start`",
+        _ => "start it or your VPN",
+    };
+    format!("{start}, or pick another context with `kubectl config use-context`")
+}

@@ -1,0 +1,236 @@
+//! Reads the kubeconfig: which cluster is meant, and how to reach it. No network.
+
+use std::path::{Path, PathBuf};
+
+use kube::config::{Context, Kubeconfig, KubeconfigError};
+
+use crate::diag::nearest;
+use crate::k8s::{KubeContext, Product};
+
+/// How to reach the cluster of a context.
+#[derive(Clone, Debug)]
+pub struct ClusterAccess {
+    pub(super) kubeconfig: Kubeconfig,
+    pub(super) context: KubeContext,
+}
+
+impl ClusterAccess {
+    /// Returns what the kubeconfig says about the cluster.
+    pub fn context(&self) -> &KubeContext {
+        &self.context
+    }
+}
+
+/// Why the kubeconfig cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ContextError {
+    /// A file cannot be read or understood.
+    #[error("loading kubeconfig {}: {error}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        error: Box<KubeconfigError>,
+    },
+    /// The context that was asked for is in none of the files.
+    #[error("context was not found for specified context: {name}\nhint: {hint}")]
+    NoSuchContext {
+        /// Which one.
+        name: String,
+        /// What to do about it.
+        hint: String,
+    },
+}
+
+/// Returns the context to use, and how to reach its cluster; `None` where there is no kubeconfig or no current context.
+///
+/// `env` reads environment variables: `KUBECONFIG` may name several files, of which the first that sets a value wins and
+/// missing ones do not matter; without it, `$HOME/.kube/config` is read.
+///
+/// # Errors
+/// When a file is malformed, or has no context of the name that was asked for.
+///
+/// Rule: <https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/>.
+pub fn read_context(
+    override_context: Option<&str>,
+    override_namespace: Option<&str>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<(KubeContext, Option<ClusterAccess>), ContextError> {
+    let home = env("HOME").unwrap_or_default();
+    let files = read_files(&kubeconfig_paths(&home, env))?;
+    let current = files.iter().find_map(|(_, file)| file.current_context.clone());
+    let name = override_context
+        .map(str::to_owned)
+        .or(current)
+        .unwrap_or_default();
+    if name.is_empty() {
+        return Ok((KubeContext::default(), None));
+    }
+    let Some((file, context)) = files
+        .iter()
+        .find_map(|(path, file)| Some((path, find(file, &name)?)))
+    else {
+        return Err(no_such_context(name, &files));
+    };
+    let found = KubeContext {
+        product: Product::detect(
+            &context.cluster,
+            &file.to_string_lossy(),
+            &ca_file(&files, &context.cluster),
+            &home,
+        ),
+        cluster: context.cluster.clone(),
+        namespace: override_namespace
+            .map(str::to_owned)
+            .or(context.namespace.clone())
+            .filter(|namespace| !namespace.is_empty())
+            .unwrap_or_else(|| "default".to_owned()),
+        name,
+    };
+    let merged = merge(files)?;
+    let access = ClusterAccess {
+        kubeconfig: merged,
+        context: found.clone(),
+    };
+    Ok((found, Some(access)))
+}
+
+fn kubeconfig_paths(home: &str, env: &dyn Fn(&str) -> Option<String>) -> Vec<PathBuf> {
+    match env("KUBECONFIG").filter(|list| !list.is_empty()) {
+        Some(list) => std::env::split_paths(&list)
+            .filter(|path| !path.as_os_str().is_empty())
+            .collect(),
+        None => vec![Path::new(home).join(".kube/config")],
+    }
+}
+
+type Files = Vec<(PathBuf, Kubeconfig)>;
+
+fn read_files(paths: &[PathBuf]) -> Result<Files, ContextError> {
+    let mut files = Vec::new();
+    for path in paths {
+        match Kubeconfig::read_from(path) {
+            Ok(file) => files.push((path.clone(), file)),
+            Err(KubeconfigError::ReadConfig(error, _)) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(file_error(path.clone(), error)),
+        }
+    }
+    Ok(files)
+}
+
+fn merge(files: Files) -> Result<Kubeconfig, ContextError> {
+    let mut merged = Kubeconfig::default();
+    for (path, file) in files {
+        merged = merged.merge(file).map_err(|error| file_error(path, error))?;
+    }
+    Ok(merged)
+}
+
+fn file_error(path: PathBuf, error: KubeconfigError) -> ContextError {
+    ContextError::File {
+        path,
+        error: Box::new(error),
+    }
+}
+
+fn find<'a>(file: &'a Kubeconfig, name: &str) -> Option<&'a Context> {
+    file.contexts
+        .iter()
+        .find(|context| context.name == name)?
+        .context
+        .as_ref()
+}
+
+fn ca_file(files: &Files, cluster: &str) -> String {
+    files
+        .iter()
+        .flat_map(|(_, file)| &file.clusters)
+        .find(|named| named.name == cluster)
+        .and_then(|named| named.cluster.as_ref()?.certificate_authority.clone())
+        .unwrap_or_default()
+}
+
+fn no_such_context(name: String, files: &Files) -> ContextError {
+    let known: Vec<&str> = files
+        .iter()
+        .flat_map(|(_, file)| &file.contexts)
+        .map(|context| context.name.as_str())
+        .collect();
+    let hint = match nearest(&name, known.iter().copied()) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None if known.is_empty() => "the kubeconfig has no contexts; start a cluster first".to_owned(),
+        None => format!("known contexts: {}", known.join(", ")),
+    };
+    ContextError::NoSuchContext { name, hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = "apiVersion: v1\nkind: Config\nclusters: [{name: kind-a, cluster: {server: 'https://a'}}]\n\
+        contexts: [{name: one, context: {cluster: kind-a, user: u, namespace: shop}}]\ncurrent-context: one\n";
+    const TWO: &str = "apiVersion: v1\nkind: Config\nclusters: [{name: far, cluster: {server: 'https://b'}}]\n\
+        contexts: [{name: two, context: {cluster: far}}]\ncurrent-context: two\n";
+
+    fn read(
+        files: &[(&str, &str)],
+        context: Option<&str>,
+        namespace: Option<&str>,
+    ) -> Result<(KubeContext, Option<ClusterAccess>), ContextError> {
+        let dir = tempfile::tempdir().expect("a scratch folder");
+        let mut list = vec![dir.path().join("missing")];
+        for (name, text) in files {
+            std::fs::write(dir.path().join(name), text).expect("written");
+            list.push(dir.path().join(name));
+        }
+        let list = std::env::join_paths(list)
+            .expect("no colons")
+            .into_string()
+            .expect("UTF-8");
+        read_context(context, namespace, &|key| {
+            (key == "KUBECONFIG").then(|| list.clone())
+        })
+    }
+
+    #[test]
+    fn without_a_kubeconfig_there_is_no_cluster() {
+        let (context, access) = read(&[], None, None).expect("nothing to fail");
+        assert_eq!(context, KubeContext::default());
+        assert!(access.is_none());
+    }
+
+    #[test]
+    fn the_first_file_that_sets_the_current_context_wins() {
+        let (context, access) = read(&[("a", ONE), ("b", TWO)], None, None).expect("readable");
+        assert_eq!(
+            (context.name.as_str(), context.namespace.as_str()),
+            ("one", "shop")
+        );
+        assert_eq!(
+            (context.cluster.as_str(), context.product),
+            ("kind-a", Product::Kind)
+        );
+        assert_eq!(access.expect("a cluster").kubeconfig.clusters.len(), 2);
+    }
+
+    #[test]
+    fn context_and_namespace_can_be_chosen() {
+        let (context, _) = read(&[("a", ONE), ("b", TWO)], Some("two"), None).expect("readable");
+        assert_eq!(
+            (context.cluster.as_str(), context.namespace.as_str()),
+            ("far", "default")
+        );
+        let (context, _) = read(&[("a", ONE)], None, Some("mine")).expect("readable");
+        assert_eq!(context.namespace, "mine");
+    }
+
+    #[test]
+    fn an_unknown_context_is_an_error_that_names_the_likely_one() {
+        let error = read(&[("a", ONE)], Some("onee"), None).expect_err("there is none");
+        assert_eq!(
+            error.to_string(),
+            "context was not found for specified context: onee\nhint: did you mean \"one\"?"
+        );
+    }
+}

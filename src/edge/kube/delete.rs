@@ -1,0 +1,73 @@
+//! Deletes objects, without waiting until they are gone.
+
+use futures::{StreamExt, stream};
+
+use super::connect::Cluster;
+use super::error::RequestError;
+use crate::engine::ObjectId;
+use crate::k8s::order::rank;
+use crate::logs::LogWriter;
+
+/// How many objects are deleted at a time.
+const PARALLEL: usize = 10;
+
+/// Deletes objects that are no longer wanted, with the lines that announce it; what fails is logged, not returned.
+///
+/// Rule: `reference/engine.md` 3.4.
+pub async fn collect_garbage(cluster: &Cluster, reason: &str, objects: &[ObjectId], log: &LogWriter) {
+    log.info(&format!("Beginning {reason}"));
+    if let Err(error) = delete(cluster, objects, log).await {
+        log.error(&format!("Error {reason}: {error}"));
+    }
+}
+
+/// Deletes objects, and says which. All are attempted; an object or kind that does not exist is no error.
+///
+/// # Errors
+/// With the messages of all that failed, one per line.
+pub async fn delete(cluster: &Cluster, objects: &[ObjectId], log: &LogWriter) -> Result<(), String> {
+    if objects.is_empty() {
+        return Ok(());
+    }
+    let list: String = objects
+        .iter()
+        .map(|object| format!("\n→ {}/{}", object.kind, object.name))
+        .collect();
+    log.info(&format!("Deleting kubernetes objects:{list}"));
+    delete_all(cluster, objects).await
+}
+
+/// Deletes objects without a word: neighbours of the same rank at once, one rank after the other, in the order given.
+///
+/// # Errors
+/// With the messages of all that failed, one per line.
+pub async fn delete_all(cluster: &Cluster, objects: &[ObjectId]) -> Result<(), String> {
+    let mut errors = Vec::new();
+    for batch in objects.chunk_by(|a, b| rank(&a.kind) == rank(&b.kind)) {
+        let outcomes: Vec<Result<(), String>> = stream::iter(batch)
+            .map(|object| delete_one(cluster, object))
+            .buffered(PARALLEL)
+            .collect()
+            .await;
+        errors.extend(outcomes.into_iter().filter_map(Result::err));
+    }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(errors.join("\n"))
+    }
+}
+
+async fn delete_one(cluster: &Cluster, object: &ObjectId) -> Result<(), String> {
+    let namespace = object.namespace.as_deref();
+    let deleted = async {
+        let api = cluster
+            .object(&object.api_version, &object.kind, namespace, &object.name)
+            .await?;
+        api.delete(None).await
+    };
+    match deleted.await {
+        Ok(()) | Err(RequestError::NoMatch { .. }) => Ok(()),
+        Err(error) => Err(format!("{}/{}: {}", object.kind, object.name, error.message())),
+    }
+}

@@ -1,0 +1,85 @@
+//! What the API server or the way to it says, as text for users.
+
+use std::error::Error as _;
+
+/// A request that failed.
+#[derive(Debug)]
+pub(super) enum RequestError {
+    /// The cluster does not know the kind.
+    NoMatch { kind: String, api_version: String },
+    /// The server refused, or was not reached.
+    Kube(kube::Error),
+}
+
+impl From<kube::Error> for RequestError {
+    fn from(error: kube::Error) -> Self {
+        Self::Kube(error)
+    }
+}
+
+impl RequestError {
+    /// Returns the message as the API server words it.
+    pub(super) fn message(&self) -> String {
+        match self {
+            Self::NoMatch { kind, api_version } => {
+                format!(
+                    "no matches for kind \"{kind}\" in version \"{api_version}\"\nensure CRDs are installed first"
+                )
+            }
+            Self::Kube(error) => message(error),
+        }
+    }
+
+    /// Returns the API server's own answer, if it gave one.
+    pub(super) fn status(&self) -> Option<&kube::core::Status> {
+        match self {
+            Self::Kube(kube::Error::Api(status)) => Some(status),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_not_found(&self) -> bool {
+        self.status().is_some_and(kube::core::Status::is_not_found)
+    }
+
+    pub(super) fn is_conflict(&self) -> bool {
+        self.status().is_some_and(kube::core::Status::is_conflict)
+    }
+
+    /// Whether the object is larger than the server takes.
+    pub(super) fn is_too_large(&self) -> bool {
+        self.status().is_some_and(|status| status.code == 413)
+            || self.message().contains("metadata.annotations: Too long")
+    }
+
+    /// Whether only a new object can have what we want.
+    pub(super) fn needs_new_object(&self) -> bool {
+        let message = self.message();
+        message.contains("field is immutable") || message.contains("Forbidden:")
+    }
+}
+
+/// Returns the API server's message, or what went wrong on the way to it, causes included.
+pub(super) fn message(error: &kube::Error) -> String {
+    if let kube::Error::Api(status) = error {
+        return match (status.message.as_str(), status.reason.as_str()) {
+            ("", "") => format!("the server answered with code {}", status.code),
+            ("", reason) => reason.to_owned(),
+            (message, _) => message.to_owned(),
+        };
+    }
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        // Most layers repeat what is below them.
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    let plain = text
+        .strip_prefix("ServiceError: ")
+        .or(text.strip_prefix("HyperError: "));
+    plain.unwrap_or(&text).to_owned()
+}

@@ -1,0 +1,20 @@
+//! The cluster: connecting, applying, deleting, watching, reading logs. What objects should look like is `k8s`'s part;
+//! what to do with what is seen is the engine's.
+//!
+//! Start with [`read_context`], which touches no network, and [`Cluster::connect`].
+
+mod api;
+mod apply;
+mod apply_object;
+mod connect;
+mod context;
+mod delete;
+mod error;
+mod registry;
+mod rejection;
+
+pub use apply::{ApplyOutcome, ApplyRequest, apply};
+pub use connect::{Cluster, ClusterInfo, ConnectError};
+pub use context::{ClusterAccess, ContextError, read_context};
+pub use delete::{collect_garbage, delete, delete_all};
+pub use registry::RegistryHosting;
