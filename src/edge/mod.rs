@@ -8,6 +8,8 @@ pub mod kube;
 mod print;
 pub mod process;
 pub mod signals;
+mod watch_files;
 
 pub use host::RealHost;
 pub use print::print_stream;
+pub use watch_files::watch_files;

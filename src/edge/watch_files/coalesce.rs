@@ -1,0 +1,294 @@
+//! When changes are passed on: at once where a save is complete, after a short quiet where more may come. Pure.
+//!
+//! A changed path is either *settled* (a known file was closed after writing, or a file was renamed into place) or
+//! *open*: it is being written, it is gone and may come back, or it is new and may be a temporary file that is
+//! renamed in a moment. These are the rules:
+//!
+//! 1. Settled paths are passed on at once, unless a burst is on. Open ones stay.
+//! 2. A change within 20 ms after changes were passed on begins a burst: then all wait for quiet.
+//! 3. All paths are passed on after 20 ms without a change, and 10 s after the oldest of them at the latest.
+//! 4. A new file that is gone again before it was passed on was never there.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::model::LocalPath;
+
+/// How long nothing may happen before open paths are passed on.
+pub(super) const QUIET: Duration = Duration::from_millis(20);
+/// How long a path waits at most.
+pub(super) const LIMIT: Duration = Duration::from_secs(10);
+
+/// What happened to a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It was not there before.
+    Created,
+    /// Its content changed, and more may follow.
+    Written,
+    /// Whoever wrote it closed it.
+    Closed,
+    /// It was renamed to this name.
+    MovedIn,
+    /// Its permissions or its times changed.
+    Touched,
+    /// It is deleted or renamed.
+    Gone,
+}
+
+/// Collects changes until they are to be passed on.
+#[derive(Debug, Default)]
+pub(super) struct Coalescer {
+    /// In order of arrival; `None` for one that turned out to be no change.
+    pending: Vec<Option<Pending>>,
+    places: HashMap<LocalPath, usize>,
+    n_settled: usize,
+    /// When the oldest and the newest of the pending changes arrived.
+    first: Option<Instant>,
+    last: Option<Instant>,
+    delivered: Option<Instant>,
+    is_burst: bool,
+}
+
+#[derive(Debug)]
+struct Pending {
+    path: LocalPath,
+    is_settled: bool,
+    /// Whether it was not there when changes were last passed on.
+    is_new: bool,
+}
+
+impl Coalescer {
+    /// Takes a change in.
+    pub(super) fn on_event(&mut self, now: Instant, path: LocalPath, change: Change) {
+        self.is_burst |= self.delivered.is_some_and(|at| now < at + QUIET);
+        self.first.get_or_insert(now);
+        self.last = Some(now);
+        match self.places.get(&path) {
+            Some(&place) => self.change_again(place, change),
+            None => self.insert(path, change),
+        }
+    }
+
+    /// Returns whether a change of the path waits to be passed on.
+    pub(super) fn is_pending(&self, path: &LocalPath) -> bool {
+        self.places.contains_key(path)
+    }
+
+    /// Returns when to call `poll` next, if nothing happens before.
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        let (first, last) = (self.first?, self.last?);
+        if self.n_settled > 0 && !self.is_burst {
+            return Some(last);
+        }
+        Some((last + QUIET).min(first + LIMIT))
+    }
+
+    /// Returns the paths to pass on now, in the order in which they first changed.
+    pub(super) fn poll(&mut self, now: Instant) -> Option<Vec<LocalPath>> {
+        let (first, last) = (self.first?, self.last?);
+        if now >= last + QUIET || now >= first + LIMIT {
+            return self.deliver(now, |_| true);
+        }
+        if self.n_settled > 0 && !self.is_burst {
+            return self.deliver(now, |pending| pending.is_settled);
+        }
+        None
+    }
+
+    fn insert(&mut self, path: LocalPath, change: Change) {
+        let is_settled = matches!(change, Change::Closed | Change::MovedIn);
+        self.n_settled += usize::from(is_settled);
+        self.places.insert(path.clone(), self.pending.len());
+        self.pending.push(Some(Pending {
+            path,
+            is_settled,
+            is_new: change == Change::Created,
+        }));
+    }
+
+    fn change_again(&mut self, place: usize, change: Change) {
+        let Some(pending) = &mut self.pending[place] else {
+            return;
+        };
+        let was_settled = pending.is_settled;
+        match change {
+            Change::MovedIn => (pending.is_settled, pending.is_new) = (true, false),
+            Change::Closed => pending.is_settled = !pending.is_new,
+            Change::Created | Change::Written | Change::Gone => pending.is_settled = false,
+            Change::Touched => {}
+        }
+        self.n_settled = self.n_settled + usize::from(pending.is_settled) - usize::from(was_settled);
+        if change == Change::Gone && pending.is_new {
+            self.places.remove(&pending.path);
+            self.pending[place] = None;
+        }
+    }
+
+    fn deliver(&mut self, now: Instant, is_due: impl Fn(&Pending) -> bool) -> Option<Vec<LocalPath>> {
+        let (due, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pending)
+            .into_iter()
+            .flatten()
+            .partition(is_due);
+        self.n_settled = 0;
+        self.is_burst = false;
+        self.places = kept
+            .iter()
+            .enumerate()
+            .map(|(place, pending)| (pending.path.clone(), place))
+            .collect();
+        self.pending = kept.into_iter().map(Some).collect();
+        if self.pending.is_empty() {
+            (self.first, self.last) = (None, None);
+        }
+        if due.is_empty() {
+            return None;
+        }
+        self.delivered = Some(now);
+        Some(due.into_iter().map(|pending| pending.path).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Change::{Closed, Created, Gone, MovedIn, Touched, Written};
+    use super::*;
+
+    /// Plays changes, each at a number of milliseconds, and returns what is passed on when: `5: a b`.
+    fn play(changes: &[(u64, &str, Change)]) -> Vec<String> {
+        #[allow(clippy::disallowed_methods, reason = "a point to add durations to")]
+        let start = Instant::now();
+        let (mut coalescer, mut out) = (Coalescer::default(), Vec::new());
+        let mut poll = |coalescer: &mut Coalescer, at: Instant| {
+            if let Some(paths) = coalescer.poll(at) {
+                let names: Vec<_> = paths
+                    .iter()
+                    .map(|path| path.to_string().replace('/', ""))
+                    .collect();
+                out.push(format!("{}: {}", (at - start).as_millis(), names.join(" ")));
+            }
+        };
+        let mut changes = changes.iter().peekable();
+        loop {
+            let next = changes
+                .peek()
+                .map(|(millis, ..)| start + Duration::from_millis(*millis));
+            let wake = coalescer.next_wake();
+            match (next, wake) {
+                (None, None) => return out,
+                (Some(next), wake) if wake.is_none_or(|wake| next <= wake) => {
+                    for (_, path, change) in
+                        std::iter::from_fn(|| changes.next_if(|c| start + Duration::from_millis(c.0) == next))
+                    {
+                        coalescer.on_event(next, LocalPath::new(path), *change);
+                    }
+                    poll(&mut coalescer, next);
+                }
+                (_, Some(wake)) => poll(&mut coalescer, wake),
+                (Some(_), None) => unreachable!("covered by the guard"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_truncating_save_is_passed_on_when_the_file_is_closed() {
+        // VS Code, nano, shell redirection.
+        assert_eq!(
+            play(&[(0, "a", Written), (3, "a", Written), (4, "a", Closed)]),
+            ["4: a"]
+        );
+    }
+
+    #[test]
+    fn a_save_by_rename_is_passed_on_at_the_rename() {
+        // sed -i, many formatters: the temporary file is never seen.
+        let events = [
+            (0, "sedX", Created),
+            (1, "sedX", Written),
+            (2, "sedX", Closed),
+            (3, "sedX", Gone),
+            (3, "a", MovedIn),
+        ];
+        assert_eq!(play(&events), ["3: a"]);
+    }
+
+    #[test]
+    fn a_save_by_backup_is_not_passed_on_while_the_file_is_missing() {
+        // vim: a becomes a~ (ignored), then a is written anew.
+        let events = [
+            (0, "a", Gone),
+            (1, "a", Created),
+            (2, "a", Written),
+            (3, "a", Closed),
+            (3, "a", Touched),
+        ];
+        assert_eq!(play(&events), ["3: a"]);
+    }
+
+    #[test]
+    fn a_safe_write_is_one_change() {
+        // JetBrains: the file becomes ___jb_old___ (ignored), ___jb_tmp___ (ignored) becomes the file.
+        assert_eq!(play(&[(0, "a", Gone), (1, "a", MovedIn)]), ["1: a"]);
+    }
+
+    #[test]
+    fn a_deletion_waits_for_what_may_come_in_its_place() {
+        assert_eq!(play(&[(0, "a", Gone)]), ["20: a"]);
+    }
+
+    #[test]
+    fn a_new_file_waits_for_quiet() {
+        assert_eq!(play(&[(0, "a", Created), (0, "a", Closed)]), ["20: a"]);
+    }
+
+    #[test]
+    fn a_file_that_comes_and_goes_is_no_change() {
+        assert_eq!(
+            play(&[(0, "a", Created), (1, "a", Closed), (2, "a", Gone)]),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn a_writer_that_never_closes_is_passed_on_after_quiet() {
+        assert_eq!(play(&[(0, "a", Written), (15, "a", Written)]), ["35: a"]);
+    }
+
+    #[test]
+    fn an_open_file_does_not_hold_up_a_settled_one() {
+        let events = [(0, "a", Written), (5, "b", Closed), (40, "a", Closed)];
+        assert_eq!(play(&events), ["5: b", "25: a", "60: a"]);
+    }
+
+    #[test]
+    fn what_is_queued_is_passed_on_together() {
+        assert_eq!(play(&[(0, "a", Closed), (0, "b", Closed)]), ["0: a b"]);
+    }
+
+    #[test]
+    fn a_burst_is_gathered_until_quiet() {
+        // git checkout of many files: the first goes at once, the others together.
+        let mut events = Vec::new();
+        for (millis, file) in ["a", "b", "c", "d"].into_iter().enumerate() {
+            let millis = millis as u64 * 5;
+            events.extend([
+                (millis, file, Gone),
+                (millis, file, Created),
+                (millis, file, Closed),
+            ]);
+        }
+        assert_eq!(play(&events), ["0: a", "35: b c d"]);
+    }
+
+    #[test]
+    fn after_a_burst_a_save_is_quick_again() {
+        let events = [(0, "a", Closed), (5, "b", Closed), (100, "a", Closed)];
+        assert_eq!(play(&events), ["0: a", "25: b", "100: a"]);
+    }
+
+    #[test]
+    fn a_change_that_never_stops_is_passed_on_after_10_s() {
+        let events: Vec<_> = (0..=1000).map(|n| (n * 10, "a", Written)).collect();
+        assert_eq!(play(&events), ["10000: a"]);
+    }
+}

@@ -1,0 +1,81 @@
+//! What to say when files cannot be watched.
+
+use notify::ErrorKind;
+
+use crate::logs::LogWriter;
+
+/// The error number for "too many open files" of a process, which is also that for too many inotify instances.
+const EMFILE: i32 = 24;
+
+/// Tells the log what cannot be watched, each thing once.
+pub(super) fn tell(log: &LogWriter, faults: Vec<notify::Error>) {
+    let mut messages: Vec<_> = faults.iter().map(|fault| message(fault, read_limit)).collect();
+    messages.sort();
+    messages.dedup();
+    for message in messages {
+        log.error(&message);
+    }
+}
+
+/// Returns what to say; `limit` returns the present value of a setting of inotify.
+fn message(fault: &notify::Error, limit: impl Fn(&str) -> String) -> String {
+    match &fault.kind {
+        ErrorKind::MaxFilesWatch => too_few("directories", "max_user_watches", 524_288, limit),
+        ErrorKind::Io(io) if io.raw_os_error() == Some(EMFILE) => {
+            too_few("programs that watch files", "max_user_instances", 1024, limit)
+        }
+        _ => {
+            let paths: Vec<_> = fault
+                .paths
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+            let why = match &fault.kind {
+                ErrorKind::Io(io) => io.to_string(),
+                kind => format!("{kind:?}"),
+            };
+            format!("cannot watch \"{}\" for changes: {why}", paths.join(", "))
+        }
+    }
+}
+
+fn too_few(what: &str, setting: &str, better: u32, limit: impl Fn(&str) -> String) -> String {
+    let now = limit(setting);
+    format!(
+        "cannot watch all files for changes: the system allows only {now} {what} \
+         (fs.inotify.{setting}={now})\nhint: sudo sysctl fs.inotify.{setting}={better}"
+    )
+}
+
+fn read_limit(setting: &str) -> String {
+    let value = std::fs::read_to_string(format!("/proc/sys/fs/inotify/{setting}"));
+    value.map_or_else(|_| "?".to_owned(), |value| value.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_named_with_its_value_and_the_way_out() {
+        let message = message(&notify::Error::new(ErrorKind::MaxFilesWatch), |_| {
+            "8192".to_owned()
+        });
+        assert_eq!(
+            message,
+            "cannot watch all files for changes: the system allows only 8192 directories \
+             (fs.inotify.max_user_watches=8192)\nhint: sudo sysctl fs.inotify.max_user_watches=524288"
+        );
+    }
+
+    #[test]
+    fn too_many_instances_are_told_from_other_faults() {
+        let fault = |number| notify::Error::io(std::io::Error::from_raw_os_error(number));
+        let text = |number| message(&fault(number).add_path("/src".into()), |_| "128".to_owned());
+        assert!(text(EMFILE).contains("fs.inotify.max_user_instances=128"));
+        assert_eq!(
+            text(13),
+            "cannot watch \"/src\" for changes: Permission denied (os error 13)"
+        );
+    }
+}

@@ -1,0 +1,249 @@
+//! Watches files, all of them through one watcher of the operating system, and reports what changed.
+//!
+//! `rules` says whose file a path is and which directories matter, `tree` keeps the watches and compares files with
+//! what they were, `coalesce` decides when changes are passed on. A thread of its own drives them: reading
+//! directories blocks, and changes must not wait for other work.
+
+mod coalesce;
+mod faults;
+mod rules;
+mod tree;
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+
+use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
+use notify::{EventKind, RecommendedWatcher, Watcher};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use self::coalesce::{Change, Coalescer};
+use self::rules::WatchRules;
+use self::tree::{Found, Tree};
+use crate::edge::clock;
+use crate::engine::{Event, FileChange, WatchSet};
+use crate::logs::LogWriter;
+use crate::model::LocalPath;
+
+/// Watches what `wanted` holds, from one set to the next, and reports changes until either end is closed.
+///
+/// A change between two sets is not missed. What cannot be watched is told to the log.
+pub async fn watch_files(mut wanted: watch::Receiver<WatchSet>, events: mpsc::Sender<Event>, log: LogWriter) {
+    let (sender, inbox) = channel();
+    let thread = Thread(sender.clone());
+    let (ended, end) = oneshot::channel();
+    std::thread::spawn(move || {
+        FileWatch::new(sender).run(&inbox, &events, &log);
+        // Nobody waits for it when this task was abandoned.
+        let _ = ended.send(());
+    });
+    loop {
+        let set = wanted.borrow_and_update().clone();
+        // The thread ends early only when nobody listens any more.
+        if thread.0.send(Message::Wanted(set)).is_err() || wanted.changed().await.is_err() {
+            break;
+        }
+    }
+    drop(thread);
+    let _ = end.await;
+}
+
+/// The thread, as the task sees it: it ends with the task, also with one that is abandoned.
+struct Thread(Sender<Message>);
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.send(Message::Stop);
+    }
+}
+
+/// What the thread is told.
+enum Message {
+    Wanted(WatchSet),
+    Seen(notify::Result<notify::Event>),
+    Stop,
+}
+
+/// What the thread owns.
+struct FileWatch {
+    sender: Sender<Message>,
+    wanted: WatchSet,
+    rules: WatchRules,
+    /// Made when there is something to watch.
+    tree: Option<Tree>,
+    coalescer: Coalescer,
+    /// What is to be told to the log.
+    faults: Vec<notify::Error>,
+}
+
+/// Whether to go on.
+enum Next {
+    GoOn,
+    Stop,
+}
+
+impl FileWatch {
+    fn new(sender: Sender<Message>) -> Self {
+        Self {
+            sender,
+            wanted: WatchSet::default(),
+            rules: WatchRules::default(),
+            tree: None,
+            coalescer: Coalescer::default(),
+            faults: Vec::new(),
+        }
+    }
+
+    fn run(mut self, inbox: &Receiver<Message>, events: &mpsc::Sender<Event>, log: &LogWriter) {
+        while let Some(changes) = self.next_changes(inbox, |faults| faults::tell(log, faults)) {
+            if events.blocking_send(Event::FilesChanged(changes)).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Returns the next changes to report; `None` when it is over.
+    fn next_changes(
+        &mut self,
+        inbox: &Receiver<Message>,
+        mut tell: impl FnMut(Vec<notify::Error>),
+    ) -> Option<Vec<FileChange>> {
+        loop {
+            let first = match self.coalescer.next_wake() {
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(wake) => inbox.recv_timeout(wake.saturating_duration_since(clock::now())),
+            };
+            match first {
+                Ok(message) => {
+                    // What came meanwhile belongs together.
+                    for message in std::iter::once(message).chain(inbox.try_iter()) {
+                        if let Next::Stop = self.handle(message) {
+                            return None;
+                        }
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+            if !self.faults.is_empty() {
+                tell(std::mem::take(&mut self.faults));
+            }
+            let paths = self.coalescer.poll(clock::now()).unwrap_or_default();
+            let changes: Vec<_> = paths.iter().flat_map(|path| self.changes_of(path)).collect();
+            if !changes.is_empty() {
+                return Some(changes);
+            }
+        }
+    }
+
+    fn handle(&mut self, message: Message) -> Next {
+        match message {
+            Message::Wanted(set) => self.apply(set),
+            Message::Seen(Ok(event)) => self.see(&event),
+            Message::Seen(Err(err)) => self.faults.push(err),
+            Message::Stop => return Next::Stop,
+        }
+        Next::GoOn
+    }
+
+    /// Watches another set. A file that was watched before and differs from what is remembered has changed meanwhile.
+    fn apply(&mut self, set: WatchSet) {
+        if set == self.wanted || !self.ensure_tree(&set) {
+            return;
+        }
+        let before = std::mem::replace(&mut self.rules, WatchRules::new(&set));
+        self.wanted = set;
+        if let Some(tree) = &mut self.tree {
+            let mut found = tree.apply(&self.rules);
+            found.retain(|(path, _)| before.is_wanted(path));
+            self.take_in(found);
+        }
+    }
+
+    /// Returns whether there is a tree, or none is needed.
+    fn ensure_tree(&mut self, set: &WatchSet) -> bool {
+        if self.tree.is_some() || set.targets.is_empty() {
+            return true;
+        }
+        let sender = self.sender.clone();
+        let watcher = RecommendedWatcher::new(
+            move |event| {
+                // The thread may be gone already.
+                if is_telling(&event) {
+                    let _ = sender.send(Message::Seen(event));
+                }
+            },
+            notify::Config::default(),
+        );
+        match watcher {
+            Ok(watcher) => self.tree = Some(Tree::new(watcher)),
+            Err(err) => self.faults.push(err),
+        }
+        self.tree.is_some()
+    }
+
+    fn see(&mut self, event: &notify::Event) {
+        let Some(tree) = &mut self.tree else { return };
+        let found = if event.need_rescan() {
+            tree.rescan(&self.rules)
+        } else {
+            let Some(change) = change_of(event.kind) else {
+                return;
+            };
+            let mut found = Vec::new();
+            for path in &event.paths {
+                let path = LocalPath::new(path);
+                let is_pending = self.coalescer.is_pending(&path);
+                found.extend(tree.look(&self.rules, &path, change, is_pending));
+            }
+            found
+        };
+        self.take_in(found);
+    }
+
+    fn take_in(&mut self, found: Found) {
+        let now = clock::now();
+        for (path, change) in found {
+            if self.rules.is_wanted(&path) {
+                self.coalescer.on_event(now, path, change);
+            }
+        }
+        if let Some(tree) = &mut self.tree {
+            self.faults.extend(tree.take_faults());
+        }
+    }
+
+    fn changes_of(&self, path: &LocalPath) -> Vec<FileChange> {
+        let targets = self.rules.targets_of(path).into_iter();
+        targets
+            .map(|target| FileChange {
+                target: target.clone(),
+                path: path.clone(),
+            })
+            .collect()
+    }
+}
+
+/// Returns whether an event can mean a change. Files are opened and read all the time.
+fn is_telling(event: &notify::Result<notify::Event>) -> bool {
+    match event {
+        Ok(event) => event.need_rescan() || change_of(event.kind).is_some(),
+        Err(_) => true,
+    }
+}
+
+fn change_of(kind: EventKind) -> Option<Change> {
+    match kind {
+        EventKind::Create(_) => Some(Change::Created),
+        EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)) => Some(Change::Gone),
+        EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Some(Change::MovedIn),
+        // Both names were told before, each by itself.
+        EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => None,
+        EventKind::Modify(ModifyKind::Metadata(_)) => Some(Change::Touched),
+        EventKind::Modify(_) => Some(Change::Written),
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => Some(Change::Closed),
+        EventKind::Any | EventKind::Access(_) | EventKind::Other => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

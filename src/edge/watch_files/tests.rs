@@ -1,0 +1,300 @@
+//! Real files and real events. Each test waits for the report it is about, and for nothing else.
+
+use std::fs;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, channel};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::engine::WatchedTarget;
+use crate::model::{Ignore, TargetId};
+
+/// A directory with files, watched.
+struct World {
+    dir: TempDir,
+    watch: FileWatch,
+    inbox: Receiver<Message>,
+}
+
+impl World {
+    /// Files and directories (with a `/` at the end) that are there before the watch is set.
+    fn new(paths: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (sender, inbox) = channel();
+        let watch = FileWatch::new(sender);
+        let world = Self { dir, watch, inbox };
+        for path in paths {
+            world.write(path);
+        }
+        world
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        // Temporary directories may be reached through a link.
+        self.dir.path().canonicalize().unwrap().join(name)
+    }
+
+    /// Writes a file, or makes a directory if the name ends with `/`.
+    fn write(&self, name: &str) {
+        let path = self.path(name);
+        if name.ends_with('/') {
+            return fs::create_dir_all(path).unwrap();
+        }
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, name).unwrap();
+    }
+
+    /// Watches paths for `web`, without what is ignored.
+    fn watch(&mut self, paths: &[&str], ignored: &[&str]) {
+        let local = |name: &&str| LocalPath::new(self.path(name));
+        let target = WatchedTarget {
+            paths: paths.iter().map(local).collect(),
+            ignores: ignored
+                .iter()
+                .map(|name| Ignore {
+                    base: local(name),
+                    patterns: Vec::new(),
+                })
+                .collect(),
+        };
+        self.watch.apply(WatchSet {
+            targets: [(TargetId::image("web"), target)].into(),
+            ignores: Vec::new(),
+        });
+    }
+
+    /// Returns the names in the next report.
+    fn report(&mut self) -> Vec<String> {
+        let base = LocalPath::new(self.path(""));
+        let changes = self
+            .watch
+            .next_changes(&self.inbox, |faults| panic!("{faults:?}"));
+        let name = |change: FileChange| change.path.relative_to(&base).display().to_string();
+        changes.unwrap().into_iter().map(name).collect()
+    }
+
+    /// Reads reports until one names the file; fails if an unexpected name comes.
+    #[track_caller]
+    fn expect(&mut self, expected: &[&str]) {
+        let mut missing: Vec<_> = expected.to_vec();
+        while !missing.is_empty() {
+            for name in self.report() {
+                assert!(
+                    expected.contains(&name.as_str()),
+                    "{name} is reported, not only {expected:?}"
+                );
+                missing.retain(|missing| *missing != name);
+            }
+        }
+    }
+
+    /// Forgets all that the operating system told and will tell of what happened so far.
+    fn lose_events(&mut self) {
+        let mark = self.path("ignored-mark");
+        fs::write(&mark, "").unwrap();
+        while let Ok(message) = self.inbox.recv() {
+            if matches!(&message, Message::Seen(Ok(event)) if event.paths.contains(&mark)) {
+                break;
+            }
+        }
+        fs::remove_file(&mark).unwrap();
+    }
+}
+
+fn rename(from: &Path, to: &Path) {
+    fs::rename(from, to).unwrap();
+}
+
+#[test]
+fn a_saved_file_is_reported() {
+    let mut world = World::new(&["src/a"]);
+    world.watch(&["src"], &[]);
+    world.write("src/a");
+    assert_eq!(world.report(), ["src/a"]);
+}
+
+#[test]
+fn a_file_renamed_into_place_is_reported_alone() {
+    let mut world = World::new(&["src/a"]);
+    world.watch(&["src"], &[]);
+    world.write("src/sedX");
+    rename(&world.path("src/sedX"), &world.path("src/a"));
+    world.expect(&["src/a"]);
+}
+
+#[test]
+fn a_deleted_file_is_reported() {
+    let mut world = World::new(&["src/a"]);
+    world.watch(&["src"], &[]);
+    fs::remove_file(world.path("src/a")).unwrap();
+    world.expect(&["src/a"]);
+}
+
+#[test]
+fn files_in_a_new_directory_are_reported() {
+    let mut world = World::new(&["src/"]);
+    world.watch(&["src"], &[]);
+    world.write("src/x/y/z/a");
+    world.expect(&["src/x", "src/x/y", "src/x/y/z", "src/x/y/z/a"]);
+    world.write("src/x/y/z/a");
+    world.expect(&["src/x/y/z/a"]);
+}
+
+#[test]
+fn files_of_a_renamed_directory_are_reported_under_both_names() {
+    let mut world = World::new(&["src/old/a"]);
+    world.watch(&["src"], &[]);
+    rename(&world.path("src/old"), &world.path("src/new"));
+    world.expect(&["src/old", "src/old/a", "src/new", "src/new/a"]);
+    world.write("src/new/a");
+    world.expect(&["src/new/a"]);
+}
+
+#[test]
+fn what_is_ignored_is_not_entered() {
+    let mut world = World::new(&["src/a", "src/node_modules/x/y"]);
+    world.watch(&["src"], &["src/node_modules"]);
+    world.write("src/node_modules/x/y");
+    world.write("src/a");
+    world.expect(&["src/a"]);
+    let tree = world.watch.tree.as_ref().unwrap();
+    assert_eq!(
+        tree.dirs().collect::<Vec<_>>(),
+        [&LocalPath::new(world.path("src"))]
+    );
+}
+
+#[test]
+fn a_watched_file_is_seen_without_its_siblings() {
+    let mut world = World::new(&["conf/a", "conf/b"]);
+    world.watch(&["conf/a"], &[]);
+    world.write("conf/b");
+    world.write("conf/a");
+    world.expect(&["conf/a"]);
+}
+
+#[test]
+fn a_file_that_is_missing_is_reported_when_it_comes() {
+    let mut world = World::new(&["conf/"]);
+    world.watch(&["conf/a"], &[]);
+    world.write("conf/a");
+    world.expect(&["conf/a"]);
+}
+
+#[test]
+fn a_path_whose_directories_are_missing_is_reported_when_it_comes() {
+    let mut world = World::new(&["b/"]);
+    world.watch(&["x/y/z/a"], &[]);
+    world.write("x/y/z/a");
+    world.expect(&["x/y/z/a"]);
+}
+
+#[test]
+fn a_watched_directory_may_go_and_come_back() {
+    let mut world = World::new(&["app/src/a"]);
+    world.watch(&["app/src"], &[]);
+    fs::remove_dir_all(world.path("app")).unwrap();
+    world.expect(&["app/src/a"]);
+    for _ in 0..2 {
+        world.write("app/src/a");
+        world.expect(&["app/src/a"]);
+    }
+}
+
+#[test]
+fn a_directory_that_takes_the_place_of_another_is_compared_and_watched() {
+    let mut world = World::new(&["app/src/a", "app/src/sub/b", "other/a", "other/sub/c"]);
+    world.watch(&["app"], &[]);
+    rename(&world.path("app/src"), &world.path("before"));
+    rename(&world.path("other"), &world.path("app/src"));
+    world.expect(&["app/src/a", "app/src/sub/b", "app/src/sub/c"]);
+    world.write("app/src/sub/c");
+    world.expect(&["app/src/sub/c"]);
+}
+
+#[test]
+fn lost_events_lead_to_a_comparison() {
+    let mut world = World::new(&["src/a", "src/b", "src/c", "src/old/d"]);
+    world.watch(&["src", "ignored-mark"], &["ignored-mark"]);
+    fs::write(world.path("src/a"), "longer than before").unwrap();
+    fs::remove_file(world.path("src/b")).unwrap();
+    fs::remove_dir_all(world.path("src/old")).unwrap();
+    world.write("src/new/e");
+    world.lose_events();
+    let overflow = notify::Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan);
+    world.watch.see(&overflow);
+    world.expect(&["src/a", "src/b", "src/old", "src/old/d", "src/new", "src/new/e"]);
+}
+
+#[test]
+fn a_change_between_two_sets_is_not_missed() {
+    let mut world = World::new(&["src/a", "conf/b"]);
+    world.watch(&["src", "ignored-mark"], &["ignored-mark"]);
+    fs::write(world.path("src/a"), "longer than before").unwrap();
+    world.write("src/new");
+    world.lose_events();
+    world.watch(&["src", "conf"], &[]);
+    world.expect(&["src/a", "src/new"]);
+}
+
+#[test]
+fn what_is_newly_watched_has_not_changed() {
+    let mut world = World::new(&["src/a", "conf/b"]);
+    world.watch(&["src"], &[]);
+    world.watch(&["src", "conf"], &[]);
+    world.write("conf/b");
+    world.expect(&["conf/b"]);
+}
+
+#[test]
+fn what_is_no_longer_watched_is_let_go() {
+    let mut world = World::new(&["src/a", "conf/b"]);
+    world.watch(&["src", "conf"], &[]);
+    world.watch(&["conf"], &[]);
+    world.write("src/a");
+    world.write("conf/b");
+    world.expect(&["conf/b"]);
+}
+
+#[test]
+fn opening_a_file_for_writing_is_no_change() {
+    let mut world = World::new(&["src/lock", "src/a"]);
+    world.watch(&["src"], &[]);
+    drop(
+        fs::OpenOptions::new()
+            .append(true)
+            .open(world.path("src/lock"))
+            .unwrap(),
+    );
+    world.write("src/a");
+    world.expect(&["src/a"]);
+}
+
+#[test]
+fn changes_become_events() {
+    let mut world = World::new(&["src/a"]);
+    world.watch(&["src"], &[]);
+    world.write("src/a");
+    let path = LocalPath::new(world.path("src/a"));
+    let (sender, mut events) = mpsc::channel(8);
+    let log = LogWriter::global(crate::logs::LogStore::in_memory());
+    let stop = world.watch.sender.clone();
+    let watching = std::thread::spawn(move || world.watch.run(&world.inbox, &sender, &log));
+    let target = TargetId::image("web");
+    let change = FileChange { target, path };
+    assert_eq!(events.blocking_recv(), Some(Event::FilesChanged(vec![change])));
+    stop.send(Message::Stop).unwrap();
+    watching.join().unwrap();
+}
+
+#[tokio::test]
+async fn the_watch_ends_with_its_sets() {
+    let (wanted, receiver) = watch::channel(WatchSet::default());
+    let (sender, mut events) = mpsc::channel(8);
+    let log = LogWriter::global(crate::logs::LogStore::in_memory());
+    let watching = tokio::spawn(watch_files(receiver, sender, log));
+    drop(wanted);
+    watching.await.unwrap();
+    assert_eq!(events.recv().await, None);
+}
