@@ -12,7 +12,7 @@ use crate::model::{ManifestName, SpanId};
 
 /// Takes in what an update applied; after one that ended well, deletes what it no longer has.
 ///
-/// What the successful part of a failed update applied is remembered too.
+/// The successful part of a failed update counts too: its pods run, and its objects must not be forgotten.
 pub(super) fn note_applied(state: &mut State, running: &Running, outcome: &UpdateOutcome) -> Option<Effect> {
     let now = state.now;
     let row = state.rows.get_mut(&running.manifest)?;
@@ -22,6 +22,9 @@ pub(super) fn note_applied(state: &mut State, running: &Running, outcome: &Updat
     }
     state.dirty.cluster = true;
     if outcome.error.is_some() {
+        let replaced = |known: &AppliedObject| outcome.applied.iter().any(|object| is_same(known, object));
+        row.deployed.objects.retain(|known| !replaced(known));
+        row.deployed.objects.extend(outcome.applied.iter().cloned());
         return None;
     }
     row.deployed.at = Some(now);

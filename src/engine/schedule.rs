@@ -128,7 +128,7 @@ fn busy_targets_of<'a>(
         let stale = |target: &&TargetId| row.target(target).is_some_and(|state| !state.is_reusable());
         row.images().iter().map(|image| &image.id).filter(stale)
     });
-    build.images.iter().chain([&build.deploy]).chain(changed_since)
+    build.images.keys().chain([&build.deploy]).chain(changed_since)
 }
 
 fn busy_component(row: &Row, busy: &BTreeSet<&TargetId>) -> Option<Hold> {

@@ -167,8 +167,8 @@ pub(crate) struct Running {
     pub(crate) reason: String,
     pub(crate) started: Instant,
     pub(crate) started_seq: Seq,
-    /// The images that it builds.
-    pub(crate) images: Vec<TargetId>,
+    /// The images that it builds, each with whether it pushes it.
+    pub(crate) images: BTreeMap<TargetId, bool>,
     pub(crate) deploy: TargetId,
     /// Whether the definition changed since: what it builds is not what is wanted now.
     pub(crate) outdated: bool,

@@ -38,7 +38,7 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
         images: images
             .iter()
             .filter(is_built)
-            .map(|step| step.image.id.clone())
+            .map(|step| (step.image.id.clone(), step.needs_push))
             .collect(),
         deploy: row.manifest.deploy.id().clone(),
         outdated: false,
@@ -146,14 +146,12 @@ pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutc
     let failure = outcome.error.clone();
     record_end(state, &running, &outcome);
     if !running.outdated {
-        share_results(state, &running, &outcome.built);
+        share_results(state, &running, &shareable(state, &running, &outcome));
     }
     let claimed = pods::claimed_objects(state, &running.manifest);
     let mut effects = Vec::from_iter(gc::note_applied(state, &running, &outcome));
-    if failure.is_none() {
-        pods::claim(state, &running.manifest, &claimed);
-        effects.extend(cluster_events::log_newly_claimed(state));
-    }
+    pods::claim(state, &running.manifest, &claimed);
+    effects.extend(cluster_events::log_newly_claimed(state));
     state.dirty.rows.insert(running.manifest.clone());
     if let Some(error) = failure {
         let line = LogEvent::line(running.span, running.manifest, format!("Build Failed: {error}"));
@@ -169,7 +167,7 @@ fn record_end(state: &mut State, running: &Running, outcome: &UpdateOutcome) {
     };
     row.building = None;
     // A failed build is not tried again until something changes; but then it must not count as built.
-    for id in &running.images {
+    for id in running.images.keys() {
         if let Some(target) = row.targets.get_mut(id) {
             target.result = None;
         }
@@ -192,6 +190,25 @@ fn record_end(state: &mut State, running: &Running, outcome: &UpdateOutcome) {
         error: outcome.error.clone(),
     });
     row.history.truncate(HISTORY);
+}
+
+/// Returns the new images that every resource could use.
+///
+/// One that was not pushed, and that a new Tiltfile deploys, is not among them; nor one whose files changed since: a
+/// resource that is newer than that change does not know of it.
+fn shareable(state: &State, running: &Running, outcome: &UpdateOutcome) -> Vec<(TargetId, BuiltImage)> {
+    let row = state.rows.get(&running.manifest);
+    let is_fresh = |id: &TargetId| {
+        row.and_then(|row| row.target(id))
+            .is_some_and(|target| !target.is_dirty())
+    };
+    let is_pushed = |id: &TargetId| running.images.get(id).copied().unwrap_or(false);
+    let is_enough = |id: &TargetId| is_pushed(id) || !state.deployed_images.contains(id);
+    let built = outcome
+        .built
+        .iter()
+        .filter(|(id, _)| is_fresh(id) && is_enough(id));
+    built.cloned().collect()
 }
 
 /// Gives new images to the other resources that use them and have something to do: they deploy without building them

@@ -1,0 +1,178 @@
+//! Faults that were planted on purpose: each must be found, or the rules are worth nothing.
+
+use std::time::Instant;
+
+use tilt::engine::{Effect, Engine, EngineConfig, Event, ExitOutcome};
+use tilt::logs::LogEvent;
+use tilt::model::{BuildId, ManifestName, SpanId};
+use tilt::view::View;
+
+use crate::ci::CI;
+use crate::world::{Brain, Chaos, World};
+
+/// An engine with something between it and the outside.
+struct Faulty {
+    engine: Engine,
+    seen: Vec<Event>,
+    spoil_event: fn(&mut Event),
+    spoil_effects: fn(&[Event], &mut Vec<Effect>),
+}
+
+impl Brain for Faulty {
+    fn handle(&mut self, now: Instant, mut event: Event) -> Vec<Effect> {
+        (self.spoil_event)(&mut event);
+        let mut effects = self.engine.handle(now, event.clone());
+        self.seen.push(event);
+        (self.spoil_effects)(&self.seen, &mut effects);
+        effects
+    }
+
+    fn next_wake(&self) -> Option<Instant> {
+        self.engine.next_wake()
+    }
+
+    fn view(&self) -> View {
+        self.engine.view()
+    }
+}
+
+fn as_it_is(_: &mut Event) {}
+
+fn as_they_are(_: &[Event], _: &mut Vec<Effect>) {}
+
+/// Expects that some world finds the fault, and says so in one of these words.
+#[track_caller]
+fn check_found(
+    chaos: Chaos,
+    spoil_event: fn(&mut Event),
+    spoil_effects: fn(&[Event], &mut Vec<Effect>),
+    expected: &str,
+) {
+    let verdict = |seed| {
+        let brain = |config: EngineConfig| Faulty {
+            engine: Engine::new(config),
+            seen: Vec::new(),
+            spoil_event,
+            spoil_effects,
+        };
+        let mut world = World::new(seed, brain, chaos);
+        let outcome = if chaos.mode == CI.mode {
+            world.live_until_exit()
+        } else {
+            world.live()
+        };
+        outcome.err()
+    };
+    let said: Vec<String> = (0..100).filter_map(verdict).collect();
+    let is_found = said.iter().any(|said| said.contains(expected));
+    assert!(
+        is_found,
+        "no world speaks of {expected:?}, but {:?}",
+        said.first()
+    );
+}
+
+#[test]
+fn an_edit_that_is_swallowed_is_found() {
+    let swallow = |event: &mut Event| {
+        if let Event::FilesChanged(changes) = event
+            && changes.len() == 2
+        {
+            changes.pop();
+        }
+    };
+    check_found(Chaos::default(), swallow, as_they_are, "an edit is lost");
+}
+
+#[test]
+fn an_update_that_is_started_twice_is_found() {
+    let twice = |_: &[Event], effects: &mut Vec<Effect>| {
+        let again = effects.iter().find_map(|effect| match effect {
+            Effect::StartUpdate(plan) => Some(plan.clone()),
+            _ => None,
+        });
+        if let Some(mut plan) = again {
+            plan.build = BuildId(plan.build.0 + 1);
+            effects.push(Effect::StartUpdate(plan));
+        }
+    };
+    check_found(Chaos::default(), as_it_is, twice, "at once");
+}
+
+#[test]
+fn an_update_that_is_not_started_is_found() {
+    let forget = |seen: &[Event], effects: &mut Vec<Effect>| {
+        effects.retain(|effect| !seen.len().is_multiple_of(3) || !matches!(effect, Effect::StartUpdate(_)));
+    };
+    check_found(Chaos::default(), as_it_is, forget, "is still building");
+}
+
+#[test]
+fn an_object_that_is_deleted_though_it_is_wanted_is_found() {
+    let delete = |seen: &[Event], effects: &mut Vec<Effect>| {
+        if let Some(Event::UpdateFinished { outcome, .. }) = seen.last()
+            && outcome.deployed
+        {
+            effects.push(Effect::DeleteObjects {
+                manifest: ManifestName::from("a"),
+                span: SpanId::from("build:1"),
+                reason: "garbage collecting Kubernetes objects",
+                objects: outcome.applied.iter().map(|object| object.id.clone()).collect(),
+            });
+        }
+    };
+    check_found(Chaos::default(), as_it_is, delete, "wants it");
+}
+
+#[test]
+fn an_object_that_is_forgotten_is_found() {
+    let forget = |_: &[Event], effects: &mut Vec<Effect>| {
+        effects.retain(|effect| !matches!(effect, Effect::DeleteObjects { .. }));
+    };
+    check_found(Chaos::default(), as_it_is, forget, "was forgotten");
+}
+
+#[test]
+fn a_line_of_a_resource_that_is_gone_is_found() {
+    let speak = |_: &[Event], effects: &mut Vec<Effect>| {
+        if effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::DeleteObjects { .. }))
+        {
+            effects.push(Effect::Log(LogEvent::line(
+                SpanId::from("x"),
+                ManifestName::from("zombie"),
+                "boo",
+            )));
+        }
+    };
+    check_found(Chaos::default(), as_it_is, speak, "zombie is gone");
+}
+
+#[test]
+fn a_log_that_is_not_read_is_found() {
+    let deaf = |_: &[Event], effects: &mut Vec<Effect>| {
+        effects.retain(|effect| !matches!(effect, Effect::StreamLogs(_)));
+    };
+    check_found(Chaos::default(), as_it_is, deaf, "is not read");
+}
+
+#[test]
+fn a_run_that_does_not_end_is_found() {
+    let stay = |_: &[Event], effects: &mut Vec<Effect>| {
+        effects.retain(|effect| !matches!(effect, Effect::Exit(_)));
+    };
+    check_found(CI, as_it_is, stay, "the run never ends");
+}
+
+#[test]
+fn a_success_that_is_none_is_found() {
+    let lie = |_: &[Event], effects: &mut Vec<Effect>| {
+        for effect in effects {
+            if let Effect::Exit(outcome) = effect {
+                *outcome = ExitOutcome::Succeeded;
+            }
+        }
+    };
+    check_found(CI, as_it_is, lie, "not all is well");
+}

@@ -1,0 +1,370 @@
+//! What must hold in every world: at each effect, after each step, and at rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tilt::engine::{Effect, Event, ExitOutcome, ImageAction, ImageStep, ObjectId, UpdateOutcome, UpdatePlan};
+use tilt::model::{BuildId, ManifestName, TargetId};
+use tilt::view::{ResourceView, RuntimeStatus, UpdateStatus};
+
+use crate::project::{Content, Project, Resource};
+use crate::world::{Brain, Update, World};
+
+/// Whether the rules hold; if not, which does not.
+pub(crate) type Verdict = Result<(), String>;
+
+/// What the outside remembers to judge by.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    /// What the last good load said.
+    pub(crate) defined: Option<Project>,
+    /// Resources of it.
+    pub(crate) current: BTreeMap<ManifestName, Known>,
+    /// Tags that were pushed.
+    pub(crate) pushed: BTreeSet<String>,
+    last_build: u64,
+    is_answer_unknown: bool,
+}
+
+/// A resource of the last good load.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// Whether it was enabled when it was first seen.
+    enabled: bool,
+    /// What the last update that ended took in.
+    attempted: Option<(BTreeMap<usize, Content>, u64)>,
+    /// What its last good update applied.
+    applied: BTreeSet<ObjectId>,
+    /// Whether its last update ended well.
+    is_well: bool,
+    /// Whether any update ended well.
+    was_deployed: bool,
+    /// What any of its updates applied.
+    ever_applied: BTreeSet<ObjectId>,
+}
+
+impl Ledger {
+    pub(crate) fn defined(&mut self, project: Project) {
+        let mut before = std::mem::take(&mut self.current);
+        for resource in &project.resources {
+            let name = ManifestName::new(&*resource.name);
+            let new = || Known {
+                enabled: resource.enabled,
+                ..Known::default()
+            };
+            let known = before.remove(&name).unwrap_or_else(new);
+            self.current.insert(name, known);
+        }
+        self.defined = Some(project);
+    }
+
+    pub(crate) fn note_event(&mut self, event: &Event) {
+        self.is_answer_unknown = match event {
+            Event::UpdateFinished { outcome, .. } => **outcome == UpdateOutcome::default(),
+            _ => false,
+        };
+    }
+
+    pub(crate) fn ended(&mut self, update: &Update, outcome: &UpdateOutcome) {
+        let Some(known) = self.current.get_mut(&update.plan.manifest) else {
+            return;
+        };
+        let applied = || outcome.applied.iter().map(|object| object.id.clone());
+        known.attempted = Some((update.contents.clone(), revision(&update.plan)));
+        known.is_well = outcome.error.is_none();
+        known.ever_applied.extend(applied());
+        if known.is_well {
+            known.was_deployed = true;
+            known.applied = applied().collect();
+        }
+    }
+
+    fn resource(&self, name: &ManifestName) -> Option<&Resource> {
+        self.defined
+            .as_ref()?
+            .resources
+            .iter()
+            .find(|resource| resource.name == name.as_str())
+    }
+}
+
+fn revision(plan: &UpdatePlan) -> u64 {
+    let text = plan.deploy.entities[0]
+        .annotation("revision")
+        .expect("all our objects have one");
+    text.parse().expect("a number")
+}
+
+fn holds(rule: bool, broken: impl FnOnce() -> String) -> Verdict {
+    if rule { Ok(()) } else { Err(broken()) }
+}
+
+impl<B: Brain> World<B> {
+    /// Judges an effect before it is done.
+    pub(crate) fn check_effect(&mut self, effect: &Effect) -> Verdict {
+        holds(self.exit.is_none(), || {
+            format!("an effect after the end: {effect:?}")
+        })?;
+        holds(
+            !self.ledger.is_answer_unknown || !matches!(effect, Effect::Log(_)),
+            || format!("an answer that nobody waits for has an effect: {effect:?}"),
+        )?;
+        match effect {
+            Effect::StartUpdate(plan) => self.check_start(plan),
+            Effect::DeleteObjects { objects, .. } => self.check_delete(objects),
+            Effect::CancelUpdate { build } => holds(self.updates.contains_key(build), || {
+                format!("build {build} is cancelled, but does not run")
+            }),
+            Effect::StreamLogs(streams) => streams
+                .iter()
+                .try_for_each(|stream| self.check_known(&stream.manifest)),
+            Effect::Log(line) => match &line.manifest {
+                Some(name) if *name != ManifestName::tiltfile() => self.check_known(name),
+                _ => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn check_known(&self, name: &ManifestName) -> Verdict {
+        holds(self.ledger.current.contains_key(name), || {
+            format!("{name} is gone and still has effects")
+        })
+    }
+
+    fn check_start(&mut self, plan: &UpdatePlan) -> Verdict {
+        let name = &plan.manifest;
+        self.check_known(name)?;
+        let known = &self.ledger.current[name];
+        holds(known.enabled, || format!("{name} is disabled and built"))?;
+        holds(plan.build == BuildId(self.ledger.last_build + 1), || {
+            format!("build {} is out of order", plan.build)
+        })?;
+        self.ledger.last_build = plan.build.0;
+        let max = self
+            .ledger
+            .defined
+            .as_ref()
+            .map_or(0, |project| project.max_parallel);
+        holds(self.updates.len() < max, || {
+            format!("more than {max} updates at once")
+        })?;
+        let busy: BTreeSet<TargetId> = self
+            .updates
+            .values()
+            .flat_map(|update| made_by(&update.plan))
+            .collect();
+        for target in made_by(plan) {
+            holds(!busy.contains(&target), || {
+                format!("two builds of {target} at once")
+            })?;
+        }
+        for need in &self.ledger.resource(name).expect("it is known").needs {
+            let need = self.ledger.current.get(&ManifestName::new(need));
+            let was_attempted = self.ledger.current[name].attempted.is_some();
+            let is_met = need.is_none_or(|need| need.was_deployed);
+            // A dependency that was added later does not hold a resource that ran before.
+            holds(is_met || was_attempted || plan.header != "Initial Build", || {
+                format!("{name} did not wait")
+            })?;
+        }
+        self.check_pushed(plan)
+    }
+
+    fn check_pushed(&self, plan: &UpdatePlan) -> Verdict {
+        for step in plan
+            .images
+            .iter()
+            .filter(|step| plan.deploy.images.contains(&step.image.id))
+        {
+            let is_pushed = match &step.action {
+                ImageAction::Build => step.needs_push,
+                ImageAction::Reuse(built) => built
+                    .cluster_ref
+                    .tag()
+                    .is_some_and(|tag| self.ledger.pushed.contains(tag)),
+            };
+            holds(is_pushed, || {
+                format!("{} is deployed and was not pushed", step.image.id)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn check_delete(&self, objects: &[ObjectId]) -> Verdict {
+        for object in objects {
+            for (name, known) in &self.ledger.current {
+                let declares = |resource: &Resource| known.enabled && resource.objects().contains(object);
+                let is_wanted = self.ledger.resource(name).is_some_and(declares);
+                holds(!is_wanted, || {
+                    format!("{object:?} is deleted, but {name} wants it")
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges the state after an event.
+    pub(crate) fn check_step(&self) -> Verdict {
+        if self.exit.is_none()
+            && let Some(wake) = self.next_wake()
+        {
+            holds(wake > self.now, || {
+                "it wants to be woken at once, again and again".to_owned()
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Judges the end by a user's wish.
+    pub(crate) fn check_stopped(&self) -> Verdict {
+        let is_stopped = matches!(self.exit, Some(ExitOutcome::Stopped | ExitOutcome::Interrupted));
+        holds(is_stopped, || "a wish to stop was ignored".to_owned())?;
+        let all = self.updates.values().all(|update| update.is_canceled);
+        holds(all, || "an update goes on after the end".to_owned())?;
+        holds(self.next_wake().is_none(), || {
+            "it wants to be woken after the end".to_owned()
+        })
+    }
+
+    /// Judges a world that has come to rest.
+    pub(crate) fn check_at_rest(&self) -> Verdict {
+        let view = self.view();
+        holds(view.tiltfile.update_status == UpdateStatus::Ok, || {
+            format!("{:?}", view.tiltfile)
+        })?;
+        let names: Vec<String> = view
+            .resources
+            .iter()
+            .map(|resource| resource.name.to_string())
+            .collect();
+        let wanted: Vec<String> = self
+            .project
+            .resources
+            .iter()
+            .map(|resource| resource.name.clone())
+            .collect();
+        holds(names == wanted, || {
+            format!("resources are {names:?} and not {wanted:?}")
+        })?;
+        for (shown, resource) in view.resources.iter().zip(&self.project.resources) {
+            self.check_resource_at_rest(shown, resource)?;
+        }
+        self.check_no_leaks()?;
+        self.check_streams()
+    }
+
+    fn check_resource_at_rest(&self, shown: &ResourceView, resource: &Resource) -> Verdict {
+        let (name, known) = (&shown.name, &self.ledger.current[&shown.name]);
+        holds(shown.building.is_none(), || format!("{name} is still building"))?;
+        let waits_for_dep = shown
+            .hold
+            .as_ref()
+            .is_some_and(|hold| hold.reason == "waiting-for-dep");
+        holds(shown.hold.is_none() || waits_for_dep, || {
+            format!("{name} is held: {:?}", shown.hold)
+        })?;
+        if waits_for_dep {
+            let is_ready = |need: &String| {
+                self.ledger
+                    .current
+                    .get(&ManifestName::new(need))
+                    .is_none_or(|need| need.was_deployed)
+                    && self
+                        .pod_of(&ManifestName::new(need))
+                        .is_some_and(|fake| fake.is_well())
+            };
+            let all_ready = resource.needs.iter().all(is_ready);
+            return holds(!all_ready, || {
+                format!("{name} waits for {:?}, which are ready", resource.needs)
+            });
+        }
+        holds(shown.update_status != UpdateStatus::Pending, || {
+            format!("{name} is pending and nothing happens")
+        })?;
+        let must_run = known.enabled && resource.trigger_mode.auto_init();
+        holds(known.attempted.is_some() || !must_run, || {
+            format!("{name} was never built")
+        })?;
+        let Some((contents, yaml)) = known
+            .attempted
+            .as_ref()
+            .filter(|_| resource.trigger_mode.auto_on_change())
+        else {
+            return Ok(());
+        };
+        let wanted = self.wanted_contents(&resource.images);
+        holds(*contents == wanted, || {
+            format!("an edit is lost: {name} was last built with {contents:?} and not with {wanted:?}")
+        })?;
+        holds(*yaml == resource.yaml, || {
+            format!("an edit is lost: {name} was deployed as {yaml}")
+        })?;
+        self.check_runtime(shown, known)
+    }
+
+    fn check_runtime(&self, shown: &ResourceView, known: &Known) -> Verdict {
+        let Some(fake) = self.pod_of(&shown.name).filter(|_| known.is_well) else {
+            return Ok(());
+        };
+        let is_ok = shown.runtime_status == RuntimeStatus::Ok;
+        let ignores = shown.name.as_str() == ManifestName::UNCATEGORIZED;
+        holds(is_ok == (fake.is_well() || ignores), || {
+            format!("{} is {:?}", shown.name, shown.runtime_status)
+        })?;
+        let pod = shown.pod.as_ref().map(|pod| pod.name.as_str());
+        holds(pod == Some(&*fake.pod.name), || {
+            format!("{} shows pod {pod:?}", shown.name)
+        })
+    }
+
+    /// Every object is wanted by a resource, or is left from an update that failed and will be looked at by the next.
+    fn check_no_leaks(&self) -> Verdict {
+        for object in self.objects.keys() {
+            let has_reason = self.ledger.current.iter().any(|(name, known)| {
+                let declares = |resource: &Resource| known.enabled && resource.objects().contains(object);
+                let is_behind = !known.is_well || self.view_is_behind(name);
+                self.ledger.resource(name).is_some_and(declares) || is_behind
+            });
+            holds(has_reason, || format!("{object:?} was forgotten"))?;
+        }
+        Ok(())
+    }
+
+    /// Returns whether a resource waits for its user before it takes in a change.
+    fn view_is_behind(&self, name: &ManifestName) -> bool {
+        self.ledger
+            .resource(name)
+            .is_some_and(|resource| !resource.trigger_mode.auto_on_change())
+    }
+
+    fn check_streams(&self) -> Verdict {
+        for stored in &self.pods {
+            let (uid, container) = (stored.0, &stored.1.pod.containers[0]);
+            let name = ManifestName::new(&*stored.1.workload.name);
+            let is_ours = self
+                .ledger
+                .current
+                .get(&name)
+                .is_some_and(|known| known.was_deployed);
+            let is_read = self.streams.iter().any(|stream| {
+                stream.pod == *uid && stream.container_id == container.id && stream.manifest == name
+            });
+            let is_over = self.ended_streams.contains(&(uid.clone(), container.id.clone()));
+            holds(is_read || is_over || !is_ours || container.id.is_empty(), || {
+                format!("the log of {uid} is not read")
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns the targets that an update makes, and does not only use.
+fn made_by(plan: &UpdatePlan) -> Vec<TargetId> {
+    let is_built = |step: &&ImageStep| step.action == ImageAction::Build;
+    let images = plan
+        .images
+        .iter()
+        .filter(is_built)
+        .map(|step| step.image.id.clone());
+    images.chain([plan.deploy.id.clone()]).collect()
+}

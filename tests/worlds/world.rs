@@ -1,0 +1,757 @@
+//! The outside: files, a Tiltfile, a Docker engine and a cluster, all made up. It does what effects say, late or badly,
+//! and reports it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use tilt::engine::{
+    AppliedObject, ClusterEvent, ClusterStatus, ClusterWatch, Effect, Engine, EngineConfig, Event,
+    FileChange, ImageAction, LoadOutcome, LogStream, Mode, ObjectId, UpdateOutcome, UpdatePlan, WatchSet,
+};
+use tilt::model::{
+    BuildId, BuiltImage, CiSettings, Container, ContainerState, ImageBuild, ImageRef, LoadId, LocalPath,
+    ManifestName, ObjectUid, Owner, Pod, PodPhase, TargetId, Timestamp, UpdateSettings,
+};
+use tilt::view::View;
+
+use crate::project::{Content, Contents, IMAGES, Project, all_images, base_of, image_number};
+use crate::rng::Rng;
+use crate::rules::{Ledger, Verdict};
+
+/// What decides: the engine, or one that was made faulty on purpose.
+pub(crate) trait Brain {
+    fn handle(&mut self, now: Instant, event: Event) -> Vec<Effect>;
+    fn next_wake(&self) -> Option<Instant>;
+    fn view(&self) -> View;
+}
+
+impl Brain for Engine {
+    fn handle(&mut self, now: Instant, event: Event) -> Vec<Effect> {
+        Engine::handle(self, now, event)
+    }
+
+    fn next_wake(&self) -> Option<Instant> {
+        Engine::next_wake(self)
+    }
+
+    fn view(&self) -> View {
+        Engine::view(self)
+    }
+}
+
+/// How bad a world is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chaos {
+    pub(crate) mode: Mode,
+    /// How much happens before it becomes quiet.
+    pub(crate) steps: usize,
+}
+
+impl Default for Chaos {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Up,
+            steps: 40,
+        }
+    }
+}
+
+/// An update that was started and has not answered.
+pub(crate) struct Update {
+    pub(crate) plan: UpdatePlan,
+    /// What each image of it is made of.
+    pub(crate) contents: BTreeMap<usize, Content>,
+    pub(crate) is_canceled: bool,
+    /// Whether it answers only when it is cancelled.
+    hangs: bool,
+}
+
+/// A pod, and what is to become of it.
+pub(crate) struct FakePod {
+    pub(crate) pod: Pod,
+    pub(crate) workload: ObjectId,
+    /// Whether it will never be well.
+    is_doomed: bool,
+    is_old: bool,
+}
+
+/// An object in the cluster.
+pub(crate) struct Stored {
+    pub(crate) uid: ObjectUid,
+    /// What its pods are made from.
+    template: String,
+}
+
+/// The outside of one session.
+pub(crate) struct World<B> {
+    brain: B,
+    pub(crate) rng: Rng,
+    chaos: Chaos,
+    pub(crate) now: Instant,
+    started_at: Instant,
+    /// What the Tiltfile says now.
+    pub(crate) project: Project,
+    /// How often the files of each image were changed.
+    pub(crate) files: [u64; 4],
+    /// Loads that run, with what they read.
+    loads: Vec<(LoadId, Project)>,
+    pub(crate) updates: BTreeMap<BuildId, Update>,
+    /// Changes of files that were not reported yet.
+    unreported: Vec<FileChange>,
+    pub(crate) watched: WatchSet,
+    pub(crate) cluster_watch: ClusterWatch,
+    pub(crate) streams: Vec<LogStream>,
+    pub(crate) ended_streams: BTreeSet<(ObjectUid, String)>,
+    pub(crate) objects: BTreeMap<ObjectId, Stored>,
+    pub(crate) pods: BTreeMap<ObjectUid, FakePod>,
+    pub(crate) contents: Contents,
+    pub(crate) exit: Option<tilt::engine::ExitOutcome>,
+    is_connected: bool,
+    last_uid: u64,
+    pub(crate) ledger: Ledger,
+    /// What happened, if anyone wants to know.
+    story: Option<String>,
+}
+
+impl<B: Brain> World<B> {
+    pub(crate) fn new(seed: u64, brain: impl FnOnce(EngineConfig) -> B, chaos: Chaos) -> Self {
+        let mut rng = Rng::new(seed);
+        let now = tilt::edge::clock::now();
+        let config = EngineConfig {
+            mode: chaos.mode,
+            started: Timestamp::from_secs(1_000),
+            started_at: now,
+            cwd: LocalPath::new("/src"),
+            default_namespace: "default".to_owned(),
+        };
+        Self {
+            brain: brain(config),
+            project: Project::random(&mut rng),
+            rng,
+            chaos,
+            now,
+            started_at: now,
+            files: [0; 4],
+            loads: Vec::new(),
+            updates: BTreeMap::new(),
+            unreported: Vec::new(),
+            watched: WatchSet::default(),
+            cluster_watch: ClusterWatch::default(),
+            streams: Vec::new(),
+            ended_streams: BTreeSet::new(),
+            objects: BTreeMap::new(),
+            pods: BTreeMap::new(),
+            contents: Contents::default(),
+            exit: None,
+            is_connected: false,
+            last_uid: 0,
+            ledger: Ledger::default(),
+            story: None,
+        }
+    }
+
+    /// Writes down what happens from now on.
+    pub(crate) fn telling(mut self) -> Self {
+        self.story = Some(String::new());
+        self
+    }
+
+    /// Returns what happened.
+    pub(crate) fn story(&self) -> &str {
+        self.story.as_deref().unwrap_or_default()
+    }
+
+    fn tell(&mut self, line: impl FnOnce() -> String) {
+        if let Some(story) = &mut self.story {
+            let _ = writeln!(story, "{}", line());
+        }
+    }
+
+    pub(crate) fn view(&self) -> View {
+        self.brain.view()
+    }
+
+    pub(crate) fn next_wake(&self) -> Option<Instant> {
+        self.brain.next_wake()
+    }
+
+    /// Lets a world live: first everything happens, then it becomes quiet, and all must come to rest.
+    pub(crate) fn live(&mut self) -> Verdict {
+        self.send(Event::Started)?;
+        let stops_at = self.rng.percent(5).then(|| self.rng.below(self.chaos.steps));
+        for step in 0..self.chaos.steps {
+            if stops_at == Some(step) {
+                return self.stop();
+            }
+            self.step()?;
+        }
+        self.become_quiet()?;
+        self.check_at_rest()
+    }
+
+    /// Lets a run begin, and much happen in it.
+    pub(crate) fn run_started(&mut self) -> Verdict {
+        self.send(Event::Started)?;
+        for _ in 0..self.chaos.steps {
+            self.step()?;
+        }
+        if !self.is_connected && self.exit.is_none() {
+            self.is_connected = true;
+            self.send(Event::ClusterChanged(ClusterStatus::Connected))?;
+        }
+        Ok(())
+    }
+
+    /// Reports an event, then does what the effects say.
+    pub(crate) fn send(&mut self, event: Event) -> Verdict {
+        self.tell(|| format!("{event:?}").chars().take(300).collect());
+        self.ledger.note_event(&event);
+        let effects = self.brain.handle(self.now, event);
+        for effect in &effects {
+            self.tell(|| {
+                format!(
+                    "    -> {}",
+                    format!("{effect:?}").chars().take(160).collect::<String>()
+                )
+            });
+        }
+        for effect in effects {
+            self.check_effect(&effect)?;
+            self.obey(effect);
+        }
+        self.check_step()
+    }
+
+    fn obey(&mut self, effect: Effect) {
+        match effect {
+            Effect::LoadTiltfile { load, .. } => self.loads.push((load, self.project.clone())),
+            Effect::StartUpdate(plan) => {
+                let contents = self.contents_of(&plan);
+                let hangs = self.rng.percent(5);
+                self.updates.insert(
+                    plan.build,
+                    Update {
+                        plan: *plan,
+                        contents,
+                        is_canceled: false,
+                        hangs,
+                    },
+                );
+            }
+            Effect::CancelUpdate { build } => {
+                if let Some(update) = self.updates.get_mut(&build) {
+                    update.is_canceled = true;
+                }
+            }
+            Effect::DeleteObjects { objects, .. } => objects.iter().for_each(|id| self.delete(id)),
+            Effect::WatchFiles(set) => self.watched = set,
+            Effect::WatchCluster(watch) => self.cluster_watch = watch,
+            Effect::StreamLogs(streams) => self.streams = streams,
+            Effect::Log(_) => {}
+            Effect::Exit(outcome) => self.exit = Some(outcome),
+        }
+    }
+
+    /// Returns what each image of a plan is made of, if it is built now.
+    fn contents_of(&self, plan: &UpdatePlan) -> BTreeMap<usize, Content> {
+        let mut contents: BTreeMap<usize, Content> = BTreeMap::new();
+        for step in &plan.images {
+            let image = image_number(&step.image.id);
+            let content = match &step.action {
+                ImageAction::Reuse(built) => self.contents.of(&built.local_ref),
+                ImageAction::Build => {
+                    let ImageBuild::Docker(docker) = &step.image.build;
+                    Content {
+                        image,
+                        files: self.files[image],
+                        dockerfile: docker.dockerfile_contents.clone(),
+                        base: base_of(image).map(|base| Box::new(contents[&base].clone())),
+                    }
+                }
+            };
+            contents.insert(image, content);
+        }
+        contents
+    }
+
+    /// Returns what an image would be made of now.
+    pub(crate) fn content_now(&self, image: usize) -> Content {
+        Content {
+            image,
+            files: self.files[image],
+            dockerfile: self.project.dockerfiles[image].to_string(),
+            base: base_of(image).map(|base| Box::new(self.content_now(base))),
+        }
+    }
+
+    /// Lets something happen.
+    fn step(&mut self) -> Verdict {
+        self.now += Duration::from_millis(self.rng.below(1_500) as u64);
+        match self.rng.below(14) {
+            0 | 1 => self.edit_files(),
+            2 => self.edit_tiltfile(),
+            3 | 4 => self.report_files(),
+            5 => self.end_a_load(),
+            6 | 7 => self.end_an_update(),
+            8 | 9 => self.move_a_pod(),
+            10 => self.end_a_stream(),
+            11 => self.report_an_event(),
+            12 => self.answer_again(),
+            _ => self.wake_or_connect(),
+        }
+    }
+
+    pub(crate) fn edit_files(&mut self) -> Verdict {
+        if self.chaos.mode != Mode::Up {
+            return Ok(());
+        }
+        let image = self.rng.below(IMAGES.len());
+        self.files[image] += 1;
+        let path = LocalPath::new(format!("/src/{}/{}.txt", IMAGES[image], self.rng.below(3)));
+        self.tell(|| format!("edit {path}"));
+        self.notice(crate::project::image_id(image), path);
+        Ok(())
+    }
+
+    fn edit_tiltfile(&mut self) -> Verdict {
+        if self.watched.targets.is_empty() {
+            return Ok(());
+        }
+        let edit = self.project.change(&mut self.rng);
+        self.tell(|| edit);
+        self.notice(TargetId::configs(), LocalPath::new("/src/Tiltfile"));
+        Ok(())
+    }
+
+    fn notice(&mut self, target: TargetId, path: LocalPath) {
+        if self.watched.targets.contains_key(&target) {
+            self.unreported.push(FileChange { target, path });
+        }
+    }
+
+    fn report_files(&mut self) -> Verdict {
+        let changes = std::mem::take(&mut self.unreported);
+        if changes.is_empty() {
+            Ok(())
+        } else {
+            self.send(Event::FilesChanged(changes))
+        }
+    }
+
+    fn end_a_load(&mut self) -> Verdict {
+        let Some((load, project)) = self.loads.pop() else {
+            return Ok(());
+        };
+        let fails = project.is_broken;
+        let outcome = LoadOutcome {
+            manifests: (!fails).then(|| project.manifests()),
+            enabled: project.enabled(),
+            error: fails.then(|| "the Tiltfile is broken".to_owned()),
+            config_files: vec![LocalPath::new("/src/Tiltfile")],
+            watch_ignores: Vec::new(),
+            update_settings: UpdateSettings {
+                max_parallel_updates: project.max_parallel,
+                ..UpdateSettings::default()
+            },
+            ci_settings: CiSettings {
+                timeout: Some(Duration::from_secs(90)),
+                ..CiSettings::default()
+            },
+        };
+        if !fails {
+            self.ledger.defined(project);
+        }
+        self.send(Event::TiltfileLoaded {
+            load,
+            outcome: Box::new(outcome),
+        })
+    }
+
+    fn end_an_update(&mut self) -> Verdict {
+        let can_end = |(_, update): &(&BuildId, &Update)| update.is_canceled || !update.hangs;
+        let ready: Vec<BuildId> = self
+            .updates
+            .iter()
+            .filter(can_end)
+            .map(|(build, _)| *build)
+            .collect();
+        let Some(build) = self.rng.pick(&ready) else {
+            return Ok(());
+        };
+        let luck = self.rng.below(100);
+        self.end_update(build, luck)
+    }
+
+    /// Ends an update: below 70 well, below 85 at its images, else at its objects. Cancelled ones stop anywhere.
+    fn end_update(&mut self, build: BuildId, luck: usize) -> Verdict {
+        let update = self.updates.remove(&build).expect("it runs");
+        let mut outcome = UpdateOutcome::default();
+        let is_built = |action: &ImageAction| *action == ImageAction::Build;
+        let to_build: Vec<&tilt::engine::ImageStep> = update
+            .plan
+            .images
+            .iter()
+            .filter(|step| is_built(&step.action))
+            .collect();
+        let n_built = if luck < 70 {
+            to_build.len()
+        } else {
+            self.rng.below(to_build.len() + 1)
+        };
+        for step in &to_build[..n_built] {
+            let tag = self.contents.tag(&update.contents[&image_number(&step.image.id)]);
+            let image = ImageRef::parse(&format!("{}:{tag}", step.image.id.name)).expect("a valid reference");
+            if step.needs_push {
+                self.ledger.pushed.insert(tag);
+            }
+            let built = BuiltImage {
+                local_ref: image.clone(),
+                cluster_ref: image,
+            };
+            outcome.built.push((step.image.id.clone(), built));
+        }
+        if n_built == to_build.len() && !(70..85).contains(&luck) {
+            self.apply(&update, luck < 70, &mut outcome);
+        }
+        outcome.deployed = luck < 70;
+        if luck >= 70 {
+            let canceled = update.is_canceled;
+            outcome.error = Some(if canceled { "build canceled" } else { "it broke" }.to_owned());
+        }
+        self.ledger.ended(&update, &outcome);
+        self.send(Event::UpdateFinished {
+            build,
+            outcome: Box::new(outcome),
+        })
+    }
+
+    fn apply(&mut self, update: &Update, all: bool, outcome: &mut UpdateOutcome) {
+        let entities = &update.plan.deploy.entities;
+        let n_applied = if all {
+            entities.len()
+        } else {
+            self.rng.below(entities.len())
+        };
+        for entity in &entities[..n_applied] {
+            let id = crate::project::object(entity.api_version(), entity.kind(), entity.name());
+            let direct: BTreeSet<usize> = update.plan.deploy.images.iter().map(image_number).collect();
+            let revision = entity.annotation("revision").unwrap_or_default().to_owned();
+            let images: Vec<&Content> = direct.iter().map(|image| &update.contents[image]).collect();
+            let template = format!("h{:x}", hash(&format!("{revision}{images:?}")));
+            let uid = match self.objects.get(&id) {
+                Some(stored) => stored.uid.clone(),
+                None => self.new_uid(),
+            };
+            let is_workload = id.kind != "ConfigMap";
+            let is_changed = self
+                .objects
+                .get(&id)
+                .is_none_or(|stored| stored.template != template);
+            self.objects.insert(
+                id.clone(),
+                Stored {
+                    uid: uid.clone(),
+                    template: template.clone(),
+                },
+            );
+            if is_workload && is_changed {
+                self.roll_out(&id, &uid, &template);
+            }
+            let template_hashes = if is_workload { vec![template] } else { Vec::new() };
+            outcome.applied.push(AppliedObject {
+                id,
+                uid,
+                template_hashes,
+                keep: false,
+            });
+        }
+    }
+
+    fn roll_out(&mut self, workload: &ObjectId, uid: &ObjectUid, template: &str) {
+        for fake in self.pods.values_mut().filter(|fake| fake.workload == *workload) {
+            fake.is_old = true;
+        }
+        let (pod_uid, set_uid) = (self.new_uid(), self.new_uid());
+        let elapsed =
+            i64::try_from(self.now.duration_since(self.started_at).as_secs()).expect("a short story");
+        let created = Timestamp::from_secs(1_000 + elapsed);
+        let owner = |uid: &ObjectUid, kind: &str| Owner {
+            uid: uid.clone(),
+            kind: kind.to_owned(),
+            name: workload.name.clone(),
+            created: Some(created),
+        };
+        let set = (workload.kind == "Deployment").then(|| owner(&set_uid, "ReplicaSet"));
+        let name = format!("{}-{}", workload.name, pod_uid);
+        let pod = Pod {
+            name,
+            namespace: "default".to_owned(),
+            created,
+            deleting: false,
+            phase: PodPhase::Pending,
+            status: "Pending".to_owned(),
+            errors: Vec::new(),
+            conditions: Vec::new(),
+            init_containers: Vec::new(),
+            containers: vec![Container {
+                name: "main".to_owned(),
+                id: String::new(),
+                ready: false,
+                restarts: 0,
+                state: ContainerState::Waiting {
+                    reason: "ContainerCreating".to_owned(),
+                    message: String::new(),
+                },
+            }],
+            labels: vec![("tilt.dev/pod-template-hash".to_owned(), template.to_owned())],
+            owners: set.into_iter().chain([owner(uid, &workload.kind)]).collect(),
+            uid: pod_uid.clone(),
+        };
+        let is_doomed = self.rng.percent(15);
+        self.pods.insert(
+            pod_uid,
+            FakePod {
+                pod,
+                workload: workload.clone(),
+                is_doomed,
+                is_old: false,
+            },
+        );
+    }
+
+    fn delete(&mut self, id: &ObjectId) {
+        self.objects.remove(id);
+        for fake in self.pods.values_mut().filter(|fake| fake.workload == *id) {
+            fake.is_old = true;
+        }
+    }
+
+    fn move_a_pod(&mut self) -> Verdict {
+        let uids: Vec<ObjectUid> = self.pods.keys().cloned().collect();
+        let Some(uid) = self.rng.pick(&uids) else {
+            return Ok(());
+        };
+        let crashes = self.rng.percent(20);
+        self.move_pod(&uid, crashes)
+    }
+
+    /// Lets a pod go one step: an old one goes away, another one comes up, or crashes.
+    fn move_pod(&mut self, uid: &ObjectUid, crashes: bool) -> Verdict {
+        let fake = self.pods.get_mut(uid).expect("it is there");
+        if fake.is_old {
+            self.pods.remove(uid);
+            return if self.sees_pods() {
+                self.send(Event::PodGone(uid.clone()))
+            } else {
+                Ok(())
+            };
+        }
+        let is_job = fake.workload.kind == "Job";
+        let crashes = crashes || fake.is_doomed;
+        let (pod, id) = (&mut fake.pod, format!("run-{uid}"));
+        let container = &mut pod.containers[0];
+        match (pod.phase, crashes) {
+            (PodPhase::Pending, _) => {
+                (pod.phase, pod.status) = (PodPhase::Running, "Running".to_owned());
+                (container.id, container.state) = (id, ContainerState::Running);
+            }
+            (PodPhase::Running, true) if is_job => {
+                (pod.phase, pod.status) = (PodPhase::Failed, "Error".to_owned());
+                container.state = ContainerState::Terminated {
+                    reason: "Error".to_owned(),
+                    exit_code: 1,
+                };
+            }
+            (PodPhase::Running, true) => {
+                container.restarts += 1;
+                container.ready = false;
+                container.id = format!("{id}-{}", container.restarts);
+            }
+            (PodPhase::Running, false) if is_job => {
+                (pod.phase, pod.status) = (PodPhase::Succeeded, "Completed".to_owned());
+                container.state = ContainerState::Terminated {
+                    reason: "Completed".to_owned(),
+                    exit_code: 0,
+                };
+            }
+            (PodPhase::Running, false) => container.ready = true,
+            _ => {}
+        }
+        let pod = Box::new(fake.pod.clone());
+        if self.sees_pods() {
+            self.send(Event::PodSeen(pod))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn sees_pods(&self) -> bool {
+        self.cluster_watch.namespaces.contains("default")
+    }
+
+    fn end_a_stream(&mut self) -> Verdict {
+        let is_over = |stream: &&LogStream| stream.terminated;
+        let over: Vec<LogStream> = self.streams.iter().filter(is_over).cloned().collect();
+        let Some(stream) = self.rng.pick(&over) else {
+            return Ok(());
+        };
+        self.ended_streams
+            .insert((stream.pod.clone(), stream.container_id.clone()));
+        self.send(Event::LogStreamEnded {
+            pod: stream.pod,
+            container_id: stream.container_id,
+        })
+    }
+
+    fn report_an_event(&mut self) -> Verdict {
+        let uids: Vec<ObjectUid> = self.pods.keys().cloned().collect();
+        let Some(fake) = self.rng.pick(&uids).and_then(|uid| self.pods.get(&uid)) else {
+            return Ok(());
+        };
+        let owners = fake.pod.owners.iter().map(|owner| owner.uid.clone());
+        let event = ClusterEvent {
+            uid: ObjectUid::new(format!("event-{}", fake.pod.uid)),
+            count: 1,
+            kind: "Warning".to_owned(),
+            reason: "BackOff".to_owned(),
+            message: "it hurts".to_owned(),
+            last_seen: Timestamp::from_secs(1_001),
+            about: ("Pod".to_owned(), "default".to_owned(), fake.pod.name.clone()),
+            owner_chain: [fake.pod.uid.clone()].into_iter().chain(owners).collect(),
+        };
+        self.send(Event::ClusterEventSeen(Box::new(event)))
+    }
+
+    /// Sends an answer that was given already, or that nobody asked for.
+    fn answer_again(&mut self) -> Verdict {
+        let build = BuildId(self.rng.below(20) as u64);
+        if self.updates.contains_key(&build) || self.loads.iter().any(|(load, _)| load.0 == build.0) {
+            return Ok(());
+        }
+        if self.rng.percent(50) {
+            self.send(Event::UpdateFinished {
+                build,
+                outcome: Box::default(),
+            })
+        } else {
+            self.send(Event::TiltfileLoaded {
+                load: LoadId(build.0),
+                outcome: Box::default(),
+            })
+        }
+    }
+
+    fn wake_or_connect(&mut self) -> Verdict {
+        if self.is_connected && !self.rng.percent(10) {
+            return self.send(Event::Wake);
+        }
+        self.is_connected = !self.is_connected;
+        let fault = || ClusterStatus::Failed("connection refused".to_owned());
+        let is_ci = self.chaos.mode != Mode::Up;
+        let status = if self.is_connected {
+            ClusterStatus::Connected
+        } else {
+            fault()
+        };
+        if is_ci && status != ClusterStatus::Connected {
+            self.is_connected = true;
+            return Ok(());
+        }
+        self.send(Event::ClusterChanged(status))
+    }
+
+    fn stop(&mut self) -> Verdict {
+        self.send(Event::StopRequested)?;
+        self.check_stopped()?;
+        for _ in 0..5 {
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    /// Ends everything that is under way, until nothing is.
+    fn become_quiet(&mut self) -> Verdict {
+        self.project.is_broken = false;
+        self.notice(TargetId::configs(), LocalPath::new("/src/Tiltfile"));
+        self.is_connected = true;
+        self.send(Event::ClusterChanged(ClusterStatus::Connected))?;
+        for _ in 0..400 {
+            if !self.one_quiet_step()? {
+                return Ok(());
+            }
+        }
+        Err("it never comes to rest".to_owned())
+    }
+
+    /// Ends one thing that is under way; returns whether there was one.
+    pub(crate) fn one_quiet_step(&mut self) -> Result<bool, String> {
+        if self.exit.is_some() {
+            return Ok(false);
+        }
+        if !self.unreported.is_empty() {
+            self.report_files()?;
+        } else if !self.loads.is_empty() {
+            self.end_a_load()?;
+        } else if let Some(build) = self.updates.keys().next().copied() {
+            let luck = self.rng.below(100);
+            self.end_update(build, luck)?;
+        } else if let Some(uid) = self
+            .pods
+            .iter()
+            .find(|(_, fake)| !fake.has_settled())
+            .map(|(uid, _)| uid.clone())
+        {
+            self.move_pod(&uid, false)?;
+        } else if self.streams.iter().any(|stream| stream.terminated) {
+            self.end_a_stream()?;
+        } else if let Some(wake) = self.next_wake() {
+            if wake < self.now {
+                return Err("it wants to be woken in the past".to_owned());
+            }
+            self.now = wake;
+            self.send(Event::Wake)?;
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn new_uid(&mut self) -> ObjectUid {
+        self.last_uid += 1;
+        ObjectUid::new(format!("u{}", self.last_uid))
+    }
+
+    /// Returns what is deployed at last if everything goes well: the images of a resource as they are now.
+    pub(crate) fn wanted_contents(&self, images: &BTreeSet<usize>) -> BTreeMap<usize, Content> {
+        all_images(images)
+            .into_iter()
+            .map(|image| (image, self.content_now(image)))
+            .collect()
+    }
+
+    pub(crate) fn pod_of(&self, name: &ManifestName) -> Option<&FakePod> {
+        self.pods
+            .values()
+            .find(|fake| fake.workload.name == name.as_str() && !fake.is_old)
+    }
+}
+
+impl FakePod {
+    /// Returns whether nothing more happens to it.
+    fn has_settled(&self) -> bool {
+        let is_over = matches!(self.pod.phase, PodPhase::Succeeded | PodPhase::Failed);
+        let crash_looped = self.is_doomed && self.pod.containers[0].restarts > 0;
+        !self.is_old && (is_over || crash_looped || self.pod.containers[0].ready)
+    }
+
+    pub(crate) fn is_well(&self) -> bool {
+        self.pod.phase == PodPhase::Succeeded || self.pod.containers[0].ready
+    }
+}
+
+fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
