@@ -1,0 +1,329 @@
+//! Building one image, and printing what the engine says meanwhile.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use bollard::models::BuildInfoAux;
+use futures::{Stream, StreamExt, pin_mut};
+use hyper::Method;
+use tokio_util::sync::CancellationToken;
+
+use super::auth::credentials;
+use super::buildkit_output::{BuildKitOutput, Line};
+use super::client::Docker;
+use super::config::{DockerConfig, Settings};
+use super::error::{BuildError, is_corruption};
+use super::http::{ApiError, Reply, body, query};
+use super::session::{DOCKERFILE_NAME, Session, SessionFiles};
+use super::stream_output::StreamOutput;
+use super::tarball;
+use crate::assembly::dockerfile::base_images;
+use crate::edge::clock;
+use crate::edge::process::Environment;
+use crate::logs::LogWriter;
+use crate::model::{Ignore, IgnoreMatcher, LocalPath};
+
+/// How lines of a step stand below its first line.
+pub(super) const INDENT: &str = "     ";
+
+/// What to build.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BuildRequest {
+    /// The directory whose files the Dockerfile may use.
+    pub context: LocalPath,
+    /// What is not sent; a file is left out if any of these matches it.
+    pub ignores: Vec<Ignore>,
+    /// The text of the Dockerfile.
+    pub dockerfile: String,
+    /// `KEY=value`, or `KEY` for a value from the environment.
+    pub build_args: Vec<String>,
+    /// The stage to build, if not the last.
+    pub stage: Option<String>,
+    /// Such as `linux/amd64`; `None` for the engine's own.
+    pub platform: Option<String>,
+}
+
+/// The content of an image: `sha256:` and 64 hex digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageId(String);
+
+impl ImageId {
+    /// Returns the tag that stands for this content: the same content always has the same tag.
+    ///
+    /// Rule: `reference/engine.md` 2.4, "Tags".
+    pub fn content_tag(&self) -> String {
+        let hex = self.0.strip_prefix("sha256:").unwrap_or(&self.0);
+        format!("tilt-{}", hex.get(..16).unwrap_or(hex))
+    }
+
+    /// Returns the whole id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Docker {
+    /// Builds an image; its steps go to the log as they happen.
+    ///
+    /// # Errors
+    /// When the build fails, the context cannot be read, or it is canceled, which also stops it in the engine.
+    pub async fn build(
+        &self,
+        request: &BuildRequest,
+        log: &LogWriter,
+        cancel: &CancellationToken,
+    ) -> Result<ImageId, BuildError> {
+        log.info(&header(request));
+        let log = log.indented(INDENT);
+        log.info("Building image");
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(BuildError::Canceled),
+            built = self.build_with_fallback(request, &log) => built,
+        }
+    }
+
+    async fn build_with_fallback(
+        &self,
+        request: &BuildRequest,
+        log: &LogWriter,
+    ) -> Result<ImageId, BuildError> {
+        if let Err(err) = std::fs::read_dir(&request.context) {
+            let error = BuildError::new(format!("reading build context: {}: {err}", request.context));
+            return Err(error.hint("check the context that docker_build() names"));
+        }
+        let config = Settings { env: &self.env }.config().map_err(BuildError::new)?;
+        if self.uses_buildkit {
+            let fault = Arc::new(Mutex::new(None));
+            let built = self
+                .build_with_buildkit(request, config.clone(), fault.clone(), log)
+                .await;
+            let fault = fault.lock().expect("no panic while held").take();
+            return match (built, fault) {
+                (Ok(image), _) => Ok(image),
+                (Err(_), Some(fault)) => Err(BuildError::new(format!("reading build context: {fault}"))),
+                (Err(err), None) if is_corruption(&err) => {
+                    log.info("Detected Buildkit corruption. Rebuilding without Buildkit");
+                    self.build_classic(request, &config, log).await
+                }
+                (Err(err), None) => Err(BuildError::in_build(&err)),
+            };
+        }
+        self.build_classic(request, &config, log).await
+    }
+
+    async fn build_with_buildkit(
+        &self,
+        request: &BuildRequest,
+        config: DockerConfig,
+        fault: Arc<Mutex<Option<String>>>,
+        log: &LogWriter,
+    ) -> Result<ImageId, ApiError> {
+        let ignores = IgnoreMatcher::new(&request.ignores);
+        let files = SessionFiles::new(
+            request.context.clone(),
+            ignores,
+            request.dockerfile.clone(),
+            fault,
+        );
+        let session = Session::open(&self.http, files, config, self.env.clone()).await?;
+        let mut options = self.options(request, DOCKERFILE_NAME);
+        options.extend([
+            ("version", "2".to_owned()),
+            ("remote", "client-session".to_owned()),
+            ("session", session.id.clone()),
+        ]);
+        let request = self
+            .http
+            .request(Method::POST, &build_path(&options))
+            .body(body(""));
+        let reply = self
+            .http
+            .send(request.map_err(|err| ApiError::Broken(err.to_string()))?)
+            .await?;
+        let image = follow(reply, log).await;
+        drop(session);
+        image
+    }
+
+    async fn build_classic(
+        &self,
+        request: &BuildRequest,
+        config: &DockerConfig,
+        log: &LogWriter,
+    ) -> Result<ImageId, BuildError> {
+        let name = tarball::dockerfile_name(&request.dockerfile);
+        let mut options = self.options(request, &name);
+        options.push(("version", "1".to_owned()));
+        let ignores = IgnoreMatcher::new(&request.ignores);
+        let context = tarball::stream(request.context.clone(), ignores, request.dockerfile.clone());
+        let logins = registry_config(config, request, &self.env).await;
+        let post = self
+            .http
+            .request(Method::POST, &build_path(&options))
+            .header("Content-Type", "application/x-tar")
+            .header("X-Registry-Config", logins)
+            .body(context)
+            .map_err(|err| BuildError::new(format!("ImageBuild: {err}")))?;
+        let built = async { follow(self.http.send(post).await?, log).await };
+        built.await.map_err(|err| BuildError::in_build(&err))
+    }
+
+    fn options(&self, request: &BuildRequest, dockerfile: &str) -> Vec<(&'static str, String)> {
+        let labels = serde_json::json!({"dev.tilt.built": "true", "dev.tilt.gc": "true"});
+        let mut options = vec![
+            ("dockerfile", dockerfile.to_owned()),
+            ("labels", labels.to_string()),
+            ("buildargs", self.build_args(&request.build_args)),
+            ("rm", "1".to_owned()),
+            ("forcerm", "1".to_owned()),
+        ];
+        options.extend(request.stage.clone().map(|stage| ("target", stage)));
+        options.extend(request.platform.clone().map(|platform| ("platform", platform)));
+        options
+    }
+
+    /// A name without a value takes it from the environment; where that has none, the Dockerfile's default holds.
+    fn build_args(&self, args: &[String]) -> String {
+        let args: BTreeMap<&str, Option<String>> = args
+            .iter()
+            .map(|arg| match arg.split_once('=') {
+                Some((key, value)) => (key, Some(value.to_owned())),
+                None => (arg.as_str(), text_of(self.env.get(arg))),
+            })
+            .collect();
+        serde_json::to_string(&args).unwrap_or_default()
+    }
+}
+
+fn text_of(value: Option<&std::ffi::OsStr>) -> Option<String> {
+    value.map(|value| value.to_string_lossy().into_owned())
+}
+
+fn build_path(options: &[(&'static str, String)]) -> String {
+    format!(
+        "/build?{}",
+        query(options.iter().map(|(key, value)| (*key, value.as_str())))
+    )
+}
+
+/// Returns the text before the build's output: the Dockerfile as it is built.
+fn header(request: &BuildRequest) -> String {
+    let platform = request
+        .platform
+        .as_ref()
+        .map(|p| format!(" for platform {p}"))
+        .unwrap_or_default();
+    let mut out = format!("Building Dockerfile{platform}:\n");
+    for line in request.dockerfile.split_inclusive('\n') {
+        out.push_str("  ");
+        out.push_str(line);
+    }
+    out.push_str("\n\n");
+    out
+}
+
+/// Returns the logins for the images that the Dockerfile names; the classic builder must be told beforehand.
+async fn registry_config(config: &DockerConfig, request: &BuildRequest, env: &Environment) -> String {
+    let mut logins = BTreeMap::new();
+    for image in base_images(&request.dockerfile, &request.build_args).unwrap_or_default() {
+        let login = credentials(config, image.domain(), env).await;
+        if !login.username.is_empty() || !login.identity_token.is_empty() {
+            logins.insert(login.server.clone(), login);
+        }
+    }
+    base64::Engine::encode(
+        &base64::engine::general_purpose::URL_SAFE,
+        serde_json::to_vec(&logins).unwrap_or_default(),
+    )
+}
+
+/// Prints the messages of a build and returns the image it made.
+async fn follow(reply: Reply, log: &LogWriter) -> Result<ImageId, ApiError> {
+    let mut steps = BuildKitOutput::default();
+    let mut stream = StreamOutput::default();
+    let mut image = None;
+    let messages = reply.messages();
+    pin_mut!(messages);
+    while let Some(message) = next(&mut messages).await? {
+        match &message.aux {
+            Some(BuildInfoAux::BuildKit(state)) => print(log, steps.update(clock::now(), state)),
+            Some(BuildInfoAux::Default(made)) => image = made.id.clone().or(image),
+            None => {
+                image = message.stream.as_deref().and_then(announced_image).or(image);
+                print(log, stream.update(clock::now(), &message));
+            }
+        }
+    }
+    print(log, stream.finish());
+    let missing = || ApiError::Broken("the engine did not say which image it built".to_owned());
+    image.map(ImageId).ok_or_else(missing)
+}
+
+async fn next<T, E>(messages: &mut (impl Stream<Item = Result<T, E>> + Unpin)) -> Result<Option<T>, E> {
+    messages.next().await.transpose()
+}
+
+/// Reads `Successfully built <id>` or a line that is an id, as old engines end a build.
+fn announced_image(text: &str) -> Option<String> {
+    let text = text.trim();
+    let id = text
+        .strip_prefix("Successfully built ")
+        .or_else(|| text.starts_with("sha256:").then_some(text))?;
+    Some(id.to_owned())
+}
+
+/// Writes lines to the log.
+pub(super) fn print(log: &LogWriter, lines: Vec<Line>) {
+    for line in lines {
+        match line.progress_id {
+            Some(id) => log.progress(&id, line.must_print, &line.text),
+            None => log.info(&line.text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(dockerfile: &str, platform: Option<&str>) -> BuildRequest {
+        BuildRequest {
+            context: LocalPath::new("/src"),
+            ignores: Vec::new(),
+            dockerfile: dockerfile.to_owned(),
+            build_args: Vec::new(),
+            stage: None,
+            platform: platform.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn the_dockerfile_is_shown_indented_before_the_build() {
+        assert_eq!(
+            header(&request("FROM a\nRUN b\n", Some("linux/amd64"))),
+            "Building Dockerfile for platform linux/amd64:\n  FROM a\n  RUN b\n\n\n"
+        );
+        assert_eq!(
+            header(&request("FROM a", None)),
+            "Building Dockerfile:\n  FROM a\n\n"
+        );
+    }
+
+    #[test]
+    fn a_tag_stands_for_the_content() {
+        let id =
+            ImageId("sha256:5e8cbbe5a941d50fe4fa4acfab362f480263bc4a2fce5707dd127baef9865c19".to_owned());
+        assert_eq!(id.content_tag(), "tilt-5e8cbbe5a941d50f");
+    }
+
+    #[test]
+    fn old_engines_name_the_image_in_their_output() {
+        assert_eq!(
+            announced_image("Successfully built 12ab\n").as_deref(),
+            Some("12ab")
+        );
+        assert_eq!(announced_image("sha256:12ab\n").as_deref(), Some("sha256:12ab"));
+        assert_eq!(announced_image("Step 1/2"), None);
+    }
+}

@@ -1,0 +1,267 @@
+//! The connection to a Docker engine, and the small questions asked over it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::Method;
+
+use super::config::Settings;
+use super::delivery::{ClusterFacts, minikube_environment};
+use super::endpoint::Endpoint;
+use super::http::{ApiError, Http, body, query};
+use crate::edge::process::{ChildCommand, Environment, capture};
+use crate::k8s::Product;
+use crate::model::{ImageRef, LocalPath};
+
+/// What to do when no engine answers.
+pub(super) const START_HINT: &str = "start Docker, or set DOCKER_HOST or DOCKER_CONTEXT to an engine that runs (\"docker info\" shows what it finds)";
+
+/// The oldest API that is spoken, and the oldest that has BuildKit.
+const MIN_API: ApiVersion = ApiVersion(1, 23);
+const BUILDKIT_API: ApiVersion = ApiVersion(1, 39);
+/// The newest API that we know; an engine that is newer still speaks it.
+const MAX_API: ApiVersion = ApiVersion(1, 47);
+/// Time allowed for an engine to tell its version.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A Docker engine that answered. Cheap to clone.
+#[derive(Clone)]
+pub struct Docker {
+    pub(super) http: Http,
+    /// Settings come from here, and it is what helpers run with.
+    pub(super) env: Arc<Environment>,
+    /// As in `DOCKER_HOST`.
+    pub(super) host: String,
+    pub(super) uses_buildkit: bool,
+    /// Whether this is the engine inside minikube, which runs the cluster's containers.
+    pub(super) is_minikubes: bool,
+}
+
+/// Why there is no engine to work with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Failed to connect to Docker: {message}\nhint: {hint}")]
+pub struct ConnectError {
+    /// What went wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct ApiVersion(u32, u32);
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EngineVersion {
+    api_version: String,
+}
+
+impl Docker {
+    /// Connects to the engine that the docker command would use in this environment, within 5 s.
+    ///
+    /// BuildKit is used where the engine has it, unless `DOCKER_BUILDKIT` says otherwise.
+    ///
+    /// # Errors
+    /// When no engine answers, it is too old, or a setting cannot be read.
+    pub async fn connect(env: Environment) -> Result<Self, ConnectError> {
+        let settings = Settings { env: &env };
+        let (host, endpoint) = settings.engine().map_err(|message| ConnectError {
+            message,
+            hint: "check DOCKER_HOST, DOCKER_CONTEXT and the settings of the docker command".to_owned(),
+        })?;
+        let http = Http {
+            endpoint,
+            version_prefix: String::new(),
+        };
+        let asked = tokio::time::timeout(CONNECT_TIMEOUT, http.get::<EngineVersion>("/version"));
+        let answer = match asked.await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(err)) => return Err(unreachable(&host, &http.endpoint, &err)),
+            Err(_) => {
+                return Err(ConnectError {
+                    message: format!("no answer from {host} within {} s", CONNECT_TIMEOUT.as_secs()),
+                    hint: START_HINT.to_owned(),
+                });
+            }
+        };
+        let version = ApiVersion::parse(&answer.api_version).unwrap_or(MIN_API);
+        if version < MIN_API {
+            return Err(ConnectError {
+                message: format!(
+                    "the engine at {host} speaks API {version}, but at least {MIN_API} is needed"
+                ),
+                hint: "update Docker".to_owned(),
+            });
+        }
+        Ok(Self {
+            http: Http {
+                version_prefix: format!("/v{}", version.min(MAX_API)),
+                ..http
+            },
+            uses_buildkit: uses_buildkit(
+                version,
+                env.get("DOCKER_BUILDKIT").and_then(|value| value.to_str()),
+            )?,
+            is_minikubes: false,
+            host,
+            env: Arc::new(env),
+        })
+    }
+
+    /// Connects to the engine that images for this cluster are built with: minikube's own where it has one, else as
+    /// [`Docker::connect`].
+    ///
+    /// # Errors
+    /// As [`Docker::connect`], and when minikube does not tell where its engine is.
+    ///
+    /// Rule: `reference/engine.md` 2.7.
+    pub async fn connect_for_cluster(env: Environment, cluster: &ClusterFacts) -> Result<Self, ConnectError> {
+        let has_own =
+            cluster.product == Product::Minikube && cluster.container_runtime.starts_with("docker:");
+        if !has_own {
+            return Self::connect(env).await;
+        }
+        let minikubes = ask_minikube(&env, &cluster.cluster_name).await?;
+        let elsewhere = env.get("DOCKER_HOST").is_some_and(|set| {
+            let theirs = minikubes.iter().find(|(name, _)| name == "DOCKER_HOST");
+            !set.is_empty() && theirs.is_none_or(|(_, theirs)| set != theirs.as_str())
+        });
+        if elsewhere {
+            return Self::connect(env).await;
+        }
+        let mut env = env;
+        for (name, value) in minikubes {
+            env.set(name, value);
+        }
+        let docker = Self::connect(env).await?;
+        Ok(Self {
+            is_minikubes: true,
+            ..docker
+        })
+    }
+
+    /// Returns where the engine listens, as in `DOCKER_HOST`.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Returns whether the engine has this image. When it cannot be asked, the answer is no.
+    pub async fn has_image(&self, image: &ImageRef) -> bool {
+        let path = format!("/images/{}/json", image.familiar());
+        self.http.get::<serde::de::IgnoredAny>(&path).await.is_ok()
+    }
+
+    /// Gives an image a further name.
+    pub(super) async fn tag(&self, image_id: &str, image: &ImageRef) -> Result<(), ApiError> {
+        let name = image.familiar_name();
+        let pairs = query([("repo", name.as_str()), ("tag", image.tag().unwrap_or("latest"))]);
+        let path = format!("/images/{image_id}/tag?{pairs}");
+        let request = self.http.request(Method::POST, &path).body(body(""));
+        let request = request.map_err(|err| ApiError::Broken(err.to_string()))?;
+        self.http.send(request).await.map(|_| ())
+    }
+}
+
+async fn ask_minikube(env: &Environment, cluster: &str) -> Result<Vec<(String, String)>, ConnectError> {
+    let command = ChildCommand {
+        argv: ["minikube", "-p", cluster, "docker-env", "--shell", "sh"]
+            .map(str::to_owned)
+            .to_vec(),
+        dir: LocalPath::new("/"),
+        env: env.clone(),
+    };
+    let failed = |why: String| ConnectError {
+        message: format!("could not read docker env from minikube: {why}"),
+        hint: format!("run \"minikube -p {cluster} docker-env\" to see why"),
+    };
+    let captured = capture(&command, None)
+        .await
+        .map_err(|err| failed(err.to_string()))?;
+    if !captured.exit.is_success() {
+        return Err(failed(
+            String::from_utf8_lossy(&captured.stderr).trim().to_owned(),
+        ));
+    }
+    Ok(minikube_environment(&String::from_utf8_lossy(&captured.stdout)))
+}
+
+fn unreachable(host: &str, endpoint: &Endpoint, err: &ApiError) -> ConnectError {
+    let denied = matches!(err, ApiError::Connect(err) if err.kind() == std::io::ErrorKind::PermissionDenied);
+    let hint = match endpoint {
+        Endpoint::Unix(path) if denied => format!(
+            "this user may not use {}: add them to the group that owns it (often \"docker\"), or set DOCKER_HOST to another \
+             engine",
+            path.display()
+        ),
+        _ => START_HINT.to_owned(),
+    };
+    ConnectError {
+        message: format!("{host}: {err}"),
+        hint,
+    }
+}
+
+/// Decides between BuildKit and the classic builder.
+///
+/// Rule: `reference/engine.md` 2.8; `DOCKER_BUILDKIT` is a boolean as Go reads it.
+fn uses_buildkit(version: ApiVersion, setting: Option<&str>) -> Result<bool, ConnectError> {
+    match setting.unwrap_or_default() {
+        "" => Ok(version >= BUILDKIT_API),
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(false),
+        other => Err(ConnectError {
+            message: format!("DOCKER_BUILDKIT environment variable expects boolean value, got {other:?}"),
+            hint: "set DOCKER_BUILDKIT to 1 or 0, or unset it".to_owned(),
+        }),
+    }
+}
+
+impl ApiVersion {
+    fn parse(text: &str) -> Option<Self> {
+        let (major, minor) = text.split_once('.')?;
+        Some(Self(major.parse().ok()?, minor.parse().ok()?))
+    }
+}
+
+impl fmt::Display for ApiVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0, self.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buildkit_follows_the_engine_unless_told_otherwise() {
+        let decide = |minor, setting| uses_buildkit(ApiVersion(1, minor), setting);
+        assert_eq!(decide(38, None), Ok(false));
+        assert_eq!(decide(39, Some("")), Ok(true));
+        assert_eq!(decide(47, Some("0")), Ok(false));
+        assert_eq!(decide(38, Some("true")), Ok(true));
+        let error = decide(41, Some("maybe")).expect_err("not a boolean");
+        assert!(error.to_string().contains("expects boolean value, got \"maybe\""));
+    }
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        assert!(ApiVersion::parse("1.9") < ApiVersion::parse("1.23"));
+        assert_eq!(ApiVersion::parse("x"), None);
+    }
+
+    #[tokio::test]
+    async fn a_missing_engine_is_named_with_what_to_do() {
+        let mut env = Environment::default();
+        env.set("DOCKER_HOST", "unix:///nowhere/docker.sock");
+        let error = Docker::connect(env).await.err().expect("nothing listens there");
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "Failed to connect to Docker: unix:///nowhere/docker.sock: No such file or directory (os error 2)\nhint: \
+                 {START_HINT}"
+            )
+        );
+    }
+}

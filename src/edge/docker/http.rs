@@ -1,0 +1,254 @@
+//! Requests to a Docker engine: one connection each, so that dropping a reply stops what the engine does for it.
+
+use std::io;
+
+use bollard::models::BuildInfo;
+use bytes::Bytes;
+use futures::Stream;
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use tokio::task::JoinHandle;
+
+use super::endpoint::Endpoint;
+
+/// What is sent with a request.
+pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// Why a request gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApiError {
+    /// There is no connection.
+    #[error("{0}")]
+    Connect(io::Error),
+    /// The connection broke, or what came over it cannot be read.
+    #[error("{0}")]
+    Broken(String),
+    /// The engine refused the request.
+    #[error("{message}")]
+    Refused {
+        /// The status code.
+        status: u16,
+        /// The engine's reason.
+        message: String,
+    },
+    /// The engine accepted the request, and reported later that it failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Speaks with one engine.
+#[derive(Clone, Debug)]
+pub(super) struct Http {
+    pub(super) endpoint: Endpoint,
+    /// Such as `/v1.41`; empty for what the engine prefers.
+    pub(super) version_prefix: String,
+}
+
+/// An answer; the connection ends with it.
+pub(super) struct Reply {
+    response: Response<Incoming>,
+    _connection: AbortOnDrop,
+}
+
+/// Ends a task together with its owner.
+pub(super) struct AbortOnDrop(pub(super) JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Returns a body of bytes that are at hand.
+pub(super) fn body(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}
+
+impl Http {
+    /// Returns a request for a path below the API's version.
+    pub(super) fn request(&self, method: Method, path: &str) -> hyper::http::request::Builder {
+        Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.version_prefix))
+            .header("Host", "docker")
+    }
+
+    /// Sends a request; a status of failure is an error.
+    pub(super) async fn send(&self, request: Request<Body>) -> Result<Reply, ApiError> {
+        let io = self.endpoint.dial().await.map_err(ApiError::Connect)?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(io)).await.map_err(broken)?;
+        let connection = AbortOnDrop(tokio::spawn(async move {
+            // What breaks here also breaks the reply, where it is reported.
+            let _ = connection.with_upgrades().await;
+        }));
+        let response = sender.send_request(request).await.map_err(broken)?;
+        let reply = Reply {
+            response,
+            _connection: connection,
+        };
+        let status = reply.response.status();
+        if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(reply);
+        }
+        let text = reply.text().await?;
+        Err(ApiError::Refused {
+            status: status.as_u16(),
+            message: refusal(&text).unwrap_or_else(|| format!("status {status}")),
+        })
+    }
+
+    /// Asks for a JSON value.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+        let request = self.request(Method::GET, path).body(body("")).map_err(broken)?;
+        let text = self.send(request).await?.text().await?;
+        serde_json::from_str(&text).map_err(broken)
+    }
+}
+
+impl Reply {
+    /// Reads all of it.
+    pub(super) async fn text(self) -> Result<String, ApiError> {
+        let bytes = self
+            .response
+            .into_body()
+            .collect()
+            .await
+            .map_err(broken)?
+            .to_bytes();
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Takes over the connection after the engine agreed to it.
+    pub(super) async fn upgrade(self) -> Result<(hyper::upgrade::Upgraded, AbortOnDrop), ApiError> {
+        let upgraded = hyper::upgrade::on(self.response).await.map_err(broken)?;
+        Ok((upgraded, self._connection))
+    }
+
+    /// Returns the messages of a build or a push, one per line. A message that reports a failure is an error.
+    pub(super) fn messages(self) -> impl Stream<Item = Result<BuildInfo, ApiError>> + Send {
+        let state = (self, Vec::new(), false);
+        futures::stream::unfold(state, |(mut reply, mut buffer, mut ended)| async move {
+            loop {
+                match next_line(&mut buffer, ended) {
+                    Some(line) => {
+                        // A message of a kind that is not known says nothing to us.
+                        let Ok(info) = serde_json::from_slice::<BuildInfo>(&line) else {
+                            continue;
+                        };
+                        return Some((checked(info), (reply, buffer, ended)));
+                    }
+                    None if ended => return None,
+                    None => match reply.response.body_mut().frame().await {
+                        Some(Ok(frame)) => {
+                            buffer.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new()))
+                        }
+                        Some(Err(err)) => return Some((Err(broken(err)), (reply, Vec::new(), true))),
+                        None => ended = true,
+                    },
+                }
+            }
+        })
+    }
+}
+
+/// Takes a line out of the buffer; the rest counts as one when nothing will follow.
+fn next_line(buffer: &mut Vec<u8>, ended: bool) -> Option<Vec<u8>> {
+    loop {
+        let end = match buffer.iter().position(|b| *b == b'\n') {
+            Some(newline) => newline + 1,
+            None if ended && !buffer.is_empty() => buffer.len(),
+            None => return None,
+        };
+        let line: Vec<u8> = buffer.drain(..end).collect();
+        if !line.trim_ascii().is_empty() {
+            return Some(line);
+        }
+    }
+}
+
+fn checked(info: BuildInfo) -> Result<BuildInfo, ApiError> {
+    match info
+        .error_detail
+        .as_ref()
+        .and_then(|detail| detail.message.clone())
+    {
+        Some(message) => Err(ApiError::Failed(message)),
+        None => Ok(info),
+    }
+}
+
+/// Reads `{"message": "..."}`.
+fn refusal(text: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Refusal {
+        message: String,
+    }
+    match serde_json::from_str::<Refusal>(text) {
+        Ok(refusal) => Some(refusal.message),
+        Err(_) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+    }
+}
+
+fn broken(err: impl std::error::Error) -> ApiError {
+    // The outer error of a chain often says nothing.
+    let mut text = err.to_string();
+    let mut source = err.source();
+    while let Some(err) = source {
+        text.push_str(": ");
+        text.push_str(&err.to_string());
+        source = err.source();
+    }
+    ApiError::Broken(text)
+}
+
+/// Returns a query string such as `a=1&b=x%20y`.
+pub(super) fn query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let pairs: Vec<String> = pairs
+        .into_iter()
+        .map(|(key, value)| format!("{key}={}", percent_encode(value)))
+        .collect();
+    pairs.join("&")
+}
+
+fn percent_encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_cut_wherever_the_pieces_end() {
+        let mut buffer = b"{\"a\":1}\r\n\r\n{\"b\"".to_vec();
+        assert_eq!(
+            next_line(&mut buffer, false).as_deref(),
+            Some(&b"{\"a\":1}\r\n"[..])
+        );
+        assert_eq!(next_line(&mut buffer, false), None);
+        buffer.extend_from_slice(b":2}");
+        assert_eq!(next_line(&mut buffer, true).as_deref(), Some(&b"{\"b\":2}"[..]));
+        assert_eq!(next_line(&mut buffer, true), None);
+    }
+
+    #[test]
+    fn values_of_a_query_are_encoded() {
+        assert_eq!(
+            query([("t", "a/b:1"), ("x", "{ü}")]),
+            "t=a%2Fb%3A1&x=%7B%C3%BC%7D"
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! What an update does for one image: build it on what was built before, name it, and bring it to the cluster.
+
+use tokio_util::sync::CancellationToken;
+
+use super::build::{BuildRequest, INDENT};
+use super::client::Docker;
+use super::delivery::{ClusterFacts, Delivery, delivery, is_shared_with_cluster, load_into_kind};
+use super::error::BuildError;
+use crate::assembly::dockerfile::replace_base_images;
+use crate::logs::LogWriter;
+use crate::model::{BuiltImage, DockerBuild, ImageBuild, ImageRef, ImageSelector, ImageTarget, Registry};
+
+/// An image to build.
+#[derive(Clone, Copy, Debug)]
+pub struct ImageRequest<'a> {
+    /// The image.
+    pub image: &'a ImageTarget,
+    /// The images it is built on that we built, each with the references that mean it.
+    pub bases: &'a [(ImageSelector, BuiltImage)],
+    /// Where it will be pushed; `None` keeps its name.
+    pub registry: Option<&'a Registry>,
+    /// Such as `linux/amd64`; `None` for the engine's own.
+    pub platform: Option<&'a str>,
+}
+
+/// Builds an image and tags it by its content.
+///
+/// # Errors
+/// When a base cannot be put into its Dockerfile, the build fails, or it is canceled.
+pub async fn build_image(
+    docker: &Docker,
+    request: ImageRequest<'_>,
+    log: &LogWriter,
+    cancel: &CancellationToken,
+) -> Result<BuiltImage, BuildError> {
+    let name = &request.image.selector.image;
+    let ImageBuild::Docker(build) = &request.image.build;
+    let build_request = BuildRequest {
+        context: build.context.clone(),
+        ignores: build.context_ignores.clone(),
+        dockerfile: effective_dockerfile(build, request.bases)
+            .map_err(|err| BuildError::new(format!("{err} of image {:?}", name.familiar())))?,
+        build_args: build.build_args.clone(),
+        stage: build.stage.clone(),
+        platform: request.platform.map(str::to_owned),
+    };
+    let image_id = docker.build(&build_request, log, cancel).await?;
+    let built = references(name, request.registry, &image_id.content_tag())?;
+    docker
+        .tag(image_id.as_str(), &built.local_ref)
+        .await
+        .map_err(|err| BuildError::new(format!("TagImage: {err}")))?;
+    Ok(built)
+}
+
+/// Brings a built image to where the cluster gets it from; lines go below the step's header.
+///
+/// # Errors
+/// When the registry or the loader refuses, or it is canceled.
+pub async fn deliver_image(
+    docker: &Docker,
+    image: &BuiltImage,
+    needs_push: bool,
+    cluster: &ClusterFacts,
+    log: &LogWriter,
+    cancel: &CancellationToken,
+) -> Result<(), BuildError> {
+    let log = log.indented(INDENT);
+    let shared = docker.is_minikubes || is_shared_with_cluster(docker.host(), cluster);
+    let how = delivery(needs_push, shared, image, cluster);
+    log.info(how.line());
+    match how {
+        Delivery::BaseImage | Delivery::SharedEngine => Ok(()),
+        Delivery::LoadIntoKind => load_into_kind(&image.local_ref, cluster, &docker.env, &log, cancel).await,
+        Delivery::Push => docker.push(&image.local_ref, &log, cancel).await,
+    }
+}
+
+fn effective_dockerfile(
+    build: &DockerBuild,
+    bases: &[(ImageSelector, BuiltImage)],
+) -> Result<String, crate::assembly::dockerfile::DockerfileError> {
+    let bases: Vec<_> = bases
+        .iter()
+        .map(|(selector, built)| (selector.clone(), built.local_ref.clone()))
+        .collect();
+    replace_base_images(&build.dockerfile_contents, &build.build_args, &bases)
+}
+
+/// Returns the names of an image with this content.
+///
+/// Rule: `reference/engine.md` 2.4.
+fn references(
+    name: &ImageRef,
+    registry: Option<&Registry>,
+    content_tag: &str,
+) -> Result<BuiltImage, BuildError> {
+    let Some(registry) = registry else {
+        let image = name.with_tag(content_tag);
+        return Ok(BuiltImage {
+            local_ref: image.clone(),
+            cluster_ref: image,
+        });
+    };
+    let (local, cluster) = registry.rewrite(name).map_err(|err| {
+        BuildError::new(format!(
+            "registry {:?} makes no image name of {}: {err}",
+            registry.host,
+            name.familiar()
+        ))
+    })?;
+    let tag = registry.tag(name, content_tag);
+    Ok(BuiltImage {
+        local_ref: local.with_tag(&tag),
+        cluster_ref: cluster.with_tag(&tag),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_built_image_is_named_after_its_content_and_registry() {
+        let name = ImageRef::parse("shop/web:dev").expect("a reference");
+        let built = references(&name, None, "tilt-1").expect("a name");
+        assert_eq!(built.local_ref.familiar(), "shop/web:tilt-1");
+        let registry = Registry {
+            host: "localhost:5000".to_owned(),
+            host_from_container_runtime: Some("registry:5000".to_owned()),
+            single_name: None,
+        };
+        let built = references(&name, Some(&registry), "tilt-1").expect("a name");
+        assert_eq!(built.local_ref.familiar(), "localhost:5000/shop_web:tilt-1");
+        assert_eq!(built.cluster_ref.familiar(), "registry:5000/shop_web:tilt-1");
+    }
+}

@@ -1,0 +1,31 @@
+//! Images through the Docker Engine: building, tagging, pushing, and bringing them into a cluster.
+//!
+//! Start with [`Docker::connect`], then [`build_image`] and [`deliver_image`]: what an update does for one image. Which
+//! images to build, step headers and summaries are left to the update pipeline.
+//!
+//! - `config`, `endpoint`, `http`: where the engine is, and speaking with it.
+//! - `context`, `tarball`: what is sent. `session`: a BuildKit session, over which the engine fetches only what changed.
+//! - `build`, `buildkit_output`, `stream_output`: making an image, and what is printed meanwhile.
+//! - `auth`, `push`, `delivery`: registries, and whether an image must be pushed at all.
+
+mod auth;
+mod build;
+mod buildkit_output;
+mod client;
+mod config;
+mod context;
+mod delivery;
+mod endpoint;
+mod error;
+mod http;
+mod image;
+mod push;
+mod session;
+mod stream_output;
+mod tarball;
+
+pub use build::{BuildRequest, ImageId};
+pub use client::{ConnectError, Docker};
+pub use delivery::{ClusterFacts, Delivery, delivery, is_shared_with_cluster, minikube_environment};
+pub use error::BuildError;
+pub use image::{ImageRequest, build_image, deliver_image};

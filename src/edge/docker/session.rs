@@ -1,0 +1,172 @@
+//! A BuildKit session: the engine asks over it for the files of a build that it lacks, and for logins.
+//!
+//! The session is a connection that the engine calls us on. What it may ask for is in `files` and in [`Registries`].
+
+mod files;
+
+use std::sync::Arc;
+
+use bollard::health::health_check_response::ServingStatus;
+use bollard::health::health_server::{Health, HealthServer};
+use bollard::health::{HealthCheckRequest, HealthCheckResponse, HealthListRequest, HealthListResponse};
+use bollard::moby::filesync::v1::auth_server::{Auth, AuthServer};
+use bollard::moby::filesync::v1::file_sync_server::FileSyncServer;
+use bollard::moby::filesync::v1::{
+    CredentialsRequest, CredentialsResponse, FetchTokenRequest, FetchTokenResponse, GetTokenAuthorityRequest,
+    GetTokenAuthorityResponse, VerifyTokenAuthorityRequest, VerifyTokenAuthorityResponse,
+};
+use hyper::Method;
+use hyper::server::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use sha2::{Digest, Sha256};
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+
+pub(super) use files::{DOCKERFILE_NAME, SessionFiles};
+
+use super::auth::credentials;
+use super::config::DockerConfig;
+use super::http::{AbortOnDrop, ApiError, Http, body};
+use crate::edge::process::Environment;
+use crate::model::LocalPath;
+
+/// A session that is open as long as this value lives.
+pub(super) struct Session {
+    pub(super) id: String,
+    _serving: AbortOnDrop,
+    _connection: AbortOnDrop,
+}
+
+impl Session {
+    /// Opens a session that offers these files and logins.
+    pub(super) async fn open(
+        http: &Http,
+        files: SessionFiles,
+        config: DockerConfig,
+        env: Arc<Environment>,
+    ) -> Result<Self, ApiError> {
+        let id = random_id();
+        let request = http
+            .request(Method::POST, "/session")
+            .header("Connection", "Upgrade")
+            .header("Upgrade", "h2c")
+            .header("X-Docker-Expose-Session-Uuid", &id)
+            .header("X-Docker-Expose-Session-Name", "tilt")
+            // The engine keeps what it got for this key, so that the next build of the context sends only what changed.
+            .header("X-Docker-Expose-Session-Sharedkey", shared_key(files.context()))
+            .header(
+                "X-Docker-Expose-Session-Grpc-Method",
+                "/moby.filesync.v1.FileSync/DiffCopy",
+            )
+            .header(
+                "X-Docker-Expose-Session-Grpc-Method",
+                "/moby.filesync.v1.Auth/Credentials",
+            )
+            .header(
+                "X-Docker-Expose-Session-Grpc-Method",
+                "/grpc.health.v1.Health/Check",
+            )
+            .body(body(""))
+            .map_err(|err| ApiError::Broken(err.to_string()))?;
+        let (upgraded, connection) = http.send(request).await?.upgrade().await?;
+        let routes = Routes::new(FileSyncServer::new(files))
+            .add_service(AuthServer::new(Registries { config, env }))
+            .add_service(HealthServer::new(Alive))
+            .prepare();
+        let serving = tokio::spawn(async move {
+            let served = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .serve_connection(upgraded, TowerToHyperService::new(routes))
+                .await;
+            if let Err(err) = served {
+                tracing::debug!(%err, "build session ended");
+            }
+        });
+        Ok(Self {
+            id,
+            _serving: AbortOnDrop(serving),
+            _connection: connection,
+        })
+    }
+}
+
+fn random_id() -> String {
+    // A hasher with random keys is the randomness of the standard library.
+    let part = || std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0_u8);
+    format!("tilt{:016x}{:016x}", part(), part())
+}
+
+fn shared_key(context: &LocalPath) -> String {
+    let hash = Sha256::digest(format!("tilt:{context}"));
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Answers with logins from Docker's settings.
+struct Registries {
+    config: DockerConfig,
+    env: Arc<Environment>,
+}
+
+#[tonic::async_trait]
+impl Auth for Registries {
+    async fn credentials(
+        &self,
+        request: Request<CredentialsRequest>,
+    ) -> Result<Response<CredentialsResponse>, Status> {
+        let found = credentials(&self.config, &request.get_ref().host, &self.env).await;
+        let secret = if found.identity_token.is_empty() {
+            found.password
+        } else {
+            found.identity_token
+        };
+        Ok(Response::new(CredentialsResponse {
+            username: found.username,
+            secret,
+        }))
+    }
+
+    // The engine fetches tokens itself when we do not offer to.
+    async fn fetch_token(
+        &self,
+        _: Request<FetchTokenRequest>,
+    ) -> Result<Response<FetchTokenResponse>, Status> {
+        Err(Status::unimplemented("fetch_token"))
+    }
+
+    async fn get_token_authority(
+        &self,
+        _: Request<GetTokenAuthorityRequest>,
+    ) -> Result<Response<GetTokenAuthorityResponse>, Status> {
+        Err(Status::unimplemented("get_token_authority"))
+    }
+
+    async fn verify_token_authority(
+        &self,
+        _: Request<VerifyTokenAuthorityRequest>,
+    ) -> Result<Response<VerifyTokenAuthorityResponse>, Status> {
+        Err(Status::unimplemented("verify_token_authority"))
+    }
+}
+
+/// Tells the engine that we are still there; it asks every second.
+struct Alive;
+
+#[tonic::async_trait]
+impl Health for Alive {
+    async fn check(&self, _: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
+        Ok(Response::new(HealthCheckResponse {
+            status: ServingStatus::Serving.into(),
+        }))
+    }
+
+    async fn list(&self, _: Request<HealthListRequest>) -> Result<Response<HealthListResponse>, Status> {
+        Err(Status::unimplemented("list"))
+    }
+
+    type WatchStream = futures::stream::Empty<Result<HealthCheckResponse, Status>>;
+
+    async fn watch(&self, _: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        Err(Status::unimplemented("watch"))
+    }
+}

@@ -1,0 +1,443 @@
+//! Sends the files of a build over a session: the engine gets a list, and asks for the contents it lacks.
+//!
+//! Rule: BuildKit's `DiffCopy` with the packets of its `fsutil` package: a `STAT` per entry in order, an empty one at
+//! the end; a `REQ` names an entry by its number; contents are answered as `DATA`, an empty one ends them; `FIN` ends all.
+
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use bollard::fsutil::types::packet::PacketType;
+use bollard::fsutil::types::{Packet, Stat};
+use bollard::moby::filesync::v1::file_sync_server::FileSync;
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt};
+use tokio::sync::mpsc;
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::edge::docker::context::{Entry, Kind, Wanted, walk};
+use crate::model::{IgnoreMatcher, LocalPath};
+
+/// The name that the Dockerfile has for the engine.
+pub(in crate::edge::docker) const DOCKERFILE_NAME: &str = "Dockerfile";
+/// Stands beside the Dockerfile so that the engine does not look for ignores in the context: they are applied already.
+const IGNORE_FILE: (&str, &str) = (
+    "Dockerfile.dockerignore",
+    "# Ignored files are not sent in the first place.\n",
+);
+/// How much content goes into a packet, and how many packets may wait.
+const CHUNK: usize = 32 * 1024;
+const MAX_WAITING_PACKETS: usize = 64;
+
+/// The files that a build may use.
+pub(in crate::edge::docker) struct SessionFiles {
+    context: LocalPath,
+    ignores: IgnoreMatcher,
+    dockerfile: String,
+    /// The first fault of reading, which the engine would only report as a broken transfer.
+    fault: Arc<Mutex<Option<String>>>,
+}
+
+impl SessionFiles {
+    pub(in crate::edge::docker) fn new(
+        context: LocalPath,
+        ignores: IgnoreMatcher,
+        dockerfile: String,
+        fault: Arc<Mutex<Option<String>>>,
+    ) -> Self {
+        Self {
+            context,
+            ignores,
+            dockerfile,
+            fault,
+        }
+    }
+
+    pub(super) fn context(&self) -> &LocalPath {
+        &self.context
+    }
+
+    /// Returns what lists the entries that a request asks for.
+    fn lister(&self, request: &MetadataMap) -> Result<Lister, Status> {
+        match values(request, "dir-name").first().map(String::as_str) {
+            Some("context") => Ok(Lister::Context {
+                context: self.context.clone(),
+                ignores: self.ignores.clone(),
+                wanted: wanted(&self.context, request),
+            }),
+            Some("dockerfile") => Ok(Lister::Dockerfile(self.dockerfile.clone())),
+            other => Err(Status::not_found(format!("no directory {other:?} in this build"))),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl FileSync for SessionFiles {
+    type DiffCopyStream = BoxStream<'static, Result<Packet, Status>>;
+    type TarStreamStream = BoxStream<'static, Result<Packet, Status>>;
+
+    async fn diff_copy(
+        &self,
+        request: Request<Streaming<Packet>>,
+    ) -> Result<Response<Self::DiffCopyStream>, Status> {
+        let lister = self.lister(request.metadata())?;
+        let (sender, receiver) = mpsc::channel(MAX_WAITING_PACKETS);
+        let (asked, to_answer) = std::sync::mpsc::channel();
+        let contents = Arc::new(Mutex::new(Vec::new()));
+        let out = Outgoing {
+            sender,
+            fault: self.fault.clone(),
+        };
+        let (list_to, listed) = (out.clone(), contents.clone());
+        tokio::task::spawn_blocking(move || list_to.list(&lister, &listed));
+        let answer_to = out.clone();
+        tokio::task::spawn_blocking(move || answer_to.answer(&to_answer, &contents));
+        tokio::spawn(out.follow(request.into_inner(), asked));
+        Ok(Response::new(packets(receiver).boxed()))
+    }
+
+    async fn tar_stream(
+        &self,
+        _: Request<Streaming<Packet>>,
+    ) -> Result<Response<Self::TarStreamStream>, Status> {
+        Err(Status::unimplemented("tar_stream"))
+    }
+}
+
+fn packets(receiver: mpsc::Receiver<Result<Packet, Status>>) -> impl Stream<Item = Result<Packet, Status>> {
+    futures::stream::unfold(receiver, |mut receiver| async move {
+        let packet = receiver.recv().await?;
+        Some((packet, receiver))
+    })
+}
+
+/// What is behind a number that the engine may ask for.
+#[derive(Clone)]
+enum Content {
+    File(PathBuf),
+    Text(Arc<str>),
+    None,
+}
+
+enum Lister {
+    Context {
+        context: LocalPath,
+        ignores: IgnoreMatcher,
+        wanted: Wanted,
+    },
+    Dockerfile(String),
+}
+
+impl Lister {
+    fn list(&self, found: &mut dyn FnMut(Stat, Content) -> io::Result<()>) -> io::Result<()> {
+        match self {
+            Self::Context {
+                context,
+                ignores,
+                wanted,
+            } => walk(context, ignores, wanted, &mut |entry| {
+                let content = match entry.kind {
+                    Kind::File { .. } => Content::File(entry.path.clone()),
+                    _ => Content::None,
+                };
+                found(stat(&entry), content)
+            }),
+            Self::Dockerfile(text) => {
+                for (name, text) in [(DOCKERFILE_NAME, text.as_str()), IGNORE_FILE] {
+                    found(text_stat(name, text), Content::Text(text.into()))?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The end of the stream that goes to the engine.
+#[derive(Clone)]
+struct Outgoing {
+    sender: mpsc::Sender<Result<Packet, Status>>,
+    fault: Arc<Mutex<Option<String>>>,
+}
+
+impl Outgoing {
+    /// Sends the list. Its numbers are known before the engine can ask for them.
+    fn list(&self, lister: &Lister, contents: &Mutex<Vec<Content>>) {
+        let listed = lister.list(&mut |stat, content| {
+            contents.lock().expect("no panic while held").push(content);
+            self.send(packet(PacketType::PacketStat, 0, Vec::new(), Some(stat)))
+        });
+        match listed {
+            Ok(()) => {
+                let _ = self.send(packet(PacketType::PacketStat, 0, Vec::new(), None));
+            }
+            Err(err) => self.fail(&err),
+        }
+    }
+
+    /// Sends the contents that are asked for, one after the other.
+    fn answer(&self, to_answer: &std::sync::mpsc::Receiver<u32>, contents: &Mutex<Vec<Content>>) {
+        for id in to_answer {
+            let content = contents
+                .lock()
+                .expect("no panic while held")
+                .get(id as usize)
+                .cloned();
+            if let Err(err) = self.content(id, content.unwrap_or(Content::None)) {
+                self.fail(&err);
+                return;
+            }
+        }
+    }
+
+    fn content(&self, id: u32, content: Content) -> io::Result<()> {
+        match content {
+            Content::File(path) => {
+                let named = |err: io::Error| io::Error::new(err.kind(), format!("{}: {err}", path.display()));
+                let mut file = std::fs::File::open(&path).map_err(named)?;
+                let mut buffer = vec![0; CHUNK];
+                loop {
+                    let n = file.read(&mut buffer).map_err(named)?;
+                    if n == 0 {
+                        break;
+                    }
+                    self.send(packet(PacketType::PacketData, id, buffer[..n].to_vec(), None))?;
+                }
+            }
+            Content::Text(text) if !text.is_empty() => {
+                self.send(packet(PacketType::PacketData, id, text.as_bytes().to_vec(), None))?;
+            }
+            Content::Text(_) | Content::None => {}
+        }
+        self.send(packet(PacketType::PacketData, id, Vec::new(), None))
+    }
+
+    /// Reads what the engine says until it has all.
+    async fn follow(self, mut incoming: Streaming<Packet>, asked: std::sync::mpsc::Sender<u32>) {
+        while let Some(Ok(packet)) = incoming.next().await {
+            match packet.r#type() {
+                PacketType::PacketReq if asked.send(packet.id).is_err() => return,
+                PacketType::PacketFin => {
+                    let fin = self::packet(PacketType::PacketFin, 0, Vec::new(), None);
+                    let _ = self.sender.send(Ok(fin)).await;
+                    return;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn send(&self, packet: Packet) -> io::Result<()> {
+        let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
+        self.sender.blocking_send(Ok(packet)).map_err(gone)
+    }
+
+    fn fail(&self, err: &io::Error) {
+        if err.kind() == io::ErrorKind::BrokenPipe {
+            return; // The engine has hung up; it knows why.
+        }
+        let mut fault = self.fault.lock().expect("no panic while held");
+        fault.get_or_insert_with(|| err.to_string());
+        let _ = self.sender.blocking_send(Err(Status::unknown(err.to_string())));
+    }
+}
+
+fn packet(kind: PacketType, id: u32, data: Vec<u8>, stat: Option<Stat>) -> Packet {
+    Packet {
+        r#type: kind.into(),
+        stat,
+        id,
+        data,
+    }
+}
+
+/// The bits of Go's `os.FileMode`.
+mod go_mode {
+    pub(super) const DIRECTORY: u32 = 1 << 31;
+    pub(super) const SYMLINK: u32 = 1 << 27;
+    pub(super) const SET_UID: u32 = 1 << 23;
+    pub(super) const SET_GID: u32 = 1 << 22;
+    pub(super) const STICKY: u32 = 1 << 20;
+}
+
+fn stat(entry: &Entry) -> Stat {
+    let mut mode = entry.mode & 0o777;
+    for (bit, go_bit) in [
+        (0o4000, go_mode::SET_UID),
+        (0o2000, go_mode::SET_GID),
+        (0o1000, go_mode::STICKY),
+    ] {
+        if entry.mode & bit != 0 {
+            mode |= go_bit;
+        }
+    }
+    let mut stat = Stat {
+        path: entry.name.clone(),
+        mode,
+        mod_time: entry.modified_nanos,
+        ..Stat::default()
+    };
+    match &entry.kind {
+        Kind::Directory => stat.mode |= go_mode::DIRECTORY,
+        Kind::File { size } => stat.size = i64::try_from(*size).unwrap_or(i64::MAX),
+        Kind::Symlink(target) => {
+            stat.mode |= go_mode::SYMLINK;
+            stat.linkname = target.to_string_lossy().into_owned();
+        }
+    }
+    stat
+}
+
+fn text_stat(name: &str, text: &str) -> Stat {
+    // The engine takes a file of the same size and time for unchanged, so the time must follow the content.
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    Stat {
+        path: name.to_owned(),
+        mode: 0o600,
+        size: i64::try_from(text.len()).unwrap_or(i64::MAX),
+        mod_time: (hash >> 4).cast_signed(),
+        ..Stat::default()
+    }
+}
+
+/// Returns which part of the context the engine wants. Whatever is not plain is answered with everything: that is slower,
+/// never wrong.
+fn wanted(context: &LocalPath, request: &MetadataMap) -> Wanted {
+    let mut paths = values(request, "followpaths");
+    paths.extend(values(request, "include-patterns"));
+    if paths.is_empty() {
+        return Wanted::All;
+    }
+    let mut names = Vec::new();
+    for path in paths {
+        let name = path.trim_matches('/');
+        let plain = !name.is_empty()
+            && !name.contains(['*', '?', '[', '\\', '!'])
+            && !name
+                .split('/')
+                .any(|part| part.starts_with('.') && part.len() <= 2);
+        if !plain || leads_through_a_link(context, name) {
+            return Wanted::All;
+        }
+        names.push(name.to_owned());
+    }
+    Wanted::Paths(names)
+}
+
+fn leads_through_a_link(context: &LocalPath, name: &str) -> bool {
+    let mut path = context.clone();
+    name.split('/').any(|part| {
+        path = path.join(part);
+        path.as_path().is_symlink()
+    })
+}
+
+/// Returns all values of a header; newer engines encode those that are not plain.
+fn values(request: &MetadataMap, key: &str) -> Vec<String> {
+    let encoded = request
+        .get(format!("{key}-encoded"))
+        .is_some_and(|flag| flag == "1");
+    let texts = request
+        .get_all(key)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    texts
+        .map(|text| {
+            if encoded {
+                percent_decode(text)
+            } else {
+                text.to_owned()
+            }
+        })
+        .collect()
+}
+
+fn percent_decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        let hex = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        match (byte, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
+            (b'%', Some(decoded)) => {
+                bytes.push(decoded);
+                rest = &tail[2..];
+            }
+            (b'+', _) => {
+                bytes.push(b' ');
+                rest = tail;
+            }
+            _ => {
+                bytes.push(byte);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metadata(pairs: &[(&'static str, &str)]) -> MetadataMap {
+        let mut map = MetadataMap::new();
+        for (key, value) in pairs {
+            map.append(*key, value.parse().expect("a header"));
+        }
+        map
+    }
+
+    #[test]
+    fn only_plain_paths_narrow_what_is_sent() {
+        let dir = tempfile::tempdir().expect("a scratch folder");
+        std::fs::create_dir(dir.path().join("real")).expect("a folder");
+        std::os::unix::fs::symlink("real", dir.path().join("link")).expect("a link");
+        let context = LocalPath::new(dir.path());
+        let check = |pairs: &[(&'static str, &str)]| wanted(&context, &metadata(pairs));
+        let paths = |names: &[&str]| Wanted::Paths(names.iter().map(|n| (*n).to_owned()).collect());
+        assert_eq!(check(&[]), Wanted::All);
+        assert_eq!(
+            check(&[("followpaths", "real/x"), ("followpaths", "/y/")]),
+            paths(&["real/x", "y"])
+        );
+        assert_eq!(
+            check(&[("followpaths", "a%20b"), ("followpaths-encoded", "1")]),
+            paths(&["a b"])
+        );
+        for open in [".", "*.txt", "link/x", "link", "/", "../x", "a/?"] {
+            assert_eq!(
+                check(&[("followpaths", "real"), ("followpaths", open)]),
+                Wanted::All,
+                "{open}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_dockerfile_of_the_same_length_is_another_file() {
+        assert_ne!(
+            text_stat("Dockerfile", "FROM a").mod_time,
+            text_stat("Dockerfile", "FROM b").mod_time
+        );
+    }
+
+    #[test]
+    fn modes_are_gos() {
+        let entry = |mode, kind| Entry {
+            name: "x".to_owned(),
+            path: PathBuf::from("/x"),
+            kind,
+            mode,
+            modified_nanos: 7,
+        };
+        assert_eq!(stat(&entry(0o4755, Kind::File { size: 3 })).mode, 0o755 | 1 << 23);
+        assert_eq!(
+            stat(&entry(0o1777, Kind::Directory)).mode,
+            0o777 | 1 << 20 | 1 << 31
+        );
+        let link = stat(&entry(0o777, Kind::Symlink(PathBuf::from("y"))));
+        assert_eq!((link.mode, link.linkname.as_str()), (0o777 | 1 << 27, "y"));
+    }
+}

@@ -1,0 +1,271 @@
+//! Builds: what reaches the engine, what comes back, and what is logged.
+
+use tilt::edge::docker::BuildError;
+
+use crate::world::{World, fresh};
+
+const BASE: &str = "FROM localhost:5000/busybox:1\n";
+
+/// Lists all of a context within a build, past the cache.
+fn list_context() -> String {
+    format!(
+        "{BASE}COPY . /x\nRUN : {}; cd /x && find . -type f -o -type l | sort\n",
+        fresh()
+    )
+}
+
+#[tokio::test]
+async fn a_build_without_changes_gives_the_same_image_from_the_cache() {
+    let world = World::new(&[("a.txt", &fresh())]).await;
+    let request = world.request(&format!("{BASE}COPY a.txt /a.txt\n"));
+    let first = world.build(&request).await.expect("built");
+    let second = world.build(&request).await.expect("built");
+    assert_eq!(first, second);
+    assert!(
+        first.content_tag().starts_with("tilt-") && first.content_tag().len() == 21,
+        "{first:?}"
+    );
+    let log = world.log();
+    assert!(log.contains("\n     [2/2] COPY a.txt /a.txt [cached]\n"), "{log}");
+}
+
+#[tokio::test]
+async fn a_changed_file_gives_another_image() {
+    let world = World::new(&[("a.txt", "one")]).await;
+    let request = world.request(&format!("{BASE}COPY a.txt /a.txt\n"));
+    let first = world.build(&request).await.expect("built");
+    std::fs::write(world.dir.path().join("a.txt"), "two").expect("a file");
+    assert_ne!(world.build(&request).await.expect("built"), first);
+}
+
+#[tokio::test]
+async fn a_changed_dockerfile_of_the_same_length_counts() {
+    let world = World::new(&[]).await;
+    let build = async |letter: &str| {
+        world
+            .build(&world.request(&format!("{BASE}ENV X={letter}\n")))
+            .await
+            .expect("built")
+    };
+    assert_ne!(build("a").await, build("b").await);
+}
+
+#[tokio::test]
+async fn the_log_shows_the_dockerfile_and_the_steps() {
+    let world = World::new(&[]).await;
+    let run = format!("RUN echo {}; echo two >&2", fresh());
+    let mut request = world.request(&format!("{BASE}{run}\n"));
+    request.platform = Some("linux/amd64".to_owned());
+    world.build(&request).await.expect("built");
+    let log = world.log();
+    let expected = format!(
+        "Building Dockerfile for platform linux/amd64:\n  {BASE}  {run}\n\n\n     Building image\n     [1/2] "
+    );
+    assert!(log.starts_with(&expected), "{log}");
+    let step = log
+        .find(&format!("\n     [2/2] {run}\n"))
+        .expect("the step starts");
+    let output = log.find("\n       → two\n").expect("its output");
+    let done = log
+        .find(&format!("\n     [2/2] {run} [done: "))
+        .expect("the step ends");
+    assert!(step < output && output < done, "{log}");
+}
+
+#[tokio::test]
+async fn build_args_come_from_the_request_or_the_environment() {
+    let world = World::with_env(&[], &[("FLOWER", "rose")]).await;
+    let mut request = world.request(&format!(
+        "{BASE}ARG TREE=elm\nARG FLOWER=none\nRUN : {}; echo $TREE $FLOWER\n",
+        fresh()
+    ));
+    request.build_args = vec!["FLOWER".to_owned(), "TREE=oak".to_owned()];
+    world.build(&request).await.expect("built");
+    assert_eq!(world.output(), ["oak rose"]);
+}
+
+#[tokio::test]
+async fn a_stage_is_built_without_those_after_it() {
+    let world = World::new(&[]).await;
+    let mut request = world.request(&format!(
+        "{BASE}FROM localhost:5000/busybox:1 AS one\nRUN echo {}\nFROM one\nRUN false\n",
+        fresh()
+    ));
+    request.stage = Some("one".to_owned());
+    world
+        .build(&request)
+        .await
+        .expect("the failing stage is not built");
+}
+
+#[tokio::test]
+async fn ignored_files_never_reach_the_engine_and_links_do() {
+    let files = [
+        ("web/src/a", "1"),
+        ("web/test/b", "1"),
+        ("top", "1"),
+        (".dockerignore", "*\n"),
+    ];
+    let world = World::new(&files).await;
+    std::os::unix::fs::symlink("top", world.dir.path().join("link")).expect("a link");
+    let mut request = world.request(&list_context());
+    request.ignores = vec![
+        world.ignore(&["**", "!web", "!link", "!.dockerignore"]),
+        world.ignore(&["web/test"]),
+    ];
+    world.build(&request).await.expect("built");
+    assert_eq!(world.output(), ["./.dockerignore", "./link", "./web/src/a"]);
+}
+
+#[tokio::test]
+async fn only_one_of_many_directories_may_be_copied() {
+    let world = World::new(&[("a/x", "1"), ("b/y", "1")]).await;
+    let dockerfile = format!(
+        "{BASE}COPY b /got\nRUN : {}; cd /got && find . -type f\n",
+        fresh()
+    );
+    world.build(&world.request(&dockerfile)).await.expect("built");
+    assert_eq!(world.output(), ["./y"]);
+}
+
+#[tokio::test]
+async fn modes_of_files_are_kept_and_their_owner_is_root() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new(&[("run.sh", "x")]).await;
+    let path = world.dir.path().join("run.sh");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o751)).expect("ours");
+    let dockerfile = format!(
+        "{BASE}COPY run.sh /\nRUN : {}; stat -c '%a %u %g' /run.sh\n",
+        fresh()
+    );
+    world.build(&world.request(&dockerfile)).await.expect("built");
+    assert_eq!(world.output(), ["751 0 0"]);
+}
+
+#[tokio::test]
+async fn a_large_file_arrives_whole() {
+    let world = World::new(&[]).await;
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+    std::fs::write(world.dir.path().join("big"), &bytes).expect("a file");
+    let dockerfile = format!("{BASE}COPY big /big\nRUN : {}; wc -c < /big\n", fresh());
+    world.build(&world.request(&dockerfile)).await.expect("built");
+    assert_eq!(world.output(), ["3000000"]);
+}
+
+#[tokio::test]
+async fn a_failing_run_step_is_named_with_its_output() {
+    let world = World::new(&[]).await;
+    let run = format!("RUN echo {}; echo broken >&2; exit 7", fresh());
+    let error = world
+        .build(&world.request(&format!("{BASE}{run}\n")))
+        .await
+        .expect_err("it fails");
+    let command = run.strip_prefix("RUN ").expect("a command");
+    assert_eq!(
+        error.to_string(),
+        format!("ImageBuild: executor failed running [/bin/sh -c {command}]: exit code: 7")
+    );
+    let log = world.log();
+    assert!(log.contains("\n       → broken\n"), "{log}");
+    assert!(
+        log.ends_with(&format!("\n\n     ERROR IN: [2/2] {run}\n")),
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_instruction_is_reported_by_the_engine() {
+    let world = World::new(&[]).await;
+    let error = world
+        .build(&world.request("FORM localhost:5000/busybox:1\n"))
+        .await
+        .expect_err("it fails");
+    assert_eq!(
+        error.to_string(),
+        "ImageBuild: failed to create LLB definition: dockerfile parse error line 1: unknown instruction: FORM"
+    );
+}
+
+#[tokio::test]
+async fn a_missing_file_is_named() {
+    let world = World::new(&[]).await;
+    let error = world
+        .build(&world.request(&format!("{BASE}COPY nope /\n")))
+        .await
+        .expect_err("it fails");
+    assert_eq!(error.to_string(), "ImageBuild: \"/nope\" not found");
+}
+
+#[tokio::test]
+async fn a_missing_context_is_named_with_what_to_do() {
+    let world = World::new(&[]).await;
+    let mut request = world.request(BASE);
+    request.context = world.context().join("gone");
+    let error = world.build(&request).await.expect_err("it fails").to_string();
+    let expected = format!(
+        "reading build context: {}: No such file or directory",
+        request.context
+    );
+    assert!(
+        error.starts_with(&expected) && error.contains("\nhint: "),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_canceled_build_stops_at_once_and_in_the_engine() {
+    let world = World::new(&[]).await;
+    let mark = fresh();
+    let request = world.request(&format!("{BASE}RUN echo {mark}; sleep 3217\n"));
+    let build = world.build(&request);
+    let cancel = async {
+        // The step's own output says that it runs.
+        while !world.output().contains(&mark) {
+            tokio::task::yield_now().await;
+        }
+        world.cancel.cancel();
+    };
+    let (built, ()) = tokio::join!(build, cancel);
+    assert_eq!(built, Err(BuildError::Canceled));
+    for _ in 0..1000 {
+        if !process_runs("sleep 3217") {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("the engine still runs the step");
+}
+
+fn process_runs(command: &str) -> bool {
+    let wanted = command.replace(' ', "\0") + "\0";
+    let processes = std::fs::read_dir("/proc").expect("proc");
+    let mut lines = processes.filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok());
+    lines.any(|line| line == wanted.as_bytes())
+}
+
+#[tokio::test]
+async fn the_classic_builder_makes_the_same_content() {
+    let files = [("a", "1"), ("b", "1")];
+    let world = World::with_env(&files, &[("DOCKER_BUILDKIT", "0"), ("FLOWER", "rose")]).await;
+    let mut request = world.request(&format!(
+        "{BASE}ARG FLOWER\nCOPY . /x\nRUN : {}; cd /x && echo $FLOWER && find . -type f\n",
+        fresh()
+    ));
+    request.ignores = vec![world.ignore(&["b"])];
+    request.build_args = vec!["FLOWER".to_owned()];
+    let first = world.build(&request).await.expect("built");
+    let log = world.log();
+    assert!(
+        log.contains("\n     rose\n     ./a\n     Removing intermediate"),
+        "{log}"
+    );
+    assert_eq!(world.build(&request).await.expect("built"), first);
+    let error = world
+        .build(&world.request(&format!("{BASE}RUN exit 3\n")))
+        .await
+        .expect_err("it fails");
+    assert_eq!(
+        error.to_string(),
+        "ImageBuild: The command '/bin/sh -c exit 3' returned a non-zero code: 3"
+    );
+}
