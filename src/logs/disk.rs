@@ -5,11 +5,12 @@
 //! session that fills the room alone gives up its own oldest files.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::scrub::Scrubber;
 use super::{LogLimits, Segment, codec};
 use crate::edge::clock;
 
@@ -21,6 +22,8 @@ pub(super) struct SegmentFile {
     pub(super) first: u64,
     pub(super) path: PathBuf,
     pub(super) bytes: u64,
+    /// How often it was written anew, so that a reader knows that what it has open is outdated.
+    pub(super) edition: u32,
 }
 
 /// Writes the files of one session.
@@ -77,6 +80,22 @@ impl SessionFiles {
         self.out.as_mut().map_or(Ok(()), BufWriter::flush)
     }
 
+    /// Replaces secrets in what was written from a position on.
+    pub(super) fn scrub(&mut self, from: u64, scrubber: &Scrubber) -> io::Result<()> {
+        let first = self
+            .files
+            .partition_point(|file| file.first <= from)
+            .saturating_sub(1);
+        for file in &mut self.files[first..] {
+            rewrite(file, from, scrubber)?;
+        }
+        if let (Some(_), Some(last)) = (&self.out, self.files.last()) {
+            let file = OpenOptions::new().append(true).open(&last.path)?;
+            self.out = Some(BufWriter::with_capacity(64 * 1024, file));
+        }
+        Ok(())
+    }
+
     /// Returns the file to write the segment of this position to; begins a new one when the last is full.
     fn out_for(&mut self, position: u64) -> io::Result<&mut BufWriter<File>> {
         let full = self
@@ -96,6 +115,7 @@ impl SessionFiles {
                     first: position,
                     path,
                     bytes: 0,
+                    edition: 0,
                 });
                 Ok(out.insert(BufWriter::with_capacity(64 * 1024, file)))
             }
@@ -130,6 +150,31 @@ impl SessionFiles {
         }
         used
     }
+}
+
+/// Writes a file anew if there are secrets in it from a position on.
+fn rewrite(file: &mut SegmentFile, from: u64, scrubber: &Scrubber) -> io::Result<()> {
+    let mut out = Vec::new();
+    let mut is_changed = false;
+    for line in BufReader::new(File::open(&file.path)?).lines() {
+        let line = line?;
+        let scrubbed = codec::decode(&line)
+            .filter(|segment| segment.position >= from)
+            .and_then(|segment| Some((scrubber.scrubbed(&segment.text)?, segment)));
+        is_changed |= scrubbed.is_some();
+        match scrubbed {
+            Some((text, segment)) => codec::encode(&Segment { text, ..segment }, &mut out)?,
+            None => writeln!(out, "{line}")?,
+        }
+    }
+    if is_changed {
+        let path = file.path.with_extension("new");
+        create_private(&path)?.write_all(&out)?;
+        fs::rename(&path, &file.path)?;
+        file.bytes = out.len() as u64;
+        file.edition += 1;
+    }
+    Ok(())
 }
 
 /// Returns the sessions beside this one that began earlier. A later one may not hold its lock yet.

@@ -28,6 +28,7 @@ pub struct LogReader {
 /// A file that is being read.
 struct Page {
     first: u64,
+    edition: u32,
     /// `None` if the file is gone: then it counts as empty.
     lines: Option<BufReader<File>>,
     /// A segment that was read but not yet due.
@@ -87,6 +88,11 @@ impl LogReader {
 
     /// Returns segments before `start`, the oldest in memory.
     fn read_from_disk(&mut self, start: u64, files: &[SegmentFile]) -> Vec<Arc<Segment>> {
+        // A file that was written anew is opened anew.
+        self.page = self.page.take().filter(|page| {
+            let is_current = |file: &SegmentFile| (file.first, file.edition) == (page.first, page.edition);
+            files.iter().any(is_current)
+        });
         let mut batch = Vec::new();
         let mut bytes = 0;
         while self.next < start && batch.len() < BATCH_SEGMENTS && bytes < BATCH_BYTES {
@@ -150,6 +156,7 @@ impl Page {
     fn open(file: &SegmentFile) -> Self {
         Self {
             first: file.first,
+            edition: file.edition,
             lines: File::open(&file.path).ok().map(BufReader::new),
             ahead: None,
         }

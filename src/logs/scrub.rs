@@ -83,6 +83,14 @@ impl Scrubber {
         }
     }
 
+    /// Returns a text with secrets replaced; `None` if it holds none.
+    pub(super) fn scrubbed(&self, text: &str) -> Option<String> {
+        self.matcher.as_ref()?.find(text)?;
+        let mut out = String::with_capacity(text.len());
+        self.scrub_end(&mut text.to_owned(), &mut out);
+        Some(out)
+    }
+
     /// Returns where the first secret may begin that the end of `text` leaves open; the length of `text` if none can.
     fn hold_from(&self, text: &str, done: usize) -> usize {
         let line = text.rfind('\n').map_or(0, |newline| newline + 1);

@@ -6,10 +6,11 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
+use etcetera::base_strategy::{BaseStrategy, Xdg};
 use tokio::sync::watch;
 
 use super::disk::{SegmentFile, SessionFiles};
@@ -79,6 +80,8 @@ pub(super) struct State {
     disk: Disk,
     /// What readers can page back to.
     pub(super) files: Arc<Vec<SegmentFile>>,
+    /// From which position on files are still to be scrubbed again.
+    scrub_files: Option<u64>,
     pub(super) closed: bool,
     spans: HashMap<Source, OpenLine>,
     scrubber: Arc<Scrubber>,
@@ -114,6 +117,14 @@ impl LogStore {
     /// Returns a log of which about this many bytes are kept, in memory only.
     pub fn in_memory_with(memory_bytes: usize) -> Self {
         Self::new(Shared::new(memory_bytes, Disk::None), None)
+    }
+
+    /// Returns the directory that the logs of all sessions of a user share: `tilt/logs` in the XDG state directory.
+    ///
+    /// `None` if the user has no home.
+    pub fn user_dir() -> Option<PathBuf> {
+        let xdg = Xdg::new().ok()?;
+        Some(xdg.state_dir()?.join("tilt").join("logs"))
     }
 
     /// Opens the log of a new session below a directory that all sessions share, such as `~/.local/state/tilt/logs`.
@@ -155,10 +166,25 @@ impl LogStore {
         self.handle.shared.append(event, clock::timestamp());
     }
 
-    /// Sets the secrets, each with what stands in for it, that are replaced from now on.
+    /// Sets the secrets, each with what stands in for it, that are replaced from now on; see also `scrub_since`.
+    ///
+    /// A value of several lines is replaced as a whole where it comes in one piece, and line by line elsewhere.
     pub fn set_secrets(&self, secrets: &[(String, String)]) {
         let scrubber = Arc::new(Scrubber::new(secrets));
         self.handle.shared.lock().scrubber = scrubber;
+    }
+
+    /// Replaces secrets also in what is in the log already, from a position on.
+    ///
+    /// What readers have read by then stays with them, and of a value that came in two pieces nothing is replaced.
+    ///
+    /// Rule: `reference/engine.md` 3.7.
+    pub fn scrub_since(&self, position: u64) {
+        let shared = &self.handle.shared;
+        let mut state = shared.lock();
+        state.scrub_window(position);
+        state.scrub_files = Some(state.scrub_files.map_or(position, |other| other.min(position)));
+        shared.work.notify_one();
     }
 
     /// Returns a reader that begins with the first line that is still there.
@@ -216,6 +242,7 @@ impl Shared {
                 written: 0,
                 disk,
                 files: Arc::default(),
+                scrub_files: None,
                 closed: false,
                 spans: HashMap::new(),
                 scrubber: Arc::default(),
@@ -260,17 +287,24 @@ impl Shared {
     fn write_to_disk(&self, mut files: SessionFiles) {
         loop {
             let mut state = self.lock();
-            while state.written == state.next && !state.closed {
+            while state.is_idle() && !state.closed {
                 state = self.work.wait(state).expect("no panic while the log is held");
             }
+            if state.is_idle() {
+                return;
+            }
             let batch = state.copy_window(state.written, WRITE_BATCH, usize::MAX);
+            let scrub_from = state.scrub_files.take();
+            let scrubber = Arc::clone(&state.scrubber);
             drop(state);
-            let Some(last) = batch.last() else { return };
-            let outcome = files.write(&batch);
+            let outcome = files.write(&batch).and_then(|()| match scrub_from {
+                Some(position) => files.scrub(position, &scrubber),
+                None => Ok(()),
+            });
             let mut state = self.lock();
             state.files = Arc::new(files.files().to_vec());
             match outcome {
-                Ok(()) => state.written = last.position + 1,
+                Ok(()) => state.written += batch.len() as u64,
                 Err(err) => state.disk_failed(&err),
             }
             state.shrink_window();
@@ -304,6 +338,25 @@ impl State {
             })
             .cloned()
             .collect()
+    }
+
+    /// Returns whether there is nothing to do for the disk.
+    fn is_idle(&self) -> bool {
+        self.written == self.next && self.scrub_files.is_none()
+    }
+
+    fn scrub_window(&mut self, from: u64) {
+        let scrubber = Arc::clone(&self.scrubber);
+        for segment in self.window.iter_mut().rev() {
+            if segment.position < from {
+                break;
+            }
+            if let Some(text) = scrubber.scrubbed(&segment.text) {
+                self.window_bytes -= segment.weight();
+                Arc::make_mut(segment).text = text;
+                self.window_bytes += segment.weight();
+            }
+        }
     }
 
     fn is_behind(&self) -> bool {

@@ -370,6 +370,29 @@ mod store {
     }
 
     #[test]
+    fn a_secret_that_becomes_known_late_is_replaced_in_memory_and_on_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = LogStore::open_with(dir.path(), SMALL).unwrap();
+        let line = |n| from("a", "web", &format!("{n} hunter2\n"));
+        (0..100).for_each(|n| store.append(line(n)));
+        let mut early = store.reader();
+        let n_early = early.try_next_batch().len();
+        let since = store.end();
+        (100..200).for_each(|n| store.append(line(n)));
+        store.set_secrets(&[("hunter2".to_owned(), "***".to_owned())]);
+        store.scrub_since(since);
+        (200..210).for_each(|n| store.append(line(n)));
+        store.close();
+        let expected = |range: std::ops::Range<u32>| -> Vec<String> {
+            let secret = |n| if n < 100 { "hunter2" } else { "***" };
+            range.map(|n| format!("{n} {}", secret(n))).collect()
+        };
+        assert_eq!(texts(&read_all(&mut store.reader())), expected(0..210));
+        let n_early = u32::try_from(n_early).unwrap();
+        assert_eq!(texts(&read_all(&mut early)), expected(n_early..210));
+    }
+
+    #[test]
     fn what_was_held_back_comes_when_the_log_is_closed() {
         let store = LogStore::in_memory();
         store.set_secrets(&[("hunter2".to_owned(), "***".to_owned())]);

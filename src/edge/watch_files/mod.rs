@@ -150,7 +150,8 @@ impl FileWatch {
         if set == self.wanted || !self.ensure_tree(&set) {
             return;
         }
-        let before = std::mem::replace(&mut self.rules, WatchRules::new(&set));
+        let rules = self.rules.next(&set);
+        let before = std::mem::replace(&mut self.rules, rules);
         self.wanted = set;
         if let Some(tree) = &mut self.tree {
             let mut found = tree.apply(&self.rules);

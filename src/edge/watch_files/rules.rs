@@ -2,38 +2,48 @@
 //!
 //! Rule: `reference/engine.md` 10.2 and 10.3.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::engine::WatchSet;
-use crate::model::{IgnoreMatcher, LocalPath, TargetId};
+use crate::model::{Ignore, IgnoreMatcher, LocalPath, TargetId};
 
 /// A watch set, compiled.
 #[derive(Debug, Default)]
 pub(super) struct WatchRules {
-    targets: Vec<(TargetId, IgnoreMatcher)>,
+    targets: Vec<(TargetId, Arc<IgnoreMatcher>)>,
     /// What is watched, with all below it, and by which targets. Paths below a path follow it.
     roots: BTreeMap<LocalPath, Vec<usize>>,
-    ignores: IgnoreMatcher,
+    ignores: Arc<IgnoreMatcher>,
+    /// What was compiled: many targets have the same ignores, and so has the next set.
+    matchers: HashMap<Vec<Ignore>, Arc<IgnoreMatcher>>,
 }
 
 impl WatchRules {
-    /// Compiles a watch set.
-    pub(super) fn new(set: &WatchSet) -> Self {
-        let mut rules = Self {
-            targets: Vec::with_capacity(set.targets.len()),
-            roots: BTreeMap::new(),
-            ignores: IgnoreMatcher::new(&set.ignores),
-        };
+    /// Compiles a watch set, with the help of what these rules have compiled.
+    pub(super) fn next(&self, set: &WatchSet) -> Self {
+        let mut rules = Self::default();
+        rules.ignores = rules.matcher(self, &set.ignores);
         for (id, target) in &set.targets {
             for path in &target.paths {
                 let targets = rules.roots.entry(path.clone()).or_default();
                 targets.push(rules.targets.len());
             }
-            let matcher = IgnoreMatcher::new(&target.ignores);
+            let matcher = rules.matcher(self, &target.ignores);
             rules.targets.push((id.clone(), matcher));
         }
         rules
+    }
+
+    fn matcher(&mut self, before: &Self, ignores: &[Ignore]) -> Arc<IgnoreMatcher> {
+        let known = self
+            .matchers
+            .get(ignores)
+            .or_else(|| before.matchers.get(ignores));
+        let matcher = known.map_or_else(|| Arc::new(IgnoreMatcher::new(ignores)), Arc::clone);
+        self.matchers.insert(ignores.to_vec(), Arc::clone(&matcher));
+        matcher
     }
 
     /// Returns what is watched, each path once.
@@ -135,7 +145,6 @@ fn is_editor_name(name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::engine::WatchedTarget;
-    use crate::model::Ignore;
 
     fn rules(targets: &[(&str, &[&str], &[&str])], ignores: &[&str]) -> WatchRules {
         let ignore = |paths: &[&str]| -> Vec<Ignore> {
@@ -152,7 +161,7 @@ mod tests {
             };
             (TargetId::image(name), target)
         };
-        WatchRules::new(&WatchSet {
+        WatchRules::default().next(&WatchSet {
             targets: targets.iter().map(target).collect(),
             ignores: ignore(ignores),
         })
@@ -184,6 +193,25 @@ mod tests {
         check(&rules, "/src/web/out/a", &["db"]);
         check(&rules, "/src/tmp/a", &[]);
         check(&rules, "/elsewhere", &[]);
+    }
+
+    #[test]
+    fn equal_ignores_are_compiled_once() {
+        let first = rules(&[("web", &["/a"], &["/x"]), ("db", &["/b"], &["/x"])], &[]);
+        let matchers = || first.targets.iter().map(|(_, matcher)| matcher);
+        assert!(matchers().all(|matcher| Arc::ptr_eq(matcher, &first.targets[0].1)));
+        let target = WatchedTarget {
+            paths: Vec::new(),
+            ignores: vec![Ignore {
+                base: LocalPath::new("/x"),
+                patterns: Vec::new(),
+            }],
+        };
+        let second = first.next(&WatchSet {
+            targets: [(TargetId::image("web"), target)].into(),
+            ignores: Vec::new(),
+        });
+        assert!(Arc::ptr_eq(&second.targets[0].1, &first.targets[0].1));
     }
 
     #[test]
