@@ -19,6 +19,8 @@ mod runtime;
 mod schedule;
 pub(crate) mod state;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod update;
 
 pub use config::{EngineConfig, Mode};

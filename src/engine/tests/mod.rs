@@ -1,0 +1,9 @@
+//! Scripts: events at given times, and the effects they have, one line each.
+
+mod ci;
+mod cluster;
+mod deploy;
+mod reload;
+mod runtime;
+mod script;
+mod updates;
