@@ -259,6 +259,10 @@ async fn the_classic_builder_makes_the_same_content() {
         log.contains("\n     rose\n     ./a\n     Removing intermediate"),
         "{log}"
     );
+    assert!(
+        log.contains("\n     Building image\n     Sending Docker build context: "),
+        "{log}"
+    );
     assert_eq!(world.build(&request).await.expect("built"), first);
     let error = world
         .build(&world.request(&format!("{BASE}RUN exit 3\n")))

@@ -1,7 +1,6 @@
 //! Building one image, and printing what the engine says meanwhile.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 
 use bollard::models::BuildInfoAux;
 use futures::{Stream, StreamExt, pin_mut};
@@ -12,11 +11,12 @@ use super::auth::credentials;
 use super::buildkit_output::{BuildKitOutput, Line};
 use super::client::Docker;
 use super::config::{DockerConfig, Settings};
+use super::context::ReadFault;
 use super::error::{BuildError, is_corruption};
 use super::http::{ApiError, Reply, body, query};
 use super::session::{DOCKERFILE_NAME, Session, SessionFiles};
 use super::stream_output::StreamOutput;
-use super::tarball;
+use super::tarball::{self, ContextProgress};
 use crate::assembly::dockerfile::base_images;
 use crate::edge::clock;
 use crate::edge::process::Environment;
@@ -93,30 +93,29 @@ impl Docker {
             return Err(error.hint("check the context that docker_build() names"));
         }
         let config = Settings { env: &self.env }.config().map_err(BuildError::new)?;
-        if self.uses_buildkit {
-            let fault = Arc::new(Mutex::new(None));
-            let built = self
-                .build_with_buildkit(request, config.clone(), fault.clone(), log)
-                .await;
-            let fault = fault.lock().expect("no panic while held").take();
-            return match (built, fault) {
-                (Ok(image), _) => Ok(image),
-                (Err(_), Some(fault)) => Err(BuildError::new(format!("reading build context: {fault}"))),
-                (Err(err), None) if is_corruption(&err) => {
-                    log.info("Detected Buildkit corruption. Rebuilding without Buildkit");
-                    self.build_classic(request, &config, log).await
-                }
-                (Err(err), None) => Err(BuildError::in_build(&err)),
-            };
+        let fault = ReadFault::default();
+        let mut built = if self.uses_buildkit {
+            self.build_with_buildkit(request, config.clone(), fault.clone(), log)
+                .await
+        } else {
+            self.build_classic(request, &config, fault.clone(), log).await
+        };
+        if self.uses_buildkit && built.as_ref().is_err_and(is_corruption) {
+            log.info("Detected Buildkit corruption. Rebuilding without Buildkit");
+            built = self.build_classic(request, &config, fault.clone(), log).await;
         }
-        self.build_classic(request, &config, log).await
+        // The engine would only tell that the transfer broke off.
+        built.map_err(|err| match fault.take() {
+            Some(fault) => BuildError::new(format!("reading build context: {fault}")),
+            None => BuildError::in_build(&err),
+        })
     }
 
     async fn build_with_buildkit(
         &self,
         request: &BuildRequest,
         config: DockerConfig,
-        fault: Arc<Mutex<Option<String>>>,
+        fault: ReadFault,
         log: &LogWriter,
     ) -> Result<ImageId, ApiError> {
         let ignores = IgnoreMatcher::new(&request.ignores);
@@ -133,15 +132,16 @@ impl Docker {
             ("remote", "client-session".to_owned()),
             ("session", session.id.clone()),
         ]);
-        let request = self
+        let post = self
             .http
             .request(Method::POST, &build_path(&options))
             .body(body(""));
         let reply = self
             .http
-            .send(request.map_err(|err| ApiError::Broken(err.to_string()))?)
+            .send(post.map_err(|err| ApiError::Broken(err.to_string()))?)
             .await?;
         let image = follow(reply, log).await;
+        // It must stay open until the build has ended.
         drop(session);
         image
     }
@@ -150,23 +150,28 @@ impl Docker {
         &self,
         request: &BuildRequest,
         config: &DockerConfig,
+        fault: ReadFault,
         log: &LogWriter,
-    ) -> Result<ImageId, BuildError> {
+    ) -> Result<ImageId, ApiError> {
         let name = tarball::dockerfile_name(&request.dockerfile);
         let mut options = self.options(request, &name);
         options.push(("version", "1".to_owned()));
-        let ignores = IgnoreMatcher::new(&request.ignores);
-        let context = tarball::stream(request.context.clone(), ignores, request.dockerfile.clone());
         let logins = registry_config(config, request, &self.env).await;
+        let upload = tarball::Upload {
+            context: request.context.clone(),
+            ignores: IgnoreMatcher::new(&request.ignores),
+            dockerfile: request.dockerfile.clone(),
+            fault,
+            progress: ContextProgress::new(log.clone()),
+        };
         let post = self
             .http
             .request(Method::POST, &build_path(&options))
             .header("Content-Type", "application/x-tar")
             .header("X-Registry-Config", logins)
-            .body(context)
-            .map_err(|err| BuildError::new(format!("ImageBuild: {err}")))?;
-        let built = async { follow(self.http.send(post).await?, log).await };
-        built.await.map_err(|err| BuildError::in_build(&err))
+            .body(upload.stream())
+            .map_err(|err| ApiError::Broken(err.to_string()))?;
+        follow(self.http.send(post).await?, log).await
     }
 
     fn options(&self, request: &BuildRequest, dockerfile: &str) -> Vec<(&'static str, String)> {

@@ -4,8 +4,28 @@ use std::fs::{DirEntry, Metadata};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use crate::model::{IgnoreMatcher, LocalPath};
+
+/// The first fault of reading a context, noted by whoever reads and asked for when a build has failed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ReadFault(Arc<Mutex<Option<String>>>);
+
+impl ReadFault {
+    /// Notes a fault; when the engine has hung up, that is none of ours.
+    pub(super) fn note(&self, err: &io::Error) {
+        if err.kind() != io::ErrorKind::BrokenPipe {
+            let mut fault = self.0.lock().expect("no panic while held");
+            fault.get_or_insert_with(|| err.to_string());
+        }
+    }
+
+    /// Returns the fault.
+    pub(super) fn take(&self) -> Option<String> {
+        self.0.lock().expect("no panic while held").take()
+    }
+}
 
 /// One file, directory or symbolic link of a context.
 #[derive(Clone, Debug)]

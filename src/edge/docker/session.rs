@@ -19,7 +19,7 @@ use hyper::Method;
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use sha2::{Digest, Sha256};
+
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
@@ -29,7 +29,6 @@ use super::auth::credentials;
 use super::config::DockerConfig;
 use super::http::{AbortOnDrop, ApiError, Http, body};
 use crate::edge::process::Environment;
-use crate::model::LocalPath;
 
 /// A session that is open as long as this value lives.
 pub(super) struct Session {
@@ -53,8 +52,8 @@ impl Session {
             .header("Upgrade", "h2c")
             .header("X-Docker-Expose-Session-Uuid", &id)
             .header("X-Docker-Expose-Session-Name", "tilt")
-            // The engine keeps what it got for this key, so that the next build of the context sends only what changed.
-            .header("X-Docker-Expose-Session-Sharedkey", shared_key(files.context()))
+            // The engine keeps what it got for this key, so that the next such build sends only what changed.
+            .header("X-Docker-Expose-Session-Sharedkey", files.shared_key())
             .header(
                 "X-Docker-Expose-Session-Grpc-Method",
                 "/moby.filesync.v1.FileSync/DiffCopy",
@@ -95,11 +94,6 @@ fn random_id() -> String {
     // A hasher with random keys is the randomness of the standard library.
     let part = || std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0_u8);
     format!("tilt{:016x}{:016x}", part(), part())
-}
-
-fn shared_key(context: &LocalPath) -> String {
-    let hash = Sha256::digest(format!("tilt:{context}"));
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Answers with logins from Docker's settings.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::Stream;
@@ -10,13 +11,18 @@ use hyper::body::Frame;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-use super::context::{Entry, Kind, Wanted, walk};
+use super::context::{Entry, Kind, ReadFault, Wanted, walk};
 use super::http::Body;
-use crate::model::{IgnoreMatcher, LocalPath};
+use super::stream_output::human_size;
+use crate::edge::clock;
+use crate::logs::LogWriter;
+use crate::model::{IgnoreMatcher, LocalPath, format_go_duration};
 
 /// How much is sent at once, and how many such pieces may wait.
 const CHUNK: usize = 64 * 1024;
 const MAX_WAITING_CHUNKS: usize = 8;
+/// The least time between two lines about the progress of sending.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 const IGNORE_FILE: &str = ".dockerignore";
 
 /// Returns the name that a Dockerfile is sent under: nothing of the user's is called like this.
@@ -58,25 +64,42 @@ pub(super) fn write(
     tar.finish()
 }
 
-/// Streams such a tar from a thread of its own. An error of reading ends the stream with it.
-pub(super) fn stream(context: LocalPath, ignores: IgnoreMatcher, dockerfile: String) -> Body {
-    let (sender, receiver) = mpsc::channel(MAX_WAITING_CHUNKS);
-    tokio::task::spawn_blocking(move || {
-        let sink = ChannelWriter {
-            sender: sender.clone(),
-        };
-        let written = write(
-            &context,
-            &ignores,
-            &dockerfile,
-            io::BufWriter::with_capacity(CHUNK, sink),
-        );
-        if let Err(err) = written {
-            // When nobody listens any more, nobody wants to know.
-            let _ = sender.blocking_send(Err(err));
-        }
-    });
-    StreamBody::new(frames(receiver)).boxed_unsync()
+/// A context on its way to the engine.
+pub(super) struct Upload {
+    pub(super) context: LocalPath,
+    pub(super) ignores: IgnoreMatcher,
+    pub(super) dockerfile: String,
+    pub(super) fault: ReadFault,
+    pub(super) progress: ContextProgress,
+}
+
+impl Upload {
+    /// Streams the tar from a thread of its own. An error of reading ends the stream with it.
+    pub(super) fn stream(self) -> Body {
+        let (sender, receiver) = mpsc::channel(MAX_WAITING_CHUNKS);
+        tokio::task::spawn_blocking(move || {
+            let sink = ChannelWriter {
+                sender: sender.clone(),
+                sent: 0,
+                progress: self.progress,
+            };
+            let mut sink = io::BufWriter::with_capacity(CHUNK, sink);
+            let written =
+                write(&self.context, &self.ignores, &self.dockerfile, &mut sink).and_then(|()| sink.flush());
+            match written {
+                Ok(()) => {
+                    let ChannelWriter { sent, progress, .. } = sink.get_mut();
+                    progress.finish(clock::now(), *sent);
+                }
+                Err(err) => {
+                    self.fault.note(&err);
+                    // When nobody listens any more, nobody wants to know.
+                    let _ = sender.blocking_send(Err(err));
+                }
+            }
+        });
+        StreamBody::new(frames(receiver)).boxed_unsync()
+    }
 }
 
 fn frames(receiver: mpsc::Receiver<io::Result<Bytes>>) -> impl Stream<Item = io::Result<Frame<Bytes>>> {
@@ -88,6 +111,8 @@ fn frames(receiver: mpsc::Receiver<io::Result<Bytes>>) -> impl Stream<Item = io:
 
 struct ChannelWriter {
     sender: mpsc::Sender<io::Result<Bytes>>,
+    sent: usize,
+    progress: ContextProgress,
 }
 
 impl Write for ChannelWriter {
@@ -96,11 +121,52 @@ impl Write for ChannelWriter {
         self.sender
             .blocking_send(Ok(Bytes::copy_from_slice(buf)))
             .map_err(gone)?;
+        self.sent += buf.len();
+        self.progress.update(clock::now(), self.sent);
         Ok(buf.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Says now and then how much of a context is sent.
+pub(super) struct ContextProgress {
+    log: LogWriter,
+    started: Instant,
+    printed: Instant,
+}
+
+impl ContextProgress {
+    pub(super) fn new(log: LogWriter) -> Self {
+        let now = clock::now();
+        Self {
+            log,
+            started: now,
+            printed: now,
+        }
+    }
+
+    fn update(&mut self, now: Instant, sent: usize) {
+        if now.saturating_duration_since(self.printed) > PROGRESS_INTERVAL {
+            self.print(now, sent, false);
+        }
+    }
+
+    fn finish(&mut self, now: Instant, sent: usize) {
+        self.print(now, sent, true);
+    }
+
+    fn print(&mut self, now: Instant, sent: usize, is_last: bool) {
+        self.printed = now;
+        let took = Duration::from_millis(now.saturating_duration_since(self.started).as_millis() as u64);
+        let size = human_size(i64::try_from(sent).unwrap_or(i64::MAX));
+        let text = format!(
+            "Sending Docker build context: {size} ({})",
+            format_go_duration(took)
+        );
+        self.log.progress("build-context", is_last, &text);
     }
 }
 

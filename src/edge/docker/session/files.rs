@@ -12,11 +12,12 @@ use bollard::fsutil::types::{Packet, Stat};
 use bollard::moby::filesync::v1::file_sync_server::FileSync;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::edge::docker::context::{Entry, Kind, Wanted, walk};
+use crate::edge::docker::context::{Entry, Kind, ReadFault, Wanted, walk};
 use crate::model::{IgnoreMatcher, LocalPath};
 
 /// The name that the Dockerfile has for the engine.
@@ -35,8 +36,7 @@ pub(in crate::edge::docker) struct SessionFiles {
     context: LocalPath,
     ignores: IgnoreMatcher,
     dockerfile: String,
-    /// The first fault of reading, which the engine would only report as a broken transfer.
-    fault: Arc<Mutex<Option<String>>>,
+    fault: ReadFault,
 }
 
 impl SessionFiles {
@@ -44,7 +44,7 @@ impl SessionFiles {
         context: LocalPath,
         ignores: IgnoreMatcher,
         dockerfile: String,
-        fault: Arc<Mutex<Option<String>>>,
+        fault: ReadFault,
     ) -> Self {
         Self {
             context,
@@ -54,8 +54,20 @@ impl SessionFiles {
         }
     }
 
-    pub(super) fn context(&self) -> &LocalPath {
-        &self.context
+    /// Returns the same text for builds that use the same part of the same context, and another for others: what the
+    /// engine keeps for one would be thrown away for the other, again and again.
+    pub(super) fn shared_key(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(format!("tilt\0{}\0{:?}", self.context, self.ignores));
+        for line in self.dockerfile.lines().map(str::trim_start) {
+            if line
+                .get(..4)
+                .is_some_and(|word| matches!(word.to_ascii_uppercase().as_str(), "COPY" | "ADD "))
+            {
+                hash.update(line);
+            }
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Returns what lists the entries that a request asks for.
@@ -157,7 +169,7 @@ impl Lister {
 #[derive(Clone)]
 struct Outgoing {
     sender: mpsc::Sender<Result<Packet, Status>>,
-    fault: Arc<Mutex<Option<String>>>,
+    fault: ReadFault,
 }
 
 impl Outgoing {
@@ -233,11 +245,8 @@ impl Outgoing {
     }
 
     fn fail(&self, err: &io::Error) {
-        if err.kind() == io::ErrorKind::BrokenPipe {
-            return; // The engine has hung up; it knows why.
-        }
-        let mut fault = self.fault.lock().expect("no panic while held");
-        fault.get_or_insert_with(|| err.to_string());
+        self.fault.note(err);
+        // When the engine has hung up, it knows why.
         let _ = self.sender.blocking_send(Err(Status::unknown(err.to_string())));
     }
 }
