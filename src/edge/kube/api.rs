@@ -133,6 +133,16 @@ impl ObjectApi {
         )
     }
 
+    /// Returns the object's metadata, `None` if there is none.
+    pub(super) async fn get_metadata(&self) -> Result<Option<Value>, RequestError> {
+        let request = self.request().get_metadata(&self.name, &GetParams::default());
+        self.found(
+            self.client
+                .request(request.map_err(kube::Error::BuildRequest)?)
+                .await,
+        )
+    }
+
     /// Applies on the server, as manager `tilt`, taking fields from others where needed.
     pub(super) async fn apply(&self, input: &Value) -> Result<Value, RequestError> {
         let params = PatchParams::apply(FIELD_MANAGER).force();

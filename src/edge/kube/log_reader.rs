@@ -1,0 +1,320 @@
+//! Reads the log of one container, over all its runs and as many connections as it takes.
+//!
+//! The API server knows logs by container name: the present run, or the one before it. A request can meet another run
+//! than was meant, when the container was just restarted. So one reader reads all runs of a container, one after the
+//! other, and the times of the lines tell which were written already.
+
+use std::time::Duration;
+
+use futures::{AsyncBufRead, AsyncBufReadExt};
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::Timestamp as Time;
+use kube::api::LogParams;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::connect::Cluster;
+use super::error::message;
+use super::log_lines::LogLines;
+use crate::engine::{Event, LogStream};
+use crate::logs::{Level, LogEvent, LogStore};
+
+/// The first pause before a new connection, doubled up to the longest until something is read again.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// How long a stream may be silent before it is connected anew, doubled up to the longest until something is read again.
+/// A kubelet may stop following a log that was rotated.
+const FIRST_SILENCE: Duration = Duration::from_secs(15);
+/// The longest silence.
+const LONGEST_SILENCE: Duration = Duration::from_secs(300);
+/// Time for a stream that is wanted no more to come to its end.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// How often the log of a run that has ended is asked for, if it is refused.
+const LAST_TRIES: u32 = 4;
+
+/// Reads one container's log.
+pub(super) struct LogReader {
+    cluster: Cluster,
+    logs: LogStore,
+    events: mpsc::Sender<Event>,
+    wanted: watch::Receiver<LogStream>,
+    drains: mpsc::Receiver<oneshot::Sender<()>>,
+    lines: LogLines,
+    pause: Duration,
+    silence: Duration,
+    failures: u32,
+}
+
+/// Which log to read, and how far.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// The present run, on and on.
+    Follow,
+    /// The present run, to its present end.
+    ToEnd,
+    /// The run before the present one.
+    Previous,
+}
+
+/// Why a reading stopped.
+enum Stop {
+    /// The server ended it.
+    End,
+    /// It failed.
+    Failed(kube::Error),
+    /// Something else is wanted now.
+    Changed,
+    /// It is wanted no more.
+    Unwanted,
+    /// Read to the present end and stop.
+    Drain(oneshot::Sender<()>),
+    /// Nothing came for long.
+    Silent,
+}
+
+impl LogReader {
+    pub(super) fn new(
+        cluster: Cluster,
+        logs: LogStore,
+        events: mpsc::Sender<Event>,
+        wanted: watch::Receiver<LogStream>,
+        drains: mpsc::Receiver<oneshot::Sender<()>>,
+    ) -> Self {
+        Self {
+            cluster,
+            logs,
+            events,
+            wanted,
+            drains,
+            lines: LogLines::default(),
+            pause: FIRST_PAUSE,
+            silence: FIRST_SILENCE,
+            failures: 0,
+        }
+    }
+
+    /// Reads until it is wanted no more or drained.
+    pub(super) async fn run(mut self) {
+        let mut stream = self.wanted.borrow_and_update().clone();
+        let mut ended = false;
+        loop {
+            let now = self.wanted.borrow_and_update().clone();
+            if now.container_id != stream.container_id {
+                self.read(&stream, Reading::Previous).await;
+                if !ended {
+                    self.end(&stream).await;
+                }
+                ended = false;
+                self.failures = 0;
+            }
+            stream = now;
+            let stop = if ended {
+                self.interrupted().await
+            } else if stream.terminated {
+                self.read(&stream, Reading::ToEnd).await
+            } else {
+                self.read(&stream, Reading::Follow).await
+            };
+            match stop {
+                Stop::End if stream.terminated => ended = self.end(&stream).await,
+                Stop::Failed(error) if stream.terminated && !self.may_try_again(&error) => {
+                    ended = self.end(&stream).await;
+                }
+                Stop::End => {
+                    if let Some(stop) = self.wait().await {
+                        return self.leave(&stream, stop, ended).await;
+                    }
+                }
+                Stop::Failed(error) => {
+                    self.report(&stream, &error);
+                    if let Some(stop) = self.wait().await {
+                        return self.leave(&stream, stop, ended).await;
+                    }
+                }
+                Stop::Silent | Stop::Changed => {}
+                stop @ (Stop::Unwanted | Stop::Drain(_)) => return self.leave(&stream, stop, ended).await,
+            }
+        }
+    }
+
+    /// Reads until something else has to be done.
+    async fn read(&mut self, stream: &LogStream, reading: Reading) -> Stop {
+        self.lines.reconnect();
+        let pods: kube::Api<Pod> = kube::Api::namespaced(self.cluster.client().clone(), &stream.namespace);
+        let params = self.params(stream, reading);
+        let opening = pods.log_stream(&stream.pod_name, &params);
+        let opened = if reading == Reading::Follow {
+            tokio::select! {
+                biased;
+                stop = interruption(&mut self.wanted, &mut self.drains) => return stop,
+                opened = opening => opened,
+            }
+        } else {
+            opening.await
+        };
+        let mut bytes = match opened {
+            Ok(bytes) => Box::pin(bytes),
+            Err(error) => return Stop::Failed(error),
+        };
+        let mut any = false;
+        loop {
+            // Only a stream that goes on has to listen for what else is wanted.
+            let chunk = if reading == Reading::Follow {
+                tokio::select! {
+                    biased;
+                    stop = interruption(&mut self.wanted, &mut self.drains) => return stop,
+                    chunk = bytes.fill_buf() => chunk,
+                    () = tokio::time::sleep(self.silence), if any => {
+                        self.silence = (self.silence * 2).min(LONGEST_SILENCE);
+                        return Stop::Silent;
+                    }
+                }
+            } else {
+                bytes.fill_buf().await
+            };
+            match chunk {
+                Ok([]) => break,
+                Ok(chunk) => {
+                    let length = chunk.len();
+                    let text = self.lines.feed(chunk, &prefix(stream));
+                    bytes.as_mut().consume(length);
+                    if !text.is_empty() {
+                        (self.pause, self.silence, self.failures) = (FIRST_PAUSE, FIRST_SILENCE, 0);
+                        any = true;
+                    }
+                    self.write(stream, text);
+                }
+                Err(error) => return Stop::Failed(kube::Error::ReadEvents(error)),
+            }
+        }
+        if reading != Reading::Follow {
+            let text = self.lines.finish(&prefix(stream));
+            self.write(stream, text);
+        }
+        Stop::End
+    }
+
+    fn params(&self, stream: &LogStream, reading: Reading) -> LogParams {
+        let since = stream.since.map(|since| since.0.div_euclid(1_000_000));
+        let second = self.lines.second().max(since);
+        LogParams {
+            container: Some(stream.container.clone()),
+            follow: reading == Reading::Follow,
+            previous: reading == Reading::Previous,
+            since_time: second.and_then(|second| Time::from_second(second).ok()),
+            timestamps: true,
+            ..LogParams::default()
+        }
+    }
+
+    async fn interrupted(&mut self) -> Stop {
+        interruption(&mut self.wanted, &mut self.drains).await
+    }
+
+    /// Waits before the next connection. Returns why there will be none.
+    async fn wait(&mut self) -> Option<Stop> {
+        let pause = self.pause;
+        self.pause = (pause * 2).min(LONGEST_PAUSE);
+        tokio::select! {
+            biased;
+            stop = interruption(&mut self.wanted, &mut self.drains) => match stop {
+                Stop::Changed => {
+                    self.pause = FIRST_PAUSE;
+                    None
+                }
+                stop => Some(stop),
+            },
+            () = tokio::time::sleep(pause) => None,
+        }
+    }
+
+    /// Reads what is still there, then stops for good.
+    async fn leave(mut self, stream: &LogStream, stop: Stop, ended: bool) {
+        if !ended {
+            let _ = tokio::time::timeout(FAREWELL, self.read(stream, Reading::ToEnd)).await;
+        }
+        if let Stop::Drain(done) = stop {
+            // Nobody may be waiting any more.
+            let _ = done.send(());
+        }
+    }
+
+    /// Says that a run was read to its end. Returns `true`, for the caller to remember.
+    async fn end(&mut self, stream: &LogStream) -> bool {
+        let event = Event::LogStreamEnded {
+            pod: stream.pod.clone(),
+            container_id: stream.container_id.clone(),
+        };
+        // The loop may be gone already at exit.
+        let _ = self.events.send(event).await;
+        true
+    }
+
+    /// A run that has ended may be gone with its log; then there is nothing to wait for.
+    fn may_try_again(&mut self, error: &kube::Error) -> bool {
+        self.failures += 1;
+        let gone = matches!(error, kube::Error::Api(status) if status.is_not_found());
+        !gone && self.failures < LAST_TRIES
+    }
+
+    fn report(&mut self, stream: &LogStream, error: &kube::Error) {
+        let text = message(error);
+        let expected = matches!(error, kube::Error::Api(status) if status.is_not_found())
+            || text.contains("is waiting to start")
+            || text.contains("unexpected EOF");
+        if !expected {
+            self.write(
+                stream,
+                format!("Error streaming {} logs: {text}\n", stream.pod_name),
+            );
+        }
+    }
+
+    fn write(&mut self, stream: &LogStream, text: String) {
+        if !text.is_empty() {
+            self.logs.append(LogEvent {
+                span: Some(stream.span.clone()),
+                manifest: Some(stream.manifest.clone()),
+                level: Level::Info,
+                text,
+                starts_update: false,
+                progress: None,
+            });
+        }
+        if self.lines.take_out_of_watches() {
+            let text = format!(
+                "Error streaming {} logs: the node cannot follow them: too many inotify watches are in use",
+                stream.pod_name
+            );
+            let hint = "hint: raise them on the node: `sysctl fs.inotify.max_user_instances=1024 fs.inotify.max_user_watches=524288`";
+            let event = LogEvent::line(
+                stream.span.clone(),
+                stream.manifest.clone(),
+                format!("{text}\n{hint}"),
+            );
+            self.logs.append(event.level(Level::Warn));
+        }
+    }
+}
+
+async fn interruption(
+    wanted: &mut watch::Receiver<LogStream>,
+    drains: &mut mpsc::Receiver<oneshot::Sender<()>>,
+) -> Stop {
+    tokio::select! {
+        biased;
+        Some(done) = drains.recv() => Stop::Drain(done),
+        changed = wanted.changed() => match changed {
+            Ok(()) => Stop::Changed,
+            Err(_) => Stop::Unwanted,
+        },
+    }
+}
+
+fn prefix(stream: &LogStream) -> String {
+    if stream.prefixed {
+        format!("[{}] ", stream.container)
+    } else {
+        String::new()
+    }
+}

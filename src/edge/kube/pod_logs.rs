@@ -1,0 +1,103 @@
+//! Streams the logs of containers into the log. Which ones are wanted is the engine's to say; how one of them is read is
+//! `log_reader`'s part.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::connect::Cluster;
+use super::log_reader::LogReader;
+use crate::engine::{Event, LogStream};
+use crate::logs::LogStore;
+use crate::model::ObjectUid;
+
+/// Time allowed for reading all logs to their present end.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// All streams of logs. Dropping it ends them.
+pub struct PodLogs {
+    cluster: Cluster,
+    logs: LogStore,
+    events: mpsc::Sender<Event>,
+    readers: Mutex<HashMap<Key, Reader>>,
+}
+
+/// A container, whichever run of it.
+type Key = (ObjectUid, String);
+
+struct Reader {
+    wanted: watch::Sender<LogStream>,
+    drains: mpsc::Sender<oneshot::Sender<()>>,
+}
+
+impl PodLogs {
+    /// Starts with no streams. Lines go to `logs`, ends of streams to `events`.
+    pub fn new(cluster: Cluster, logs: LogStore, events: mpsc::Sender<Event>) -> Self {
+        Self {
+            cluster,
+            logs,
+            events,
+            readers: Mutex::default(),
+        }
+    }
+
+    /// Streams these logs from now on.
+    ///
+    /// A stream that is wanted no more is read to its end if that comes within 2 s. A new run of a container continues
+    /// where the run before it ended, and reads first what is missing of that one.
+    pub fn set(&self, streams: Vec<LogStream>) {
+        let mut readers = self.readers.lock().expect("no panic while readers are held");
+        let mut wanted: HashMap<Key, LogStream> = HashMap::new();
+        for stream in streams {
+            wanted.insert((stream.pod.clone(), stream.container.clone()), stream);
+        }
+        // Dropping a reader's sender tells it that it is wanted no more.
+        readers.retain(|key, _| wanted.contains_key(key));
+        for (key, stream) in wanted {
+            match readers.get(&key) {
+                Some(reader) => {
+                    reader.wanted.send_if_modified(|known| {
+                        let changed = *known != stream;
+                        *known = stream;
+                        changed
+                    });
+                }
+                None => {
+                    readers.insert(key, self.start(stream));
+                }
+            }
+        }
+    }
+
+    /// Reads each stream to its present end and ends it; returns after 2 s at the latest.
+    pub async fn drain(&self) {
+        let readers: Vec<Reader> = {
+            let mut readers = self.readers.lock().expect("no panic while readers are held");
+            readers.drain().map(|(_, reader)| reader).collect()
+        };
+        let ends = readers.iter().map(async |reader| {
+            let (done, end) = oneshot::channel();
+            if reader.drains.send(done).await.is_ok() {
+                // A reader that is gone has nothing more to read.
+                let _ = end.await;
+            }
+        });
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT, futures::future::join_all(ends)).await;
+    }
+
+    fn start(&self, stream: LogStream) -> Reader {
+        let (wanted, changes) = watch::channel(stream);
+        let (drains, drain) = mpsc::channel(1);
+        let reader = LogReader::new(
+            self.cluster.clone(),
+            self.logs.clone(),
+            self.events.clone(),
+            changes,
+            drain,
+        );
+        tokio::spawn(reader.run());
+        Reader { wanted, drains }
+    }
+}
