@@ -10,7 +10,10 @@ use crate::support::{World, config_map, deployment, job};
 async fn the_cluster_says_what_it_is() {
     let world = World::new("connect").await;
     let info = world.cluster.info();
-    assert_eq!((info.arch.as_str(), info.container_runtime.as_str()), ("amd64", "containerd"));
+    assert_eq!(
+        (info.arch.as_str(), info.container_runtime.as_str()),
+        ("amd64", "containerd")
+    );
     let registry = info.registry.as_ref().expect("the cluster announces one");
     assert_eq!(registry.in_words(), "&{localhost:5000    }");
     assert!(info.identity.is_some());
@@ -49,16 +52,30 @@ async fn a_change_by_somebody_else_is_corrected() {
     let objects = [config_map("settings", json!({"a": "1"}))];
     let outcome = world.apply(&objects).await;
     world.applied(outcome);
-    world.kubectl(&["patch", "configmap/settings", "--type=merge", "-p", r#"{"data":{"a":"2","b":"3"}}"#], "");
+    world.kubectl(
+        &[
+            "patch",
+            "configmap/settings",
+            "--type=merge",
+            "-p",
+            r#"{"data":{"a":"2","b":"3"}}"#,
+        ],
+        "",
+    );
     let outcome = world.apply(&objects).await;
     world.applied(outcome);
-    assert_eq!(world.get("configmap/settings")["data"], json!({"a": "1", "b": "3"}));
+    assert_eq!(
+        world.get("configmap/settings")["data"],
+        json!({"a": "1", "b": "3"})
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_field_that_leaves_the_yaml_leaves_the_object() {
     let world = World::new("removed").await;
-    let outcome = world.apply(&[config_map("settings", json!({"a": "1", "b": "2"}))]).await;
+    let outcome = world
+        .apply(&[config_map("settings", json!({"a": "1", "b": "2"}))])
+        .await;
     world.applied(outcome);
     let outcome = world.apply(&[config_map("settings", json!({"a": "1"}))]).await;
     world.applied(outcome);
@@ -104,22 +121,45 @@ async fn a_rejected_object_fails_in_the_words_of_the_server() {
     web["spec"]["selector"]["matchLabels"]["app"] = "other".into();
     let outcome = world.apply(&[config_map("settings", json!({})), web]).await;
     let error = outcome.error.expect("it is invalid");
-    assert!(error.starts_with("Deployment.apps \"web\" is invalid: spec.template.metadata.labels: Invalid value: "), "{error}");
-    assert!(error.contains("`selector` does not match template `labels`"), "{error}");
-    let applied: Vec<&str> = outcome.applied.iter().map(|object| object.id.kind.as_str()).collect();
+    assert!(
+        error.starts_with(
+            "Deployment.apps \"web\" is invalid: spec.template.metadata.labels: Invalid value: "
+        ),
+        "{error}"
+    );
+    assert!(
+        error.contains("`selector` does not match template `labels`"),
+        "{error}"
+    );
+    let applied: Vec<&str> = outcome
+        .applied
+        .iter()
+        .map(|object| object.id.kind.as_str())
+        .collect();
     assert_eq!(applied, ["ConfigMap"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_kind_and_a_missing_namespace_say_what_to_do() {
     let world = World::new("unknown").await;
-    let orchard = json!({"apiVersion": "nowhere.example.com/v1", "kind": "Orchard", "metadata": {"name": "x"}});
+    let orchard =
+        json!({"apiVersion": "nowhere.example.com/v1", "kind": "Orchard", "metadata": {"name": "x"}});
     let error = world.apply(&[orchard]).await.error.expect("nobody knows it");
-    assert!(error.starts_with("no matches for kind \"Orchard\" in version \"nowhere.example.com/v1\""), "{error}");
+    assert!(
+        error.starts_with("no matches for kind \"Orchard\" in version \"nowhere.example.com/v1\""),
+        "{error}"
+    );
     let mut lost = config_map("x", json!({}));
     lost["metadata"]["namespace"] = "tilt-test-nowhere".into();
-    let error = world.apply(&[lost]).await.error.expect("there is no such namespace");
-    assert!(error.starts_with("namespaces \"tilt-test-nowhere\" not found\nhint: create it"), "{error}");
+    let error = world
+        .apply(&[lost])
+        .await
+        .error
+        .expect("there is no such namespace");
+    assert!(
+        error.starts_with("namespaces \"tilt-test-nowhere\" not found\nhint: create it"),
+        "{error}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -159,7 +199,10 @@ async fn a_job_that_is_complete_is_not_run_again() {
     let outcome = world.apply(std::slice::from_ref(&seed)).await;
     let first = world.applied(outcome);
     assert!(!first.job_complete);
-    world.kubectl(&["wait", "--for=condition=complete", "job/seed", "--timeout=60s"], "");
+    world.kubectl(
+        &["wait", "--for=condition=complete", "job/seed", "--timeout=60s"],
+        "",
+    );
     let outcome = world.apply(&[seed]).await;
     let second = world.applied(outcome);
     assert!(second.job_complete);

@@ -51,3 +51,95 @@ async fn follow(world: &World, logs: &PodLogs, name: &str, mut done: impl FnMut(
         Err(_) => panic!("it never came; the log holds {:?}", text(world)),
     }
 }
+
+/// Returns all text of the log.
+fn text(world: &World) -> String {
+    let mut reader = world.store.reader_from(0);
+    let mut text = String::new();
+    loop {
+        let batch = reader.try_next_batch();
+        if batch.is_empty() {
+            return text;
+        }
+        text.extend(batch.iter().map(|segment| segment.text.as_str()));
+    }
+}
+
+fn numbers(from: u32, to: u32) -> String {
+    (from..=to).map(|n| format!("{n}\n")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_of_the_container_loses_and_repeats_no_line() {
+    let world = World::new("restart").await;
+    // Each run prints on from where the last one stopped, some of it in the last moment.
+    let script = "n=$(cat /data/n 2>/dev/null || echo 0); i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo $((n+i)); \
+        done; echo $((n+300)) > /data/n; exit 0";
+    let mut pod: serde_json::Value = serde_json::from_str(&pod("counter", "Always", script)).expect("JSON");
+    pod["spec"]["volumes"] = json!([{"name": "data", "emptyDir": {}}]);
+    pod["spec"]["containers"][0]["volumeMounts"] = json!([{"name": "data", "mountPath": "/data"}]);
+    world.kubectl(&["apply", "-f", "-"], &pod.to_string());
+    let (events, mut ends) = mpsc::channel(100);
+    let logs = PodLogs::new(world.cluster.clone(), world.store.clone(), events);
+    let got = follow(&world, &logs, "counter", |text| text.lines().count() >= 900).await;
+    assert_eq!(got, numbers(1, u32::try_from(got.lines().count()).expect("few")));
+    assert!(matches!(ends.recv().await, Some(Event::LogStreamEnded { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_is_read_whole_and_its_end_is_told() {
+    let world = World::new("burst").await;
+    let script = "i=0; while [ $i -lt 50000 ]; do i=$((i+1)); echo $i; done; printf 'no newline'";
+    world.kubectl(&["apply", "-f", "-"], &pod("burst", "Never", script));
+    let (events, mut ends) = mpsc::channel(100);
+    let logs = PodLogs::new(world.cluster.clone(), world.store.clone(), events);
+    follow(&world, &logs, "burst", |_| !ends.is_empty()).await;
+    assert!(matches!(ends.recv().await, Some(Event::LogStreamEnded { .. })));
+    assert_eq!(text(&world), numbers(1, 50_000) + "no newline\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_connections_lose_and_repeat_no_line() {
+    let world = World::new("again").await;
+    let script = "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo $i; [ $((i % 100)) -ne 0 ] || usleep 50000; done; sleep 1000";
+    world.kubectl(&["apply", "-f", "-"], &pod("again", "Never", script));
+    let (events, _ends) = mpsc::channel(100);
+    let logs = PodLogs::new(world.cluster.clone(), world.store.clone(), events);
+    let start = follow(&world, &logs, "again", |text| !text.is_empty()).await;
+    assert!(!start.is_empty());
+    let mut wanted = stream(&world, "again").expect("it runs");
+    let mut n_connections = 0;
+    let all = tokio::time::timeout(PATIENCE, async {
+        while text(&world).lines().count() < 3000 {
+            // A stream that changes is connected anew.
+            n_connections += 1;
+            wanted.since = Some(tilt::model::Timestamp::from_secs(n_connections));
+            logs.set(vec![wanted.clone()]);
+            tokio::time::sleep(std::time::Duration::from_millis(37)).await;
+        }
+    });
+    assert!(
+        all.await.is_ok(),
+        "the log holds {:?}",
+        text(&world).lines().last()
+    );
+    assert_eq!(text(&world), numbers(1, 3000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_reads_to_the_present_end() {
+    let world = World::new("drain").await;
+    world.kubectl(
+        &["apply", "-f", "-"],
+        &pod("talker", "Never", "echo one; echo two; sleep 1000"),
+    );
+    world.kubectl(
+        &["wait", "--for=condition=ready", "pod/talker", "--timeout=60s"],
+        "",
+    );
+    let (events, _ends) = mpsc::channel(100);
+    let logs = PodLogs::new(world.cluster.clone(), world.store.clone(), events);
+    logs.set(stream(&world, "talker").into_iter().collect());
+    logs.drain().await;
+    assert_eq!(text(&world), "one\ntwo\n");
+}

@@ -30,7 +30,9 @@ impl World {
         let env = |key: &str| (key == "KUBECONFIG").then(kubeconfig);
         let (_, access) = read_context(None, Some(&namespace), &env).expect("a readable kubeconfig");
         let access = access.expect("a kubeconfig with a current context: start `dev/cluster` first");
-        let cluster = Cluster::connect(access).await.unwrap_or_else(|error| panic!("{error}"));
+        let cluster = Cluster::connect(access)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
         Self {
             cluster,
             namespace,
@@ -44,7 +46,10 @@ impl World {
         let log = LogWriter::new(self.store.clone(), SpanId::from("build:1"), manifest.clone());
         let request = ApplyRequest {
             manifest: &manifest,
-            entities: objects.iter().map(|object| Entity::new(object.clone(), Origin::default())).collect(),
+            entities: objects
+                .iter()
+                .map(|object| Entity::new(object.clone(), Origin::default()))
+                .collect(),
             images: &[],
             ownership: &Ownership {
                 project: "/src/shop".to_owned(),
@@ -78,8 +83,17 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        let args = ["delete", "namespace", &self.namespace, "--wait=false", "--ignore-not-found"];
-        let _ = command(&args).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let args = [
+            "delete",
+            "namespace",
+            &self.namespace,
+            "--wait=false",
+            "--ignore-not-found",
+        ];
+        let _ = command(&args)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
     }
 }
 
@@ -123,7 +137,10 @@ fn kubectl(args: &[&str], input: &str) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-#[allow(clippy::disallowed_methods, reason = "a test's own tool; it inherits what the test was given")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a test's own tool; it inherits what the test was given"
+)]
 fn command(args: &[&str]) -> Command {
     let mut command = Command::new("kubectl");
     command.env("KUBECONFIG", kubeconfig()).args(args);

@@ -54,7 +54,10 @@ async fn a_pod_comes_with_its_chain_of_owners_and_goes() {
     assert_eq!(pod.owners[1].uid, uid);
     assert!(pod.owners.iter().all(|owner| owner.created.is_some()));
     world.kubectl(&["delete", "deployment/web"], "");
-    wait_for(&mut events, |event| (*event == Event::PodGone(pod.uid.clone())).then_some(())).await;
+    wait_for(&mut events, |event| {
+        (*event == Event::PodGone(pod.uid.clone())).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +65,15 @@ async fn pods_that_exist_already_are_listed() {
     let world = World::new("listed").await;
     let outcome = world.apply(&[deployment("web", "sleep 1000")]).await;
     let uid = world.applied(outcome).applied[0].uid.clone();
-    world.kubectl(&["wait", "--for=condition=available", "deployment/web", "--timeout=60s"], "");
+    world.kubectl(
+        &[
+            "wait",
+            "--for=condition=available",
+            "deployment/web",
+            "--timeout=60s",
+        ],
+        "",
+    );
     let (_watcher, mut events) = watcher(&world, BTreeSet::from([uid]));
     let pods = wait_for(&mut events, |event| match event {
         Event::PodsListed { namespace, pods } if *namespace == world.namespace => Some(pods.clone()),
@@ -76,7 +87,8 @@ async fn pods_that_exist_already_are_listed() {
 async fn a_warning_is_reported_with_the_owners_of_what_it_is_about() {
     let world = World::new("events").await;
     let mut web = deployment("web", "sleep 1000");
-    web["spec"]["template"]["spec"]["containers"][0]["envFrom"] = json!([{"configMapRef": {"name": "missing"}}]);
+    web["spec"]["template"]["spec"]["containers"][0]["envFrom"] =
+        json!([{"configMapRef": {"name": "missing"}}]);
     let outcome = world.apply(&[web]).await;
     let uid = world.applied(outcome).applied[0].uid.clone();
     let (_watcher, mut events) = watcher(&world, BTreeSet::from([uid.clone()]));
@@ -85,7 +97,10 @@ async fn a_warning_is_reported_with_the_owners_of_what_it_is_about() {
         _ => None,
     })
     .await;
-    assert_eq!((event.about.0.as_str(), event.about.1.as_str()), ("Pod", world.namespace.as_str()));
+    assert_eq!(
+        (event.about.0.as_str(), event.about.1.as_str()),
+        ("Pod", world.namespace.as_str())
+    );
     assert!(event.message.contains("missing"), "{event:?}");
     assert_eq!(event.owner_chain.last(), Some(&uid));
 }

@@ -102,7 +102,8 @@ impl Cluster {
         };
         let list = match list {
             Ok(list) => list,
-            Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(HashMap::new()),
+            // Of a group that it does not know, the server says so in plain text.
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(HashMap::new()),
             Err(error) => return Err(error.into()),
         };
         // A subresource such as `deployments/scale` has a kind too.

@@ -17,7 +17,7 @@ use crate::k8s::inject::inject;
 use crate::k8s::kind_order::batches;
 use crate::k8s::labels::{Ownership, template_hashes};
 use crate::logs::LogWriter;
-use crate::model::{BuiltImage, ImageSelector, ManifestName, ObjectUid};
+use crate::model::{BuiltImage, ImageSelector, ManifestName, ObjectUid, format_go_duration};
 
 /// How many objects of a batch are applied at a time.
 const PARALLEL: usize = 10;
@@ -141,7 +141,7 @@ async fn apply_in_time(
         Ok(Err(error)) => Err(rejected(cluster, entity, &error)),
         Err(_) => Err(format!(
             "Killed kubectl. Hit timeout of {} applying {}.",
-            go_duration(timeout),
+            format_go_duration(timeout),
             kind_and_name(entity)
         )),
     }
@@ -174,28 +174,10 @@ fn applied_object(object: &Value) -> AppliedObject {
     }
 }
 
-/// Returns whole seconds as Go prints them: `30s`, `1m30s`, `1h0m0s`.
-fn go_duration(duration: Duration) -> String {
-    let secs = duration.as_secs();
-    let (hours, minutes, secs) = (secs / 3600, secs / 60 % 60, secs % 60);
-    match (hours, minutes) {
-        (0, 0) => format!("{secs}s"),
-        (0, _) => format!("{minutes}m{secs}s"),
-        _ => format!("{hours}h{minutes}m{secs}s"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn durations_read_as_in_the_original() {
-        for (secs, text) in [(30, "30s"), (90, "1m30s"), (3600, "1h0m0s")] {
-            assert_eq!(go_duration(Duration::from_secs(secs)), text);
-        }
-    }
 
     #[test]
     fn an_applied_object_is_told_with_its_hash_and_its_wish_to_be_kept() {

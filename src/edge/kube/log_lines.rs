@@ -21,6 +21,8 @@ pub(super) struct LogLines {
     piece: Option<Piece>,
     /// The last line without a time. The kubelet says such things again on each connection.
     untimed: Vec<u8>,
+    /// Whether what the kubelet says itself is of no interest on this connection.
+    only_timed: bool,
     /// Whether the kubelet said that it cannot follow the log.
     out_of_watches: bool,
 }
@@ -38,8 +40,10 @@ impl LogLines {
         self.position.second()
     }
 
-    /// Prepares for a new connection, which begins at `second`.
-    pub(super) fn reconnect(&mut self) {
+    /// Prepares for a new connection, which begins at `second`. With `only_timed`, lines without a time, which are
+    /// not the container's, are left out.
+    pub(super) fn reconnect(&mut self, only_timed: bool) {
+        self.only_timed = only_timed;
         self.buffer.clear();
         self.written = self.position.written();
         if let Some(piece) = &mut self.piece {
@@ -120,7 +124,7 @@ impl LogLines {
             self.out_of_watches = true;
             return true;
         }
-        let again = self.untimed == text;
+        let again = self.only_timed || self.untimed == text;
         if !again {
             self.untimed = text.to_vec();
         }
@@ -243,7 +247,7 @@ mod tests {
         for cut in 0..input.len() {
             let mut lines = LogLines::default();
             let mut text = lines.feed(&input.as_bytes()[..cut], "");
-            lines.reconnect();
+            lines.reconnect(false);
             let second = lines.second().map_or(0, |second| second.rem_euclid(60));
             let again: String = (0..30u32)
                 .filter(|n| i64::from(n / 7) >= second)
@@ -281,7 +285,7 @@ mod tests {
             text += &lines.feed(part, "[c] ");
         }
         assert!(text.len() > MAX_LINE);
-        lines.reconnect();
+        lines.reconnect(false);
         for part in input.as_bytes().chunks(9000) {
             text += &lines.feed(part, "[c] ");
         }
@@ -315,12 +319,14 @@ mod tests {
             lines.feed(b"unable to retrieve container logs\n", ""),
             "unable to retrieve container logs\n"
         );
-        lines.reconnect();
+        lines.reconnect(false);
         assert_eq!(lines.feed(b"unable to retrieve container logs\n", ""), "");
         assert_eq!(
             lines.feed(b"failed to create fsnotify watcher: too many open files\n", ""),
             ""
         );
         assert!(lines.take_out_of_watches());
+        lines.reconnect(true);
+        assert_eq!(lines.feed(b"unable to retrieve another\n", ""), "");
     }
 }

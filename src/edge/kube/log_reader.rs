@@ -16,7 +16,7 @@ use super::connect::Cluster;
 use super::error::message;
 use super::log_lines::LogLines;
 use crate::engine::{Event, LogStream};
-use crate::logs::{Level, LogEvent, LogStore};
+use crate::logs::{Level, LogStore, LogWriter};
 
 /// The first pause before a new connection, doubled up to the longest until something is read again.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -139,7 +139,8 @@ impl LogReader {
 
     /// Reads until something else has to be done.
     async fn read(&mut self, stream: &LogStream, reading: Reading) -> Stop {
-        self.lines.reconnect();
+        // That the log of a run before is gone is no news: it was read while it ran.
+        self.lines.reconnect(reading == Reading::Previous);
         let pods: kube::Api<Pod> = kube::Api::namespaced(self.cluster.client().clone(), &stream.namespace);
         let params = self.params(stream, reading);
         let opening = pods.log_stream(&stream.pod_name, &params);
@@ -271,28 +272,16 @@ impl LogReader {
     }
 
     fn write(&mut self, stream: &LogStream, text: String) {
+        let log = LogWriter::new(self.logs.clone(), stream.span.clone(), stream.manifest.clone());
         if !text.is_empty() {
-            self.logs.append(LogEvent {
-                span: Some(stream.span.clone()),
-                manifest: Some(stream.manifest.clone()),
-                level: Level::Info,
-                text,
-                starts_update: false,
-                progress: None,
-            });
+            log.raw(Level::Info, text);
         }
         if self.lines.take_out_of_watches() {
-            let text = format!(
-                "Error streaming {} logs: the node cannot follow them: too many inotify watches are in use",
+            log.warn(&format!(
+                "Error streaming {} logs: too many inotify watches are in use on the node\n\
+                 hint: raise the limit there: `sysctl fs.inotify.max_user_instances=1024 fs.inotify.max_user_watches=524288`",
                 stream.pod_name
-            );
-            let hint = "hint: raise them on the node: `sysctl fs.inotify.max_user_instances=1024 fs.inotify.max_user_watches=524288`";
-            let event = LogEvent::line(
-                stream.span.clone(),
-                stream.manifest.clone(),
-                format!("{text}\n{hint}"),
-            );
-            self.logs.append(event.level(Level::Warn));
+            ));
         }
     }
 }
