@@ -12,6 +12,7 @@ mod print;
 mod reader;
 mod scrub;
 mod segment;
+mod state;
 mod store;
 mod writer;
 

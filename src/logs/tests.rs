@@ -348,6 +348,25 @@ mod store {
     }
 
     #[test]
+    fn a_disk_that_fails_is_told_and_the_loss_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = LogStore::open_with(dir.path(), SMALL).unwrap();
+        let session = std::fs::read_dir(dir.path()).unwrap().next().unwrap().unwrap();
+        std::fs::remove_dir_all(session.path()).unwrap();
+        for n in 0..300 {
+            store.append(from("a", "web", &format!("{n}\n")));
+        }
+        store.close();
+        let (total, segments) = (store.end(), read_all(&mut store.reader()));
+        let lost = total - (segments.len() as u64 - 1);
+        assert_eq!(
+            segments[0].text,
+            format!("{lost} lines are no longer in the log\n")
+        );
+        assert_eq!(total, 301, "300 lines and the warning");
+    }
+
+    #[test]
     fn secrets_reach_neither_readers_nor_the_disk() {
         let dir = tempfile::tempdir().unwrap();
         let store = LogStore::open(dir.path()).unwrap();

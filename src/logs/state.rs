@@ -1,0 +1,243 @@
+//! What the store's lock guards: the window in memory, the lines that are incomplete, and how far the disk is.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+
+use super::disk::SegmentFile;
+use super::scrub::Scrubber;
+use super::{Level, LogEvent, Segment};
+use crate::edge::clock;
+use crate::model::{ManifestName, SpanId, Timestamp};
+
+/// How far the disk may fall behind, as a multiple of the window, before an append waits for it.
+const BACKLOG_WINDOWS: usize = 3;
+
+/// What the lock guards.
+pub(super) struct State {
+    window: VecDeque<Arc<Segment>>,
+    window_bytes: usize,
+    window_limit: usize,
+    /// The position of the next segment.
+    pub(super) next: u64,
+    /// Segments before this position are on disk. Counts only while `disk` is `Works`.
+    pub(super) written: u64,
+    pub(super) disk: Disk,
+    /// What readers can page back to.
+    pub(super) files: Arc<Vec<SegmentFile>>,
+    /// From which position on files are still to be scrubbed again.
+    pub(super) scrub_files: Option<u64>,
+    pub(super) closed: bool,
+    spans: HashMap<Source, OpenLine>,
+    pub(super) scrubber: Arc<Scrubber>,
+}
+
+/// Whether the log is on disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Disk {
+    /// The log is kept in memory only.
+    None,
+    Works,
+    Failed,
+}
+
+type Source = (Option<SpanId>, Option<ManifestName>);
+
+/// The last line of a source while it is incomplete.
+struct OpenLine {
+    level: Level,
+    /// Text that may be the start of a secret.
+    held: String,
+    /// Whether a part of the line is in the log already.
+    begun: bool,
+    /// What the first segment of the held text is to say of itself.
+    starts_update: bool,
+}
+
+impl State {
+    pub(super) fn new(window_limit: usize, disk: Disk) -> Self {
+        Self {
+            window: VecDeque::new(),
+            window_bytes: 0,
+            window_limit,
+            next: 0,
+            written: 0,
+            disk,
+            files: Arc::default(),
+            scrub_files: None,
+            closed: false,
+            spans: HashMap::new(),
+            scrubber: Arc::default(),
+        }
+    }
+
+    /// Returns the position of the oldest segment in memory.
+    pub(super) fn window_start(&self) -> u64 {
+        self.next - self.window.len() as u64
+    }
+
+    /// Returns the segments in memory from this position on, as many as fit the limits but at least one.
+    pub(super) fn copy_window(&self, from: u64, max_segments: usize, max_bytes: usize) -> Vec<Arc<Segment>> {
+        let skip = usize::try_from(from - self.window_start()).unwrap_or(usize::MAX);
+        let mut bytes = 0;
+        self.window
+            .iter()
+            .skip(skip)
+            .take(max_segments)
+            .take_while(|segment| {
+                let fits = bytes < max_bytes;
+                bytes += segment.text.len();
+                fits
+            })
+            .cloned()
+            .collect()
+    }
+
+    /// Returns whether there is nothing to do for the disk.
+    pub(super) fn is_idle(&self) -> bool {
+        self.written == self.next && self.scrub_files.is_none()
+    }
+
+    pub(super) fn scrub_window(&mut self, from: u64) {
+        let scrubber = Arc::clone(&self.scrubber);
+        for segment in self.window.iter_mut().rev() {
+            if segment.position < from {
+                break;
+            }
+            if let Some(text) = scrubber.scrubbed(&segment.text) {
+                self.window_bytes -= segment.weight();
+                Arc::make_mut(segment).text = text;
+                self.window_bytes += segment.weight();
+            }
+        }
+    }
+
+    pub(super) fn is_behind(&self) -> bool {
+        let backlog = self.window_limit * BACKLOG_WINDOWS;
+        self.disk == Disk::Works && !self.closed && self.window_bytes > backlog
+    }
+
+    pub(super) fn append(&mut self, event: LogEvent, time: Timestamp) {
+        let source = source_of(&event);
+        let mut line = self.open_line(source.clone(), &event, time);
+        let mut raw = std::mem::take(&mut line.held);
+        raw.push_str(&event.text);
+        let mut text = String::with_capacity(raw.len());
+        Arc::clone(&self.scrubber).scrub(&mut raw, &mut text);
+        line.held = raw;
+        let line = self.push_lines(&source, line, &text, event.progress.as_ref(), time);
+        if line.begun || !line.held.is_empty() {
+            self.spans.insert(source, line);
+        }
+    }
+
+    /// Returns the incomplete line that the event continues; one of another level is ended first.
+    fn open_line(&mut self, source: Source, event: &LogEvent, time: Timestamp) -> OpenLine {
+        match self.spans.remove(&source) {
+            Some(line) if line.level == event.level => OpenLine {
+                starts_update: line.starts_update || event.starts_update,
+                ..line
+            },
+            other => {
+                if let Some(line) = other {
+                    self.push_held(&source, line, time);
+                }
+                OpenLine {
+                    level: event.level,
+                    held: String::new(),
+                    begun: false,
+                    starts_update: event.starts_update,
+                }
+            }
+        }
+    }
+
+    /// Adds text to the window, one segment per line; returns what is known of the line that is then incomplete.
+    fn push_lines(
+        &mut self,
+        source: &Source,
+        mut line: OpenLine,
+        text: &str,
+        progress: Option<&super::Progress>,
+        time: Timestamp,
+    ) -> OpenLine {
+        let mut anchor = line.level >= Level::Warn;
+        for part in text.split_inclusive('\n') {
+            self.push(Segment {
+                position: self.next,
+                time,
+                span: source.0.clone(),
+                manifest: source.1.clone(),
+                level: line.level,
+                text: part.to_owned(),
+                continues: line.begun,
+                anchor: anchor && !line.begun,
+                starts_update: std::mem::take(&mut line.starts_update),
+                progress: progress.cloned(),
+            });
+            anchor = false;
+            line.begun = !part.ends_with('\n');
+        }
+        line
+    }
+
+    /// Adds what was held of a line: nothing more of it will come.
+    fn push_held(&mut self, source: &Source, mut line: OpenLine, time: Timestamp) {
+        let mut text = String::new();
+        Arc::clone(&self.scrubber).scrub_end(&mut line.held, &mut text);
+        self.push_lines(source, line, &text, None, time);
+    }
+
+    pub(super) fn append_held(&mut self, time: Timestamp) {
+        for (source, line) in std::mem::take(&mut self.spans) {
+            self.push_held(&source, line, time);
+        }
+    }
+
+    fn push(&mut self, segment: Segment) {
+        self.next += 1;
+        self.window_bytes += segment.weight();
+        self.window.push_back(Arc::new(segment));
+        self.shrink_window();
+    }
+
+    /// Drops the oldest segments from memory; one that the disk is still to get stays.
+    pub(super) fn shrink_window(&mut self) {
+        let kept_from = match self.disk {
+            Disk::Works => self.written,
+            Disk::None | Disk::Failed => self.next,
+        };
+        while self.window_bytes > self.window_limit
+            && let Some(oldest) = self.window.pop_front_if(|oldest| oldest.position < kept_from)
+        {
+            self.window_bytes -= oldest.weight();
+        }
+    }
+
+    pub(super) fn disk_failed(&mut self, err: &io::Error) {
+        self.disk = Disk::Failed;
+        self.push(Segment {
+            position: self.next,
+            time: clock::timestamp(),
+            span: None,
+            manifest: None,
+            level: Level::Warn,
+            text: format!("cannot write the log to disk, old lines will be lost: {err}\n"),
+            continues: false,
+            anchor: true,
+            starts_update: false,
+            progress: None,
+        });
+    }
+}
+
+/// Returns whose line an event is part of. A line of a resource but of no span gets a span of its own.
+///
+/// Rule: `reference/engine.md` 9.1, `unknown:<resource>`.
+fn source_of(event: &LogEvent) -> Source {
+    let unknown = || {
+        let manifest = event.manifest.as_ref()?;
+        Some(SpanId::new(format!("unknown:{manifest}")))
+    };
+    (event.span.clone().or_else(unknown), event.manifest.clone())
+}
