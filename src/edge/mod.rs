@@ -6,9 +6,12 @@ pub mod clock;
 pub mod docker;
 mod host;
 pub mod kube;
+pub mod load;
 mod print;
 pub mod process;
+pub mod run;
 pub mod signals;
+pub mod update;
 mod watch_files;
 
 pub use host::RealHost;

@@ -113,6 +113,18 @@ pub struct ObjectId {
     pub name: String,
 }
 
+impl ObjectId {
+    /// Returns the id of an object as written; its namespace stays open where none is written.
+    pub fn of(entity: &crate::k8s::Entity) -> Self {
+        Self {
+            api_version: entity.api_version().to_owned(),
+            kind: entity.kind().to_owned(),
+            namespace: entity.namespace().map(str::to_owned),
+            name: entity.name().to_owned(),
+        }
+    }
+}
+
 /// All files that are to be watched.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct WatchSet {

@@ -43,9 +43,14 @@ pub async fn delete(cluster: &Cluster, objects: &[ObjectId], log: &LogWriter) ->
 /// With the messages of all that failed, one per line.
 pub async fn delete_all(cluster: &Cluster, objects: &[ObjectId]) -> Result<(), String> {
     let mut errors = Vec::new();
-    for batch in objects.chunk_by(|a, b| rank(&a.kind) == rank(&b.kind)) {
+    // Owned batches: a future that borrows from a closure's argument could not be sent to another thread.
+    let batches: Vec<Vec<ObjectId>> = objects
+        .chunk_by(|a, b| rank(&a.kind) == rank(&b.kind))
+        .map(<[ObjectId]>::to_vec)
+        .collect();
+    for batch in batches {
         let outcomes: Vec<Result<(), String>> = stream::iter(batch)
-            .map(|object| delete_one(cluster, object))
+            .map(|object| async move { delete_one(cluster, object).await })
             .buffered(PARALLEL)
             .collect()
             .await;
@@ -58,7 +63,7 @@ pub async fn delete_all(cluster: &Cluster, objects: &[ObjectId]) -> Result<(), S
     }
 }
 
-async fn delete_one(cluster: &Cluster, object: &ObjectId) -> Result<(), String> {
+async fn delete_one(cluster: &Cluster, object: ObjectId) -> Result<(), String> {
     let namespace = object.namespace.as_deref();
     let deleted = async {
         let api = cluster

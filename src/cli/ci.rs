@@ -1,0 +1,72 @@
+//! `tilt ci`.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use super::{exit, flags, session};
+use crate::engine::{ExitOutcome, Mode};
+use crate::model::parse_go_duration;
+
+/// Start the resources of a Tiltfile, wait until all are healthy or one has failed, and exit
+///
+/// Exits with 0 when all workloads are healthy and all jobs are done, with 1 at the first failure.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    tiltfile: flags::Tiltfile,
+    #[command(flatten)]
+    cluster: flags::Cluster,
+    #[command(flatten)]
+    #[allow(
+        dead_code,
+        reason = "accepted, so that scripts keep working; there is no server yet"
+    )]
+    serve: flags::Serve,
+    #[command(flatten)]
+    log_filter: flags::LogFilter,
+    /// Time for the whole run, such as 90s or 1h30m; 0 is no limit. Wins over ci_settings() in the Tiltfile (default: 30m)
+    #[arg(long, value_name = "DURATION", value_parser = parse_go_duration)]
+    timeout: Option<Duration>,
+    /// Write a snapshot to this file at exit
+    #[arg(long, value_name = "PATH")]
+    output_snapshot_on_exit: Option<String>,
+    /// Arguments for the Tiltfile
+    #[arg(value_name = "TILTFILE_ARGS")]
+    args: Vec<String>,
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<u8> {
+    anyhow::ensure!(
+        args.output_snapshot_on_exit.is_none(),
+        "--output-snapshot-on-exit is not part of this version yet"
+    );
+    let outcome = session::run(session::Options {
+        mode: Mode::Ci {
+            timeout_override: args.timeout,
+        },
+        subcommand: "ci",
+        tiltfile: args.tiltfile.path()?,
+        tiltfile_args: args.args,
+        cluster: args.cluster,
+        log_filter: args.log_filter,
+    })?;
+    Ok(match outcome {
+        ExitOutcome::Succeeded => {
+            let message = "SUCCESS. All workloads are healthy.";
+            if session::colour(std::io::stdout().is_terminal()) {
+                println!("\x1b[32m{message}\x1b[0m");
+            } else {
+                println!("{message}");
+            }
+            exit::SUCCESS
+        }
+        ExitOutcome::Failed(message) => {
+            eprintln!("Error: {message}");
+            exit::FAILURE
+        }
+        ExitOutcome::Interrupted | ExitOutcome::Stopped => {
+            eprintln!("Error: context canceled");
+            exit::FAILURE
+        }
+    })
+}

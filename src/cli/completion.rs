@@ -1,0 +1,19 @@
+//! `tilt completion`.
+
+use clap_complete::Shell;
+
+use super::exit;
+
+/// Print a completion script for a shell
+///
+/// For bash: `source <(tilt completion bash)`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The shell: bash, zsh, fish, powershell or elvish
+    shell: Shell,
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<u8> {
+    clap_complete::generate(args.shell, &mut super::command(), "tilt", &mut std::io::stdout());
+    Ok(exit::SUCCESS)
+}

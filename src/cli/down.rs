@@ -1,0 +1,142 @@
+//! `tilt down`.
+
+use anyhow::Context;
+
+use super::{exit, flags, session};
+use crate::edge::kube::{self, Cluster, ClusterAccess};
+use crate::edge::{clock, print_stream};
+use crate::engine::ObjectId;
+use crate::k8s::Entity;
+use crate::logs::{LogFilter, LogStore, LogWriter, StreamPrinter};
+use crate::model::{DeployTarget, Manifest, ManifestName};
+
+/// Delete what a Tiltfile deploys
+///
+/// Objects with the annotation `tilt.dev/down-policy: keep` stay, and so do Namespaces unless asked for. Words after the
+/// flags select resources as in `tilt up`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    tiltfile: flags::Tiltfile,
+    #[command(flatten)]
+    cluster: flags::Cluster,
+    /// Delete Namespaces too
+    #[arg(long)]
+    delete_namespaces: bool,
+    /// Delete volumes too (Docker Compose)
+    #[arg(long)]
+    delete_volumes: bool,
+    /// Arguments for the Tiltfile
+    #[arg(value_name = "TILTFILE_ARGS")]
+    args: Vec<String>,
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<u8> {
+    let (request, access) = session::prepare(
+        args.tiltfile.path()?,
+        args.args,
+        "down",
+        args.cluster.context.as_deref(),
+        args.cluster.namespace.as_deref(),
+    )?;
+    session::runtime()?.block_on(async {
+        let store = LogStore::in_memory();
+        let printing = tokio::spawn(print_stream(
+            store.reader(),
+            StreamPrinter::new(LogFilter::default()),
+            std::io::stdout(),
+        ));
+        let log = LogWriter::global(store.clone());
+        let began = clock::now();
+        session::announce_load(&request, &log);
+        let load = tokio::task::spawn_blocking({
+            let log = log.clone();
+            move || session::load_in_foreground(&request, &log)
+        })
+        .await
+        .context("the Tiltfile could not be evaluated")?;
+        let result = match load.error_text() {
+            Some(error) => Err(anyhow::anyhow!(error)),
+            None => {
+                session::announce_success(began, &log);
+                let manifests = load.manifests.unwrap_or_default();
+                let enabled: Vec<&Manifest> = manifests
+                    .iter()
+                    .filter(|m| load.enabled.contains(&m.name))
+                    .collect();
+                delete(&enabled, args.delete_namespaces, access, &log).await
+            }
+        };
+        store.close();
+        printing.await?.context("cannot print")?;
+        result.map(|()| exit::SUCCESS)
+    })
+}
+
+async fn delete(
+    manifests: &[&Manifest],
+    with_namespaces: bool,
+    access: Option<ClusterAccess>,
+    log: &LogWriter,
+) -> anyhow::Result<()> {
+    let mut objects = Vec::new();
+    let mut kept = Vec::new();
+    for entity in in_order_of_deletion(manifests) {
+        if entity.annotation("tilt.dev/down-policy") == Some("keep") {
+            continue;
+        }
+        if entity.kind() == "Namespace" && entity.group().is_empty() && !with_namespaces {
+            kept.push(entity.name().to_owned());
+            continue;
+        }
+        objects.push(ObjectId::of(entity));
+    }
+    if !kept.is_empty() {
+        log.info(&format!("Not deleting namespaces: {}", kept.join(", ")));
+        log.info("Run with --delete-namespaces to delete namespaces as well.");
+    }
+    if objects.is_empty() {
+        return Ok(());
+    }
+    let access = access.context("no kubeconfig names a cluster")?;
+    let cluster = Cluster::connect(access).await?;
+    kube::delete(&cluster, &objects, log)
+        .await
+        .map_err(anyhow::Error::msg)
+}
+
+/// Returns all objects in the order to delete them: resources in reverse order, dependents before what they depend on,
+/// the objects of each in reverse order of their kinds.
+fn in_order_of_deletion<'m>(manifests: &[&'m Manifest]) -> Vec<&'m Entity> {
+    let mut sorted: Vec<&Manifest> = Vec::new();
+    let mut open: Vec<ManifestName> = Vec::new();
+    for manifest in manifests {
+        place(manifest, manifests, &mut sorted, &mut open);
+    }
+    let entities = sorted
+        .into_iter()
+        .rev()
+        .flat_map(|manifest| match &manifest.deploy {
+            DeployTarget::K8s(k8s) => k8s.entities.iter().rev(),
+        });
+    entities.collect()
+}
+
+/// Puts a resource behind what it depends on. Cycles were refused by the load; `open` keeps them harmless here too.
+fn place<'m>(
+    manifest: &'m Manifest,
+    all: &[&'m Manifest],
+    sorted: &mut Vec<&'m Manifest>,
+    open: &mut Vec<ManifestName>,
+) {
+    if open.contains(&manifest.name) {
+        return;
+    }
+    open.push(manifest.name.clone());
+    for name in &manifest.resource_deps {
+        if let Some(dependency) = all.iter().find(|m| m.name == *name) {
+            place(dependency, all, sorted, open);
+        }
+    }
+    sorted.push(manifest);
+}

@@ -1,0 +1,91 @@
+//! Groups of flags that several commands share.
+
+use crate::model::LocalPath;
+
+/// Which Tiltfile.
+#[derive(Debug, clap::Args)]
+pub(super) struct Tiltfile {
+    /// Path to the Tiltfile
+    #[arg(short, long, value_name = "PATH", default_value = "Tiltfile")]
+    file: String,
+}
+
+impl Tiltfile {
+    /// Returns the absolute path.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the command line is resolved against the working directory here"
+    )]
+    pub(super) fn path(&self) -> anyhow::Result<LocalPath> {
+        Ok(working_directory()?.join(&self.file))
+    }
+}
+
+/// Returns the directory the command was started in.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the command line is resolved against the working directory here"
+)]
+pub(super) fn working_directory() -> anyhow::Result<LocalPath> {
+    use anyhow::Context;
+    Ok(LocalPath::new(
+        std::env::current_dir().context("the working directory is not there")?,
+    ))
+}
+
+/// Which cluster.
+#[derive(Debug, clap::Args)]
+pub(super) struct Cluster {
+    /// Kubernetes context to use in place of the current one
+    #[arg(long, value_name = "NAME")]
+    pub(super) context: Option<String>,
+    /// Namespace for objects that name none, in place of the context's
+    #[arg(long, value_name = "NAME")]
+    pub(super) namespace: Option<String>,
+}
+
+/// Where the server listens. Accepted, so that scripts keep working; there is no server yet.
+#[derive(Debug, clap::Args)]
+#[allow(dead_code, reason = "there is no server yet")]
+pub(super) struct Serve {
+    /// Port of the web page (0: none)
+    #[arg(long, value_name = "PORT", env = "TILT_PORT", default_value_t = 10350)]
+    pub(super) port: u16,
+    /// Host of the web page, and default host of port-forwards
+    #[arg(long, value_name = "HOST", env = "TILT_HOST", default_value = "localhost")]
+    pub(super) host: String,
+    /// Where the web page's files come from
+    #[arg(long, value_name = "MODE", env = "TILT_WEB_MODE", default_value = "default",
+          value_parser = ["default", "local", "prod", "embedded", "precompiled"])]
+    pub(super) web_mode: String,
+    /// Port of the web page's development server
+    #[arg(long, value_name = "PORT", default_value_t = 46764, hide = true)]
+    pub(super) webdev_port: u16,
+}
+
+/// Which lines are printed. What is stored does not change.
+#[derive(Debug, clap::Args)]
+pub(super) struct LogFilter {
+    /// Print only lines of this level: warn or error
+    #[arg(long, value_name = "LEVEL", value_parser = ["warn", "error", ""], default_value = "", hide_default_value = true)]
+    pub(super) log_level: String,
+    /// Print only lines of this source: all, build or runtime
+    #[arg(long, value_name = "SOURCE", value_parser = ["all", "build", "runtime"], default_value = "all")]
+    pub(super) log_source: String,
+    /// Print only lines of these resources (repeatable, or separated by commas)
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(super) log_resource: Vec<String>,
+}
+
+/// Checks environment variables that every command reads.
+///
+/// # Errors
+/// The line to print. Rule: `reference/cli-and-ui.md` 1.3.
+pub(super) fn check_environment() -> Result<(), String> {
+    match std::env::var("TILT_PORT") {
+        Ok(port) if port.parse::<i64>().is_err() => Err(format!(
+            "parsing env TILT_PORT: strconv.Atoi: parsing {port:?}: invalid syntax"
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,168 @@
+//! What `up` and `ci` share: the runtime, the log and its printer, signals, and the loop of `edge::run`.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use std::time::Instant;
+
+use anyhow::Context;
+
+use super::{flags, version};
+use crate::edge::kube::{ClusterAccess, read_context};
+use crate::edge::run::Session;
+use crate::edge::{RealHost, clock, print_stream, run as edge_run, signals};
+use crate::engine::{ExitOutcome, Mode};
+use crate::k8s::labels::Ownership;
+use crate::logs::{Level, LogFilter, LogSource, LogStore, LogWriter, StreamPrinter};
+use crate::model::{LocalPath, format_go_duration};
+use crate::tiltfile::{Load, LoadRequest, load_on_big_stack};
+
+/// What a session is started with.
+pub(super) struct Options {
+    pub(super) mode: Mode,
+    pub(super) subcommand: &'static str,
+    pub(super) tiltfile: LocalPath,
+    pub(super) tiltfile_args: Vec<String>,
+    pub(super) cluster: flags::Cluster,
+    pub(super) log_filter: flags::LogFilter,
+}
+
+/// Runs a session to its end; everything it logged has been printed when this returns.
+pub(super) fn run(options: Options) -> anyhow::Result<ExitOutcome> {
+    runtime()?.block_on(async {
+        let stop = signals::cancel_on_signal().context("cannot listen for signals")?;
+        let (request, access) = prepare(
+            options.tiltfile,
+            options.tiltfile_args,
+            options.subcommand,
+            options.cluster.context.as_deref(),
+            options.cluster.namespace.as_deref(),
+        )?;
+        let log = open_log();
+        let printer = StreamPrinter::new(filter(&options.log_filter));
+        let printing = tokio::spawn(print_stream(log.reader(), printer, std::io::stdout()));
+        greet(&log);
+        let session = Session {
+            mode: options.mode,
+            ownership: ownership(&request),
+            request,
+            access,
+            log: log.clone(),
+            cwd: flags::working_directory()?,
+        };
+        let outcome = edge_run::run(session, stop).await;
+        log.close();
+        printing.await?.context("cannot print the log")?;
+        Ok(outcome)
+    })
+}
+
+/// Returns what to evaluate, and how to reach the cluster that the kubeconfig means.
+pub(super) fn prepare(
+    file: LocalPath,
+    args: Vec<String>,
+    subcommand: &'static str,
+    context: Option<&str>,
+    namespace: Option<&str>,
+) -> anyhow::Result<(LoadRequest, Option<ClusterAccess>)> {
+    let (kube, connection) = read_context(context, namespace, &|name| std::env::var(name).ok())?;
+    Ok((
+        LoadRequest {
+            file,
+            args,
+            subcommand,
+            kube,
+            is_main: true,
+        },
+        connection,
+    ))
+}
+
+/// Evaluates a Tiltfile without a session.
+pub(super) fn load_in_foreground(request: &LoadRequest, log: &LogWriter) -> Load {
+    load_on_big_stack(request, &RealHost, log, Arc::new(AtomicBool::new(false)))
+}
+
+/// Says that a Tiltfile is being evaluated, if there is one.
+pub(super) fn announce_load(request: &LoadRequest, log: &LogWriter) {
+    if request.file.as_path().exists() {
+        log.info(&format!("Loading Tiltfile at: {}", request.file));
+    }
+}
+
+/// Says that a Tiltfile was evaluated.
+pub(super) fn announce_success(began: Instant, log: &LogWriter) {
+    let took = format_go_duration(clock::now().duration_since(began));
+    log.info(&format!("Successfully loaded Tiltfile ({took})"));
+}
+
+/// Returns a runtime for the edge.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}
+
+/// Returns whether output to a terminal may have colour.
+pub(super) fn colour(is_terminal: bool) -> bool {
+    is_terminal
+        && std::env::var_os("NO_COLOR").is_none()
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Returns the log of a new session: on disk, or in memory where there is no place for it.
+fn open_log() -> LogStore {
+    let opened = match LogStore::user_dir() {
+        Some(dir) => LogStore::open(&dir).map_err(|error| error.to_string()),
+        None => Err("there is no home directory".to_owned()),
+    };
+    opened.unwrap_or_else(|error| {
+        let log = LogStore::in_memory();
+        LogWriter::global(log.clone()).warn(&format!("the log is kept in memory only: {error}"));
+        log
+    })
+}
+
+/// Returns who deploys what: the Tiltfile's directory, and the user on this machine.
+fn ownership(request: &LoadRequest) -> Ownership {
+    let user = std::env::var("USER")
+        .or_else(|_| std::env::var("LOGNAME"))
+        .unwrap_or_default();
+    Ownership {
+        project: request.file.parent().to_string(),
+        owner: user,
+    }
+}
+
+fn greet(log: &LogStore) {
+    let line = "Tilt started (without browser UI)";
+    let line = if colour(std::io::stdout().is_terminal()) {
+        format!("\x1b[32m{line}\x1b[0m")
+    } else {
+        line.to_owned()
+    };
+    LogWriter::global(log.clone()).info(&format!("{line}\n{}\n", version::line()));
+}
+
+fn filter(flags: &flags::LogFilter) -> LogFilter {
+    LogFilter {
+        level: match flags.log_level.as_str() {
+            "warn" => Some(Level::Warn),
+            "error" => Some(Level::Error),
+            _ => None,
+        },
+        source: match flags.log_source.as_str() {
+            "build" => LogSource::Build,
+            "runtime" => LogSource::Runtime,
+            _ => LogSource::All,
+        },
+        resources: flags
+            .log_resource
+            .iter()
+            .map(|name| name.as_str().into())
+            .collect(),
+        since: None,
+    }
+}

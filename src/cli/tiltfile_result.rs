@@ -1,0 +1,66 @@
+//! `tilt alpha tiltfile-result`.
+
+use super::{exit, flags, session};
+use crate::edge::clock;
+use crate::logs::{LogFilter, LogStore, LogWriter, StreamPrinter};
+
+/// Evaluate a Tiltfile and print the result as JSON
+///
+/// Nothing is built or deployed, and the cluster is not contacted. Exits with 5 when the Tiltfile cannot be loaded.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    tiltfile: flags::Tiltfile,
+    /// Kubernetes context to use in place of the current one
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+    /// Arguments for the Tiltfile
+    #[arg(value_name = "TILTFILE_ARGS")]
+    args: Vec<String>,
+}
+
+/// Runs the command; `verbose` shows what the Tiltfile prints also when it loads.
+pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<u8> {
+    let (request, _) = session::prepare(
+        args.tiltfile.path()?,
+        args.args,
+        "alpha tiltfile-result",
+        args.context.as_deref(),
+        None,
+    )?;
+    let store = LogStore::in_memory();
+    let log = LogWriter::global(store.clone());
+    let began = clock::now();
+    session::announce_load(&request, &log);
+    let load = session::load_in_foreground(&request, &log);
+    let error = load.error_text();
+    if error.is_none() {
+        session::announce_success(began, &log);
+    }
+    store.close();
+    if verbose || error.is_some() {
+        eprint!("{}", printed(&store));
+    }
+    if let Some(error) = error {
+        eprintln!("{error}");
+        return Ok(exit::TILTFILE_FAILED);
+    }
+    print!("{}", String::new());
+    Ok(exit::SUCCESS)
+}
+
+/// Returns what the log holds, as it is printed.
+fn printed(store: &LogStore) -> String {
+    let mut printer = StreamPrinter::new(LogFilter::default());
+    let mut reader = store.reader();
+    let mut text = Vec::new();
+    loop {
+        let batch = reader.try_next_batch();
+        if batch.is_empty() {
+            break;
+        }
+        printer.print(clock::now(), &batch, &mut text);
+    }
+    printer.finish(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}

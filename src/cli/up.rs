@@ -1,0 +1,68 @@
+//! `tilt up`.
+
+use super::{exit, flags, session};
+use crate::engine::{ExitOutcome, Mode};
+
+/// Start the resources of a Tiltfile, keep them up to date, and stay
+///
+/// Ctrl-C stops watching; what was deployed keeps running (`tilt down` removes it). Words after the flags are the
+/// Tiltfile's arguments: unless it reads them itself, they name the resources to start.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    tiltfile: flags::Tiltfile,
+    #[command(flatten)]
+    cluster: flags::Cluster,
+    #[command(flatten)]
+    #[allow(
+        dead_code,
+        reason = "accepted, so that scripts keep working; there is no server yet"
+    )]
+    serve: flags::Serve,
+    #[command(flatten)]
+    log_filter: flags::LogFilter,
+    /// Print logs as they come
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, default_value_t = false)]
+    stream: bool,
+    /// Use the full-screen terminal UI
+    #[arg(long)]
+    legacy: bool,
+    /// How running containers are updated: auto, image, container or exec
+    #[arg(long, value_name = "MODE", default_value = "auto", value_parser = ["auto", "image", "container", "exec"])]
+    update_mode: String,
+    /// Open no port-forwards
+    #[arg(long)]
+    disable_port_forwards: bool,
+    /// Write a snapshot to this file at exit
+    #[arg(long, value_name = "PATH")]
+    output_snapshot_on_exit: Option<String>,
+    /// Arguments for the Tiltfile
+    #[arg(value_name = "TILTFILE_ARGS")]
+    args: Vec<String>,
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<u8> {
+    anyhow::ensure!(
+        !args.legacy,
+        "--legacy is not part of this version yet: leave it out to stream logs"
+    );
+    anyhow::ensure!(
+        args.output_snapshot_on_exit.is_none(),
+        "--output-snapshot-on-exit is not part of this version yet"
+    );
+    let outcome = session::run(session::Options {
+        mode: Mode::Up,
+        subcommand: "up",
+        tiltfile: args.tiltfile.path()?,
+        tiltfile_args: args.args,
+        cluster: args.cluster,
+        log_filter: args.log_filter,
+    })?;
+    Ok(match outcome {
+        ExitOutcome::Failed(message) => {
+            eprintln!("Error: {message}");
+            exit::FAILURE
+        }
+        ExitOutcome::Stopped | ExitOutcome::Interrupted | ExitOutcome::Succeeded => exit::SUCCESS,
+    })
+}

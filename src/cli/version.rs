@@ -1,0 +1,35 @@
+//! `tilt version`.
+
+use super::exit;
+
+/// The version of Tilt that this program is compatible with: what Tiltfiles and extensions ask for.
+pub(super) const COMPATIBLE_VERSION: &str = "0.37.6";
+
+/// Prints the version line.
+pub(super) fn run() -> u8 {
+    println!("{}", line());
+    exit::SUCCESS
+}
+
+/// Returns the version line: the version of Tilt that this is compatible with, the build date, then our own version.
+pub(super) fn line() -> String {
+    format!(
+        "v{COMPATIBLE_VERSION}, built {} (tilt-rs {})",
+        build_date(),
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+/// Returns the day on which this binary was written, as `YYYY-MM-DD` in UTC.
+fn build_date() -> String {
+    let modified = std::env::current_exe()
+        .and_then(std::fs::metadata)
+        .and_then(|data| data.modified());
+    let Ok(modified) = modified else {
+        return "unknown".to_owned();
+    };
+    match k8s_openapi::jiff::Timestamp::try_from(modified) {
+        Ok(time) => time.strftime("%Y-%m-%d").to_string(),
+        Err(_) => "unknown".to_owned(),
+    }
+}

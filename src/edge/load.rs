@@ -1,0 +1,101 @@
+//! One evaluation of the Tiltfile in a session: the lines around it, and the check that Docker answers.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use tokio::sync::OnceCell;
+
+use super::clock;
+use super::docker::Docker;
+use super::process::Environment;
+use crate::diag::Diagnostic;
+use crate::engine::LoadOutcome;
+use crate::logs::{LogStore, LogWriter};
+use crate::model::format_go_duration;
+use crate::tiltfile::{Host, Load, LoadRequest, load_on_big_stack};
+
+/// Evaluates the Tiltfile, connects Docker if an image is to be built, and logs how it went.
+pub async fn run(
+    request: Arc<LoadRequest>,
+    host: Arc<dyn Host>,
+    docker: Arc<OnceCell<Arc<Docker>>>,
+    store: LogStore,
+    log: LogWriter,
+    cancelled: Arc<AtomicBool>,
+) -> LoadOutcome {
+    let (began, log_begin) = (clock::now(), store.end());
+    let mut load = evaluate(request, host, log.clone(), cancelled).await;
+    if load.errors.is_empty()
+        && has_images(&load)
+        && let Err(error) = connect(&docker).await
+    {
+        load.errors.push(error);
+        load.manifests = None;
+    }
+    store.set_secrets(&secrets_to_scrub(&load));
+    store.scrub_since(log_begin);
+    match load.error_text() {
+        Some(error) => log.error(&error),
+        None => {
+            let took = format_go_duration(clock::now().duration_since(began));
+            log.info(&format!("Successfully loaded Tiltfile ({took})"));
+        }
+    }
+    load.outcome()
+}
+
+/// Evaluates on a thread with a large stack, without blocking the runtime.
+pub async fn evaluate(
+    request: Arc<LoadRequest>,
+    host: Arc<dyn Host>,
+    log: LogWriter,
+    cancelled: Arc<AtomicBool>,
+) -> Load {
+    if host.exists(&request.file) {
+        log.info(&format!("Loading Tiltfile at: {}", request.file));
+    }
+    let task =
+        tokio::task::spawn_blocking(move || load_on_big_stack(&request, host.as_ref(), &log, cancelled));
+    match task.await {
+        Ok(load) => load,
+        Err(error) => Load {
+            errors: vec![Diagnostic::error(format!("internal error: {error}"))],
+            ..Load::default()
+        },
+    }
+}
+
+/// Returns what must not be shown, and what is shown in its place: each value of a Secret as it is and in base64.
+///
+/// Rule: `reference/engine.md` 3.7.
+fn secrets_to_scrub(load: &Load) -> Vec<(String, String)> {
+    use base64::Engine;
+    const SHORTEST: usize = 5;
+    let long = load.secrets.iter().filter(|(value, _)| value.len() >= SHORTEST);
+    long.flat_map(|(value, secret)| {
+        let shown = format!("[redacted secret {}:{}]", secret.name, secret.key);
+        let encoded = base64::engine::general_purpose::STANDARD.encode(value);
+        [(value.clone(), shown.clone()), (encoded, shown)]
+    })
+    .collect()
+}
+
+fn has_images(load: &Load) -> bool {
+    load.manifests
+        .iter()
+        .flatten()
+        .any(|manifest| !manifest.images.is_empty())
+}
+
+async fn connect(docker: &OnceCell<Arc<Docker>>) -> Result<(), Diagnostic> {
+    let environment = Environment::inherited();
+    match docker
+        .get_or_try_init(|| async { Docker::connect(environment).await.map(Arc::new) })
+        .await
+    {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            Err(Diagnostic::error(format!("Failed to connect to Docker: {}", error.message)).hint(error.hint))
+        }
+    }
+}

@@ -1,0 +1,443 @@
+//! The loop of a session: it owns the engine, hands events in and effects out, and nothing else decides anything.
+//!
+//! One task runs [`run`]. Everything that takes time runs in a task of its own ([`Edge`] starts it) and answers with
+//! an event that carries the id of its effect.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{OnceCell, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::docker::{self, ClusterFacts, Docker};
+use super::kube::{Cluster, ClusterAccess, ClusterWatcher, PodLogs, RegistryHosting};
+use super::process::Environment;
+use super::update::UpdateTools;
+use super::{RealHost, clock, load, update, watch_files};
+use crate::engine::{
+    ClusterStatus, ClusterWatch, Effect, Engine, EngineConfig, Event, ExitOutcome, LoadOutcome, Mode,
+    UpdateOutcome, UpdatePlan, WatchSet,
+};
+use crate::k8s::Product;
+use crate::k8s::labels::Ownership;
+use crate::logs::{LogStore, LogWriter};
+use crate::model::{BuildId, LoadId, LocalPath, ManifestName, SpanId, Timestamp};
+use crate::tiltfile::LoadRequest;
+
+/// How many events may wait for the engine before those who report have to wait.
+const EVENT_QUEUE: usize = 1024;
+
+/// How long tasks get to stop at the end of a session.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What a session is about.
+pub struct Session {
+    /// Whether to stay or to end by itself.
+    pub mode: Mode,
+    /// The Tiltfile and its arguments.
+    pub request: LoadRequest,
+    /// How to reach the cluster; `None` when no kubeconfig names one.
+    pub access: Option<ClusterAccess>,
+    /// Who deploys.
+    pub ownership: Ownership,
+    /// Where output goes.
+    pub log: LogStore,
+    /// The directory that paths in messages are relative to.
+    pub cwd: LocalPath,
+}
+
+/// Runs a session until the engine ends it. `stop` asks it to.
+pub async fn run(session: Session, stop: CancellationToken) -> ExitOutcome {
+    let (sender, mut events) = mpsc::channel(EVENT_QUEUE);
+    let started = clock::timestamp();
+    let mut engine = Engine::new(EngineConfig {
+        mode: session.mode,
+        started,
+        started_at: clock::now(),
+        cwd: session.cwd.clone(),
+        default_namespace: session.request.kube.namespace.clone(),
+    });
+    let mut edge = Edge::new(session, sender, started);
+    let mut batch = vec![Event::Started];
+    let mut stopping = false;
+    loop {
+        for event in batch.drain(..) {
+            tracing::debug!(?event, "event");
+            edge.prepare(&event);
+            for effect in engine.handle(clock::now(), event) {
+                tracing::debug!(?effect, "effect");
+                if let Effect::Exit(outcome) = effect {
+                    // Nobody reads events any more: whoever still reports must not wait for room in the queue.
+                    drop(events);
+                    edge.stop().await;
+                    return outcome;
+                }
+                edge.perform(effect);
+            }
+        }
+        let wake = engine.next_wake().map(tokio::time::Instant::from_std);
+        tokio::select! {
+            biased;
+            () = stop.cancelled(), if !stopping => {
+                stopping = true;
+                batch.push(Event::StopRequested);
+            }
+            Some(event) = events.recv() => {
+                batch.push(event);
+                while let Ok(event) = events.try_recv() {
+                    batch.push(event);
+                }
+            }
+            () = sleep_until(wake) => batch.push(Event::Wake),
+        }
+    }
+}
+
+async fn sleep_until(wake: Option<tokio::time::Instant>) {
+    match wake {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Carries effects out.
+struct Edge {
+    request: Arc<LoadRequest>,
+    log: LogStore,
+    started: Timestamp,
+    events: mpsc::Sender<Event>,
+    tasks: TaskTracker,
+    /// Cancelled when the session ends: every task listens.
+    shutdown: CancellationToken,
+    load: Option<Arc<AtomicBool>>,
+    updates: HashMap<BuildId, CancellationToken>,
+    docker: Arc<OnceCell<Arc<Docker>>>,
+    access: Option<ClusterAccess>,
+    ownership: Arc<Ownership>,
+    connecting: bool,
+    cluster: Arc<OnceCell<Connected>>,
+    files: watch::Sender<WatchSet>,
+    /// What is to be watched; handed on once there is a cluster.
+    cluster_watch: ClusterWatch,
+}
+
+impl Edge {
+    fn new(session: Session, events: mpsc::Sender<Event>, started: Timestamp) -> Self {
+        let shutdown = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let cluster = Arc::new(OnceCell::new());
+        let (files, wanted_files) = watch::channel(WatchSet::default());
+        let files_log = LogWriter::global(session.log.clone());
+        tasks.spawn(until(
+            shutdown.clone(),
+            watch_files(wanted_files, events.clone(), files_log),
+        ));
+        Self {
+            request: Arc::new(session.request),
+            log: session.log,
+            started,
+            events,
+            tasks,
+            shutdown,
+            load: None,
+            updates: HashMap::new(),
+            docker: Arc::default(),
+            access: session.access,
+            ownership: Arc::new(session.ownership),
+            connecting: false,
+            cluster,
+            files,
+            cluster_watch: ClusterWatch::default(),
+        }
+    }
+
+    /// Does what must be under way before the engine hears of an event: the first good load connects the cluster.
+    fn prepare(&mut self, event: &Event) {
+        match event {
+            Event::TiltfileLoaded { outcome, .. } if outcome.manifests.is_some() => self.connect(),
+            Event::UpdateFinished { build, .. } => {
+                self.updates.remove(build);
+            }
+            Event::ClusterChanged(_) => {
+                self.connecting = false;
+                self.watch_cluster();
+            }
+            _ => {}
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::LoadTiltfile { load, span } => self.load_tiltfile(load, span),
+            Effect::StartUpdate(plan) => self.start_update(*plan),
+            Effect::CancelUpdate { build } => {
+                if let Some(token) = self.updates.get(&build) {
+                    token.cancel();
+                }
+            }
+            Effect::DeleteObjects {
+                manifest,
+                span,
+                reason,
+                objects,
+            } => {
+                let log = LogWriter::new(self.log.clone(), span, manifest);
+                if let Some(Connected { cluster, .. }) = self.cluster.get().cloned() {
+                    self.tasks.spawn(async move {
+                        super::kube::collect_garbage(&cluster, reason, &objects, &log).await
+                    });
+                }
+            }
+            Effect::WatchFiles(wanted) => {
+                self.files.send_replace(wanted);
+            }
+            Effect::WatchCluster(wanted) => {
+                self.cluster_watch = wanted;
+                self.watch_cluster();
+            }
+            Effect::StreamLogs(wanted) => {
+                if let Some(connected) = self.cluster.get() {
+                    connected.pod_logs.set(wanted);
+                }
+            }
+            Effect::Log(event) => self.log.append(event),
+            Effect::Exit(_) => {}
+        }
+    }
+
+    fn load_tiltfile(&mut self, load: LoadId, span: SpanId) {
+        if let Some(earlier) = self.load.take() {
+            earlier.store(true, Ordering::Relaxed);
+        }
+        let cancelled = Arc::new(AtomicBool::new(false));
+        self.load = Some(Arc::clone(&cancelled));
+        let log = LogWriter::new(self.log.clone(), span, ManifestName::tiltfile());
+        let (request, docker, store) = (
+            Arc::clone(&self.request),
+            Arc::clone(&self.docker),
+            self.log.clone(),
+        );
+        self.report(
+            async move {
+                let outcome = load::run(request, Arc::new(RealHost), docker, store, log, cancelled).await;
+                Event::TiltfileLoaded {
+                    load,
+                    outcome: Box::new(outcome),
+                }
+            },
+            move |panic| Event::TiltfileLoaded {
+                load,
+                outcome: Box::new(LoadOutcome {
+                    error: Some(panic),
+                    ..LoadOutcome::default()
+                }),
+            },
+        );
+    }
+
+    fn start_update(&mut self, plan: UpdatePlan) {
+        let build = plan.build;
+        let cancel = self.shutdown.child_token();
+        self.updates.insert(build, cancel.clone());
+        let (cluster, docker) = (self.cluster.get().cloned(), self.docker.get().cloned());
+        let (log, ownership) = (self.log.clone(), Arc::clone(&self.ownership));
+        self.report(
+            async move {
+                let outcome = match cluster {
+                    Some(Connected {
+                        cluster,
+                        facts,
+                        platform,
+                        own_docker,
+                        ..
+                    }) => {
+                        let docker = own_docker.or(docker);
+                        let tools = UpdateTools {
+                            docker,
+                            cluster,
+                            facts,
+                            platform,
+                            ownership,
+                            log,
+                        };
+                        update::run(tools, plan, cancel).await
+                    }
+                    None => UpdateOutcome {
+                        error: Some("cluster not ready".to_owned()),
+                        ..UpdateOutcome::default()
+                    },
+                };
+                Event::UpdateFinished {
+                    build,
+                    outcome: Box::new(outcome),
+                }
+            },
+            move |panic| Event::UpdateFinished {
+                build,
+                outcome: Box::new(UpdateOutcome {
+                    error: Some(panic),
+                    ..UpdateOutcome::default()
+                }),
+            },
+        );
+    }
+
+    /// Connects the cluster, once; a failed attempt is repeated after the next good load.
+    fn connect(&mut self) {
+        if self.connecting || self.cluster.get().is_some() {
+            return;
+        }
+        self.connecting = true;
+        let Some(access) = self.access.clone() else {
+            let events = self.events.clone();
+            self.tasks.spawn(async move {
+                let status = ClusterStatus::Failed("no kubeconfig names a cluster".to_owned());
+                let _ = events.send(Event::ClusterChanged(status)).await;
+            });
+            return;
+        };
+        let (cell, log) = (Arc::clone(&self.cluster), self.log.clone());
+        let (events, started) = (self.events.clone(), self.started);
+        self.report(
+            async move {
+                match Cluster::connect(access).await {
+                    Ok(cluster) => {
+                        announce(&cluster, &LogWriter::global(log.clone()));
+                        match Connected::new(cluster, &log, &events, started).await {
+                            Ok(connected) => {
+                                let _ = cell.set(connected);
+                                Event::ClusterChanged(ClusterStatus::Connected)
+                            }
+                            Err(error) => Event::ClusterChanged(ClusterStatus::Failed(error.to_string())),
+                        }
+                    }
+                    Err(error) => Event::ClusterChanged(ClusterStatus::Failed(error.to_string())),
+                }
+            },
+            |panic| Event::ClusterChanged(ClusterStatus::Failed(panic)),
+        );
+    }
+
+    fn watch_cluster(&self) {
+        if let Some(connected) = self.cluster.get() {
+            connected.watcher.set(self.cluster_watch.clone());
+        }
+    }
+
+    /// Runs a task whose outcome is an event. A panic in it is an event too, so that nobody waits for ever.
+    fn report(
+        &self,
+        task: impl Future<Output = Event> + Send + 'static,
+        on_panic: impl FnOnce(String) -> Event + Send + 'static,
+    ) {
+        let events = self.events.clone();
+        let tasks = self.tasks.clone();
+        self.tasks.spawn(async move {
+            let event = match tasks.spawn(task).await {
+                Ok(event) => event,
+                Err(error) => on_panic(format!("internal error: {error}")),
+            };
+            let _ = events.send(event).await;
+        });
+    }
+
+    /// Reads logs to their present end, then stops every task.
+    async fn stop(self) {
+        if let Some(connected) = self.cluster.get() {
+            connected.pod_logs.drain().await;
+        }
+        if let Some(load) = &self.load {
+            load.store(true, Ordering::Relaxed);
+        }
+        self.shutdown.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(STOP_TIMEOUT, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::debug!("some tasks did not stop in time");
+        }
+    }
+}
+
+/// A cluster, what of it matters to images, and who watches it.
+#[derive(Clone)]
+struct Connected {
+    cluster: Cluster,
+    facts: Arc<ClusterFacts>,
+    /// The platform to build for, such as `linux/arm64`; `None` when the nodes do not tell.
+    platform: Option<String>,
+    /// The Docker engine to build with, where it is another than this machine's.
+    own_docker: Option<Arc<Docker>>,
+    watcher: Arc<ClusterWatcher>,
+    pod_logs: Arc<PodLogs>,
+}
+
+impl Connected {
+    async fn new(
+        cluster: Cluster,
+        log: &LogStore,
+        events: &mpsc::Sender<Event>,
+        started: Timestamp,
+    ) -> Result<Self, docker::ConnectError> {
+        let watch_log = LogWriter::global(log.clone());
+        let watcher = ClusterWatcher::start(cluster.clone(), events.clone(), started, watch_log);
+        let pod_logs = PodLogs::new(cluster.clone(), log.clone(), events.clone());
+        let (context, info) = (cluster.context(), cluster.info());
+        let facts = ClusterFacts {
+            product: context.product,
+            registry: info.registry.as_ref().and_then(RegistryHosting::registry),
+            container_runtime: info.container_runtime.clone(),
+            cluster_name: context.cluster.clone(),
+        };
+        let own_docker = match context.product {
+            Product::Minikube => Some(Docker::connect_for_cluster(Environment::inherited(), &facts).await?),
+            _ => None,
+        };
+        Ok(Self {
+            facts: Arc::new(facts),
+            platform: platform(&info.arch),
+            own_docker: own_docker.map(Arc::new),
+            watcher: Arc::new(watcher),
+            pod_logs: Arc::new(pod_logs),
+            cluster,
+        })
+    }
+}
+
+/// Returns the platform that images for nodes of this architecture are built for.
+///
+/// Rule: `reference/engine.md` 2.8, "Platform".
+fn platform(arch: &str) -> Option<String> {
+    match arch {
+        "amd64" | "arm64" | "riscv64" | "ppc64le" | "s390x" | "386" | "mips64" | "mips64le" => {
+            Some(format!("linux/{arch}"))
+        }
+        "arm" => Some("linux/arm/v7".to_owned()),
+        _ => None,
+    }
+}
+
+/// Runs a task that has no end of its own until the session ends.
+async fn until(shutdown: CancellationToken, task: impl Future<Output = ()>) {
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = task => {}
+    }
+}
+
+/// Says which registry the cluster announces, and what it warns about.
+fn announce(cluster: &Cluster, log: &LogWriter) {
+    if let Some(registry) = &cluster.info().registry {
+        log.info(&format!(
+            "Auto-detected local registry from environment: {}",
+            registry.in_words()
+        ));
+    }
+    for warning in &cluster.info().warnings {
+        log.warn(warning);
+    }
+}

@@ -1,0 +1,250 @@
+//! One update of one resource, from its plan: images in order, then objects. Prints the steps as it goes.
+//!
+//! How an image is built stands in `docker`, how objects are applied in `kube`; this file only puts them in a row.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::clock;
+use super::docker::{self, ClusterFacts, Docker, ImageRequest};
+use super::kube::{self, ApplyRequest, Cluster};
+use crate::engine::{ImageAction, ImageStep, ObjectId, UpdateOutcome, UpdatePlan};
+use crate::k8s::Entity;
+use crate::k8s::labels::Ownership;
+use crate::logs::{LogStore, LogWriter};
+use crate::model::{BuiltImage, ImageSelector, TargetId};
+
+/// What an update works with.
+#[derive(Clone)]
+pub struct UpdateTools {
+    /// The Docker engine; there is one whenever a plan has images.
+    pub docker: Option<Arc<Docker>>,
+    /// The cluster.
+    pub cluster: Cluster,
+    /// What of it matters to images.
+    pub facts: Arc<ClusterFacts>,
+    /// The platform to build for; `None` is the engine's own.
+    pub platform: Option<String>,
+    /// Who deploys.
+    pub ownership: Arc<Ownership>,
+    /// Where lines go.
+    pub log: LogStore,
+}
+
+/// Carries out a plan. Never fails as a call: what went wrong is part of the outcome.
+pub async fn run(tools: UpdateTools, plan: UpdatePlan, cancel: CancellationToken) -> UpdateOutcome {
+    let log = LogWriter::new(tools.log.clone(), plan.span.clone(), plan.manifest.clone());
+    log.update_started(&plan.header);
+    let mut update = Update {
+        tools,
+        log,
+        cancel,
+        outcome: UpdateOutcome::default(),
+        images: BTreeMap::new(),
+    };
+    let result = update.carry_out(&plan).await;
+    let mut outcome = update.outcome;
+    outcome.error = result.err();
+    outcome
+}
+
+struct Update {
+    tools: UpdateTools,
+    log: LogWriter,
+    cancel: CancellationToken,
+    outcome: UpdateOutcome,
+    /// Every image of the plan that is there, built or reused.
+    images: BTreeMap<TargetId, (ImageSelector, BuiltImage)>,
+}
+
+impl Update {
+    async fn carry_out(&mut self, plan: &UpdatePlan) -> Result<(), String> {
+        let (reused, to_build) = self.sort_images(&plan.images).await?;
+        let total = 1 + 2 * to_build.len() + usize::from(!reused.is_empty()) + usize::from(plan.force);
+        let mut steps = Steps::new(self.log.clone(), total);
+        if plan.force {
+            steps.begin("Force update");
+            let objects = deletion_list(&plan.deploy.entities);
+            kube::delete(&self.tools.cluster, &objects, &self.log.indented(INDENT)).await?;
+            steps.end();
+        }
+        if !reused.is_empty() {
+            steps.begin("Loading cached images");
+            for reference in &reused {
+                self.log.indented(INDENT).info(&format!("- {reference}"));
+            }
+            steps.end();
+        }
+        for step in to_build {
+            self.build_and_push(step, &mut steps).await?;
+        }
+        self.deploy(plan, &mut steps).await?;
+        steps.finish();
+        Ok(())
+    }
+
+    /// Returns what can be reused and what is to be built: what the plan says, what the engine no longer has, and
+    /// what stands on either.
+    async fn sort_images<'p>(
+        &mut self,
+        plan: &'p [ImageStep],
+    ) -> Result<(Vec<String>, Vec<&'p ImageStep>), String> {
+        let (mut reused, mut to_build) = (Vec::new(), Vec::new());
+        let mut fresh = BTreeSet::new();
+        for step in plan {
+            let base_is_fresh = step.image.base_images.iter().any(|base| fresh.contains(base));
+            match &step.action {
+                ImageAction::Reuse(built) if !base_is_fresh => {
+                    if self.docker()?.has_image(&built.local_ref).await {
+                        reused.push(built.local_ref.familiar());
+                        self.remember(step, built.clone());
+                        continue;
+                    }
+                    let reference = built.local_ref.familiar();
+                    self.log.info(&format!(
+                        "Rebuilding {reference} because image not found in image store"
+                    ));
+                }
+                ImageAction::Reuse(_) | ImageAction::Build => {}
+            }
+            fresh.insert(step.image.id.clone());
+            to_build.push(step);
+        }
+        Ok((reused, to_build))
+    }
+
+    async fn build_and_push(&mut self, step: &ImageStep, steps: &mut Steps) -> Result<(), String> {
+        let docker = self.docker()?;
+        let facts = Arc::clone(&self.tools.facts);
+        steps.begin(&format!(
+            "Building Dockerfile: [{}]",
+            step.image.selector.image.familiar()
+        ));
+        let bases: Vec<(ImageSelector, BuiltImage)> = step
+            .image
+            .base_images
+            .iter()
+            .filter_map(|base| self.images.get(base).cloned())
+            .collect();
+        let request = ImageRequest {
+            image: &step.image,
+            bases: &bases,
+            registry: facts.registry.as_ref(),
+            platform: self.tools.platform.as_deref(),
+        };
+        let built = docker::build_image(&docker, request, &self.log, &self.cancel).await;
+        steps.end();
+        let built = built.map_err(|error| error.to_string())?;
+
+        steps.begin(&format!("Pushing {}", built.local_ref.familiar()));
+        let delivered =
+            docker::deliver_image(&docker, &built, step.needs_push, &facts, &self.log, &self.cancel).await;
+        steps.end();
+        delivered.map_err(|error| error.to_string())?;
+
+        self.outcome.built.push((step.image.id.clone(), built.clone()));
+        self.remember(step, built);
+        Ok(())
+    }
+
+    async fn deploy(&mut self, plan: &UpdatePlan, steps: &mut Steps) -> Result<(), String> {
+        steps.begin("Deploying");
+        let images: Vec<(ImageSelector, BuiltImage)> = plan
+            .deploy
+            .images
+            .iter()
+            .filter_map(|id| self.images.get(id).cloned())
+            .collect();
+        let request = ApplyRequest {
+            manifest: &plan.manifest,
+            entities: plan.deploy.entities.clone(),
+            images: &images,
+            ownership: &self.tools.ownership,
+            timeout: plan.deploy.upsert_timeout,
+        };
+        let applied = kube::apply(&self.tools.cluster, request, &self.log, &self.cancel).await;
+        steps.end();
+        self.outcome.applied = applied.applied;
+        self.outcome.job_complete = applied.job_complete;
+        self.outcome.deployed = applied.error.is_none();
+        applied.error.map_or(Ok(()), Err)
+    }
+
+    fn remember(&mut self, step: &ImageStep, built: BuiltImage) {
+        self.images
+            .insert(step.image.id.clone(), (step.image.selector.clone(), built));
+    }
+
+    fn docker(&self) -> Result<Arc<Docker>, String> {
+        self.tools
+            .docker
+            .clone()
+            .ok_or_else(|| "there is no Docker engine to build images with".to_owned())
+    }
+}
+
+/// Returns what is deleted before a forced update: everything but Namespaces, in reverse order of kinds.
+fn deletion_list(entities: &[Entity]) -> Vec<ObjectId> {
+    let deletable = entities
+        .iter()
+        .rev()
+        .filter(|entity| entity.kind() != "Namespace");
+    deletable.map(ObjectId::of).collect()
+}
+
+/// What stands before the lines of a step.
+const INDENT: &str = "     ";
+
+/// The numbered steps of an update: headers while it runs, a summary at its end.
+///
+/// Rule: `reference/engine.md` 9.6.
+struct Steps {
+    log: LogWriter,
+    total: usize,
+    done: Vec<(String, Duration)>,
+    current: Option<(String, Instant)>,
+    began: Instant,
+}
+
+impl Steps {
+    fn new(log: LogWriter, total: usize) -> Self {
+        Self {
+            log,
+            total,
+            done: Vec::new(),
+            current: None,
+            began: clock::now(),
+        }
+    }
+
+    fn begin(&mut self, name: &str) {
+        self.log
+            .info(&format!("STEP {}/{} — {name}", self.done.len() + 1, self.total));
+        self.current = Some((name.to_owned(), clock::now()));
+    }
+
+    fn end(&mut self) {
+        if let Some((name, began)) = self.current.take() {
+            self.done.push((name, clock::now().duration_since(began)));
+            self.log.info("");
+        }
+    }
+
+    fn finish(self) {
+        let mut text = String::new();
+        for (number, (name, took)) in self.done.iter().enumerate() {
+            text.push_str(&format!(
+                "Step {} - {:.2}s ({name})\n",
+                number + 1,
+                took.as_secs_f64()
+            ));
+        }
+        let total = clock::now().duration_since(self.began).as_secs_f64();
+        text.push_str(&format!("DONE IN: {total:.2}s \n"));
+        self.log.indented(INDENT).info(&text);
+        self.log.info("");
+    }
+}

@@ -1,0 +1,141 @@
+//! What a user does in a day: edit, see it live, break it, stop.
+
+use std::time::Duration;
+
+use crate::support::{Project, eventually};
+
+#[test]
+fn an_edit_brings_up_the_new_version_and_down_removes_it() {
+    let project = Project::example("hello");
+    let mut up = project.up();
+    up.wait_for("hello │ serving: Hello from version 1");
+    project.write("web/index.html", "Hello from version 2\n");
+    up.wait_for("1 File Changed: [web/index.html]");
+    up.wait_for("hello │ serving: Hello from version 2");
+    let (status, took) = up.stop("INT");
+    assert_eq!(status, Some(0));
+    assert!(took < Duration::from_secs(2), "stopping took {took:?}");
+    assert!(project.exists("deployment/hello"), "what runs keeps running");
+    let down = project.tilt(&["down"]);
+    assert_eq!(down.status, Some(0), "{}", down.text);
+    eventually("the deployment is gone", || !project.exists("deployment/hello"));
+}
+
+#[test]
+fn an_ignored_file_starts_nothing() {
+    let project = Project::example("hello");
+    let mut up = project.up();
+    up.wait_for("hello │ serving: Hello from version 1");
+    project.write("web/README.md", "saved\n");
+    project.write("web/index.html", "after the ignored one\n");
+    up.wait_for("1 File Changed: [web/index.html]");
+    assert!(!up.seen().iter().any(|line| line.contains("README.md")));
+}
+
+const PLAIN: &str = "
+--- Tiltfile
+allow_k8s_contexts('dev')
+k8s_yaml('plain.yaml')
+--- plain.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: plain}
+data: {word: one}
+";
+
+#[test]
+fn a_broken_tiltfile_keeps_what_runs_and_a_mended_one_goes_on() {
+    let project = Project::new("broken", PLAIN);
+    let mut up = project.up();
+    up.wait_for("Objects applied to cluster:");
+    up.wait_for("DONE IN");
+    project.write("Tiltfile", "allow_k8s_contexts('dev')\nk8s_yaml('plain.yaml'\n");
+    up.wait_for("1 File Changed: [Tiltfile]");
+    up.wait_for("ERROR: ");
+    assert!(
+        project.exists("configmap/plain"),
+        "a broken Tiltfile deletes nothing"
+    );
+    project.write("Tiltfile", "allow_k8s_contexts('dev')\nk8s_yaml('plain.yaml')\n");
+    up.wait_for("Successfully loaded Tiltfile");
+    project.write(
+        "plain.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: plain}\ndata: {word: two}\n",
+    );
+    up.wait_for("DONE IN");
+    assert_eq!(
+        project.kubectl(&["get", "configmap", "plain", "-o", "jsonpath={.data.word}"]),
+        "two"
+    );
+}
+
+#[test]
+fn an_object_that_leaves_the_tiltfile_leaves_the_cluster() {
+    let project = Project::new("leaves", PLAIN);
+    project.write(
+        "other.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n",
+    );
+    project.write(
+        "Tiltfile",
+        "allow_k8s_contexts('dev')\nk8s_yaml(['plain.yaml', 'other.yaml'])\n",
+    );
+    let mut up = project.up();
+    up.wait_for("DONE IN");
+    assert!(project.exists("configmap/other"));
+    project.write("Tiltfile", "allow_k8s_contexts('dev')\nk8s_yaml('plain.yaml')\n");
+    up.wait_for("→ ConfigMap/other");
+    eventually("the object is gone", || !project.exists("configmap/other"));
+    assert!(project.exists("configmap/plain"));
+}
+
+const SLOW: &str = "
+--- Tiltfile
+allow_k8s_contexts('dev')
+docker_build('slow', '.', build_args={'RUN_ID': os.getenv('HOME')})
+k8s_yaml('slow.yaml')
+--- Dockerfile
+FROM localhost:5000/busybox:1
+ARG RUN_ID
+RUN echo building for $RUN_ID; sleep 600
+--- slow.yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: slow}
+spec:
+  containers: [{name: slow, image: slow}]
+";
+
+#[test]
+fn ctrl_c_in_the_middle_of_a_build_ends_at_once_and_leaves_no_process() {
+    for signal in ["INT", "TERM"] {
+        let project = Project::new("slow", SLOW);
+        let mut up = project.up();
+        up.wait_for("→ building for ");
+        let (status, took) = up.stop(signal);
+        assert_eq!(status, Some(0), "SIG{signal}");
+        assert!(took < Duration::from_secs(2), "stopping took {took:?}");
+        let marker = project
+            .dir()
+            .parent()
+            .expect("a parent")
+            .to_string_lossy()
+            .into_owned();
+        eventually("no process of this project is left", || {
+            !processes_mention(&marker)
+        });
+    }
+}
+
+/// Returns whether a process other than this test has the text in its environment or command line.
+fn processes_mention(text: &str) -> bool {
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return false;
+    };
+    entries.flatten().any(|entry| {
+        let own = entry.file_name().to_string_lossy() == std::process::id().to_string();
+        let read = |file| std::fs::read(entry.path().join(file)).unwrap_or_default();
+        let all = [read("cmdline"), read("environ")].concat();
+        !own && String::from_utf8_lossy(&all).contains(text)
+    })
+}

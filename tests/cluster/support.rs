@@ -1,0 +1,283 @@
+//! A scratch project with a HOME and a namespace of its own, and a `tilt` that runs in it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// Time allowed for a named condition. It is generous: a test that waits this long has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A scratch project. Its namespace is deleted, without waiting, when it is dropped.
+pub(crate) struct Project {
+    root: TempDir,
+    namespace: String,
+}
+
+impl Project {
+    /// Makes a project from a text that holds several files: `--- path` starts each.
+    pub(crate) fn new(name: &str, files: &str) -> Self {
+        let project = Self::empty(name);
+        for part in files.split("--- ").filter(|part| !part.trim().is_empty()) {
+            let (path, content) = part.split_once('\n').expect("a path, then its content");
+            project.write(path.trim(), content);
+        }
+        project
+    }
+
+    /// Copies a folder of `examples/`.
+    pub(crate) fn example(name: &str) -> Self {
+        let project = Self::empty(name);
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+        copy(&from, &project.dir());
+        project
+    }
+
+    fn empty(name: &str) -> Self {
+        let root = TempDir::with_prefix("tilt-test-").expect("a scratch folder");
+        let unique = root
+            .path()
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_lowercase();
+        let namespace = format!("{name}-{}", unique.rsplit('-').next().unwrap_or_default());
+        let project = Self { root, namespace };
+        std::fs::create_dir_all(project.dir()).expect("a folder");
+        std::fs::create_dir_all(project.root.path().join("home")).expect("a folder");
+        let view = ["config", "view", "--raw", "--minify", "--flatten", "-o", "json"];
+        let raw = Command::new("kubectl")
+            .args(view)
+            .output()
+            .expect("kubectl is on PATH");
+        assert!(
+            raw.status.success(),
+            "a kubeconfig names the cluster: {}",
+            String::from_utf8_lossy(&raw.stderr)
+        );
+        let mut config: serde_json::Value = serde_json::from_slice(&raw.stdout).expect("JSON");
+        config["current-context"] = "dev".into();
+        config["contexts"][0]["name"] = "dev".into();
+        config["contexts"][0]["context"]["namespace"] = project.namespace.as_str().into();
+        std::fs::write(project.kubeconfig(), config.to_string()).expect("a file");
+        project.kubectl(&["create", "namespace", &project.namespace]);
+        project
+    }
+
+    pub(crate) fn dir(&self) -> PathBuf {
+        self.root.path().join("project")
+    }
+
+    fn kubeconfig(&self) -> PathBuf {
+        self.root.path().join("kubeconfig")
+    }
+
+    pub(crate) fn write(&self, path: &str, content: &str) {
+        let path = self.dir().join(path);
+        std::fs::create_dir_all(path.parent().expect("below the project")).expect("a folder");
+        std::fs::write(path, content).expect("a file");
+    }
+
+    /// Runs kubectl in the project's namespace; it must succeed.
+    #[track_caller]
+    pub(crate) fn kubectl(&self, args: &[&str]) -> String {
+        let output = self
+            .command("kubectl", args)
+            .output()
+            .expect("kubectl is on PATH");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success(),
+            "kubectl {args:?}: {text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        text
+    }
+
+    /// Returns whether kubectl finds an object.
+    pub(crate) fn exists(&self, object: &str) -> bool {
+        self.command("kubectl", &["get", object])
+            .output()
+            .expect("kubectl is on PATH")
+            .status
+            .success()
+    }
+
+    /// Runs tilt to its end.
+    pub(crate) fn tilt(&self, args: &[&str]) -> Finished {
+        let output = self
+            .command(env!("CARGO_BIN_EXE_tilt"), args)
+            .output()
+            .expect("the binary runs");
+        Finished {
+            text: self.normalised(&output),
+            status: output.status.code(),
+        }
+    }
+
+    /// Starts `tilt up --stream`.
+    pub(crate) fn up(&self) -> Up<'_> {
+        let mut command = self.command(env!("CARGO_BIN_EXE_tilt"), &["up", "--stream", "--port=0"]);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let (sender, lines) = channel();
+        for stream in [
+            Box::new(child.stdout.take().expect("piped")) as Box<dyn std::io::Read + Send>,
+            Box::new(child.stderr.take().expect("piped")),
+        ] {
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    let _ = sender.send(line);
+                }
+            });
+        }
+        Up {
+            _stdin: child.stdin.take(),
+            child,
+            lines,
+            seen: Vec::new(),
+            _project: self,
+        }
+    }
+
+    fn command(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(args).current_dir(self.dir()).stdin(Stdio::null());
+        for (name, _) in
+            std::env::vars().filter(|(name, _)| name.starts_with("TILT_") || name.starts_with("XDG_"))
+        {
+            command.env_remove(name);
+        }
+        command
+            .env("HOME", self.root.path().join("home"))
+            .env("KUBECONFIG", self.kubeconfig())
+            .env("NO_COLOR", "1");
+        command
+    }
+
+    fn normalised(&self, output: &Output) -> String {
+        let text = [&output.stdout[..], &output.stderr[..]].concat();
+        let dir = self.dir().to_string_lossy().into_owned();
+        String::from_utf8_lossy(&text)
+            .replace(&dir, "<project>")
+            .replace(&self.namespace, "<ns>")
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        let delete = ["delete", "namespace", &self.namespace, "--wait=false"];
+        let _ = self.command("kubectl", &delete).output();
+    }
+}
+
+/// A tilt that ran to its end.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// Standard output, then standard error; paths and namespace by name.
+    pub(crate) text: String,
+    /// Its exit status.
+    pub(crate) status: Option<i32>,
+}
+
+impl Finished {
+    /// Returns what follows the line that starts with `start`, that line included.
+    #[track_caller]
+    pub(crate) fn from_line(&self, start: &str) -> &str {
+        let at = self.text.lines().position(|line| line.starts_with(start));
+        let at = at.unwrap_or_else(|| panic!("no line starts with {start:?} in:\n{}", self.text));
+        let offset: usize = self.text.split_inclusive('\n').take(at).map(str::len).sum();
+        self.text[offset..].trim_end()
+    }
+}
+
+/// A running `tilt up --stream`.
+pub(crate) struct Up<'p> {
+    child: Child,
+    _stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+    _project: &'p Project,
+}
+
+impl Up<'_> {
+    /// Waits for a line that contains the text, and returns it. Lines before it are used up.
+    #[track_caller]
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self
+                .lines
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
+                Ok(line) => {
+                    let found = line.contains(text);
+                    self.seen.push(line.clone());
+                    if found {
+                        return line;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    panic!("never saw {text:?}; seen:\n{}", self.seen.join("\n"));
+                }
+            }
+        }
+    }
+
+    /// Returns all lines that were read so far.
+    pub(crate) fn seen(&self) -> &[String] {
+        &self.seen
+    }
+
+    /// Sends a signal, waits for the end, and returns the exit status and how long that took.
+    pub(crate) fn stop(mut self, signal: &str) -> (Option<i32>, Duration) {
+        let began = Instant::now();
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill")
+            .args([&format!("-{signal}"), &pid])
+            .status()
+            .expect("kill runs");
+        assert!(sent.success(), "it is still running");
+        let status = self.child.wait().expect("it ends");
+        (status.code(), began.elapsed())
+    }
+}
+
+impl Drop for Up<'_> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until a check holds, and says what was looked for if it never does.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut check: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !check() {
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder").map_while(Result::ok) {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            let mut file = std::fs::File::create(&target).expect("a file");
+            file.write_all(&std::fs::read(entry.path()).expect("a file"))
+                .expect("written");
+        }
+    }
+}
