@@ -1,3 +1,19 @@
-//! (Empty so far.)
+//! Turns declarations into manifests: which objects make which resource, which images belong to it, what waits for what.
+//!
+//! Pure: [`Declarations`] come in with everything that had to be read; manifests and diagnostics go out. Start with
+//! [`assemble`].
 
+mod assemble;
+mod call_site;
+mod declarations;
+mod dependencies;
 pub mod dockerfile;
+mod grouping;
+mod ignores;
+mod images;
+mod options;
+mod unused;
+
+pub use assemble::{Assembled, Surroundings, assemble};
+pub use call_site::{CallShape, CallSite};
+pub use declarations::{Declarations, DeclaredImage, DeclaredObject, Ignorefile, ResourceOptions, Subject};

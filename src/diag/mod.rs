@@ -3,8 +3,10 @@
 //! A [`Diagnostic`] begins with the lines that people search for, then shows the source line with a caret, then hints.
 
 mod nearest;
+mod source;
 
 pub use nearest::nearest;
+pub use source::SourceText;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,8 @@ pub mod convert;
 pub mod display;
 mod entity;
 pub mod field_place;
+pub mod identifier;
+pub mod image_locator;
 pub mod inject;
 pub mod kind_order;
 pub mod labels;
@@ -16,7 +18,9 @@ pub mod order;
 pub mod owned_fields;
 mod pod_parts;
 mod pod_status;
+pub mod selector;
 pub mod take_over;
+pub mod yaml;
 
 pub use context::{KubeContext, Product};
 pub use entity::{Entity, Origin};

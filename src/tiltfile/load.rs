@@ -4,7 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use sha2::{Digest, Sha256};
+
 use super::Host;
+use super::enabled::enabled;
+use super::fault::io_message;
+use super::secrets::{self, Secret};
+use super::session::Session;
+use crate::assembly::{Ignorefile, Surroundings, assemble};
 use crate::diag::Diagnostic;
 use crate::engine::LoadOutcome;
 use crate::k8s::KubeContext;
@@ -21,7 +28,7 @@ pub struct LoadRequest {
     pub file: LocalPath,
     /// Arguments after the command. Unless the file reads them itself, they are names of the resources to run.
     pub args: Vec<String>,
-    /// The command that was typed: `up`, `ci`, `down`, ...
+    /// The command that was typed: `up`, `ci`, `down`, ... For `up` and `ci` a Tiltfile without resources is an error.
     pub subcommand: &'static str,
     /// The cluster that the kubeconfig means.
     pub kube: KubeContext,
@@ -49,20 +56,11 @@ pub struct Load {
     /// Settings for `tilt ci`.
     pub ci_settings: CiSettings,
     /// The content of `.tiltignore` beside the Tiltfile.
-    pub tiltignore: Option<Ignore>,
+    pub tiltignore: Option<Ignorefile>,
     /// Values that must not be shown, by value.
     pub secrets: BTreeMap<String, Secret>,
     /// What was executed.
     pub hashes: Hashes,
-}
-
-/// A value of a Secret object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Secret {
-    /// The name of the object.
-    pub name: String,
-    /// The key within it.
-    pub key: String,
 }
 
 /// Hex SHA-256 of what was executed.
@@ -79,6 +77,67 @@ impl Load {
     pub fn error_text(&self) -> Option<String> {
         let texts: Vec<String> = self.errors.iter().map(Diagnostic::render).collect();
         (!texts.is_empty()).then(|| texts.join("\n\n"))
+    }
+
+    fn read_tiltignore(&mut self, session: &Session<'_>) {
+        let path = session.request.file.parent().join(".tiltignore");
+        session.reads(&path);
+        match session.host.read(&path) {
+            Ok(text) => {
+                let file = Ignorefile::parse(path.clone(), &String::from_utf8_lossy(&text));
+                self.watch_ignores.extend(file.ignore_below(&path.parent()));
+                self.tiltignore = Some(file);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => self.errors.push(Diagnostic::error(io_message(&path, &error))),
+        }
+    }
+
+    fn hash(&mut self, session: &Session<'_>) {
+        let texts = session.executed.borrow();
+        let mut all = Sha256::new();
+        texts.iter().for_each(|text| all.update(text.as_bytes()));
+        let first = texts.first().map_or(&[][..], |text| text.as_bytes());
+        self.hashes = Hashes {
+            tiltfile: hex(&Sha256::digest(first)),
+            all_files: hex(&all.finalize()),
+        };
+    }
+
+    fn assemble(&mut self, session: &Session<'_>) {
+        let request = session.request;
+        let declared = session.declared.take();
+        self.secrets = secrets::of(declared.objects.iter().map(|object| &object.entity));
+        let assembled = assemble(
+            declared,
+            Surroundings {
+                kube: &request.kube,
+                checks_context: request.is_main,
+                upsert_timeout: self.update_settings.k8s_upsert_timeout,
+            },
+        );
+        assembled
+            .warnings
+            .into_iter()
+            .for_each(|warning| session.warn(warning));
+        self.errors.extend(assembled.errors);
+        // Commands that only look at a Tiltfile, or take away what it declares, are content with none.
+        let needs_resources = request.is_main && matches!(request.subcommand, "up" | "ci");
+        if needs_resources && self.errors.is_empty() && assembled.manifests.is_empty() {
+            self.errors.push(Diagnostic::error(
+                "No resources found. Check out https://docs.tilt.dev/tutorial.html to get started!",
+            ));
+        }
+        session.config_files.borrow_mut().extend(assembled.dockerignores);
+        if self.errors.is_empty() {
+            match enabled(&assembled.manifests, &request.args) {
+                Ok(enabled) => self.enabled = enabled,
+                Err(error) => self.errors.push(error),
+            }
+        }
+        if self.errors.is_empty() {
+            self.manifests = Some(assembled.manifests);
+        }
     }
 
     /// Returns what the engine is told.
@@ -100,17 +159,25 @@ impl Load {
 /// Prints and warnings go to `log` as they come; errors only to the result. Once `cancelled` is set the evaluation
 /// stops soon, with an error.
 pub fn load(request: &LoadRequest, host: &dyn Host, log: &LogWriter, cancelled: Arc<AtomicBool>) -> Load {
-    let _ = (log, cancelled);
-    let mut load = Load {
-        config_files: vec![request.file.clone()],
-        ..Load::default()
-    };
+    let mut load = Load::default();
     if !host.exists(&request.file) {
+        load.config_files.push(request.file.clone());
         load.errors.push(Diagnostic::error(format!(
             "No Tiltfile found at paths '{}'. Check out https://docs.tilt.dev/tutorial.html",
             request.file
         )));
+        return load;
     }
+    let session = Session::new(request, host, log, cancelled);
+    load.read_tiltignore(&session);
+    let executed = session.run(&request.file);
+    load.hash(&session);
+    match executed {
+        Ok(_) => load.assemble(&session),
+        Err(fault) => load.errors.push(fault.diagnostic()),
+    }
+    load.config_files = session.config_files.into_inner().into_iter().collect();
+    load.warnings = session.warnings.into_inner();
     load
 }
 
@@ -135,4 +202,8 @@ pub fn load_on_big_stack(
             },
         }
     })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -4,10 +4,25 @@
 //! (`crate::assembly::Declarations`) and hands that to `crate::assembly`. Everything outside is reached through a
 //! [`Host`]. No Starlark value leaves this module.
 
+mod builtins;
+mod call;
+mod enabled;
+mod fault;
 mod host;
+mod kinds;
 mod load;
 mod memory_host;
+mod result_json;
+mod rewrite;
+mod secrets;
+mod session;
+mod signature;
+mod source;
+mod trace;
+mod values;
+mod wording;
 
 pub use host::Host;
-pub use load::{Hashes, Load, LoadRequest, Secret, load, load_on_big_stack};
+pub use load::{Hashes, Load, LoadRequest, load, load_on_big_stack};
 pub use memory_host::MemoryHost;
+pub use secrets::Secret;

@@ -1,0 +1,214 @@
+//! From declarations to manifests, step by step.
+
+use std::time::Duration;
+
+use super::dependencies::{self, DeclaredDeps};
+use super::grouping::{Grouping, Resource, readiness_by_kind};
+use super::images::Images;
+use super::{Declarations, options, unused};
+use crate::diag::Diagnostic;
+use crate::k8s::{Entity, KubeContext, order};
+use crate::model::{
+    DeployTarget, K8sTarget, LocalPath, Manifest, ManifestName, PodReadiness, TargetId, TriggerMode,
+};
+
+/// What the surroundings say about an assembly.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings<'a> {
+    /// The cluster that the kubeconfig means.
+    pub kube: &'a KubeContext,
+    /// Whether the context must be allowed: only the session's own Tiltfile is checked.
+    pub checks_context: bool,
+    /// Time allowed for applying one object.
+    pub upsert_timeout: Duration,
+}
+
+/// What the declarations mean.
+#[derive(Clone, Debug, Default)]
+pub struct Assembled {
+    /// All resources in definition order; not to be used when there are errors.
+    pub manifests: Vec<Manifest>,
+    /// What is probably not as meant.
+    pub warnings: Vec<Diagnostic>,
+    /// What is wrong, in the order of the steps.
+    pub errors: Vec<Diagnostic>,
+    /// Dockerignore files of the images that are built, existing or not.
+    pub dockerignores: Vec<LocalPath>,
+}
+
+/// Turns declarations into manifests. Goes on after a fault, so that independent ones are found together.
+///
+/// Rule: `reference/tiltfile-api.md` 3.
+pub fn assemble(declared: Declarations, surroundings: Surroundings<'_>) -> Assembled {
+    let mut assembled = Assembled::default();
+    let errors = &mut assembled.errors;
+    let mut images = Images::new(declared.images, errors);
+    let mut grouping = Grouping::new(declared.objects, &mut images, errors);
+    let n_errors = errors.len();
+    options::apply(declared.resources, &mut grouping, errors);
+    if errors.len() == n_errors {
+        errors.extend(grouping.resources.iter().filter_map(without_objects));
+    }
+    let allowed = &declared.unused_images_allowed;
+    assembled
+        .warnings
+        .extend(unused::warning(&images, &grouping, allowed));
+    let deploys = !grouping.objects.is_empty() || !grouping.resources.is_empty();
+    let declared_deps = declared_deps(&grouping);
+    let upsert_timeout = surroundings.upsert_timeout;
+    build_manifests(&mut grouping, &images, upsert_timeout, &mut assembled);
+    let is_allowed = declared.allowed_contexts.contains(&surroundings.kube.name);
+    if deploys && !is_allowed {
+        assembled.errors.extend(context_fault(surroundings));
+    }
+    dependencies::check(
+        &mut assembled.manifests,
+        &declared_deps,
+        &mut assembled.warnings,
+        &mut assembled.errors,
+    );
+    assembled
+}
+
+fn without_objects(resource: &Resource) -> Option<Diagnostic> {
+    resource.objects.is_empty().then(|| {
+        Diagnostic::error(format!(
+            "resource \"{}\": could not associate any k8s_yaml() or k8s_custom_deploy() with this resource",
+            resource.name
+        ))
+        .at(resource.site.place())
+    })
+}
+
+fn declared_deps(grouping: &Grouping) -> DeclaredDeps {
+    let resources = grouping.resources.iter();
+    resources
+        .map(|resource| {
+            (
+                ManifestName::new(resource.name.as_str()),
+                resource.resource_deps.clone(),
+            )
+        })
+        .collect()
+}
+
+/// Rule: `reference/tiltfile-api.md` 1.11.
+fn context_fault(surroundings: Surroundings<'_>) -> Option<Diagnostic> {
+    let kube = surroundings.kube;
+    let safe = !surroundings.checks_context || kube.name.is_empty() || kube.product.is_local();
+    (!safe).then(|| {
+        let name = &kube.name;
+        Diagnostic::error(format!(
+            "Stop! {name} might be production.\nIf you're sure you want to deploy there, add:\n\
+             \tallow_k8s_contexts('{name}')\nto your Tiltfile. Otherwise, switch k8s contexts and restart Tilt."
+        ))
+    })
+}
+
+fn build_manifests(
+    grouping: &mut Grouping,
+    images: &Images,
+    upsert_timeout: Duration,
+    assembled: &mut Assembled,
+) {
+    let mut built = Vec::new();
+    for resource in &grouping.resources {
+        let targets = match images.with_bases(&resource.images) {
+            Ok(targets) => targets,
+            Err(cycle) => {
+                assembled.errors.push(image_cycle(resource, images, &cycle.0));
+                continue;
+            }
+        };
+        built.extend(targets.iter().copied());
+        let mut entities: Vec<Entity> = resource
+            .objects
+            .iter()
+            .map(|at| grouping.entity(*at).clone())
+            .collect();
+        let readiness = readiness(resource, &entities);
+        entities.sort_by_key(|entity| order::rank(entity.kind()));
+        let name = ManifestName::new(resource.name.as_str());
+        assembled.manifests.push(Manifest {
+            deploy: DeployTarget::K8s(K8sTarget {
+                id: TargetId::k8s(&name),
+                entities,
+                images: resource.images.iter().map(|at| images.id(*at)).collect(),
+                readiness,
+                extra_pod_selectors: resource.extra_pod_selectors.clone(),
+                upsert_timeout,
+            }),
+            images: targets.into_iter().map(|at| images.target(at)).collect(),
+            trigger_mode: TriggerMode::Auto,
+            resource_deps: resource
+                .resource_deps
+                .iter()
+                .map(|(dep, _)| ManifestName::new(dep.as_str()))
+                .collect(),
+            labels: resource.labels.clone(),
+            name,
+        });
+    }
+    built.sort_unstable();
+    built.dedup();
+    assembled.dockerignores = built
+        .into_iter()
+        .map(|at| images.declared(at).dockerignore.path.clone())
+        .collect();
+    assembled
+        .manifests
+        .extend(uncategorized(grouping, upsert_timeout));
+}
+
+fn image_cycle(resource: &Resource, images: &Images, image: &str) -> Diagnostic {
+    let name = &resource.name;
+    let error = Diagnostic::error(format!(
+        "getting image build info for {name}: Image dependency cycle: {image}"
+    ));
+    match resource.images.first() {
+        Some(at) => error.at(images.declared(*at).site.argument("ref", 0)),
+        None => error,
+    }
+}
+
+/// Rule: `reference/tiltfile-api.md` 3.6, pod readiness.
+fn readiness(resource: &Resource, entities: &[Entity]) -> PodReadiness {
+    let by_kind: Vec<PodReadiness> = entities.iter().filter_map(readiness_by_kind).collect();
+    let of_kinds = [PodReadiness::Wait, PodReadiness::Ignore, PodReadiness::Succeeded]
+        .into_iter()
+        .find(|readiness| by_kind.contains(readiness));
+    let is_group = resource.workload.is_none();
+    let has_pods = !resource.extra_pod_selectors.is_empty() || !resource.images.is_empty();
+    let by_default = if is_group && !has_pods {
+        PodReadiness::Ignore
+    } else {
+        PodReadiness::Wait
+    };
+    resource.readiness.or(of_kinds).unwrap_or(by_default)
+}
+
+/// Objects that belong to no resource make one of their own.
+fn uncategorized(grouping: &Grouping, upsert_timeout: Duration) -> Option<Manifest> {
+    let left = grouping.objects.iter().filter(|object| object.owner.is_none());
+    let mut entities: Vec<Entity> = left.map(|object| object.declared.entity.clone()).collect();
+    if entities.is_empty() {
+        return None;
+    }
+    entities.sort_by_key(|entity| order::rank(entity.kind()));
+    let name = ManifestName::new(ManifestName::UNCATEGORIZED);
+    Some(Manifest {
+        deploy: DeployTarget::K8s(K8sTarget {
+            id: TargetId::k8s(&name),
+            entities,
+            images: Vec::new(),
+            readiness: PodReadiness::Ignore,
+            extra_pod_selectors: Vec::new(),
+            upsert_timeout,
+        }),
+        images: Vec::new(),
+        trigger_mode: TriggerMode::Auto,
+        resource_deps: Vec::new(),
+        labels: std::collections::BTreeSet::new(),
+        name,
+    })
+}

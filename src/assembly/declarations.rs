@@ -1,0 +1,150 @@
+//! What a Tiltfile declared: plain data, with places. It decides nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::CallSite;
+use crate::k8s::Entity;
+use crate::model::{Ignore, ImageRef, LocalPath, PodReadiness};
+
+/// Everything that a Tiltfile, and what it loaded, declared; each list in the order of the calls.
+#[derive(Clone, Debug, Default)]
+pub struct Declarations {
+    /// Objects given to `k8s_yaml`.
+    pub objects: Vec<DeclaredObject>,
+    /// Images.
+    pub images: Vec<DeclaredImage>,
+    /// Calls of `k8s_resource`.
+    pub resources: Vec<ResourceOptions>,
+    /// Contexts that `allow_k8s_contexts` names.
+    pub allowed_contexts: BTreeSet<String>,
+    /// Images whose disuse is deliberate.
+    pub unused_images_allowed: Vec<String>,
+}
+
+/// An object given to `k8s_yaml`.
+#[derive(Clone, Debug)]
+pub struct DeclaredObject {
+    /// The object.
+    pub entity: Entity,
+    /// The call that gave it.
+    pub site: CallSite,
+}
+
+/// A `docker_build` call.
+#[derive(Clone, Debug)]
+pub struct DeclaredImage {
+    /// Its reference.
+    pub image: ImageRef,
+    /// The reference as written.
+    pub written: String,
+    /// The build context.
+    pub context: LocalPath,
+    /// The Dockerfile; `<context>/Dockerfile` for inline contents.
+    pub dockerfile: LocalPath,
+    /// The Dockerfile's text.
+    pub dockerfile_contents: String,
+    /// `KEY=value`, or `KEY` for a value from the environment; sorted.
+    pub build_args: Vec<String>,
+    /// The stage to build, if not the last.
+    pub stage: Option<String>,
+    /// Patterns of `ignore=`.
+    pub ignore: Vec<String>,
+    /// Paths of `only=`.
+    pub only: Vec<String>,
+    /// The dockerignore file that holds for it, existing or not.
+    pub dockerignore: Ignorefile,
+    /// Which of the Dockerfile's path and the context are roots of git repositories, in this order.
+    pub git_roots: Vec<LocalPath>,
+    /// The file that declared it.
+    pub declared_in: LocalPath,
+    /// The call.
+    pub site: CallSite,
+}
+
+/// A file of ignore patterns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ignorefile {
+    /// Where it is, or would be.
+    pub path: LocalPath,
+    /// Its patterns; none when there is no such file.
+    pub patterns: Vec<String>,
+}
+
+impl Ignorefile {
+    /// Reads patterns: comments and blank lines are dropped, the others trimmed, without `/` at both ends.
+    pub fn parse(path: LocalPath, text: &str) -> Self {
+        let clean = |line: &str| {
+            let line = line.trim();
+            let (not, pattern) = match line.strip_prefix('!') {
+                Some(pattern) => ("!", pattern.trim()),
+                None => ("", line),
+            };
+            let pattern = match pattern.trim_matches('/') {
+                "" if pattern.is_empty() => return None,
+                trimmed => trimmed,
+            };
+            Some(format!("{not}{pattern}"))
+        };
+        let patterns = text
+            .trim_start_matches('\u{feff}')
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(clean)
+            .collect();
+        Self { path, patterns }
+    }
+
+    /// Returns the patterns as an ignore of everything below `base`; `None` when there are none.
+    pub fn ignore_below(&self, base: &LocalPath) -> Option<Ignore> {
+        (!self.patterns.is_empty()).then(|| Ignore {
+            base: base.clone(),
+            patterns: self.patterns.clone(),
+        })
+    }
+}
+
+/// A `k8s_resource` call.
+#[derive(Clone, Debug)]
+pub struct ResourceOptions {
+    /// Which resource it is about.
+    pub subject: Subject,
+    /// Its new name.
+    pub new_name: Option<String>,
+    /// Selectors of objects to move into it.
+    pub objects: Vec<String>,
+    /// Resources that it waits for.
+    pub resource_deps: Vec<String>,
+    /// Labels for grouping.
+    pub labels: BTreeSet<String>,
+    /// When it counts as ready.
+    pub pod_readiness: Option<PodReadiness>,
+    /// Labels that claim pods which none of its objects owns.
+    pub extra_pod_selectors: Vec<BTreeMap<String, String>>,
+    /// The call.
+    pub site: CallSite,
+}
+
+/// Which resource a `k8s_resource` call is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The resource that has this name by now.
+    Resource(String),
+    /// The resource of the workload that this identifier means.
+    Entity(String),
+    /// A new resource made of objects, with the call's `new_name`.
+    Group,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_blanks_and_outer_slashes_are_dropped_from_an_ignorefile() {
+        let file = Ignorefile::parse(
+            LocalPath::new("/a/.dockerignore"),
+            "# c\n\n  *.md \n/node_modules/\n!/keep\n",
+        );
+        assert_eq!(file.patterns, ["*.md", "node_modules", "!keep"]);
+    }
+}

@@ -1,0 +1,256 @@
+//! Which objects make which resource.
+//!
+//! Rule: `reference/tiltfile-api.md` 3.3; `seeds/000`.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::images::Images;
+use super::{CallSite, DeclaredObject};
+use crate::diag::Diagnostic;
+use crate::k8s::image_locator::{image_fields, template_labels};
+use crate::k8s::{Entity, identifier};
+use crate::model::{ImageRef, PodReadiness};
+
+/// The objects and the resources that they make.
+#[derive(Default)]
+pub(super) struct Grouping {
+    /// All objects, in the order in which they were given.
+    pub(super) objects: Vec<Object>,
+    /// Resources, in the order in which they were made.
+    pub(super) resources: Vec<Resource>,
+    /// Names of the images that occur in the objects, as people write them.
+    pub(super) deployed_images: BTreeSet<String>,
+}
+
+pub(super) struct Object {
+    pub(super) declared: DeclaredObject,
+    /// The position of the resource that has it.
+    pub(super) owner: Option<usize>,
+}
+
+/// A resource in the making.
+pub(super) struct Resource {
+    pub(super) name: String,
+    /// Positions of its objects, in the order in which they were added.
+    pub(super) objects: Vec<usize>,
+    /// The position of its workload; `None` for a group of objects.
+    pub(super) workload: Option<usize>,
+    /// Positions of the images that its workload uses, in the order found, each once.
+    pub(super) images: Vec<usize>,
+    pub(super) resource_deps: Vec<(String, CallSite)>,
+    pub(super) labels: BTreeSet<String>,
+    pub(super) readiness: Option<PodReadiness>,
+    pub(super) extra_pod_selectors: Vec<std::collections::BTreeMap<String, String>>,
+    /// The call that made it.
+    pub(super) site: CallSite,
+}
+
+impl Resource {
+    pub(super) fn new(name: String, site: CallSite) -> Self {
+        Self {
+            name,
+            objects: Vec::new(),
+            workload: None,
+            images: Vec::new(),
+            resource_deps: Vec::new(),
+            labels: BTreeSet::new(),
+            readiness: None,
+            extra_pod_selectors: Vec::new(),
+            site,
+        }
+    }
+}
+
+impl Grouping {
+    /// Makes a resource of each workload, with the Services that select its pods.
+    pub(super) fn new(
+        declared: Vec<DeclaredObject>,
+        images: &mut Images,
+        errors: &mut Vec<Diagnostic>,
+    ) -> Self {
+        let objects = declared.into_iter().map(|declared| Object {
+            declared,
+            owner: None,
+        });
+        let mut grouping = Self {
+            objects: objects.collect(),
+            ..Self::default()
+        };
+        let mut workloads = Vec::new();
+        for at in 0..grouping.objects.len() {
+            let found = grouping.find_images(at, images, errors);
+            let entity = grouping.entity(at);
+            if is_workload_by_kind(entity) || found.any {
+                workloads.push((at, found.built));
+            }
+        }
+        let entities: Vec<&Entity> = workloads.iter().map(|(at, _)| grouping.entity(*at)).collect();
+        let names = identifier::shortest_unique(&entities);
+        let positions: BTreeSet<usize> = workloads.iter().map(|(at, _)| *at).collect();
+        for ((at, built), name) in workloads.into_iter().zip(names) {
+            grouping.add_workload(at, name, built, &positions, errors);
+        }
+        for at in 0..grouping.objects.len() {
+            let object = &grouping.objects[at];
+            if object.owner.is_none() && template_labels(&object.declared.entity).is_some() {
+                let name = object.declared.entity.name().to_owned();
+                grouping.add_workload(at, name, Vec::new(), &positions, errors);
+            }
+        }
+        grouping
+    }
+
+    pub(super) fn entity(&self, at: usize) -> &Entity {
+        &self.objects[at].declared.entity
+    }
+
+    /// Returns the position of the resource of this name.
+    pub(super) fn find(&self, name: &str) -> Option<usize> {
+        self.resources.iter().position(|resource| resource.name == name)
+    }
+
+    /// Adds an object to a resource.
+    pub(super) fn give(&mut self, object: usize, resource: usize) {
+        self.objects[object].owner = Some(resource);
+        self.resources[resource].objects.push(object);
+    }
+
+    fn add_workload(
+        &mut self,
+        at: usize,
+        name: String,
+        images: Vec<usize>,
+        workloads: &BTreeSet<usize>,
+        errors: &mut Vec<Diagnostic>,
+    ) {
+        if let Some(taken) = self.find(&name) {
+            errors.push(self.name_taken(at, &name, taken));
+            return;
+        }
+        let site = self.objects[at].declared.site.clone();
+        let resource = self.resources.len();
+        self.resources.push(Resource {
+            images,
+            workload: Some(at),
+            ..Resource::new(name, site)
+        });
+        self.give(at, resource);
+        for service in 0..self.objects.len() {
+            let free = self.objects[service].owner.is_none() && !workloads.contains(&service);
+            if free && selects(self.entity(service), self.entity(at)) {
+                self.give(service, resource);
+            }
+        }
+    }
+
+    fn name_taken(&self, at: usize, name: &str, taken: usize) -> Diagnostic {
+        let id = identifier::full(self.entity(at));
+        let error = Diagnostic::error(format!(
+            "error making resource for workload {id}: k8s_resource named \"{name}\" already exists"
+        ))
+        .at(self.objects[at].declared.site.place());
+        match self.resources[taken].workload {
+            Some(other) => {
+                let both = [at, other].map(|at| shown(self.entity(at)));
+                error.hint(format!(
+                    "two workloads cannot make one resource: {} and {}",
+                    both[1], both[0]
+                ))
+            }
+            None => error,
+        }
+    }
+
+    /// Parses the images of an object. The workloads that we build are found by theirs.
+    fn find_images(&mut self, at: usize, images: &mut Images, errors: &mut Vec<Diagnostic>) -> FoundImages {
+        let mut found = FoundImages::default();
+        let mut deployed = Vec::new();
+        let object = &self.objects[at].declared;
+        for field in image_fields(&object.entity) {
+            found.any = true;
+            match ImageRef::parse(&field.image) {
+                Ok(image) => {
+                    deployed.push(image.familiar_name());
+                    if let Some(built) = images.find(&image)
+                        && !found.built.contains(&built)
+                    {
+                        found.built.push(built);
+                    }
+                }
+                Err(error) => {
+                    errors.push(invalid_image(object, &field.image, &error.to_string()));
+                    break;
+                }
+            }
+        }
+        self.deployed_images.extend(deployed);
+        found
+    }
+}
+
+#[derive(Default)]
+struct FoundImages {
+    /// Whether there is any image at all.
+    any: bool,
+    /// Positions of those that are built, each once.
+    built: Vec<usize>,
+}
+
+fn invalid_image(object: &DeclaredObject, image: &str, error: &str) -> Diagnostic {
+    let entity = &object.entity;
+    let subject = if is_workload_by_kind(entity) {
+        format!("finding image in {}/{}", entity.kind(), entity.name())
+    } else {
+        format!("finding images in {}", entity.name())
+    };
+    Diagnostic::error(format!("{subject}: parsing {image}: {error}"))
+        .at(object.site.place())
+        .hint(format!("the object is {}", shown(entity)))
+}
+
+/// Returns whether an object makes a resource although it may have no images: Jobs and CronJobs.
+pub(super) fn is_workload_by_kind(entity: &Entity) -> bool {
+    readiness_by_kind(entity).is_some()
+}
+
+/// Returns when a resource with this object counts as ready, where its kind decides that.
+pub(super) fn readiness_by_kind(entity: &Entity) -> Option<PodReadiness> {
+    if !entity.api_version().to_lowercase().contains("batch/v1") {
+        return None;
+    }
+    let kind = entity.kind().to_lowercase();
+    if kind.contains("cronjob") {
+        Some(PodReadiness::Ignore)
+    } else if kind.contains("job") {
+        Some(PodReadiness::Succeeded)
+    } else {
+        None
+    }
+}
+
+/// Returns whether an object is a Service for the pods of a workload.
+fn selects(service: &Entity, workload: &Entity) -> bool {
+    if service.kind() != "Service" || service.api_version() != "v1" {
+        return false;
+    }
+    let selector = service.get(&["spec", "selector"]).and_then(Value::as_object);
+    let (Some(selector), Some(labels)) = (selector, template_labels(workload)) else {
+        return false;
+    };
+    let namespace = |entity: &Entity| entity.namespace().unwrap_or("default").to_owned();
+    let same_namespace = namespace(service) == "default" || namespace(service) == namespace(workload);
+    !selector.is_empty() && same_namespace && is_subset(selector, &labels)
+}
+
+fn is_subset(selector: &Map<String, Value>, labels: &Map<String, Value>) -> bool {
+    selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+}
+
+/// Returns an object with where it was written.
+fn shown(entity: &Entity) -> String {
+    let origin = &entity.origin;
+    let source = origin.source.strip_prefix("file: ").unwrap_or(&origin.source);
+    format!("{} ({source}:{})", identifier::full(entity), origin.line)
+}

@@ -1,0 +1,174 @@
+//! Applies `k8s_resource` calls, in the order in which they were made.
+//!
+//! Rule: `reference/tiltfile-api.md` 3.4 and 3.5; for `entity`, `seeds/000`.
+
+use super::grouping::{Grouping, Resource};
+use super::{ResourceOptions, Subject};
+use crate::diag::{Diagnostic, nearest};
+use crate::k8s::identifier::{self, Identifier};
+use crate::k8s::selector::{ObjectSelector, fragment};
+
+/// Applies all calls. A call that has a fault is skipped; the others are still looked at.
+pub(super) fn apply(calls: Vec<ResourceOptions>, grouping: &mut Grouping, errors: &mut Vec<Diagnostic>) {
+    for call in calls {
+        if let Err(error) = apply_one(call, grouping, errors) {
+            errors.push(error);
+        }
+    }
+}
+
+fn apply_one(
+    call: ResourceOptions,
+    grouping: &mut Grouping,
+    errors: &mut Vec<Diagnostic>,
+) -> Result<(), Diagnostic> {
+    let at = find_resource(&call, grouping)?;
+    let resource = &mut grouping.resources[at];
+    let site = &call.site;
+    resource
+        .resource_deps
+        .extend(call.resource_deps.iter().map(|dep| (dep.clone(), site.clone())));
+    resource.labels.extend(call.labels.iter().cloned());
+    resource.readiness = call.pod_readiness.or(resource.readiness);
+    resource
+        .extra_pod_selectors
+        .extend(call.extra_pod_selectors.iter().cloned());
+    rename(&call, at, grouping)?;
+    for selector in &call.objects {
+        if let Err(message) = move_object(selector, at, grouping) {
+            errors.push(Diagnostic::error(message).at(site.literal(selector)));
+        }
+    }
+    Ok(())
+}
+
+fn find_resource(call: &ResourceOptions, grouping: &mut Grouping) -> Result<usize, Diagnostic> {
+    match &call.subject {
+        Subject::Resource(name) => grouping
+            .find(name)
+            .ok_or_else(|| unknown_resource(call, name, grouping)),
+        Subject::Entity(text) => find_by_entity(call, text, grouping),
+        Subject::Group => {
+            let name = call.new_name.clone().unwrap_or_default();
+            if grouping.find(&name).is_some() {
+                let message = format!("k8s_resource named \"{name}\" already exists");
+                return Err(Diagnostic::error(message).at(call.site.literal(&name)));
+            }
+            grouping.resources.push(Resource::new(name, call.site.clone()));
+            Ok(grouping.resources.len() - 1)
+        }
+    }
+}
+
+fn unknown_resource(call: &ResourceOptions, name: &str, grouping: &Grouping) -> Diagnostic {
+    let known: Vec<&str> = grouping.resources.iter().map(|r| r.name.as_str()).collect();
+    let error = Diagnostic::error(format!(
+        "{}: k8s_resource specified unknown resource \"{name}\". known k8s resources: {}",
+        call.site.position(),
+        known.join(", ")
+    ))
+    .at(call.site.literal(name));
+    match nearest(name, known) {
+        Some(near) => error.hint(format!("did you mean \"{near}\"?")),
+        None => error,
+    }
+}
+
+/// Finds the resource of the one workload that an identifier means.
+fn find_by_entity(call: &ResourceOptions, text: &str, grouping: &Grouping) -> Result<usize, Diagnostic> {
+    let position = call.site.position();
+    let fail = |why: String| {
+        Diagnostic::error(format!("{position}: k8s_resource: entity \"{text}\" {why}"))
+            .at(call.site.literal(text))
+    };
+    let id = Identifier::parse(text).map_err(|error| fail(format!("is no identifier: {error}")))?;
+    let workloads = || {
+        let resources = grouping.resources.iter().enumerate();
+        resources.filter_map(|(at, resource)| Some((at, grouping.entity(resource.workload?))))
+    };
+    let matching: Vec<(usize, String)> = workloads()
+        .filter(|(_, entity)| id.matches(entity))
+        .map(|(at, entity)| (at, identifier::full(entity)))
+        .collect();
+    match &matching[..] {
+        [(at, _)] => Ok(*at),
+        [] => {
+            let known: Vec<String> = workloads().map(|(_, entity)| identifier::full(entity)).collect();
+            Err(fail(format!(
+                "matches no workload. known workloads: {}",
+                known.join(", ")
+            )))
+        }
+        several => {
+            let ids: Vec<&str> = several.iter().map(|(_, id)| id.as_str()).collect();
+            Err(
+                fail(format!("matches more than one workload: {}", ids.join(", ")))
+                    .hint("add the kind, the namespace or the group until only one is left"),
+            )
+        }
+    }
+}
+
+fn rename(call: &ResourceOptions, at: usize, grouping: &mut Grouping) -> Result<(), Diagnostic> {
+    let old = grouping.resources[at].name.clone();
+    let Some(new) = call.new_name.clone().filter(|new| *new != old) else {
+        return Ok(());
+    };
+    if grouping.find(&new).is_some() {
+        return Err(Diagnostic::error(format!(
+            "{}: k8s_resource specified to rename \"{old}\" to \"{new}\": k8s_resource named \"{new}\" already exists",
+            call.site.position()
+        ))
+        .at(call.site.literal(&new)));
+    }
+    grouping.resources[at].name = new;
+    Ok(())
+}
+
+fn move_object(text: &str, resource: usize, grouping: &mut Grouping) -> Result<(), String> {
+    let selector = ObjectSelector::parse(text)?;
+    let matching: Vec<usize> = (0..grouping.objects.len())
+        .filter(|at| selector.matches(grouping.entity(*at)))
+        .collect();
+    match matching[..] {
+        [at] if grouping.objects[at].owner.is_none() => {
+            grouping.give(at, resource);
+            Ok(())
+        }
+        [_] => Err(format!(
+            "No object identified by the fragment \"{text}\" could be found in remaining YAML. Valid remaining \
+             fragments are: {}",
+            fragments(grouping, remaining(grouping))
+        )),
+        [] => Err(format!(
+            "No object identified by the fragment \"{text}\" could be found. Possible objects are: {}",
+            fragments(grouping, owned(grouping).into_iter().chain(remaining(grouping)))
+        )),
+        _ => Err(format!(
+            "\"{text}\" is not a unique fragment. Objects that match \"{text}\" are {}",
+            fragments(grouping, matching)
+        )),
+    }
+}
+
+fn remaining(grouping: &Grouping) -> Vec<usize> {
+    let objects = grouping.objects.iter().enumerate();
+    objects
+        .filter(|(_, object)| object.owner.is_none())
+        .map(|(at, _)| at)
+        .collect()
+}
+
+fn owned(grouping: &Grouping) -> Vec<usize> {
+    let resources = grouping.resources.iter();
+    resources
+        .flat_map(|resource| resource.objects.iter().copied())
+        .collect()
+}
+
+fn fragments(grouping: &Grouping, objects: impl IntoIterator<Item = usize>) -> String {
+    let shown = objects
+        .into_iter()
+        .map(|at| format!("\"{}\"", fragment(grouping.entity(at))));
+    shown.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,392 @@
+//! Reads and writes YAML as Kubernetes tools do.
+//!
+//! A stream is split into documents, `List`s are taken apart, and each object must say its kind and version. Scalars
+//! follow YAML 1.1: `on` is a boolean, `0644` is octal, the last of repeated keys wins.
+
+use base64::Engine as _;
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde_json::{Map, Number, Value};
+
+use super::{Entity, Origin};
+use crate::diag::{Place, SourceText};
+
+/// Why a text is no YAML of Kubernetes objects.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct YamlFault {
+    /// What is wrong.
+    pub message: String,
+    /// The line in the whole text, counted from 1; 0 when unknown.
+    pub line: usize,
+    /// The column, in characters, counted from 1; 0 when the whole line is meant.
+    pub column: usize,
+}
+
+impl YamlFault {
+    /// Returns the place in the text that was read; `None` when the line is not known.
+    pub fn place(&self, text: &SourceText) -> Option<Place> {
+        (self.line > 0).then(|| {
+            let source_line = text.line(self.line).to_owned();
+            let start = source_line.len() - source_line.trim_start().len();
+            let (column, width) = match self.column {
+                0 => (start + 1, source_line.trim().chars().count()),
+                column => (column, 1),
+            };
+            Place {
+                file: text.file().to_owned(),
+                line: self.line,
+                column,
+                width,
+                source_line,
+            }
+        })
+    }
+}
+
+/// Reads the objects of a stream. `source` names it in [`Origin`].
+///
+/// # Errors
+/// When the text is no YAML, or a document is no object with a kind and a version.
+///
+/// Rule: `reference/tiltfile-api.md` A.1.
+pub fn read(text: &str, source: &str) -> Result<Vec<Entity>, YamlFault> {
+    let mut entities = Vec::new();
+    for document in documents(text) {
+        let value = decode(document.text).map_err(|fault| shift(fault, document.line))?;
+        let line = document.line + first_content(document.text);
+        add_objects(value, source, line, &mut entities)?;
+    }
+    Ok(entities)
+}
+
+/// Reads one document as plain data.
+///
+/// # Errors
+/// When the text is no YAML.
+pub fn decode(text: &str) -> Result<Value, YamlFault> {
+    let options = serde_saphyr::options! {
+        duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::LastWins,
+        legacy_octal_numbers: true,
+        emit_comments: false,
+        budget: None,
+        with_snippet: false,
+    };
+    if text.lines().all(is_blank) {
+        return Ok(Value::Null);
+    }
+    let mut value = serde_saphyr::from_str_with_options(text, options).map_err(fault)?;
+    settle(&mut value);
+    Ok(value)
+}
+
+/// Writes objects as a stream, keys sorted at every level.
+///
+/// Rule: `reference/tiltfile-api.md` A.2.
+pub fn write(entities: &[Entity]) -> String {
+    let texts: Vec<String> = entities.iter().map(|entity| encode(entity.value())).collect();
+    texts.join("\n---\n")
+}
+
+/// Writes plain data as one document, keys sorted at every level.
+pub fn encode(value: &Value) -> String {
+    let options = serde_saphyr::ser_options! { compact_list_indent: true };
+    serde_saphyr::to_string_with_options(&Sorted(value), options).unwrap_or_default()
+}
+
+struct Document<'a> {
+    text: &'a str,
+    /// The line in the stream, counted from 1, with which the document begins.
+    line: usize,
+}
+
+/// Splits a stream at lines that hold only `---` and perhaps a comment.
+fn documents(text: &str) -> Vec<Document<'_>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut documents = Vec::new();
+    let (mut start, mut first_line, mut at) = (0, 1, 0);
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        if is_separator(line) {
+            documents.push(Document {
+                text: &text[start..at],
+                line: first_line,
+            });
+            start = at + line.len();
+            first_line = index + 2;
+        }
+        at += line.len();
+    }
+    documents.push(Document {
+        text: &text[start..],
+        line: first_line,
+    });
+    documents.retain(|document| !document.text.lines().all(is_blank));
+    documents
+}
+
+fn is_separator(line: &str) -> bool {
+    line.strip_prefix("---").is_some_and(|rest| {
+        let rest = rest.trim();
+        rest.is_empty() || rest.starts_with('#')
+    })
+}
+
+fn is_blank(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty() || line.starts_with('#')
+}
+
+fn first_content(text: &str) -> usize {
+    text.lines().position(|line| !is_blank(line)).unwrap_or(0)
+}
+
+fn fault(error: serde_saphyr::Error) -> YamlFault {
+    let location = error.location();
+    let number = |n: u64| usize::try_from(n).unwrap_or(0);
+    let (line, column) = location.map_or((0, 0), |at| (number(at.line()), number(at.column())));
+    let text = error.without_snippet().to_string();
+    let message = text.split(" at line ").next().unwrap_or(&text).trim();
+    YamlFault {
+        message: message.strip_prefix("error: ").unwrap_or(message).to_owned(),
+        line,
+        column,
+    }
+}
+
+/// Moves a fault from its document to the stream, and lets the message name the line.
+fn shift(mut fault: YamlFault, first_line: usize) -> YamlFault {
+    if fault.line > 0 {
+        fault.line += first_line - 1;
+        fault.message = format!("yaml: line {}: {}", fault.line, fault.message);
+    }
+    fault
+}
+
+/// Turns whole floats into integers, as JSON of Go does.
+fn settle(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            let whole = number
+                .as_f64()
+                .filter(|float| !number.is_i64() && !number.is_u64() && float.fract() == 0.0);
+            if let Some(float) = whole.filter(|float| float.abs() < 1e15) {
+                // The range was just checked, so nothing is lost.
+                *value = Value::Number(Number::from(float as i64));
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(settle),
+        Value::Object(fields) => fields.values_mut().for_each(settle),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+fn add_objects(value: Value, source: &str, line: usize, out: &mut Vec<Entity>) -> Result<(), YamlFault> {
+    let refuse = |message: String| {
+        Err(YamlFault {
+            message,
+            line,
+            column: 0,
+        })
+    };
+    let mut fields = match value {
+        Value::Null => return Ok(()),
+        Value::Object(fields) => fields,
+        other => {
+            let kind = json_kind(&other);
+            return refuse(format!(
+                "couldn't get version/kind; json parse error: json: cannot unmarshal {kind} into Go value of type \
+                 struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \
+                 \"json:\\\"kind,omitempty\\\"\" }}"
+            ));
+        }
+    };
+    let text = |fields: &Map<String, Value>, key: &str| {
+        let value = fields.get(key).and_then(Value::as_str);
+        value.unwrap_or_default().to_owned()
+    };
+    let (kind, version) = (text(&fields, "kind"), text(&fields, "apiVersion"));
+    if kind.is_empty() {
+        return refuse(format!("Object 'Kind' is missing in '{}'", Value::Object(fields)));
+    }
+    if version.is_empty() {
+        let name = fields.get("metadata").and_then(|m| m.get("name"));
+        let name = name.and_then(Value::as_str).unwrap_or_default().to_owned();
+        let json = Value::Object(fields);
+        return refuse(format!(
+            "decoding {kind} \"{name}\": Object 'apiVersion' is missing in '{json}'"
+        ));
+    }
+    if kind == "List" && version == "v1" {
+        if let Some(Value::Array(items)) = fields.remove("items") {
+            for item in items {
+                add_objects(item, source, line, out)?;
+            }
+        }
+        return Ok(());
+    }
+    let origin = Origin {
+        source: source.to_owned(),
+        line,
+    };
+    let entity = Entity::new(Value::Object(fields), origin);
+    match secret_problem(&entity) {
+        Some(message) => refuse(message),
+        None => {
+            out.push(entity);
+            Ok(())
+        }
+    }
+}
+
+fn json_kind(value: &Value) -> &'static str {
+    match value {
+        Value::Array(_) => "array",
+        Value::String(_) => "string",
+        Value::Number(_) => "number",
+        Value::Bool(_) => "bool",
+        Value::Null | Value::Object(_) => "object",
+    }
+}
+
+/// Returns why the data of a Secret cannot be read.
+fn secret_problem(entity: &Entity) -> Option<String> {
+    if entity.kind() != "Secret" || entity.api_version() != "v1" {
+        return None;
+    }
+    let data = entity.get(&["data"])?.as_object()?;
+    data.values().filter_map(Value::as_str).find_map(|value| {
+        let at = match base64::engine::general_purpose::STANDARD.decode(value.replace(['\n', '\r'], "")) {
+            Ok(_) => return None,
+            Err(base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _)) => {
+                at
+            }
+            Err(base64::DecodeError::InvalidLength(at)) => at - at % 4,
+            Err(base64::DecodeError::InvalidPadding) => value.trim_end_matches('=').len(),
+        };
+        let name = entity.name();
+        Some(format!(
+            "decoding Secret \"{name}\": illegal base64 data at input byte {at}"
+        ))
+    })
+}
+
+/// Plain data with sorted keys. Numbers are written as numbers whatever features of `serde_json` are on.
+struct Sorted<'a>(&'a Value);
+
+impl Serialize for Sorted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Null => serializer.serialize_unit(),
+            Value::Bool(value) => serializer.serialize_bool(*value),
+            Value::String(text) => serializer.serialize_str(text),
+            Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+                (Some(value), _, _) => serializer.serialize_i64(value),
+                (_, Some(value), _) => serializer.serialize_u64(value),
+                (_, _, Some(value)) => serializer.serialize_f64(value),
+                (None, None, None) => serializer.serialize_str(&number.to_string()),
+            },
+            Value::Array(items) => {
+                let mut seq = serializer.serialize_seq(Some(items.len()))?;
+                for item in items {
+                    seq.serialize_element(&Sorted(item))?;
+                }
+                seq.end()
+            }
+            Value::Object(fields) => {
+                let mut sorted: Vec<_> = fields.iter().collect();
+                sorted.sort_by_key(|(key, _)| *key);
+                let mut map = serializer.serialize_map(Some(sorted.len()))?;
+                for (key, value) in sorted {
+                    map.serialize_entry(key, &Sorted(value))?;
+                }
+                map.end()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn kinds(text: &str) -> Vec<(String, String, usize)> {
+        let entities = read(text, "test").unwrap();
+        let row = |e: &Entity| (e.kind().to_owned(), e.name().to_owned(), e.origin.line);
+        entities.iter().map(row).collect()
+    }
+
+    #[track_caller]
+    fn check_fault(text: &str, line: usize, message: &str) {
+        let fault = read(text, "test").unwrap_err();
+        assert!(fault.message.contains(message), "{}", fault.message);
+        assert_eq!(fault.line, line, "{}", fault.message);
+    }
+
+    #[test]
+    fn documents_know_their_lines_and_empty_ones_are_skipped() {
+        let text = "# top\n---\nkind: A\napiVersion: v1\nmetadata: {name: a}\n--- # next\n\n---\n# c\nnull\n---\n\nkind: B\napiVersion: v1\n";
+        assert_eq!(
+            kinds(text),
+            [
+                ("A".to_owned(), "a".to_owned(), 3),
+                ("B".to_owned(), String::new(), 13)
+            ]
+        );
+    }
+
+    #[test]
+    fn lists_are_taken_apart_and_typed_lists_are_not() {
+        let text = "{apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: X}]}, \
+                    {apiVersion: v1, kind: ConfigMapList, items: [{a: 1}]}]}";
+        let names: Vec<String> = kinds(text).into_iter().map(|(kind, ..)| kind).collect();
+        assert_eq!(names, ["X", "ConfigMapList"]);
+    }
+
+    #[test]
+    fn scalars_follow_yaml_1_1() {
+        let value =
+            decode("a: on\nb: 0644\nc: 1.0\nd: 1e3\ne: \"on\"\nf: 2024-01-01\ng: 0.5\nh: 1\nh: 2\n").unwrap();
+        assert_eq!(
+            value,
+            json!({"a": true, "b": 420, "c": 1, "d": 1000, "e": "on", "f": "2024-01-01", "g": 0.5, "h": 2})
+        );
+    }
+
+    #[test]
+    fn faults_are_placed_in_the_stream() {
+        check_fault(
+            "kind: A\napiVersion: v1\n---\nkind: B\napiVersion: [\n",
+            6,
+            "yaml: line 6",
+        );
+        check_fault(
+            "kind: A\napiVersion: v1\n---\n\nhello\n",
+            5,
+            "couldn't get version/kind",
+        );
+        check_fault("a: 1\n", 1, "Object 'Kind' is missing in '{\"a\":1}'");
+        check_fault(
+            "kind: Foo\nmetadata: {name: x}\n",
+            1,
+            "decoding Foo \"x\": Object 'apiVersion' is missing in",
+        );
+    }
+
+    #[test]
+    fn data_of_secrets_must_be_base64() {
+        check_fault(
+            "{apiVersion: v1, kind: Secret, metadata: {name: s}, data: {a: '!'}}",
+            1,
+            "decoding Secret \"s\": illegal base64 data at input byte 0",
+        );
+    }
+
+    #[test]
+    fn what_is_written_reads_the_same() {
+        let value =
+            json!({"b": "yes", "a": [1, 2.5, {"x": "1"}], "c": "two\nlines\n", "d": {}, "e": null, "f": []});
+        assert_eq!(decode(&encode(&value)).unwrap(), value);
+        assert!(encode(&value).starts_with("a:\n- 1\n- 2.5\n- x: \"1\"\nb: \"yes\"\nc: |\n"));
+    }
+}

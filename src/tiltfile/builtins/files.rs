@@ -1,0 +1,72 @@
+//! Built-ins about files and text.
+
+use std::io;
+
+use starlark::values::Value;
+
+use super::Builtin;
+use crate::tiltfile::call::Call;
+use crate::tiltfile::fault::{Fault, Outcome, io_message};
+use crate::tiltfile::kinds::go_type;
+use crate::tiltfile::values::Blob;
+
+pub(super) static BUILTINS: &[Builtin] = &[
+    Builtin {
+        name: "blob",
+        signature: "input",
+        doc: "Returns text that stands for the content of a file, for example YAML to give to `k8s_yaml`.",
+        run: blob,
+    },
+    Builtin {
+        name: "include",
+        signature: "path",
+        doc: "Runs another file for its effects; a file runs at most once.",
+        run: include,
+    },
+    Builtin {
+        name: "read_file",
+        signature: "paths, default=?",
+        doc: "Returns the content of a file as a blob, or `default` when the file does not exist.",
+        run: read_file,
+    },
+];
+
+fn blob<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
+    let text = call.required("input").text()?.to_owned();
+    let source = "Tiltfile blob() call".to_owned();
+    Ok(call.heap().alloc(Blob { text, source }))
+}
+
+fn include<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
+    let session = call.session();
+    let path = session.resolve(call.required("path").text()?)?;
+    session.run(&path)?;
+    Ok(Value::new_none())
+}
+
+fn read_file<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
+    let session = call.session();
+    let path = call.required("paths").path(session)?;
+    let default = match call.get("default") {
+        None => None,
+        Some(arg) if arg.value.is_none() => None,
+        Some(arg) => match arg.value.unpack_str() {
+            Some(text) => Some(text.to_owned()),
+            None => {
+                let got = go_type(arg.value);
+                return Err(arg.unfit(format!("expected starlark.String or None, got {got}")));
+            }
+        },
+    };
+    session.reads(&path);
+    let text = match (session.host.read(&path), default) {
+        (Ok(bytes), _) => String::from_utf8_lossy(&bytes).into_owned(),
+        (Err(error), Some(default)) if error.kind() == io::ErrorKind::NotFound => default,
+        (Err(error), _) => {
+            let place = call.required("paths").place();
+            return Err(Fault::new(io_message(&path, &error)).at(place));
+        }
+    };
+    let source = format!("file: {path}");
+    Ok(call.heap().alloc(Blob { text, source }))
+}

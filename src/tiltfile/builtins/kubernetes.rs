@@ -1,0 +1,275 @@
+//! Built-ins about Kubernetes objects, resources and contexts.
+
+use std::collections::BTreeSet;
+
+use starlark::values::Value;
+
+use super::Builtin;
+use crate::assembly::{DeclaredObject, ResourceOptions, Subject};
+use crate::diag::SourceText;
+use crate::k8s::{Entity, yaml};
+use crate::model::PodReadiness;
+use crate::tiltfile::call::{Arg, Call};
+use crate::tiltfile::fault::{Fault, Outcome, io_message, traceback};
+use crate::tiltfile::session::Session;
+use crate::tiltfile::values::Blob;
+
+pub(super) static BUILTINS: &[Builtin] = &[
+    Builtin {
+        name: "allow_k8s_contexts",
+        signature: "contexts",
+        doc: "Allows deploying to contexts that are not known to be local development clusters.",
+        run: allow_k8s_contexts,
+    },
+    Builtin {
+        name: "k8s_context",
+        signature: "*args, **kwargs",
+        doc: "Returns the name of the Kubernetes context, empty when there is none.",
+        run: k8s_context,
+    },
+    Builtin {
+        name: "k8s_namespace",
+        signature: "*args, **kwargs",
+        doc: "Returns the namespace of the Kubernetes context, empty when there is no cluster.",
+        run: k8s_namespace,
+    },
+    Builtin {
+        name: "k8s_resource",
+        signature: "workload='', new_name='', port_forwards=?, extra_pod_selectors=?, trigger_mode=?, \
+                    resource_deps=[], objects=[], auto_init=?, pod_readiness='', links=[], labels=[], \
+                    discovery_strategy='', *, name=?, entity=?",
+        doc: "Sets options of a resource, or makes a new one out of objects that belong to no workload. The resource \
+              is named by `workload` (or its alias `name`), or found through an identifier of its workload with \
+              `entity`.",
+        run: k8s_resource,
+    },
+    Builtin {
+        name: "k8s_yaml",
+        signature: "yaml, allow_duplicates=False",
+        doc: "Registers the Kubernetes objects of YAML files or blobs.",
+        run: k8s_yaml,
+    },
+];
+
+fn allow_k8s_contexts<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
+    let arg = call.required("contexts");
+    let name = |value: Value<'v>| match value.unpack_str() {
+        Some(name) => Ok(name.to_owned()),
+        None => Err(arg.fault(format!(
+            "allow_k8s_contexts contexts must be a string or a sequence of strings; found a {}",
+            crate::tiltfile::kinds::go_type(value)
+        ))),
+    };
+    let names: BTreeSet<String> = arg.one_or_many().into_iter().map(name).collect::<Outcome<_>>()?;
+    call.session()
+        .declared
+        .borrow_mut()
+        .allowed_contexts
+        .extend(names);
+    Ok(Value::new_none())
+}
+
+fn k8s_context<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
+    Ok(call.heap().alloc(call.session().request.kube.name.as_str()))
+}
+
+fn k8s_namespace<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
+    Ok(call.heap().alloc(call.session().request.kube.namespace.as_str()))
+}
+
+fn k8s_resource<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
+    call.refuse(&[
+        "port_forwards",
+        "extra_pod_selectors",
+        "trigger_mode",
+        "auto_init",
+        "links",
+        "discovery_strategy",
+    ])?;
+    let new_name = match call.get("new_name") {
+        Some(arg) => Some(arg.segment()?).filter(|name| !name.is_empty()),
+        None => None,
+    };
+    let objects = call.get("objects").map_or(Ok(Vec::new()), |arg| arg.strings())?;
+    let options = ResourceOptions {
+        subject: subject(call, new_name.is_some(), !objects.is_empty())?,
+        new_name,
+        objects,
+        resource_deps: call
+            .get("resource_deps")
+            .map_or(Ok(Vec::new()), |arg| arg.strings())?,
+        labels: call
+            .get("labels")
+            .map_or(Ok(BTreeSet::new()), |arg| arg.labels())?,
+        pod_readiness: call
+            .get("pod_readiness")
+            .map_or(Ok(None), |arg| pod_readiness(&arg))?,
+        extra_pod_selectors: Vec::new(),
+        site: call.site(),
+    };
+    call.session().declared.borrow_mut().resources.push(options);
+    Ok(Value::new_none())
+}
+
+/// Returns which resource a call is about. `name` is an alias of `workload`; `entity` identifies a workload.
+fn subject(call: &Call<'_, '_, '_, '_>, has_new_name: bool, has_objects: bool) -> Outcome<Subject> {
+    let mut subjects = Vec::new();
+    for arg in ["workload", "name", "entity"]
+        .into_iter()
+        .filter_map(|name| call.get(name))
+    {
+        let text = if arg.name == "entity" {
+            arg.text()?.to_owned()
+        } else {
+            arg.segment()?
+        };
+        if !text.is_empty() {
+            subjects.push((arg, text));
+        }
+    }
+    if let [(first, _), (second, _), ..] = &subjects[..] {
+        return Err(call
+            .fault(format!(
+                "cannot specify both \"{}\" and \"{}\"",
+                first.name, second.name
+            ))
+            .at(second.place())
+            .hint("\"name\" is another word for \"workload\"; \"entity\" finds the resource through its workload"));
+    }
+    match subjects.pop() {
+        Some((arg, text)) if arg.name == "entity" => Ok(Subject::Entity(text)),
+        Some((_, text)) => Ok(Subject::Resource(text)),
+        None if !has_new_name => Err(Fault::new(
+            "Resource name missing. Must give a name for an existing resource or a new_name to create a new resource.",
+        )),
+        None if !has_objects => Err(Fault::new(
+            "k8s_resource doesn't specify a workload or any objects. All non-workload resources must specify 1 or \
+             more objects",
+        )),
+        None => Ok(Subject::Group),
+    }
+}
+
+fn pod_readiness(arg: &Arg<'_>) -> Outcome<Option<PodReadiness>> {
+    match arg.text()? {
+        "" => Ok(None),
+        "ignore" => Ok(Some(PodReadiness::Ignore)),
+        "wait" => Ok(Some(PodReadiness::Wait)),
+        "succeeded" => Ok(Some(PodReadiness::Succeeded)),
+        other => Err(arg
+            .unfit(format!("Invalid value. Allowed: {{ignore, wait}}. Got: {other}"))
+            .hint("\"succeeded\" is allowed too")),
+    }
+}
+
+fn k8s_yaml<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
+    let session = call.session();
+    let arg = call.required("yaml");
+    let allow_duplicates = call
+        .get("allow_duplicates")
+        .map_or(Ok(false), |arg| arg.boolean())?;
+    let given = arg.one_or_many();
+    let mut entities = Vec::new();
+    for value in &given {
+        entities.extend(read_objects(&arg, *value, session)?);
+    }
+    let first_is_text = given
+        .first()
+        .is_none_or(|first| Blob::from_value(*first).is_some() || first.unpack_str() == Some(""));
+    if entities.is_empty() && first_is_text {
+        return Err(Fault::new("Empty YAML passed to k8s_yaml").at(arg.place()));
+    }
+    if !allow_duplicates {
+        check_duplicates(call, &entities)?;
+    }
+    let site = call.site();
+    let objects = entities.into_iter().map(|entity| DeclaredObject {
+        entity,
+        site: site.clone(),
+    });
+    session.declared.borrow_mut().objects.extend(objects);
+    Ok(Value::new_none())
+}
+
+/// Reads the objects of a path or a blob.
+fn read_objects<'v>(arg: &Arg<'v>, value: Value<'v>, session: &Session<'_>) -> Outcome<Vec<Entity>> {
+    if let Some(blob) = Blob::from_value(value) {
+        return yaml::read(&blob.text, &blob.source).map_err(|fault| {
+            let text = SourceText::new(blob.source.as_str(), blob.text.as_str());
+            let message = format!("Error reading yaml from {}: {}", blob.source, fault.message);
+            located(Fault::new(message), &fault, &text)
+        });
+    }
+    if value.is_none() {
+        return Ok(Vec::new());
+    }
+    if value.unpack_str().is_none() {
+        return Err(Fault::new(format!(
+            "expected path | string. Actual type: {}",
+            crate::tiltfile::kinds::go_type(value)
+        ))
+        .at(arg.place()));
+    }
+    let path = arg.path_of(value, session)?;
+    session.reads(&path);
+    let bytes = session.host.read(&path).map_err(|error| {
+        let fault = Fault::new(format!("error reading yaml file: {}", io_message(&path, &error)));
+        let fault = fault.at(arg.place());
+        if value.unpack_str().is_some_and(|text| text.contains('\n')) {
+            fault.hint("k8s_yaml() takes a path; wrap YAML text in blob()")
+        } else {
+            fault
+        }
+    })?;
+    let text = String::from_utf8_lossy(&bytes);
+    yaml::read(&text, &format!("file: {path}")).map_err(|fault| {
+        let message = format!("{path} is not a valid YAML file: {}", fault.message);
+        let source = SourceText::new(path.to_string(), &*text);
+        located(Fault::new(message), &fault, &source)
+    })
+}
+
+/// Marks the place in the YAML.
+fn located(fault: Fault, cause: &yaml::YamlFault, text: &SourceText) -> Fault {
+    match cause.place(text) {
+        Some(place) => fault.at(place),
+        None => fault,
+    }
+}
+
+fn check_duplicates(call: &Call<'_, '_, '_, '_>, entities: &[Entity]) -> Outcome<()> {
+    let session = call.session();
+    let mut registered = session.registered.borrow_mut();
+    let mut here: Option<String> = None;
+    for entity in entities {
+        let key = [
+            entity.name().to_owned(),
+            entity.namespace().unwrap_or_default().to_owned(),
+            entity.kind().to_owned(),
+            entity.api_version().to_owned(),
+        ];
+        if let Some(first) = registered.get(&key) {
+            return Err(duplicate(entity, first));
+        }
+        let trace = here.get_or_insert_with(|| {
+            let (mut lines, inside) = session.lines(&call.eval.call_stack());
+            lines.push(format!("  <builtin>: in {inside}"));
+            traceback(&lines)
+        });
+        registered.insert(key, trace.clone());
+    }
+    Ok(())
+}
+
+fn duplicate(entity: &Entity, first: &str) -> Fault {
+    let namespace = match entity.namespace() {
+        Some(namespace) => format!(" (Namespace: {namespace})"),
+        None => String::new(),
+    };
+    Fault::new(format!(
+        "Duplicate YAML: {} {}{namespace}\nIgnore this error with k8s_yaml(..., allow_duplicates=True)\n\
+         YAML originally registered at: {first}",
+        entity.kind(),
+        entity.name(),
+    ))
+}

@@ -1,0 +1,141 @@
+//! The built-ins: one table entry each, with name, signature, docstring and implementation side by side.
+//!
+//! To add one, write a [`Builtin`] into the table of the file that fits. A signature is written as in the
+//! documentation (`ref, context, build_args={}, *, name=?`), and `run` asks the [`Call`] for its arguments by name and
+//! kind. What Tilt has and this version lacks is listed in `unsupported`.
+
+mod docker;
+mod files;
+mod kubernetes;
+mod language;
+mod os;
+mod unsupported;
+
+use std::sync::LazyLock;
+
+use starlark::environment::{Globals, GlobalsBuilder, LibraryExtension};
+use starlark::values::Value;
+
+use super::call::Call;
+use super::fault::Outcome;
+use super::rewrite::ENDLESS;
+use super::values::{BuiltinModule, Endless, Function, TriggerModeValue};
+
+/// A built-in function.
+pub(super) struct Builtin {
+    /// Its name, with its module: `os.getenv`.
+    pub(super) name: &'static str,
+    /// Its parameters, as in its documentation.
+    pub(super) signature: &'static str,
+    /// What it does, for the documentation.
+    #[allow(dead_code, reason = "read by the generator of the documentation")]
+    pub(super) doc: &'static str,
+    /// Does it.
+    pub(super) run: Run,
+}
+
+/// The implementation of a built-in.
+pub(super) type Run = for<'v, 'a, 'e, 'c> fn(&mut Call<'v, 'a, 'e, 'c>) -> Outcome<Value<'v>>;
+
+/// The members of a module.
+pub(super) struct Members {
+    /// The module's name.
+    pub(super) name: &'static str,
+    /// Its functions; their names begin with the module's.
+    pub(super) functions: &'static [Builtin],
+    /// Its texts.
+    pub(super) texts: &'static [(&'static str, &'static str)],
+    /// The modules in it; their names begin with this one's.
+    pub(super) modules: &'static [Members],
+}
+
+/// A member of a module.
+pub(super) enum Member {
+    Function(&'static Builtin),
+    Text(&'static str),
+    Module(&'static Members),
+}
+
+impl Members {
+    /// Returns all members by their names within the module.
+    pub(super) fn all(&'static self) -> impl Iterator<Item = (&'static str, Member)> {
+        let functions = self
+            .functions
+            .iter()
+            .map(|f| (short(f.name), Member::Function(f)));
+        let texts = self.texts.iter().map(|(name, text)| (*name, Member::Text(text)));
+        let modules = self.modules.iter().map(|m| (short(m.name), Member::Module(m)));
+        functions.chain(texts).chain(modules)
+    }
+}
+
+/// Returns every global function.
+pub(super) fn functions() -> impl Iterator<Item = &'static Builtin> {
+    [
+        language::BUILTINS,
+        files::BUILTINS,
+        kubernetes::BUILTINS,
+        docker::BUILTINS,
+        unsupported::BUILTINS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// Returns every module.
+pub(super) fn modules() -> impl Iterator<Item = &'static Members> {
+    std::iter::once(&os::OS).chain(unsupported::MODULES)
+}
+
+/// Returns whether an expression, as written, is an attribute that Tilt has and this version lacks.
+pub(super) fn is_unsupported_attribute(written: &str) -> bool {
+    unsupported::ATTRIBUTES.contains(&written)
+}
+
+/// Returns the names that every file sees.
+pub(super) fn globals() -> &'static Globals {
+    static GLOBALS: LazyLock<Globals> = LazyLock::new(|| {
+        let mut builder = GlobalsBuilder::extended_by(&[LibraryExtension::SetType]);
+        for builtin in functions() {
+            builder.set(builtin.name, Function::new(builtin));
+        }
+        for members in modules() {
+            builder.set(members.name, BuiltinModule { members });
+        }
+        builder.set("TRIGGER_MODE_AUTO", TriggerModeValue::Auto);
+        builder.set("TRIGGER_MODE_MANUAL", TriggerModeValue::Manual);
+        builder.set(ENDLESS, Endless);
+        builder.build()
+    });
+    &GLOBALS
+}
+
+fn short(name: &'static str) -> &'static str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tiltfile::signature::Signature;
+
+    #[test]
+    fn no_name_is_defined_twice() {
+        let mut names: Vec<&str> = functions()
+            .map(|builtin| builtin.name)
+            .chain(modules().map(|members| members.name))
+            .collect();
+        names.sort_unstable();
+        let unique = names.len();
+        names.dedup();
+        assert_eq!(names.len(), unique);
+    }
+
+    #[test]
+    fn every_supported_builtin_is_documented_and_its_signature_can_be_read() {
+        for builtin in functions().chain(os::OS.functions) {
+            assert!(!builtin.doc.is_empty(), "{} has no docstring", builtin.name);
+            Signature::parse(builtin.signature);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What Tilt has and this version lacks. Nothing of it is silently ignored: using it is an error that names it.
+
+use starlark::values::Value;
+
+use super::{Builtin, Members};
+use crate::tiltfile::call::Call;
+use crate::tiltfile::fault::{Fault, Outcome};
+
+pub(super) static BUILTINS: &[Builtin] = &[
+    missing("analytics_settings"),
+    missing("ci_settings"),
+    missing("custom_build"),
+    missing("dc_resource"),
+    missing("decode_json"),
+    missing("decode_yaml"),
+    missing("decode_yaml_stream"),
+    missing("default_registry"),
+    missing("disable_feature"),
+    missing("disable_snapshots"),
+    missing("docker_compose"),
+    missing("docker_prune_settings"),
+    missing("enable_feature"),
+    missing("encode_json"),
+    missing("encode_yaml"),
+    missing("encode_yaml_stream"),
+    missing("exec_action"),
+    missing("exit"),
+    missing("experimental_analytics_report"),
+    missing("experimental_metrics_settings"),
+    missing("experimental_telemetry_cmd"),
+    missing("fall_back_on"),
+    missing("filter_yaml"),
+    missing("helm"),
+    missing("http_get_action"),
+    missing("initial_sync"),
+    missing("k8s_custom_deploy"),
+    missing("k8s_image_json_path"),
+    missing("k8s_kind"),
+    missing("kustomize"),
+    missing("link"),
+    missing("listdir"),
+    missing("load_dynamic"),
+    missing("local"),
+    missing("local_git_repo"),
+    missing("local_resource"),
+    missing("module"),
+    missing("port_forward"),
+    missing("probe"),
+    missing("read_json"),
+    missing("read_yaml"),
+    missing("read_yaml_stream"),
+    missing("restart_container"),
+    missing("run"),
+    missing("secret_settings"),
+    missing("set_team"),
+    missing("struct"),
+    missing("sync"),
+    missing("tcp_socket_action"),
+    missing("test"),
+    missing("trigger_mode"),
+    missing("update_settings"),
+    missing("version_settings"),
+    missing("watch_file"),
+    missing("watch_settings"),
+    missing("workload_to_resource_function"),
+];
+
+pub(super) static MODULES: &[Members] = &[
+    Members {
+        name: "sys",
+        functions: &[],
+        texts: &[],
+        modules: &[],
+    },
+    Members {
+        name: "shlex",
+        functions: &[missing("shlex.quote")],
+        texts: &[],
+        modules: &[],
+    },
+    Members {
+        name: "config",
+        functions: &[
+            missing("config.clear_enabled_resources"),
+            missing("config.define_bool"),
+            missing("config.define_object"),
+            missing("config.define_string"),
+            missing("config.define_string_list"),
+            missing("config.parse"),
+            missing("config.set_enabled_resources"),
+        ],
+        texts: &[],
+        modules: &[],
+    },
+    Members {
+        name: "v1alpha1",
+        functions: &[
+            missing("v1alpha1.cmd"),
+            missing("v1alpha1.config_map"),
+            missing("v1alpha1.config_map_disable_source"),
+            missing("v1alpha1.disable_source"),
+            missing("v1alpha1.exec_action"),
+            missing("v1alpha1.extension"),
+            missing("v1alpha1.extension_repo"),
+            missing("v1alpha1.file_watch"),
+            missing("v1alpha1.forward"),
+            missing("v1alpha1.handler"),
+            missing("v1alpha1.http_get_action"),
+            missing("v1alpha1.http_header"),
+            missing("v1alpha1.ignore_def"),
+            missing("v1alpha1.kubernetes_apply"),
+            missing("v1alpha1.kubernetes_apply_cmd"),
+            missing("v1alpha1.kubernetes_discovery"),
+            missing("v1alpha1.kubernetes_discovery_template_spec"),
+            missing("v1alpha1.kubernetes_image_locator"),
+            missing("v1alpha1.kubernetes_image_object_descriptor"),
+            missing("v1alpha1.kubernetes_watch_ref"),
+            missing("v1alpha1.label_selector"),
+            missing("v1alpha1.label_selector_requirement"),
+            missing("v1alpha1.object_selector"),
+            missing("v1alpha1.pod_log_stream_template_spec"),
+            missing("v1alpha1.port_forward_template_spec"),
+            missing("v1alpha1.probe"),
+            missing("v1alpha1.restart_on_spec"),
+            missing("v1alpha1.start_on_spec"),
+            missing("v1alpha1.tcp_socket_action"),
+            missing("v1alpha1.ui_bool_input_spec"),
+            missing("v1alpha1.ui_button"),
+            missing("v1alpha1.ui_choice_input_spec"),
+            missing("v1alpha1.ui_component_location"),
+            missing("v1alpha1.ui_hidden_input_spec"),
+            missing("v1alpha1.ui_input_spec"),
+            missing("v1alpha1.ui_text_input_spec"),
+        ],
+        texts: &[],
+        modules: &[],
+    },
+];
+
+/// Attributes that are no functions; see `wording`.
+pub(super) static ATTRIBUTES: &[&str] = &[
+    "os.environ",
+    "sys.argv",
+    "sys.executable",
+    "config.main_dir",
+    "config.main_path",
+    "config.tilt_subcommand",
+];
+
+/// Returns an entry for a function that is not there yet.
+pub(super) const fn missing(name: &'static str) -> Builtin {
+    Builtin {
+        name,
+        signature: "*args, **kwargs",
+        doc: "Not supported by this version yet.",
+        run: refuse,
+    }
+}
+
+fn refuse<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
+    let name = call.builtin.name;
+    Err(Fault::new(format!("{name} is not supported by this version yet")))
+}

@@ -1,0 +1,255 @@
+//! The result of a load as `tilt alpha tiltfile-result` prints it, field by field in the order of the original.
+//!
+//! Rule: `reference/tiltfile-api.md` 4. Fields of features that this version lacks have their values for "not used".
+
+use base64::Engine as _;
+use serde_json::{Map, Value, json};
+
+use super::Load;
+use super::secrets::Secret;
+use crate::k8s::yaml;
+use crate::model::{
+    DeployTarget, DockerBuild, Ignore, ImageBuild, ImageTarget, K8sTarget, Manifest, format_go_duration,
+};
+
+impl Load {
+    /// Returns the result as JSON, with a newline at its end. Only meaningful for a load that succeeded.
+    pub fn result_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(&self.result()).unwrap_or_default();
+        // These occur only inside strings, so they can be escaped in the text as Go does.
+        for (character, escape) in [
+            ('<', "\\u003c"),
+            ('>', "\\u003e"),
+            ('&', "\\u0026"),
+            ('\u{2028}', "\\u2028"),
+            ('\u{2029}', "\\u2029"),
+        ] {
+            if text.contains(character) {
+                text = text.replace(character, escape);
+            }
+        }
+        text.push('\n');
+        text
+    }
+
+    fn result(&self) -> Value {
+        let manifests = self.manifests.as_deref().unwrap_or_default();
+        let tiltignore = match &self.tiltignore {
+            None => json!({"LocalPath": "", "Source": "", "Patterns": null}),
+            Some(file) => json!({
+                "LocalPath": file.path.parent().to_string(),
+                "Source": file.path.to_string(),
+                "Patterns": file.patterns,
+            }),
+        };
+        let config_files: Vec<String> = self.config_files.iter().map(ToString::to_string).collect();
+        let suppressed = &self.update_settings.suppress_unused_image_warnings;
+        json!({
+            "Manifests": manifests.iter().map(manifest).collect::<Vec<_>>(),
+            "EnabledManifests": self.enabled_in_order(manifests),
+            "Tiltignore": tiltignore,
+            "ConfigFiles": config_files,
+            "FeatureFlags": {
+                "bulk_disable_resources": false,
+                "cluster_refresh": false,
+                "disable_resources": true,
+                "events": true,
+                "facets": true,
+                "labels": true,
+                "live_update_v2": true,
+                "multiple_containers_per_pod": true,
+                "offline_snapshot_creation": true,
+                "snapshots": true,
+                "update_history": false,
+            },
+            "TeamID": "",
+            "TelemetrySettings": {
+                "Cmd": {"Argv": null, "Dir": "", "Env": null, "EchoOff": false},
+                "Workdir": "",
+                "Period": 60_000_000_000_u64,
+            },
+            "Secrets": self.secrets.iter().map(secret).collect::<Map<_, _>>(),
+            "Error": null,
+            "DockerPruneSettings": {
+                "Enabled": true,
+                "MaxAge": 21_600_000_000_000_u64,
+                "NumBuilds": 0,
+                "Interval": 3_600_000_000_000_u64,
+                "KeepRecent": 2,
+            },
+            "AnalyticsOpt": 0,
+            "VersionSettings": {"CheckUpdates": true},
+            "UpdateSettings": {"SuppressUnusedImageWarnings": list_or_null(suppressed)},
+            "WatchSettings": {"Ignores": null},
+            "DefaultRegistry": null,
+            "ObjectSet": {},
+            "Hashes": {
+                "TiltfileSHA256": self.hashes.tiltfile,
+                "AllFilesSHA256": self.hashes.all_files,
+            },
+            "CISettings": self.ci_settings(),
+        })
+    }
+
+    fn enabled_in_order(&self, manifests: &[Manifest]) -> Value {
+        let enabled = manifests
+            .iter()
+            .filter(|manifest| self.enabled.contains(&manifest.name));
+        let names: Vec<&str> = enabled.map(|manifest| manifest.name.as_str()).collect();
+        list_or_null(&names)
+    }
+
+    fn ci_settings(&self) -> Value {
+        let settings = &self.ci_settings;
+        let mut fields = Map::new();
+        if !settings.k8s_grace_period.is_zero() {
+            fields.insert(
+                "k8sGracePeriod".to_owned(),
+                format_go_duration(settings.k8s_grace_period).into(),
+            );
+        }
+        let timeout = format_go_duration(settings.timeout.unwrap_or_default());
+        fields.insert("timeout".to_owned(), timeout.into());
+        let readiness = format_go_duration(settings.readiness_timeout);
+        fields.insert("readinessTimeout".to_owned(), readiness.into());
+        Value::Object(fields)
+    }
+}
+
+fn secret((value, secret): (&String, &Secret)) -> (String, Value) {
+    let base64 = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+    let replacement = format!("[redacted secret {}:{}]", secret.name, secret.key);
+    let fields = json!({
+        "Name": secret.name,
+        "Key": secret.key,
+        "Value": base64(value),
+        "ValueEncoded": base64(&base64(value)),
+        "Replacement": base64(&replacement),
+    });
+    (value.clone(), fields)
+}
+
+fn manifest(manifest: &Manifest) -> Value {
+    let DeployTarget::K8s(target) = &manifest.deploy;
+    let images: Vec<Value> = manifest
+        .images
+        .iter()
+        .map(|image| image_target(manifest, image))
+        .collect();
+    let is_uncategorized = manifest.name.as_str() == crate::model::ManifestName::UNCATEGORIZED;
+    let labels: Map<String, Value> = manifest
+        .labels
+        .iter()
+        .map(|label| (label.clone(), label.as_str().into()))
+        .collect();
+    let deps: Vec<&str> = manifest.resource_deps.iter().map(|dep| dep.as_str()).collect();
+    json!({
+        "Name": manifest.name.as_str(),
+        "ImageTargets": if is_uncategorized { Value::Null } else { images.into() },
+        "DeployTarget": k8s_target(manifest, target),
+        "TriggerMode": manifest.trigger_mode as u8,
+        "ResourceDependencies": list_or_null(&deps),
+        "SourceTiltfile": "",
+        "Labels": labels,
+    })
+}
+
+fn image_target(manifest: &Manifest, image: &ImageTarget) -> Value {
+    let mut fields = Map::new();
+    fields.insert("selector".to_owned(), image.selector.image.familiar().into());
+    if image.selector.exact {
+        fields.insert("matchExact".to_owned(), true.into());
+    }
+    let ImageBuild::Docker(build) = &image.build;
+    let rest = json!({
+        "LiveUpdateName": "",
+        "LiveUpdateSpec": {"basePath": "", "selector": {}},
+        "LiveUpdateReconciler": false,
+        "DockerImageName": format!("{}:{}", manifest.name, image.id.name),
+        "CmdImageName": "",
+        "BuildDetails": docker_build(image, build),
+        "IsLiveUpdateOnly": false,
+        "FileWatchIgnores": ignores(&image.watch_ignores),
+    });
+    if let Value::Object(rest) = rest {
+        fields.extend(rest);
+    }
+    Value::Object(fields)
+}
+
+fn docker_build(image: &ImageTarget, build: &DockerBuild) -> Value {
+    let mut fields = Map::new();
+    let mut add = |name: &str, value: Value| {
+        fields.insert(name.to_owned(), value);
+    };
+    add("ref", "".into());
+    if !build.dockerfile_contents.is_empty() {
+        add("dockerfileContents", build.dockerfile_contents.as_str().into());
+    }
+    add("context", build.context.to_string().into());
+    if !build.context_ignores.is_empty() {
+        add("contextIgnores", ignores(&build.context_ignores));
+    }
+    if !build.build_args.is_empty() {
+        add("args", build.build_args.clone().into());
+    }
+    if let Some(stage) = &build.stage {
+        add("target", stage.as_str().into());
+    }
+    if !image.base_images.is_empty() {
+        let names: Vec<&str> = image.base_images.iter().map(|id| id.name.as_str()).collect();
+        add("imageMaps", names.into());
+    }
+    Value::Object(fields)
+}
+
+fn k8s_target(manifest: &Manifest, target: &K8sTarget) -> Value {
+    let mut fields = Map::new();
+    let mut add = |name: &str, value: Value| {
+        fields.insert(name.to_owned(), value);
+    };
+    add("yaml", yaml::write(&target.entities).into());
+    if !target.images.is_empty() {
+        let names: Vec<&str> = target.images.iter().map(|id| id.name.as_str()).collect();
+        add("imageMaps", names.into());
+    }
+    add("timeout", format_go_duration(target.upsert_timeout).into());
+    if !target.extra_pod_selectors.is_empty() {
+        let selectors = target.extra_pod_selectors.iter();
+        let selectors: Vec<Value> = selectors.map(|labels| json!({"matchLabels": labels})).collect();
+        add(
+            "kubernetesDiscoveryTemplateSpec",
+            json!({"extraSelectors": selectors}),
+        );
+    }
+    add(
+        "podLogStreamTemplateSpec",
+        json!({
+            "sinceTime": null,
+            "ignoreContainers": ["istio-init", "istio-proxy", "linkerd-proxy", "linkerd-init"],
+        }),
+    );
+    add("cluster", "default".into());
+    add("Name", manifest.name.as_str().into());
+    add("PodReadinessMode", target.readiness.as_str().into());
+    add("Links", Value::Null);
+    add("FileWatchIgnores", Value::Null);
+    Value::Object(fields)
+}
+
+fn ignores(ignores: &[Ignore]) -> Value {
+    let ignore = |ignore: &Ignore| {
+        let base = ignore.base.to_string();
+        if ignore.patterns.is_empty() {
+            json!({"basePath": base})
+        } else {
+            json!({"basePath": base, "patterns": ignore.patterns})
+        }
+    };
+    ignores.iter().map(ignore).collect::<Vec<_>>().into()
+}
+
+/// Go prints a list that was never made as `null`.
+fn list_or_null<T: serde::Serialize>(list: &[T]) -> Value {
+    if list.is_empty() { Value::Null } else { json!(list) }
+}

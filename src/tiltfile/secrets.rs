@@ -1,0 +1,55 @@
+//! Values of Secret objects, which must not be shown.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use serde_json::Value;
+
+use crate::k8s::Entity;
+
+/// A value of a Secret object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secret {
+    /// The name of the object.
+    pub name: String,
+    /// The key within it.
+    pub key: String,
+}
+
+/// Returns the values of all Secrets among the objects, with where each is from.
+pub(super) fn of<'a>(entities: impl Iterator<Item = &'a Entity>) -> BTreeMap<String, Secret> {
+    let mut secrets = BTreeMap::new();
+    for entity in entities.filter(|entity| entity.kind() == "Secret" && entity.api_version() == "v1") {
+        for (key, value) in texts(entity, "data") {
+            let decoded = base64::engine::general_purpose::STANDARD.decode(value.replace(['\n', '\r'], ""));
+            if let Ok(bytes) = decoded {
+                add(
+                    &mut secrets,
+                    entity,
+                    key,
+                    String::from_utf8_lossy(&bytes).into_owned(),
+                );
+            }
+        }
+        for (key, value) in texts(entity, "stringData") {
+            add(&mut secrets, entity, key, value.to_owned());
+        }
+    }
+    secrets
+}
+
+fn add(secrets: &mut BTreeMap<String, Secret>, entity: &Entity, key: &str, value: String) {
+    let secret = Secret {
+        name: entity.name().to_owned(),
+        key: key.to_owned(),
+    };
+    secrets.insert(value, secret);
+}
+
+fn texts<'a>(entity: &'a Entity, field: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let fields = entity.get(&[field]).and_then(Value::as_object);
+    fields
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+}

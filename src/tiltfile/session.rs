@@ -1,0 +1,212 @@
+//! The state of one load. Every evaluator of the load points at it.
+#![allow(
+    unsafe_code,
+    reason = "`ProvidesStaticType`, through which evaluators find their session, is an unsafe trait"
+)]
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use starlark::any::ProvidesStaticType;
+use starlark::environment::{FrozenModule, Module};
+use starlark::eval::{Evaluator, FileLoader};
+
+use super::builtins::globals;
+use super::fault::{Fault, Outcome, io_message};
+use super::source::Source;
+use super::{Host, LoadRequest};
+use crate::assembly::{CallSite, Declarations};
+use crate::diag::Diagnostic;
+use crate::logs::LogWriter;
+use crate::model::LocalPath;
+
+/// Calls may be nested this deep; Tilt has no limit and crashes.
+const MAX_CALL_DEPTH: usize = 10_000;
+
+/// The state of one load.
+#[derive(ProvidesStaticType)]
+pub(super) struct Session<'h> {
+    pub(super) request: &'h LoadRequest,
+    pub(super) host: &'h dyn Host,
+    pub(super) log: &'h LogWriter,
+    pub(super) cancelled: Arc<AtomicBool>,
+    /// What was declared so far.
+    pub(super) declared: RefCell<Declarations>,
+    pub(super) config_files: RefCell<BTreeSet<LocalPath>>,
+    pub(super) warnings: RefCell<Vec<Diagnostic>>,
+    /// Tracebacks of the `k8s_yaml` calls that registered an object, by what identifies the object.
+    pub(super) registered: RefCell<HashMap<[String; 4], String>>,
+    /// The content of all executed files, in the order in which they started.
+    pub(super) executed: RefCell<Vec<Arc<str>>>,
+    sources: RefCell<HashMap<String, Rc<Source>>>,
+    files: RefCell<HashMap<LocalPath, FileState>>,
+    directories: RefCell<Vec<LocalPath>>,
+    running: RefCell<Vec<LocalPath>>,
+}
+
+#[derive(Clone)]
+enum FileState {
+    Running,
+    Done(Result<FrozenModule, Fault>),
+}
+
+impl<'h> Session<'h> {
+    pub(super) fn new(
+        request: &'h LoadRequest,
+        host: &'h dyn Host,
+        log: &'h LogWriter,
+        cancelled: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            request,
+            host,
+            log,
+            cancelled,
+            declared: RefCell::default(),
+            config_files: RefCell::default(),
+            warnings: RefCell::default(),
+            registered: RefCell::default(),
+            executed: RefCell::default(),
+            sources: RefCell::default(),
+            files: RefCell::default(),
+            directories: RefCell::default(),
+            running: RefCell::default(),
+        }
+    }
+
+    /// Returns the session that an evaluator works for.
+    pub(super) fn of<'a, 'e>(eval: &Evaluator<'_, 'a, 'e>) -> &'a Session<'e> {
+        eval.extra
+            .and_then(|extra| extra.downcast_ref())
+            .expect("every evaluator of a load is given its session")
+    }
+
+    /// Returns the directory that relative paths start from: that of the file whose top level runs now.
+    pub(super) fn directory(&self) -> LocalPath {
+        let current = self.directories.borrow().last().cloned();
+        current.unwrap_or_else(|| self.request.file.parent())
+    }
+
+    /// Returns the file whose top level runs now.
+    pub(super) fn running_file(&self) -> LocalPath {
+        let current = self.running.borrow().last().cloned();
+        current.unwrap_or_else(|| self.request.file.clone())
+    }
+
+    /// Records a file whose change makes another load necessary, unless it is a directory.
+    pub(super) fn reads(&self, path: &LocalPath) {
+        if !self.host.is_dir(path) {
+            self.config_files.borrow_mut().insert(path.clone());
+        }
+    }
+
+    /// Writes a warning to the log and keeps it.
+    pub(super) fn warn(&self, warning: Diagnostic) {
+        self.log.warn(&warning.render());
+        self.warnings.borrow_mut().push(warning);
+    }
+
+    /// Returns the call that runs now.
+    pub(super) fn call_site(&self, eval: &Evaluator<'_, '_, '_>) -> CallSite {
+        let location = eval.call_stack_top_location();
+        let found = location.and_then(|at| Some(self.source(at.filename())?.call_site(&at)));
+        found.unwrap_or_else(|| CallSite::unknown(self.running_file().to_string()))
+    }
+
+    pub(super) fn source(&self, file: &str) -> Option<Rc<Source>> {
+        self.sources.borrow().get(file).map(Rc::clone)
+    }
+
+    /// Runs a file, or returns what it left when it ran before.
+    pub(super) fn run(&self, path: &LocalPath) -> Outcome<FrozenModule> {
+        let state = self.files.borrow().get(path).cloned();
+        match state {
+            Some(FileState::Done(result)) => return result,
+            Some(FileState::Running) => return Err(Fault::new(format!("Circular load: {path}"))),
+            None => {}
+        }
+        self.files.borrow_mut().insert(path.clone(), FileState::Running);
+        self.directories.borrow_mut().push(path.parent());
+        self.running.borrow_mut().push(path.clone());
+        let result = self.execute(path);
+        self.running.borrow_mut().pop();
+        self.directories.borrow_mut().pop();
+        self.files
+            .borrow_mut()
+            .insert(path.clone(), FileState::Done(result.clone()));
+        result
+    }
+
+    fn execute(&self, path: &LocalPath) -> Outcome<FrozenModule> {
+        self.reads(path);
+        let bytes = self.host.read(path).map_err(|error| {
+            Fault::new(format!("error reading file {path}: {}", io_message(path, &error)))
+        })?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        self.executed.borrow_mut().push(Arc::from(text.as_str()));
+        let file = path.to_string();
+        let (source, parsed) = Source::parse(&file, text);
+        let source = Rc::new(source);
+        self.sources.borrow_mut().insert(file.clone(), Rc::clone(&source));
+        let ast = parsed.map_err(|error| self.fault(&error))?;
+        let evaluated = Module::with_temp_heap(|module| {
+            module.set("__file__", module.heap().alloc(file.as_str()));
+            module.set("__name__", module.heap().alloc(self.name_of(path).as_str()));
+            // A file may use a builtin and then give its name to something else.
+            for (name, builtin) in globals().iter() {
+                if source.assigned.iter().any(|assigned| assigned == name) {
+                    module.set(name, builtin.to_value());
+                }
+            }
+            {
+                let mut eval = Evaluator::new(&module);
+                eval.extra = Some(self);
+                eval.set_loader(self);
+                eval.set_max_callstack_size(MAX_CALL_DEPTH)
+                    .map_err(|error| Fault::new(error.to_string()))?;
+                let cancelled = Arc::clone(&self.cancelled);
+                eval.set_check_cancelled(Box::new(move || cancelled.load(Ordering::Relaxed)));
+                eval.eval_module(ast, globals())
+                    .map_err(|error| self.fault(&error))?;
+            }
+            module.freeze().map_err(|error| Fault::new(format!("{error:?}")))
+        });
+        evaluated
+    }
+
+    fn name_of(&self, path: &LocalPath) -> String {
+        if *path == self.request.file {
+            return "__main__".to_owned();
+        }
+        let base = path.as_path().file_name().unwrap_or_default();
+        base.to_string_lossy().into_owned()
+    }
+
+    /// Returns the file that a `load` or `include` names.
+    pub(super) fn resolve(&self, written: &str) -> Outcome<LocalPath> {
+        if written.starts_with("ext://") {
+            return Err(Fault::new(format!(
+                "{written}: extensions are not supported by this version yet"
+            )));
+        }
+        Ok(self.directory().join(written))
+    }
+}
+
+/// The `load` statement calls this when it is reached, not before.
+impl FileLoader for Session<'_> {
+    fn load(&self, written: &str) -> starlark::Result<FrozenModule> {
+        let loaded = self.resolve(written).and_then(|path| self.run(&path));
+        loaded.map_err(|fault| {
+            let fault = if fault.has_trace() {
+                fault
+            } else {
+                fault.map_message(|message| format!("cannot load {written}: {message}"))
+            };
+            fault.into()
+        })
+    }
+}

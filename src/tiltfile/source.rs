@@ -1,0 +1,230 @@
+//! One Tiltfile's text: parsed, with the way from the evaluator's positions back to what was written.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use starlark::codemap::{FileSpan, Span};
+use starlark::syntax::{AstModule, Dialect};
+use starlark_syntax::syntax::ast::{AssignOp, AssignP, AstExpr, AstStmt, ExprP, ForP, StmtP};
+use starlark_syntax::syntax::module::AstModuleFields;
+use starlark_syntax::syntax::uniplate::Visit;
+
+use super::rewrite::{OffsetMap, rewrite};
+use crate::assembly::{CallShape, CallSite};
+use crate::diag::SourceText;
+
+/// The function that stands for the operator `%`.
+pub(super) const PERCENT: &str = "__percent__";
+
+/// A text with the places of its calls and operators.
+pub(super) struct Source {
+    pub(super) text: SourceText,
+    map: OffsetMap,
+    calls: HashMap<(u32, u32), Arc<CallShape>>,
+    operators: HashMap<(u32, u32), usize>,
+    /// Names that the file assigns at its top level.
+    pub(super) assigned: Vec<String>,
+}
+
+impl Source {
+    /// Parses a text. The source comes back also when the text is no Starlark, to show where.
+    pub(super) fn parse(file: &str, text: String) -> (Self, starlark::Result<AstModule>) {
+        let rewritten = rewrite(&text);
+        let parsed = AstModule::parse(file, rewritten.text.clone(), &dialect());
+        let mut source = Self {
+            text: SourceText::new(file, text),
+            map: rewritten.map,
+            calls: HashMap::new(),
+            operators: HashMap::new(),
+            assigned: Vec::new(),
+        };
+        let parsed = parsed.map(|mut ast| {
+            let statement = AstModuleFields::statement(&ast);
+            source.note_stmt(statement, &rewritten.text);
+            note_assigned(statement, &mut source.assigned);
+            let replaced = [("%".to_owned(), PERCENT.to_owned())];
+            ast.replace_binary_operators(&replaced.into_iter().collect());
+            ast
+        });
+        (source, parsed)
+    }
+
+    /// Returns the range that a span covers in what was written.
+    pub(super) fn range(&self, span: Span) -> Range<usize> {
+        let start = self.map.original(span.begin().get() as usize);
+        let end = span.end().get() as usize;
+        let end = end.checked_sub(1).map_or(0, |last| self.map.original(last) + 1);
+        start..end.max(start)
+    }
+
+    /// Returns the offset that a traceback names for a span: that of its operator, dot or parenthesis.
+    pub(super) fn operator(&self, span: Span) -> usize {
+        let key = key(span);
+        match self.calls.get(&key) {
+            Some(call) => call.paren,
+            None => match self.operators.get(&key) {
+                Some(offset) => *offset,
+                None => self.range(span).start,
+            },
+        }
+    }
+
+    /// Returns the call that a location names.
+    pub(super) fn call_site(&self, location: &FileSpan) -> CallSite {
+        let shape = match self.calls.get(&key(location.span)) {
+            Some(shape) => Arc::clone(shape),
+            None => {
+                let whole = self.range(location.span);
+                Arc::new(CallShape {
+                    paren: whole.start,
+                    whole,
+                    arguments: Vec::new(),
+                })
+            }
+        };
+        CallSite {
+            source: self.text.clone(),
+            shape,
+        }
+    }
+
+    fn note_stmt(&mut self, stmt: &AstStmt, text: &str) {
+        match &stmt.node {
+            StmtP::AssignModify(target, op, _) => {
+                let at = find(text, target.span.end().get() as usize, assign_op(*op));
+                self.operators.insert(key(stmt.span), self.map.original(at));
+            }
+            StmtP::For(ForP { over, .. }) => {
+                let at = self.map.original(stmt.span.begin().get() as usize);
+                self.operators.entry(key(over.span)).or_insert(at);
+            }
+            _ => {}
+        }
+        stmt.visit_children(|child| match child {
+            Visit::Stmt(stmt) => self.note_stmt(stmt, text),
+            Visit::Expr(expr) => self.note_expr(expr, text),
+        });
+    }
+
+    fn note_expr(&mut self, expr: &AstExpr, text: &str) {
+        let after = |inner: &AstExpr, what: &str| find(text, inner.span.end().get() as usize, what);
+        let operator = match &expr.node {
+            ExprP::Call(callee, args) => {
+                let arguments = args.args.iter().map(|argument| {
+                    let name = argument.node.name().map(str::to_owned);
+                    (name, self.range(argument.node.expr().span))
+                });
+                let shape = CallShape {
+                    whole: self.range(expr.span),
+                    paren: self.map.original(after(callee, "(")),
+                    arguments: arguments.collect(),
+                };
+                self.calls.insert(key(expr.span), Arc::new(shape));
+                None
+            }
+            ExprP::Op(left, op, _) => {
+                let sign = op.to_string();
+                Some(after(left, sign.trim().split(' ').next().unwrap_or_default()))
+            }
+            ExprP::Dot(inner, _) => Some(after(inner, ".")),
+            ExprP::Index(both) => Some(after(&both.0, "[")),
+            ExprP::Index2(all) => Some(after(&all.0, "[")),
+            ExprP::Slice(inner, ..) => Some(after(inner, "[")),
+            _ => None,
+        };
+        if let Some(at) = operator {
+            self.operators.insert(key(expr.span), self.map.original(at));
+        }
+        expr.visit_expr(|child| self.note_expr(child, text));
+    }
+}
+
+fn dialect() -> Dialect {
+    Dialect {
+        enable_top_level_stmt: true,
+        enable_keyword_only_arguments: true,
+        enable_load_reexport: false,
+        ..Dialect::Standard
+    }
+}
+
+fn key(span: Span) -> (u32, u32) {
+    (span.begin().get(), span.end().get())
+}
+
+fn find(text: &str, from: usize, what: &str) -> usize {
+    text.get(from..)
+        .and_then(|rest| rest.find(what))
+        .map_or(from, |at| from + at)
+}
+
+fn assign_op(op: AssignOp) -> &'static str {
+    match op {
+        AssignOp::Add => "+=",
+        AssignOp::Subtract => "-=",
+        AssignOp::Multiply => "*=",
+        AssignOp::Divide => "/=",
+        AssignOp::FloorDivide => "//=",
+        AssignOp::Percent => "%=",
+        AssignOp::BitAnd => "&=",
+        AssignOp::BitOr => "|=",
+        AssignOp::BitXor => "^=",
+        AssignOp::LeftShift => "<<=",
+        AssignOp::RightShift => ">>=",
+    }
+}
+
+fn note_assigned(stmt: &AstStmt, names: &mut Vec<String>) {
+    match &stmt.node {
+        StmtP::Assign(AssignP { lhs, .. }) | StmtP::AssignModify(lhs, _, _) => {
+            lhs.visit_lvalue(|name| names.push(name.node.ident.clone()));
+        }
+        StmtP::For(ForP { var, body, .. }) => {
+            var.visit_lvalue(|name| names.push(name.node.ident.clone()));
+            note_assigned(body, names);
+        }
+        StmtP::If(_, then) => note_assigned(then, names),
+        StmtP::IfElse(_, both) => {
+            note_assigned(&both.0, names);
+            note_assigned(&both.1, names);
+        }
+        StmtP::Statements(all) => all.iter().for_each(|stmt| note_assigned(stmt, names)),
+        StmtP::Def(def) => names.push(def.name.node.ident.clone()),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_operator(text: &str, expression: &str, expected: usize) {
+        let (source, parsed) = Source::parse("f", text.to_owned());
+        parsed.expect("Starlark");
+        let at = text.find(expression).expect("in the text");
+        let span = Span::new(
+            starlark::codemap::Pos::new(at as u32),
+            starlark::codemap::Pos::new((at + expression.len()) as u32),
+        );
+        assert_eq!(source.operator(span), expected);
+    }
+
+    #[test]
+    fn tracebacks_name_parenthesis_operator_dot_and_bracket() {
+        check_operator("f (1)\n", "f (1)", 2);
+        check_operator("x = (a) + b\n", "a", 5);
+        check_operator("x = a not in b\n", "a not in b", 6);
+        check_operator("x = a.b\n", "a.b", 5);
+        check_operator("x = a[0]\n", "a[0]", 5);
+        check_operator("x = 1\nx += 'a'\n", "x += 'a'", 8);
+    }
+
+    #[test]
+    fn a_file_knows_the_names_that_it_assigns() {
+        let text = "a = 1\nfor b in []:\n  c = 2\nif a:\n  d, e = 1, 2\ndef f():\n  g = 1\n";
+        let (source, _) = Source::parse("f", text.to_owned());
+        assert_eq!(source.assigned, ["a", "b", "c", "d", "e", "f"]);
+    }
+}

@@ -1,0 +1,117 @@
+//! From the evaluator's errors to ours: frames with the columns that Go names, and Go's words.
+
+use starlark::codemap::FileSpan;
+use starlark::eval::CallStack;
+use starlark::{Error, ErrorKind};
+
+use super::fault::Fault;
+use super::session::Session;
+use super::source::PERCENT;
+use super::wording;
+use crate::diag::Place;
+
+impl Session<'_> {
+    /// Turns an error of the evaluator into a fault with the frames of this evaluator.
+    pub(super) fn fault(&self, error: &Error) -> Fault {
+        let frames = &error.call_stack().frames;
+        let raised = own_fault(error.kind());
+        if frames.is_empty() && raised.is_none() && is_static(error.kind()) {
+            return self.static_fault(error);
+        }
+        let (mut lines, mut inside) = self.lines(error.call_stack());
+        let innermost = frames.last().and_then(|frame| frame.location.as_ref());
+        // An operator that was turned into a call is shown as the operator.
+        let operator = inside == PERCENT;
+        let in_builtin = innermost.is_some() && innermost == error.span() && !operator;
+        let at = if operator { innermost } else { error.span() };
+        if !in_builtin
+            && !operator
+            && let Some(span) = error.span()
+        {
+            lines.push(self.line(span, &inside));
+        }
+        let place = at.and_then(|span| self.place(span, in_builtin));
+        let builtin = in_builtin.then(|| std::mem::take(&mut inside));
+        let fault = raised.unwrap_or_else(|| {
+            let written = at.and_then(|span| self.written(span)).unwrap_or_default();
+            wording::runtime(&error.without_diagnostic().to_string(), &written)
+        });
+        fault.traced(lines, builtin, place)
+    }
+
+    /// Returns the lines of a stack, outermost first, and the function in which it ends.
+    pub(super) fn lines(&self, stack: &CallStack) -> (Vec<String>, String) {
+        let mut lines = Vec::new();
+        let mut inside = "<toplevel>".to_owned();
+        for frame in &stack.frames {
+            if let Some(location) = &frame.location {
+                lines.push(self.line(location, &inside));
+            }
+            inside = function_name(&frame.name);
+        }
+        (lines, inside)
+    }
+
+    fn line(&self, span: &FileSpan, inside: &str) -> String {
+        let shown = match self.source(span.filename()) {
+            Some(source) => source.text.show(source.operator(span.span)),
+            None => span.filename().to_owned(),
+        };
+        format!("  {shown}: in {inside}")
+    }
+
+    /// Returns what to mark: the whole expression, or of a call that failed by itself only its name.
+    fn place(&self, span: &FileSpan, is_call: bool) -> Option<Place> {
+        let source = self.source(span.filename())?;
+        Some(if is_call {
+            source.call_site(span).place()
+        } else {
+            source.text.place(source.range(span.span))
+        })
+    }
+
+    fn written(&self, span: &FileSpan) -> Option<String> {
+        let source = self.source(span.filename())?;
+        source.text.text().get(source.range(span.span)).map(str::to_owned)
+    }
+
+    /// A fault found before the file ran has no traceback, but its place at the front.
+    fn static_fault(&self, error: &Error) -> Fault {
+        let text = error.without_diagnostic().to_string();
+        let Some((source, span)) = error
+            .span()
+            .and_then(|span| Some((self.source(span.filename())?, span)))
+        else {
+            return Fault::new(text);
+        };
+        let range = source.range(span.span);
+        let is_syntax = matches!(error.kind(), ErrorKind::Parser(_));
+        // Go's parser names the end of the token that it did not expect.
+        let at = if is_syntax { range.end } else { range.start };
+        let written = source.text.text().get(range.clone()).unwrap_or_default();
+        let fault = wording::before_running(&text, written, &source.assigned);
+        fault
+            .map_message(|message| format!("{}: {message}", source.text.show(at)))
+            .at(source.text.place(range))
+    }
+}
+
+/// Returns the fault that a builtin of ours raised.
+fn own_fault(kind: &ErrorKind) -> Option<Fault> {
+    match kind {
+        ErrorKind::Native(error) | ErrorKind::Other(error) => error.downcast_ref::<Fault>().cloned(),
+        _ => None,
+    }
+}
+
+fn is_static(kind: &ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Parser(_) | ErrorKind::Scope(_))
+}
+
+/// Returns a function's name without its type or module, as Go prints it.
+fn function_name(name: &str) -> String {
+    match name {
+        "<lambda>" => "lambda".to_owned(),
+        _ => name.to_owned(),
+    }
+}

@@ -1,0 +1,72 @@
+//! A built-in as a value that can be called.
+
+use std::fmt;
+
+use allocative::Allocative;
+use starlark::any::ProvidesStaticType;
+use starlark::eval::{Arguments, Evaluator};
+use starlark::starlark_simple_value;
+use starlark::values::{NoSerialize, StarlarkPagablePanic, StarlarkValue, Value, starlark_value};
+
+use crate::tiltfile::builtins::Builtin;
+use crate::tiltfile::call::Call;
+use crate::tiltfile::signature::Signature;
+
+/// A built-in that can be called.
+#[derive(ProvidesStaticType, NoSerialize, Allocative, StarlarkPagablePanic)]
+pub(in crate::tiltfile) struct Function {
+    #[allocative(skip)]
+    builtin: &'static Builtin,
+    #[allocative(skip)]
+    signature: Signature,
+}
+
+starlark_simple_value!(Function);
+
+impl Function {
+    pub(in crate::tiltfile) fn new(builtin: &'static Builtin) -> Self {
+        Self {
+            builtin,
+            signature: Signature::parse(builtin.signature),
+        }
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<built-in function {}>", self.builtin.name)
+    }
+}
+
+#[starlark_value(type = "builtin_function_or_method")]
+impl<'v> StarlarkValue<'v> for Function {
+    fn name_for_call_stack(&self, _me: Value<'v>) -> String {
+        self.builtin.name.to_owned()
+    }
+
+    fn invoke(
+        &self,
+        _me: Value<'v>,
+        args: &Arguments<'v, '_>,
+        eval: &mut Evaluator<'v, '_, '_>,
+    ) -> starlark::Result<Value<'v>> {
+        let name = self.builtin.name;
+        let bound = self
+            .signature
+            .bind(args, eval.heap())
+            .map_err(|fault| fault.map_message(|message| format!("{name}: {message}")))?;
+        let mut call = Call {
+            builtin: self.builtin,
+            signature: &self.signature,
+            bound,
+            eval,
+        };
+        Ok((self.builtin.run)(&mut call)?)
+    }
+}

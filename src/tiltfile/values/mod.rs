@@ -1,0 +1,22 @@
+//! Types of values that Tiltfiles see beside those of the language.
+#![allow(
+    unsafe_code,
+    reason = "the derives of Starlark values expand to `unsafe impl`, and iterating one is an unsafe method"
+)]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "the macros of Starlark values write public items without docstrings"
+)]
+
+mod blob;
+mod endless;
+mod function;
+mod module;
+mod trigger_mode;
+
+pub(super) use blob::Blob;
+pub(super) use endless::Endless;
+pub(super) use function::Function;
+pub(super) use module::BuiltinModule;
+pub(super) use trigger_mode::TriggerModeValue;
