@@ -14,9 +14,9 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
-use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::request::{directory, wanted};
 use crate::edge::docker::context::{Entry, Kind, ReadFault, Wanted, walk};
 use crate::model::{IgnoreMatcher, LocalPath};
 
@@ -71,8 +71,8 @@ impl SessionFiles {
     }
 
     /// Returns what lists the entries that a request asks for.
-    fn lister(&self, request: &MetadataMap) -> Result<Lister, Status> {
-        match values(request, "dir-name").first().map(String::as_str) {
+    fn lister(&self, request: &tonic::metadata::MetadataMap) -> Result<Lister, Status> {
+        match directory(request).as_deref() {
             Some("context") => Ok(Lister::Context {
                 context: self.context.clone(),
                 ignores: self.ignores.clone(),
@@ -311,118 +311,9 @@ fn text_stat(name: &str, text: &str) -> Stat {
     }
 }
 
-/// Returns which part of the context the engine wants. Whatever is not plain is answered with everything: that is slower,
-/// never wrong.
-fn wanted(context: &LocalPath, request: &MetadataMap) -> Wanted {
-    let mut paths = values(request, "followpaths");
-    paths.extend(values(request, "include-patterns"));
-    if paths.is_empty() {
-        return Wanted::All;
-    }
-    let mut names = Vec::new();
-    for path in paths {
-        let name = path.trim_matches('/');
-        let plain = !name.is_empty()
-            && !name.contains(['*', '?', '[', '\\', '!'])
-            && !name
-                .split('/')
-                .any(|part| part.starts_with('.') && part.len() <= 2);
-        if !plain || leads_through_a_link(context, name) {
-            return Wanted::All;
-        }
-        names.push(name.to_owned());
-    }
-    Wanted::Paths(names)
-}
-
-fn leads_through_a_link(context: &LocalPath, name: &str) -> bool {
-    let mut path = context.clone();
-    name.split('/').any(|part| {
-        path = path.join(part);
-        path.as_path().is_symlink()
-    })
-}
-
-/// Returns all values of a header; newer engines encode those that are not plain.
-fn values(request: &MetadataMap, key: &str) -> Vec<String> {
-    let encoded = request
-        .get(format!("{key}-encoded"))
-        .is_some_and(|flag| flag == "1");
-    let texts = request
-        .get_all(key)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    texts
-        .map(|text| {
-            if encoded {
-                percent_decode(text)
-            } else {
-                text.to_owned()
-            }
-        })
-        .collect()
-}
-
-fn percent_decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        let hex = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        match (byte, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
-            (b'%', Some(decoded)) => {
-                bytes.push(decoded);
-                rest = &tail[2..];
-            }
-            (b'+', _) => {
-                bytes.push(b' ');
-                rest = tail;
-            }
-            _ => {
-                bytes.push(byte);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn metadata(pairs: &[(&'static str, &str)]) -> MetadataMap {
-        let mut map = MetadataMap::new();
-        for (key, value) in pairs {
-            map.append(*key, value.parse().expect("a header"));
-        }
-        map
-    }
-
-    #[test]
-    fn only_plain_paths_narrow_what_is_sent() {
-        let dir = tempfile::tempdir().expect("a scratch folder");
-        std::fs::create_dir(dir.path().join("real")).expect("a folder");
-        std::os::unix::fs::symlink("real", dir.path().join("link")).expect("a link");
-        let context = LocalPath::new(dir.path());
-        let check = |pairs: &[(&'static str, &str)]| wanted(&context, &metadata(pairs));
-        let paths = |names: &[&str]| Wanted::Paths(names.iter().map(|n| (*n).to_owned()).collect());
-        assert_eq!(check(&[]), Wanted::All);
-        assert_eq!(
-            check(&[("followpaths", "real/x"), ("followpaths", "/y/")]),
-            paths(&["real/x", "y"])
-        );
-        assert_eq!(
-            check(&[("followpaths", "a%20b"), ("followpaths-encoded", "1")]),
-            paths(&["a b"])
-        );
-        for open in [".", "*.txt", "link/x", "link", "/", "../x", "a/?"] {
-            assert_eq!(
-                check(&[("followpaths", "real"), ("followpaths", open)]),
-                Wanted::All,
-                "{open}"
-            );
-        }
-    }
 
     #[test]
     fn a_dockerfile_of_the_same_length_is_another_file() {

@@ -1,8 +1,10 @@
 //! A BuildKit session: the engine asks over it for the files of a build that it lacks, and for logins.
 //!
-//! The session is a connection that the engine calls us on. What it may ask for is in `files` and in [`Registries`].
+//! The session is a connection that the engine calls us on. What it may ask for is in `files` (with `request`) and in
+//! [`Registries`].
 
 mod files;
+mod request;
 
 use std::sync::Arc;
 
