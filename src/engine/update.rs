@@ -153,7 +153,8 @@ pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutc
     pods::claim(state, &running.manifest, &claimed);
     effects.extend(cluster_events::log_newly_claimed(state));
     state.dirty.rows.insert(running.manifest.clone());
-    if let Some(error) = failure {
+    // Once a run is over, what it cancelled is no failure to speak of.
+    if let Some(error) = failure.filter(|_| state.verdict.is_none()) {
         let line = LogEvent::line(running.span, running.manifest, format!("Build Failed: {error}"));
         effects.insert(0, Effect::Log(line.level(Level::Error)));
     }

@@ -54,14 +54,14 @@ impl<B: Brain> World<B> {
 
 #[test]
 fn every_run_ends() {
-    let worlds = crate::check_worlds(crate::seeds(500), CI, World::live_until_exit);
-    let well = worlds
+    let exits = crate::check_worlds(crate::seeds(500), CI, World::live_until_exit);
+    let well = exits
         .iter()
-        .filter(|world| world.exit == Some(ExitOutcome::Succeeded))
+        .filter(|exit| **exit == Some(ExitOutcome::Succeeded))
         .count();
-    let badly = worlds.len() - well;
+    let badly = exits.len() - well;
     assert!(
-        worlds.len() == 1 || (well > 50 && badly > 50),
+        exits.len() == 1 || (well > 50 && badly > 50),
         "both ends should be tried: {well} well, {badly} badly"
     );
 }

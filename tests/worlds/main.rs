@@ -1,10 +1,11 @@
 //! The engine in simulated worlds: a made-up outside edits files, answers late, fails, crashes and goes away, in an
 //! order that a seed decides. Rules that must always hold are checked at every step, and once all is quiet.
 //!
-//! Start with `world`, which is the outside; `project` is what its Tiltfile says, `rules` what must hold. A failure
+//! Start with `world`, which is the outside, with `cluster` as a part of it; `project` is what its Tiltfile says, `rules` what must hold. A failure
 //! names the seed: `WORLD_SEED=7 cargo test --test worlds` runs that world alone.
 
 mod ci;
+mod cluster;
 mod planted;
 mod project;
 mod pure;
@@ -12,7 +13,7 @@ mod rng;
 mod rules;
 mod world;
 
-use tilt::engine::Engine;
+use tilt::engine::{Engine, ExitOutcome};
 use world::{Chaos, World};
 
 /// How many worlds are tried.
@@ -29,14 +30,15 @@ fn seeds(all: u64) -> Vec<u64> {
     }
 }
 
-/// Lets worlds live, one per seed, and shows the story of the first that breaks a rule.
+/// Lets worlds live, one per seed, and shows the story of the first that breaks a rule; returns how
+/// each ended.
 #[track_caller]
 fn check_worlds(
     seeds: Vec<u64>,
     chaos: Chaos,
     live: fn(&mut World<Engine>) -> rules::Verdict,
-) -> Vec<World<Engine>> {
-    let mut worlds = Vec::new();
+) -> Vec<Option<ExitOutcome>> {
+    let mut exits = Vec::new();
     for seed in seeds {
         let mut world = World::new(seed, Engine::new, chaos);
         if let Err(broken) = live(&mut world) {
@@ -44,9 +46,9 @@ fn check_worlds(
             let _ = live(&mut again);
             panic!("WORLD_SEED={seed}: {broken}\n{}", again.story());
         }
-        worlds.push(world);
+        exits.push(world.exit);
     }
-    worlds
+    exits
 }
 
 #[test]

@@ -58,11 +58,11 @@ impl Project {
     }
 
     /// Changes something, as an edit of the Tiltfile or of a file that it reads would.
-    pub(crate) fn change(&mut self, rng: &mut Rng) -> String {
+    pub(crate) fn change(&mut self, rng: &mut Rng) {
         let at = rng.below(self.resources.len());
         match rng.below(9) {
             0 => self.is_broken = !self.is_broken,
-            1 if self.resources.len() > 1 => return format!("remove {}", self.resources.remove(at).name),
+            1 if self.resources.len() > 1 => drop(self.resources.remove(at)),
             2 if self.resources.len() < 6 => self.add_resource(rng),
             3 => self.resources[at].yaml += 1,
             4 => self.dockerfiles[rng.below(IMAGES.len())] += 1,
@@ -76,7 +76,6 @@ impl Project {
                 }
             }
         }
-        format!("change the Tiltfile: {self:?}")
     }
 
     fn add_resource(&mut self, rng: &mut Rng) {

@@ -6,6 +6,7 @@ use tilt::engine::{Effect, Event, ExitOutcome, ImageAction, ImageStep, ObjectId,
 use tilt::model::{BuildId, ManifestName, TargetId};
 use tilt::view::{ResourceView, RuntimeStatus, UpdateStatus};
 
+use crate::cluster::is_kept;
 use crate::project::{Content, Project, Resource};
 use crate::world::{Brain, Update, World};
 
@@ -192,6 +193,7 @@ impl<B: Brain> World<B> {
 
     fn check_delete(&self, objects: &[ObjectId]) -> Verdict {
         for object in objects {
+            holds(!is_kept(object), || format!("{object:?} asks to be kept"))?;
             for (name, known) in &self.ledger.current {
                 let declares = |resource: &Resource| known.enabled && resource.objects().contains(object);
                 let is_wanted = self.ledger.resource(name).is_some_and(declares);
@@ -319,7 +321,7 @@ impl<B: Brain> World<B> {
 
     /// Every object is wanted by a resource, or is left from an update that failed and will be looked at by the next.
     fn check_no_leaks(&self) -> Verdict {
-        for object in self.objects.keys() {
+        for object in self.objects.keys().filter(|object| !is_kept(object)) {
             let has_reason = self.ledger.current.iter().any(|(name, known)| {
                 let declares = |resource: &Resource| known.enabled && resource.objects().contains(object);
                 let is_behind = !known.is_well || self.view_is_behind(name);

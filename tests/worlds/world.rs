@@ -6,15 +6,16 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use tilt::engine::{
-    AppliedObject, ClusterEvent, ClusterStatus, ClusterWatch, Effect, Engine, EngineConfig, Event,
-    FileChange, ImageAction, LoadOutcome, LogStream, Mode, ObjectId, UpdateOutcome, UpdatePlan, WatchSet,
+    ClusterEvent, ClusterStatus, ClusterWatch, Effect, Engine, EngineConfig, Event, FileChange, ImageAction,
+    LoadOutcome, LogStream, Mode, ObjectId, UpdateOutcome, UpdatePlan, WatchSet,
 };
 use tilt::model::{
-    BuildId, BuiltImage, CiSettings, Container, ContainerState, ImageBuild, ImageRef, LoadId, LocalPath,
-    ManifestName, ObjectUid, Owner, Pod, PodPhase, TargetId, Timestamp, UpdateSettings,
+    BuildId, BuiltImage, CiSettings, ImageBuild, ImageRef, LoadId, LocalPath, ObjectUid, TargetId, Timestamp,
+    UpdateSettings,
 };
 use tilt::view::View;
 
+use crate::cluster::{FakePod, Stored};
 use crate::project::{Content, Contents, IMAGES, Project, all_images, base_of, image_number};
 use crate::rng::Rng;
 use crate::rules::{Ledger, Verdict};
@@ -67,29 +68,13 @@ pub(crate) struct Update {
     hangs: bool,
 }
 
-/// A pod, and what is to become of it.
-pub(crate) struct FakePod {
-    pub(crate) pod: Pod,
-    pub(crate) workload: ObjectId,
-    /// Whether it will never be well.
-    is_doomed: bool,
-    is_old: bool,
-}
-
-/// An object in the cluster.
-pub(crate) struct Stored {
-    pub(crate) uid: ObjectUid,
-    /// What its pods are made from.
-    template: String,
-}
-
 /// The outside of one session.
 pub(crate) struct World<B> {
     brain: B,
     pub(crate) rng: Rng,
     chaos: Chaos,
     pub(crate) now: Instant,
-    started_at: Instant,
+    pub(crate) started_at: Instant,
     /// What the Tiltfile says now.
     pub(crate) project: Project,
     /// How often the files of each image were changed.
@@ -108,7 +93,7 @@ pub(crate) struct World<B> {
     pub(crate) contents: Contents,
     pub(crate) exit: Option<tilt::engine::ExitOutcome>,
     is_connected: bool,
-    last_uid: u64,
+    pub(crate) last_uid: u64,
     pub(crate) ledger: Ledger,
     /// What happened, if anyone wants to know.
     story: Option<String>,
@@ -318,8 +303,9 @@ impl<B: Brain> World<B> {
         if self.watched.targets.is_empty() {
             return Ok(());
         }
-        let edit = self.project.change(&mut self.rng);
-        self.tell(|| edit);
+        self.project.change(&mut self.rng);
+        let project = self.project.clone();
+        self.tell(|| format!("change the Tiltfile: {project:?}"));
         self.notice(TargetId::configs(), LocalPath::new("/src/Tiltfile"));
         Ok(())
     }
@@ -424,170 +410,6 @@ impl<B: Brain> World<B> {
             build,
             outcome: Box::new(outcome),
         })
-    }
-
-    fn apply(&mut self, update: &Update, all: bool, outcome: &mut UpdateOutcome) {
-        let entities = &update.plan.deploy.entities;
-        let n_applied = if all {
-            entities.len()
-        } else {
-            self.rng.below(entities.len())
-        };
-        for entity in &entities[..n_applied] {
-            let id = crate::project::object(entity.api_version(), entity.kind(), entity.name());
-            let direct: BTreeSet<usize> = update.plan.deploy.images.iter().map(image_number).collect();
-            let revision = entity.annotation("revision").unwrap_or_default().to_owned();
-            let images: Vec<&Content> = direct.iter().map(|image| &update.contents[image]).collect();
-            let template = format!("h{:x}", hash(&format!("{revision}{images:?}")));
-            let uid = match self.objects.get(&id) {
-                Some(stored) => stored.uid.clone(),
-                None => self.new_uid(),
-            };
-            let is_workload = id.kind != "ConfigMap";
-            let is_changed = self
-                .objects
-                .get(&id)
-                .is_none_or(|stored| stored.template != template);
-            self.objects.insert(
-                id.clone(),
-                Stored {
-                    uid: uid.clone(),
-                    template: template.clone(),
-                },
-            );
-            if is_workload && is_changed {
-                self.roll_out(&id, &uid, &template);
-            }
-            let template_hashes = if is_workload { vec![template] } else { Vec::new() };
-            outcome.applied.push(AppliedObject {
-                id,
-                uid,
-                template_hashes,
-                keep: false,
-            });
-        }
-    }
-
-    fn roll_out(&mut self, workload: &ObjectId, uid: &ObjectUid, template: &str) {
-        for fake in self.pods.values_mut().filter(|fake| fake.workload == *workload) {
-            fake.is_old = true;
-        }
-        let (pod_uid, set_uid) = (self.new_uid(), self.new_uid());
-        let elapsed =
-            i64::try_from(self.now.duration_since(self.started_at).as_secs()).expect("a short story");
-        let created = Timestamp::from_secs(1_000 + elapsed);
-        let owner = |uid: &ObjectUid, kind: &str| Owner {
-            uid: uid.clone(),
-            kind: kind.to_owned(),
-            name: workload.name.clone(),
-            created: Some(created),
-        };
-        let set = (workload.kind == "Deployment").then(|| owner(&set_uid, "ReplicaSet"));
-        let name = format!("{}-{}", workload.name, pod_uid);
-        let pod = Pod {
-            name,
-            namespace: "default".to_owned(),
-            created,
-            deleting: false,
-            phase: PodPhase::Pending,
-            status: "Pending".to_owned(),
-            errors: Vec::new(),
-            conditions: Vec::new(),
-            init_containers: Vec::new(),
-            containers: vec![Container {
-                name: "main".to_owned(),
-                id: String::new(),
-                ready: false,
-                restarts: 0,
-                state: ContainerState::Waiting {
-                    reason: "ContainerCreating".to_owned(),
-                    message: String::new(),
-                },
-            }],
-            labels: vec![("tilt.dev/pod-template-hash".to_owned(), template.to_owned())],
-            owners: set.into_iter().chain([owner(uid, &workload.kind)]).collect(),
-            uid: pod_uid.clone(),
-        };
-        let is_doomed = self.rng.percent(15);
-        self.pods.insert(
-            pod_uid,
-            FakePod {
-                pod,
-                workload: workload.clone(),
-                is_doomed,
-                is_old: false,
-            },
-        );
-    }
-
-    fn delete(&mut self, id: &ObjectId) {
-        self.objects.remove(id);
-        for fake in self.pods.values_mut().filter(|fake| fake.workload == *id) {
-            fake.is_old = true;
-        }
-    }
-
-    fn move_a_pod(&mut self) -> Verdict {
-        let uids: Vec<ObjectUid> = self.pods.keys().cloned().collect();
-        let Some(uid) = self.rng.pick(&uids) else {
-            return Ok(());
-        };
-        let crashes = self.rng.percent(20);
-        self.move_pod(&uid, crashes)
-    }
-
-    /// Lets a pod go one step: an old one goes away, another one comes up, or crashes.
-    fn move_pod(&mut self, uid: &ObjectUid, crashes: bool) -> Verdict {
-        let fake = self.pods.get_mut(uid).expect("it is there");
-        if fake.is_old {
-            self.pods.remove(uid);
-            return if self.sees_pods() {
-                self.send(Event::PodGone(uid.clone()))
-            } else {
-                Ok(())
-            };
-        }
-        let is_job = fake.workload.kind == "Job";
-        let crashes = crashes || fake.is_doomed;
-        let (pod, id) = (&mut fake.pod, format!("run-{uid}"));
-        let container = &mut pod.containers[0];
-        match (pod.phase, crashes) {
-            (PodPhase::Pending, _) => {
-                (pod.phase, pod.status) = (PodPhase::Running, "Running".to_owned());
-                (container.id, container.state) = (id, ContainerState::Running);
-            }
-            (PodPhase::Running, true) if is_job => {
-                (pod.phase, pod.status) = (PodPhase::Failed, "Error".to_owned());
-                container.state = ContainerState::Terminated {
-                    reason: "Error".to_owned(),
-                    exit_code: 1,
-                };
-            }
-            (PodPhase::Running, true) => {
-                container.restarts += 1;
-                container.ready = false;
-                container.id = format!("{id}-{}", container.restarts);
-            }
-            (PodPhase::Running, false) if is_job => {
-                (pod.phase, pod.status) = (PodPhase::Succeeded, "Completed".to_owned());
-                container.state = ContainerState::Terminated {
-                    reason: "Completed".to_owned(),
-                    exit_code: 0,
-                };
-            }
-            (PodPhase::Running, false) => container.ready = true,
-            _ => {}
-        }
-        let pod = Box::new(fake.pod.clone());
-        if self.sees_pods() {
-            self.send(Event::PodSeen(pod))
-        } else {
-            Ok(())
-        }
-    }
-
-    fn sees_pods(&self) -> bool {
-        self.cluster_watch.namespaces.contains("default")
     }
 
     fn end_a_stream(&mut self) -> Verdict {
@@ -717,11 +539,6 @@ impl<B: Brain> World<B> {
         Ok(true)
     }
 
-    fn new_uid(&mut self) -> ObjectUid {
-        self.last_uid += 1;
-        ObjectUid::new(format!("u{}", self.last_uid))
-    }
-
     /// Returns what is deployed at last if everything goes well: the images of a resource as they are now.
     pub(crate) fn wanted_contents(&self, images: &BTreeSet<usize>) -> BTreeMap<usize, Content> {
         all_images(images)
@@ -729,29 +546,4 @@ impl<B: Brain> World<B> {
             .map(|image| (image, self.content_now(image)))
             .collect()
     }
-
-    pub(crate) fn pod_of(&self, name: &ManifestName) -> Option<&FakePod> {
-        self.pods
-            .values()
-            .find(|fake| fake.workload.name == name.as_str() && !fake.is_old)
-    }
-}
-
-impl FakePod {
-    /// Returns whether nothing more happens to it.
-    fn has_settled(&self) -> bool {
-        let is_over = matches!(self.pod.phase, PodPhase::Succeeded | PodPhase::Failed);
-        let crash_looped = self.is_doomed && self.pod.containers[0].restarts > 0;
-        !self.is_old && (is_over || crash_looped || self.pod.containers[0].ready)
-    }
-
-    pub(crate) fn is_well(&self) -> bool {
-        self.pod.phase == PodPhase::Succeeded || self.pod.containers[0].ready
-    }
-}
-
-fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
