@@ -13,7 +13,8 @@ use super::pod_parts::{for_each_container, is_built_in, map_entry, pod_spec_mut}
 /// For kinds of Kubernetes itself: `null` is left out (it means "not set"), and so are `status` and the empty fields
 /// that stand for a default (`strategy: {}`, `targetPort: 0`); `stringData` of a Secret goes into `data`, because keys
 /// that leave `stringData` would stay in the object; of variables of a container with the same name the last stays, as
-/// the container would see it, because a server-side apply refuses the others. Custom resources are sent as written.
+/// the container would see it, because a server-side apply refuses the others; references to fields of the pod get their
+/// default version, because they are owned as a whole. Custom resources are sent as written.
 pub fn apply_input(entity: &Entity) -> Value {
     let mut entity = entity.clone();
     if !is_built_in(&entity) {
@@ -23,6 +24,9 @@ pub fn apply_input(entity: &Entity) -> Value {
     let kind = entity.kind().to_owned();
     if let Some(spec) = pod_spec_mut(&mut entity) {
         for_each_container(spec, keep_last_of_each_variable);
+        for part in ["initContainers", "containers", "ephemeralContainers", "volumes"] {
+            spec.get_mut(part).into_iter().for_each(complete_field_references);
+        }
     }
     let Some(object) = entity.value_mut().as_object_mut() else {
         return entity.value().clone();
@@ -62,6 +66,24 @@ fn keep_last_of_each_variable(container: &mut Map<String, Value>) {
         at += 1;
         names[at - 1].is_none() || !names[at..].contains(&names[at - 1])
     });
+}
+
+fn complete_field_references(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for (reference, field, default) in [
+                ("fieldRef", "apiVersion", "v1"),
+                ("resourceFieldRef", "divisor", "0"),
+            ] {
+                if let Some(reference) = map.get_mut(reference).and_then(Value::as_object_mut) {
+                    reference.entry(field).or_insert_with(|| default.into());
+                }
+            }
+            map.values_mut().for_each(complete_field_references);
+        }
+        Value::Array(items) => items.iter_mut().for_each(complete_field_references),
+        _ => {}
+    }
 }
 
 fn move_string_data(secret: &mut Map<String, Value>) {
@@ -139,6 +161,18 @@ mod tests {
         check(
             pod(json!([{"name": "A", "value": "1"}, {"name": "B"}, {"name": "A", "value": "2"}])),
             pod(json!([{"name": "B"}, {"name": "A", "value": "2"}])),
+        );
+    }
+
+    #[test]
+    fn a_reference_to_a_field_gets_its_default_version() {
+        let pod = |reference: Value| {
+            let env = json!([{"name": "A", "valueFrom": {"fieldRef": reference}}]);
+            json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"env": env}]}})
+        };
+        check(
+            pod(json!({"fieldPath": "x"})),
+            pod(json!({"fieldPath": "x", "apiVersion": "v1"})),
         );
     }
 

@@ -2,9 +2,14 @@
 
 use serde_json::json;
 use tilt::edge::kube::{delete, delete_all};
+use tilt::k8s::apply_input::apply_input;
+use tilt::k8s::inject::inject;
+use tilt::k8s::owned_fields::is_applied;
+use tilt::k8s::{Entity, Origin};
 use tilt::logs::LogWriter;
+use tilt::model::ManifestName;
 
-use crate::support::{World, config_map, deployment, job};
+use crate::support::{World, config_map, deployment, job, ownership};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_cluster_says_what_it_is() {
@@ -44,6 +49,59 @@ async fn an_unchanged_apply_changes_nothing() {
     let second = world.apply(&objects).await;
     assert_eq!(world.applied(second), first);
     assert_eq!((versions(), generation()), before);
+}
+
+/// The look that decides it is all that an unchanged project costs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_tells_that_objects_of_the_usual_kinds_are_unchanged() {
+    let world = World::new("look").await;
+    let mut web = deployment("web", "sleep 1000");
+    web["spec"]["strategy"] = json!({});
+    let pod = &mut web["spec"]["template"]["spec"];
+    pod["volumes"] = json!([{"name": "v", "configMap": {"name": "settings"}}, {"name": "e", "emptyDir": {}}]);
+    pod["securityContext"] = json!({"runAsUser": 0});
+    let container = &mut pod["containers"][0];
+    container["resources"] = json!({"requests": {"cpu": "10m", "memory": "16Mi"}});
+    container["env"] = json!([{"name": "A", "value": "1"},
+        {"name": "B", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]);
+    container["envFrom"] = json!([{"configMapRef": {"name": "settings"}}]);
+    container["ports"] = json!([{"containerPort": 80}, {"name": "more", "containerPort": 81}]);
+    container["volumeMounts"] = json!([{"name": "v", "mountPath": "/v"}, {"name": "e", "mountPath": "/e"}]);
+    container["readinessProbe"] = json!({"exec": {"command": ["true"]}, "periodSeconds": 1});
+    let mut backup = job("backup", "true");
+    let template = backup["spec"]["template"].take();
+    let cron = json!({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "backup"},
+        "spec": {"schedule": "0 0 1 1 *", "jobTemplate": {"spec": {"template": template}}}});
+    let objects = [
+        config_map("settings", json!({"a": "1", "b": "x\ny\n"})),
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "secret"}, "stringData": {"a": "b"}}),
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"selector": {"app": "web"},
+            "ports": [{"name": "a", "port": 80, "targetPort": 80}, {"name": "b", "port": 81, "targetPort": "more"}]}}),
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "web"}}),
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "web"},
+            "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}]}),
+        json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "web"}, "spec": {"rules": [
+            {"host": "x.example.com", "http": {"paths": [{"path": "/", "pathType": "Prefix",
+                "backend": {"service": {"name": "web", "port": {"number": 80}}}}]}}]}}),
+        web,
+        job("seed", "true"),
+        cron,
+    ];
+    let outcome = world.apply(&objects).await;
+    world.applied(outcome);
+    let mut entities: Vec<Entity> = objects
+        .iter()
+        .map(|object| Entity::new(object.clone(), Origin::default()))
+        .collect();
+    inject(&mut entities, &ManifestName::from("web"), &[], &ownership()).expect("no images to miss");
+    for entity in &entities {
+        let live = world.get(&format!("{}/{}", entity.kind(), entity.name()));
+        assert!(
+            is_applied(&apply_input(entity), &live),
+            "{}: {live:#}",
+            entity.kind()
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -51,10 +51,7 @@ impl World {
                 .map(|object| Entity::new(object.clone(), Origin::default()))
                 .collect(),
             images: &[],
-            ownership: &Ownership {
-                project: "/src/shop".to_owned(),
-                owner: "somebody".to_owned(),
-            },
+            ownership: &ownership(),
             timeout: Duration::from_secs(30),
         };
         apply(&self.cluster, request, &log, &CancellationToken::new()).await
@@ -94,6 +91,14 @@ impl Drop for World {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
+    }
+}
+
+/// Who deploys in these tests.
+pub(crate) fn ownership() -> Ownership {
+    Ownership {
+        project: "/src/shop".to_owned(),
+        owner: "somebody".to_owned(),
     }
 }
 

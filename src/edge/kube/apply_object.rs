@@ -20,6 +20,9 @@ use crate::logs::LogWriter;
 const DELETE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for an object that is being deleted already.
 const DELETING_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often the kind of a new definition is asked for, and how long to wait in between: 5 s in all.
+const SERVED_TRIES: u32 = 50;
+const SERVED_PAUSE: Duration = Duration::from_millis(100);
 /// How often a take-over is tried against somebody who changes the object at the same time.
 const TAKE_OVERS: usize = 5;
 
@@ -54,16 +57,26 @@ pub(super) async fn apply_object(
         other => other,
     };
     let applied = match applied {
-        Ok(applied) => applied,
+        Ok(Applied::Already(live)) => return Ok(live),
+        Ok(Applied::Now(applied)) => applied,
         Err(error) => escalate(&api, &input, error, log).await?,
     };
-    if entity.kind() == "CustomResourceDefinition" && !is_established(&applied) {
+    if entity.kind() == "CustomResourceDefinition" {
         wait_until_established(&api).await?;
+        wait_until_served(cluster, &applied).await;
     }
     Ok(applied)
 }
 
-async fn apply_once(api: &ObjectApi, input: &Value, log: &LogWriter) -> Result<Value, RequestError> {
+/// An object as the API server has it.
+enum Applied {
+    /// It was so already.
+    Already(Value),
+    /// It was sent.
+    Now(Value),
+}
+
+async fn apply_once(api: &ObjectApi, input: &Value, log: &LogWriter) -> Result<Applied, RequestError> {
     let mut live = api.get().await?;
     if let Some(object) = live.as_ref().filter(|object| is_deleting(object)) {
         wait_for_deletion(api, object, log).await?;
@@ -71,16 +84,16 @@ async fn apply_once(api: &ObjectApi, input: &Value, log: &LogWriter) -> Result<V
     }
     if let Some(object) = &live {
         if is_applied(input, object) {
-            return Ok(object.clone());
+            return Ok(Applied::Already(object.clone()));
         }
         take_over_fields(api, object.clone()).await?;
     }
     let applied = api.apply(input).await?;
     if !is_deleting(&applied) {
-        return Ok(applied);
+        return Ok(Applied::Now(applied));
     }
     wait_for_deletion(api, &applied, log).await?;
-    api.apply(input).await
+    Ok(Applied::Now(api.apply(input).await?))
 }
 
 async fn take_over_fields(api: &ObjectApi, mut live: Value) -> Result<(), RequestError> {
@@ -168,6 +181,32 @@ async fn wait_until_established(api: &ObjectApi) -> Result<(), RequestError> {
             "waiting for {} to be established: {error}",
             api.name
         ))),
+    }
+}
+
+/// A definition is established a moment before its kind can be found. There is nothing to watch for that, so it is asked
+/// for until it is there; whoever needs a kind that never comes is told so then.
+async fn wait_until_served(cluster: &Cluster, definition: &Value) {
+    let text = |path: &str| {
+        definition
+            .pointer(path)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let (group, kind) = (text("/spec/group"), text("/spec/names/kind"));
+    let versions = definition.pointer("/spec/versions").and_then(Value::as_array);
+    for version in versions
+        .into_iter()
+        .flatten()
+        .filter(|version| version["served"] == true)
+    {
+        let api_version = format!("{group}/{}", version["name"].as_str().unwrap_or_default());
+        for _ in 0..SERVED_TRIES {
+            if cluster.object(&api_version, kind, None, "").await.is_ok() {
+                break;
+            }
+            tokio::time::sleep(SERVED_PAUSE).await;
+        }
     }
 }
 

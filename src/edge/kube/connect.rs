@@ -277,3 +277,35 @@ fn start_hint(product: Product) -> String {
     };
     format!("{start}, or pick another context with `kubectl config use-context`")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::kube::read_context;
+
+    #[tokio::test]
+    async fn a_cluster_that_is_switched_off_is_named_with_a_way_to_start_it() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // Bound and closed again: nobody listens there.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let server = format!("https://{}", listener.local_addr().expect("it is bound"));
+        drop(listener);
+        let file = tempfile::NamedTempFile::new().expect("a scratch file");
+        let config = format!(
+            "{{clusters: [{{name: kind-a, cluster: {{server: '{server}'}}}}], \
+             contexts: [{{name: kind-a, context: {{cluster: kind-a}}}}], current-context: kind-a}}"
+        );
+        std::fs::write(file.path(), config).expect("written");
+        let path = file.path().display().to_string();
+        let env = |key: &str| (key == "KUBECONFIG").then(|| path.clone());
+        let (_, access) = read_context(None, None, &env).expect("readable");
+        let Err(error) = Cluster::connect(access.expect("a context")).await else {
+            panic!("nobody is there");
+        };
+        let text = error.to_string();
+        let start = format!("cluster of context \"kind-a\" did not answer at {server}: ");
+        assert!(text.starts_with(&start), "{text}");
+        assert!(text.to_lowercase().contains("connection refused"), "{text}");
+        assert!(text.contains("\nhint: create it with `kind create cluster`"), "{text}");
+    }
+}
