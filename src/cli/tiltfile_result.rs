@@ -45,7 +45,7 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<u8> {
         eprintln!("{error}");
         return Ok(exit::TILTFILE_FAILED);
     }
-    print!("{}", String::new());
+    print!("{}", load.result_json());
     Ok(exit::SUCCESS)
 }
 

@@ -25,7 +25,7 @@ pub struct Diagnostic {
     /// The first lines, as people search for them; a traceback comes first where there is one.
     pub message: String,
     /// Where it was written.
-    pub place: Option<Place>,
+    pub place: Option<Box<Place>>,
     /// What to do about it, one sentence each.
     pub hints: Vec<String>,
 }
@@ -67,7 +67,7 @@ impl Diagnostic {
     /// Adds the place.
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
-        self.place = Some(place);
+        self.place = Some(Box::new(place));
         self
     }
 

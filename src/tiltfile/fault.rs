@@ -85,7 +85,7 @@ impl Fault {
             (None, false) => format!("{}\nError: {}", traceback(&inner.trace), inner.message),
         };
         let mut diagnostic = Diagnostic::error(message);
-        diagnostic.place.clone_from(&inner.place);
+        diagnostic.place = inner.place.clone().map(Box::new);
         diagnostic.hints.clone_from(&inner.hints);
         diagnostic
     }

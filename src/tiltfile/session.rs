@@ -41,6 +41,8 @@ pub(super) struct Session<'h> {
     pub(super) registered: RefCell<HashMap<[String; 4], String>>,
     /// The content of all executed files, in the order in which they started.
     pub(super) executed: RefCell<Vec<Arc<str>>>,
+    /// The path in the `load` statement that ran last.
+    pub(super) last_loaded: RefCell<String>,
     sources: RefCell<HashMap<String, Rc<Source>>>,
     files: RefCell<HashMap<LocalPath, FileState>>,
     directories: RefCell<Vec<LocalPath>>,
@@ -70,6 +72,7 @@ impl<'h> Session<'h> {
             warnings: RefCell::default(),
             registered: RefCell::default(),
             executed: RefCell::default(),
+            last_loaded: RefCell::default(),
             sources: RefCell::default(),
             files: RefCell::default(),
             directories: RefCell::default(),
@@ -152,7 +155,7 @@ impl<'h> Session<'h> {
         let source = Rc::new(source);
         self.sources.borrow_mut().insert(file.clone(), Rc::clone(&source));
         let ast = parsed.map_err(|error| self.fault(&error))?;
-        let evaluated = Module::with_temp_heap(|module| {
+        Module::with_temp_heap(|module| {
             module.set("__file__", module.heap().alloc(file.as_str()));
             module.set("__name__", module.heap().alloc(self.name_of(path).as_str()));
             // A file may use a builtin and then give its name to something else.
@@ -173,8 +176,7 @@ impl<'h> Session<'h> {
                     .map_err(|error| self.fault(&error))?;
             }
             module.freeze().map_err(|error| Fault::new(format!("{error:?}")))
-        });
-        evaluated
+        })
     }
 
     fn name_of(&self, path: &LocalPath) -> String {
@@ -200,6 +202,7 @@ impl<'h> Session<'h> {
 impl FileLoader for Session<'_> {
     fn load(&self, written: &str) -> starlark::Result<FrozenModule> {
         let loaded = self.resolve(written).and_then(|path| self.run(&path));
+        written.clone_into(&mut self.last_loaded.borrow_mut());
         loaded.map_err(|fault| {
             let fault = if fault.has_trace() {
                 fault

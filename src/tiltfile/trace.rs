@@ -7,7 +7,7 @@ use starlark::{Error, ErrorKind};
 use super::fault::Fault;
 use super::session::Session;
 use super::source::PERCENT;
-use super::wording;
+use super::wording::{self, Written};
 use crate::diag::Place;
 
 impl Session<'_> {
@@ -20,22 +20,20 @@ impl Session<'_> {
         }
         let (mut lines, mut inside) = self.lines(error.call_stack());
         let innermost = frames.last().and_then(|frame| frame.location.as_ref());
-        // An operator that was turned into a call is shown as the operator.
-        let operator = inside == PERCENT;
-        let in_builtin = innermost.is_some() && innermost == error.span() && !operator;
-        let at = if operator { innermost } else { error.span() };
+        let text = error.without_diagnostic().to_string();
+        // An operator that was turned into a call is shown as the operator; what cannot be called was not entered.
+        let at_call = inside == PERCENT || text.starts_with("Operation `call()`");
+        let in_builtin = innermost.is_some() && innermost == error.span() && !at_call;
+        let at = if at_call { innermost } else { error.span() };
         if !in_builtin
-            && !operator
+            && !at_call
             && let Some(span) = error.span()
         {
             lines.push(self.line(span, &inside));
         }
         let place = at.and_then(|span| self.place(span, in_builtin));
         let builtin = in_builtin.then(|| std::mem::take(&mut inside));
-        let fault = raised.unwrap_or_else(|| {
-            let written = at.and_then(|span| self.written(span)).unwrap_or_default();
-            wording::runtime(&error.without_diagnostic().to_string(), &written)
-        });
+        let fault = raised.unwrap_or_else(|| wording::runtime(&text, &self.written(at, builtin.clone())));
         fault.traced(lines, builtin, place)
     }
 
@@ -70,9 +68,25 @@ impl Session<'_> {
         })
     }
 
-    fn written(&self, span: &FileSpan) -> Option<String> {
-        let source = self.source(span.filename())?;
-        source.text.text().get(source.range(span.span)).map(str::to_owned)
+    fn written(&self, span: Option<&FileSpan>, method: Option<String>) -> Written {
+        let module = self.last_loaded.borrow().clone();
+        let Some((source, span)) = span.and_then(|span| Some((self.source(span.filename())?, span.span)))
+        else {
+            return Written::default();
+        };
+        let text = source.text.text();
+        Written {
+            expression: text.get(source.range(span)).unwrap_or_default().to_owned(),
+            from_operator: text
+                .get(source.operator(span)..)
+                .unwrap_or_default()
+                .chars()
+                .take(8)
+                .collect(),
+            module,
+            method,
+            assigned: source.assigned.clone(),
+        }
     }
 
     /// A fault found before the file ran has no traceback, but its place at the front.

@@ -1,15 +1,161 @@
 //! Common errors in Go's words: people search for those.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use super::builtins::{functions, is_unsupported_attribute, modules};
 use super::fault::Fault;
 use crate::diag::nearest;
 
-/// Returns an error of the running file in Go's words. `written` is the expression that failed.
-pub(super) fn runtime(text: &str, written: &str) -> Fault {
-    if text.contains("has no attribute") && is_unsupported_attribute(written.trim()) {
-        return Fault::new(format!("{} is not supported by this version yet", written.trim()));
+/// What the evaluator says, and what Go says. `$op` stands for the operator as written, `$module` for the path in the
+/// `load` statement.
+const TABLE: &[(&str, &str)] = &[
+    (
+        r"^Operation `compare` not supported for types `(\S+)` and `(\S+)`",
+        "$1 $$op $2 not implemented",
+    ),
+    (
+        r"^Operation `(\S+)` not supported for types `(\S+)` and `(\S+)`",
+        "unknown binary op: $2 $1 $3",
+    ),
+    (
+        r"^Operation `\(iter\)` not supported on type `(\S+)`",
+        "$1 value is not iterable",
+    ),
+    (
+        r"^Operation `call\(\)` not supported on type `(\S+)`",
+        "invalid call of non-function ($1)",
+    ),
+    (
+        r"^Operation `\[\]` not supported on type `(\S+)`",
+        "unhandled index operation $1",
+    ),
+    (
+        r"^Operation `(\S)` not supported on type `(\S+)`",
+        "unknown unary op: $1$2",
+    ),
+    (r"^Index `(.+)` is out of bound$", "index $1 out of range"),
+    (r"^Key `(.+)` was not found$", "key $1 not in dict"),
+    (r"^Dictionary key repeated for `(.+)`$", "duplicate key: $1"),
+    (r"^Value of type `(\S+)` is not hashable$", "unhashable type: $1"),
+    (
+        r"^Object of type `(\S+)` has no attribute `(\S+)`, did you mean `(\S+)`\?$",
+        "$1 has no .$2 field or method (did you mean .$3?)",
+    ),
+    (
+        r"^Object of type `(\S+)` has no attribute `(\S+)`$",
+        "$1 has no .$2 field or method",
+    ),
+    (
+        r"^Local variable `(\S+)` referenced before assignment$",
+        "local variable $1 referenced before assignment",
+    ),
+    (
+        r"^Missing (?:positional |named-only |)parameter `(\S+)` for call to `?([^`]+)`?$",
+        "function $2 missing 1 argument ($1)",
+    ),
+    (
+        r"^Found (\d+) extra positional argument\(s\) for call to `?([^`]+)`?$",
+        "function $2 accepts fewer positional arguments ($1 too many)",
+    ),
+    (
+        r"^Found `(\S+)` extra named parameter\(s\) for call to `?([^`]+)`?$",
+        "function $2 got an unexpected keyword argument \"$1\"",
+    ),
+    (
+        r"^Argument `(\S+)` occurs more than once$",
+        "got multiple values for keyword argument \"$1\"",
+    ),
+    (
+        r"^Cannot import private symbol `(\S+)`$",
+        "load: names with leading underscores are not exported: $1",
+    ),
+    (
+        r"^Module has no symbol `(\S+)`, did you mean `(\S+)`\?$",
+        "load: name $1 not found in module $$module (did you mean $2?)",
+    ),
+    (
+        r"^Module has no symbol `(\S+)`$",
+        "load: name $1 not found in module $$module",
+    ),
+    (
+        r"^This operation mutates an iterable for an iterator while iterating\.$",
+        "cannot change a value during iteration",
+    ),
+    (r"^Cannot divide by zero$", "division by zero"),
+    (
+        r"^Starlark call stack overflow$",
+        "functions call each other without end: more than 10000 calls are nested",
+    ),
+    (r"^Evaluation cancelled$", "the load was canceled"),
+];
+
+/// What a parser says, and what Go's says.
+const SYNTAX: &[(&str, &str)] = &[
+    (
+        r"^Parse error: unexpected end of file, expected (.+)$",
+        "got end of file, want $1",
+    ),
+    (
+        r"^Parse error: unexpected identifier \S+, expected (.+)$",
+        "got identifier, want $1",
+    ),
+    (
+        r"^Parse error: unexpected string literal .*, expected (.+)$",
+        "got string literal, want $1",
+    ),
+    (
+        r"^Parse error: unexpected new line, expected (.+)$",
+        "got newline, want $1",
+    ),
+    (
+        r"^Parse error: unexpected (?:keyword|symbol) (\S+), expected (.+)$",
+        "got $1, want $2",
+    ),
+    (
+        r"^Parse error: cannot use reserved keyword `(\S+)`$",
+        "got $1, want primary expression",
+    ),
+    (r"^Parse error: (.+)$", "$1"),
+];
+
+/// What surrounds an error of the running file.
+#[derive(Default)]
+pub(super) struct Written {
+    /// The expression that failed.
+    pub(super) expression: String,
+    /// The text from its operator on.
+    pub(super) from_operator: String,
+    /// The path in the `load` statement that ran last.
+    pub(super) module: String,
+    /// The built-in method that failed, if one did.
+    pub(super) method: Option<String>,
+    /// Names that the file assigns at its top level.
+    pub(super) assigned: Vec<String>,
+}
+
+/// Returns an error of the running file in Go's words.
+pub(super) fn runtime(text: &str, written: &Written) -> Fault {
+    let expression = written.expression.trim();
+    if text.contains("has no attribute") && is_unsupported_attribute(expression) {
+        return Fault::new(format!("{expression} is not supported by this version yet"));
     }
-    Fault::new(text)
+    if let Some(name) = read_too_early(text).filter(|name| written.assigned.iter().any(|known| known == name))
+    {
+        return Fault::new(format!("global variable {name} referenced before assignment"));
+    }
+    if text == "Immutable" {
+        return Fault::new(frozen(written.method.as_deref()));
+    }
+    let message = reword(text, &RUNTIME)
+        .replace("$op", operator(&written.from_operator))
+        .replace("$module", &written.module);
+    let fault = Fault::new(message);
+    if text.starts_with("Starlark call stack overflow") {
+        return fault.hint("a function that calls itself must stop at some point");
+    }
+    fault
 }
 
 /// Returns an error found before the file runs in Go's words. `written` is what is wrong, `assigned` the file's names.
@@ -17,7 +163,52 @@ pub(super) fn before_running(text: &str, written: &str, assigned: &[String]) -> 
     if text.starts_with("Variable") && text.contains("not found") {
         return undefined(written, assigned);
     }
-    Fault::new(text)
+    Fault::new(
+        reword(text, &PARSER)
+            .replace("symbol '", "'")
+            .replace("want expression", "want primary expression"),
+    )
+}
+
+static RUNTIME: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| compile(TABLE));
+static PARSER: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| compile(SYNTAX));
+
+fn compile(table: &[(&str, &'static str)]) -> Vec<(Regex, &'static str)> {
+    table
+        .iter()
+        .filter_map(|(pattern, words)| Some((Regex::new(pattern).ok()?, *words)))
+        .collect()
+}
+
+fn reword(text: &str, table: &[(Regex, &str)]) -> String {
+    match table.iter().find(|(pattern, _)| pattern.is_match(text)) {
+        Some((pattern, words)) => pattern.replace(text, *words).into_owned(),
+        None => text.to_owned(),
+    }
+}
+
+fn read_too_early(text: &str) -> Option<&str> {
+    text.strip_prefix("Local variable `")?
+        .strip_suffix("` referenced before assignment")
+}
+
+fn operator(from: &str) -> &str {
+    let end = from.find(|c: char| !"<>=!".contains(c)).unwrap_or(from.len());
+    &from[..end]
+}
+
+fn frozen(method: Option<&str>) -> String {
+    match method {
+        Some(method @ "append") => format!("{method}: cannot append to frozen list"),
+        Some(method @ "extend") => format!("{method}: cannot extend frozen list"),
+        Some(method @ "insert") => format!("{method}: cannot insert into frozen list"),
+        Some(method @ "remove") => format!("{method}: cannot remove from frozen list"),
+        Some(method @ ("update" | "setdefault")) => format!("{method}: cannot insert into frozen hash table"),
+        Some(method @ ("clear" | "pop" | "popitem")) => {
+            format!("{method}: cannot delete from frozen hash table or list")
+        }
+        _ => "cannot insert into frozen hash table, nor assign to element of frozen list".to_owned(),
+    }
 }
 
 /// As in Tilt only the file's own names are suggested in the message; a built-in may be meant too, which a hint says.
@@ -34,5 +225,28 @@ fn undefined(name: &str, assigned: &[String]) -> Fault {
     match nearest(name, builtins) {
         Some(near) => fault.hint(format!("did you mean the built-in {near}?")),
         None => fault,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_compiles() {
+        assert_eq!((RUNTIME.len(), PARSER.len()), (TABLE.len(), SYNTAX.len()));
+    }
+
+    #[test]
+    fn a_comparison_is_named_by_its_operator() {
+        let written = Written {
+            from_operator: "<= 2".to_owned(),
+            ..Written::default()
+        };
+        let fault = runtime(
+            "Operation `compare` not supported for types `string` and `int`",
+            &written,
+        );
+        assert_eq!(fault.to_string(), "string <= int not implemented");
     }
 }

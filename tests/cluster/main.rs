@@ -1,5 +1,9 @@
 //! Tests with the real Docker engine, registry and cluster: `make cluster` starts them. A namespace each; a test that
 //! cannot run here fails.
+#![allow(clippy::disallowed_methods, reason = "tests run programs and wait for them")]
 
+mod docker;
+mod failures;
+mod kube;
 mod stories;
 mod support;

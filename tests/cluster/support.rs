@@ -191,7 +191,7 @@ pub(crate) struct Finished {
 impl Finished {
     /// Returns what follows the line that starts with `start`, that line included.
     #[track_caller]
-    pub(crate) fn from_line(&self, start: &str) -> &str {
+    pub(crate) fn since_line(&self, start: &str) -> &str {
         let at = self.text.lines().position(|line| line.starts_with(start));
         let at = at.unwrap_or_else(|| panic!("no line starts with {start:?} in:\n{}", self.text));
         let offset: usize = self.text.split_inclusive('\n').take(at).map(str::len).sum();

@@ -306,6 +306,9 @@ mod tests {
         let start = format!("cluster of context \"kind-a\" did not answer at {server}: ");
         assert!(text.starts_with(&start), "{text}");
         assert!(text.to_lowercase().contains("connection refused"), "{text}");
-        assert!(text.contains("\nhint: create it with `kind create cluster`"), "{text}");
+        assert!(
+            text.contains("\nhint: create it with `kind create cluster`"),
+            "{text}"
+        );
     }
 }

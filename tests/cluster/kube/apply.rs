@@ -9,7 +9,7 @@ use tilt::k8s::{Entity, Origin};
 use tilt::logs::LogWriter;
 use tilt::model::ManifestName;
 
-use crate::support::{World, config_map, deployment, job, ownership};
+use super::support::{World, config_map, deployment, job, ownership};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_cluster_says_what_it_is() {

@@ -6,7 +6,7 @@ use tilt::engine::{Event, LogStream};
 use tilt::model::{ManifestName, ObjectUid, SpanId};
 use tokio::sync::mpsc;
 
-use crate::support::{IMAGE, PATIENCE, World};
+use super::support::{IMAGE, PATIENCE, World};
 
 fn pod(name: &str, restart_policy: &str, script: &str) -> String {
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {

@@ -3,9 +3,11 @@
 //! A stream is split into documents, `List`s are taken apart, and each object must say its kind and version. Scalars
 //! follow YAML 1.1: `on` is a boolean, `0644` is octal, the last of repeated keys wins.
 
+mod data;
+
 use base64::Engine as _;
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
-use serde_json::{Map, Number, Value};
+use data::{Plain, Sorted};
+use serde_json::{Map, Value};
 
 use super::{Entity, Origin};
 use crate::diag::{Place, SourceText};
@@ -52,9 +54,14 @@ impl YamlFault {
 pub fn read(text: &str, source: &str) -> Result<Vec<Entity>, YamlFault> {
     let mut entities = Vec::new();
     for document in documents(text) {
-        let value = decode(document.text).map_err(|fault| shift(fault, document.line))?;
         let line = document.line + first_content(document.text);
-        add_objects(value, source, line, &mut entities)?;
+        let values = match json_values(document.text) {
+            Some(values) => values,
+            None => vec![decode(document.text).map_err(|fault| shift(fault, document.line))?],
+        };
+        for value in values {
+            add_objects(value, source, line, &mut entities)?;
+        }
     }
     Ok(entities)
 }
@@ -74,8 +81,7 @@ pub fn decode(text: &str) -> Result<Value, YamlFault> {
     if text.lines().all(is_blank) {
         return Ok(Value::Null);
     }
-    let mut value = serde_saphyr::from_str_with_options(text, options).map_err(fault)?;
-    settle(&mut value);
+    let Plain(value) = serde_saphyr::from_str_with_options(text, options).map_err(fault)?;
     Ok(value)
 }
 
@@ -91,6 +97,15 @@ pub fn write(entities: &[Entity]) -> String {
 pub fn encode(value: &Value) -> String {
     let options = serde_saphyr::ser_options! { compact_list_indent: true };
     serde_saphyr::to_string_with_options(&Sorted(value), options).unwrap_or_default()
+}
+
+/// Returns the values of a JSON text, which may hold several one after the other; `None` when it is none.
+fn json_values(text: &str) -> Option<Vec<Value>> {
+    if !text.trim_start().starts_with('{') {
+        return None;
+    }
+    let values = serde_json::Deserializer::from_str(text).into_iter::<Plain>();
+    values.map(|value| value.map(|Plain(value)| value).ok()).collect()
 }
 
 struct Document<'a> {
@@ -159,24 +174,6 @@ fn shift(mut fault: YamlFault, first_line: usize) -> YamlFault {
         fault.message = format!("yaml: line {}: {}", fault.line, fault.message);
     }
     fault
-}
-
-/// Turns whole floats into integers, as JSON of Go does.
-fn settle(value: &mut Value) {
-    match value {
-        Value::Number(number) => {
-            let whole = number
-                .as_f64()
-                .filter(|float| !number.is_i64() && !number.is_u64() && float.fract() == 0.0);
-            if let Some(float) = whole.filter(|float| float.abs() < 1e15) {
-                // The range was just checked, so nothing is lost.
-                *value = Value::Number(Number::from(float as i64));
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(settle),
-        Value::Object(fields) => fields.values_mut().for_each(settle),
-        Value::Null | Value::Bool(_) | Value::String(_) => {}
-    }
 }
 
 fn add_objects(value: Value, source: &str, line: usize, out: &mut Vec<Entity>) -> Result<(), YamlFault> {
@@ -269,41 +266,6 @@ fn secret_problem(entity: &Entity) -> Option<String> {
     })
 }
 
-/// Plain data with sorted keys. Numbers are written as numbers whatever features of `serde_json` are on.
-struct Sorted<'a>(&'a Value);
-
-impl Serialize for Sorted<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Value::Null => serializer.serialize_unit(),
-            Value::Bool(value) => serializer.serialize_bool(*value),
-            Value::String(text) => serializer.serialize_str(text),
-            Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
-                (Some(value), _, _) => serializer.serialize_i64(value),
-                (_, Some(value), _) => serializer.serialize_u64(value),
-                (_, _, Some(value)) => serializer.serialize_f64(value),
-                (None, None, None) => serializer.serialize_str(&number.to_string()),
-            },
-            Value::Array(items) => {
-                let mut seq = serializer.serialize_seq(Some(items.len()))?;
-                for item in items {
-                    seq.serialize_element(&Sorted(item))?;
-                }
-                seq.end()
-            }
-            Value::Object(fields) => {
-                let mut sorted: Vec<_> = fields.iter().collect();
-                sorted.sort_by_key(|(key, _)| *key);
-                let mut map = serializer.serialize_map(Some(sorted.len()))?;
-                for (key, value) in sorted {
-                    map.serialize_entry(key, &Sorted(value))?;
-                }
-                map.end()
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -351,6 +313,19 @@ mod tests {
             value,
             json!({"a": true, "b": 420, "c": 1, "d": 1000, "e": "on", "f": "2024-01-01", "g": 0.5, "h": 2})
         );
+    }
+
+    #[test]
+    fn bare_booleans_as_keys_and_several_json_values_are_read_as_go_does() {
+        assert_eq!(
+            decode("on: 1\n\"off\": 2\n3: x\n").unwrap(),
+            json!({"true": 1, "off": 2, "3": "x"})
+        );
+        let text = "{\"apiVersion\":\"v1\",\"kind\":\"A\",\"n\":1.5,\"m\":2.0}\n{\"apiVersion\":\"v1\",\"kind\":\"B\"}";
+        let entities = read(text, "test").unwrap();
+        assert_eq!(entities.len(), 2);
+        assert_eq!(entities[0].get(&["n"]), Some(&json!(1.5)));
+        assert_eq!(entities[0].get(&["m"]), Some(&json!(2)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use tilt::edge::docker::BuildError;
 
-use crate::world::{World, fresh};
+use super::world::{World, fresh};
 
 const BASE: &str = "FROM localhost:5000/busybox:1\n";
 

@@ -9,7 +9,7 @@ use tilt::logs::LogWriter;
 use tilt::model::{ObjectUid, Timestamp};
 use tokio::sync::mpsc;
 
-use crate::support::{PATIENCE, World, deployment};
+use super::support::{PATIENCE, World, deployment};
 
 /// Waits for an event of the given kind; fails with all that came.
 async fn wait_for<T>(events: &mut mpsc::Receiver<Event>, mut pick: impl FnMut(&Event) -> Option<T>) -> T {

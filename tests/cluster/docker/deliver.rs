@@ -4,7 +4,7 @@ use tilt::edge::docker::{ClusterFacts, ImageRequest, build_image, deliver_image}
 use tilt::k8s::Product;
 use tilt::model::{DockerBuild, ImageBuild, ImageSelector, ImageTarget, Registry, TargetId};
 
-use crate::world::{World, fresh, image};
+use super::world::{World, fresh, image};
 
 fn target(world: &World, name: &str, dockerfile: &str) -> ImageTarget {
     ImageTarget {

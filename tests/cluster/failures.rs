@@ -1,0 +1,53 @@
+//! What `tilt ci` says last when something outside refuses: the place, and what to do about it.
+
+use insta::assert_snapshot;
+
+use crate::support::Project;
+
+#[test]
+fn an_object_that_the_api_server_rejects_is_shown_in_its_yaml() {
+    let project = Project::new(
+        "rejected",
+        "
+--- Tiltfile
+allow_k8s_contexts('dev')
+k8s_yaml('web.yaml')
+--- web.yaml
+apiVersion: v1
+kind: Service
+metadata:
+  name: web
+spec:
+  ports:
+  - port: 123456
+",
+    );
+    let ci = project.tilt(&["ci"]);
+    assert_eq!(ci.status, Some(1));
+    assert_snapshot!(ci.since_line("Error: "), @"");
+}
+
+#[test]
+fn a_failing_run_step_ends_with_its_exit_code() {
+    let project = Project::new(
+        "failing",
+        "
+--- Tiltfile
+allow_k8s_contexts('dev')
+docker_build('web', '.')
+k8s_yaml('web.yaml')
+--- Dockerfile
+FROM localhost:5000/busybox:1
+RUN echo mixing; exit 7
+--- web.yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec: {containers: [{name: web, image: web}]}
+",
+    );
+    let ci = project.tilt(&["ci"]);
+    assert_eq!(ci.status, Some(1));
+    assert!(ci.text.contains("web │        → mixing"), "{}", ci.text);
+    assert_snapshot!(ci.since_line("Error: "), @"");
+}

@@ -1,0 +1,10 @@
+//! One test binary, one module per area. `forgotten` checks that no file here is left out.
+#![allow(missing_docs, reason = "tests state their claims in their names")]
+
+mod commands;
+mod diagnostics;
+mod dialect;
+mod forgotten;
+mod manifests;
+mod result_json;
+mod support;

@@ -1,0 +1,115 @@
+//! Loads Tiltfiles that are written in one string (`--- Tiltfile`, `--- web/Dockerfile`).
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use tilt::k8s::{KubeContext, Product};
+use tilt::logs::{LogStore, LogWriter};
+use tilt::model::{DeployTarget, LocalPath, Manifest};
+use tilt::tiltfile::{Load, LoadRequest, MemoryHost, load_on_big_stack};
+
+/// Returns a request for `/src/Tiltfile` on a local cluster.
+pub(crate) fn request() -> LoadRequest {
+    LoadRequest {
+        file: LocalPath::new("/src/Tiltfile"),
+        args: Vec::new(),
+        subcommand: "ci",
+        kube: KubeContext {
+            name: "kind-test".to_owned(),
+            cluster: "kind-test".to_owned(),
+            namespace: "default".to_owned(),
+            product: Product::Kind,
+        },
+        is_main: true,
+    }
+}
+
+/// Loads, and returns the result with what was logged.
+pub(crate) fn load_with(request: &LoadRequest, host: &MemoryHost) -> (Load, String) {
+    let store = LogStore::in_memory();
+    let log = LogWriter::global(store.clone());
+    let load = load_on_big_stack(request, host, &log, Arc::new(AtomicBool::new(false)));
+    let segments = store.reader_from(0).try_next_batch();
+    let text = segments.iter().map(|segment| segment.text.as_str()).collect();
+    (load, text)
+}
+
+/// Loads files.
+pub(crate) fn load(files: &str) -> Load {
+    load_with(&request(), &MemoryHost::new(files)).0
+}
+
+/// Returns what a load of these files says is wrong.
+#[track_caller]
+pub(crate) fn errors(files: &str) -> String {
+    load(files).error_text().expect("the load must fail")
+}
+
+/// Returns what a load of these files warns of.
+#[track_caller]
+pub(crate) fn warnings(files: &str) -> String {
+    let load = load(files);
+    assert_eq!(load.error_text(), None);
+    let texts: Vec<String> = load.warnings.iter().map(|warning| warning.render()).collect();
+    texts.join("\n\n")
+}
+
+/// Returns what a load of these files prints.
+#[track_caller]
+pub(crate) fn printed(files: &str) -> String {
+    let mut request = request();
+    request.subcommand = "down"; // needs no resources
+    let (load, log) = load_with(&request, &MemoryHost::new(files));
+    assert_eq!(load.error_text(), None);
+    log
+}
+
+/// Returns the resources of a load, one line each: name, objects, images, readiness, and what else is set.
+#[track_caller]
+pub(crate) fn resources(files: &str) -> String {
+    let load = load(files);
+    assert_eq!(load.error_text(), None);
+    let manifests = load.manifests.expect("a load without errors has manifests");
+    manifests.iter().map(describe).collect::<Vec<_>>().join("\n")
+}
+
+fn describe(manifest: &Manifest) -> String {
+    let DeployTarget::K8s(target) = &manifest.deploy;
+    let objects: Vec<String> = target
+        .entities
+        .iter()
+        .map(|entity| format!("{}/{}", entity.kind(), entity.name()))
+        .collect();
+    let mut line = format!("{}: {}", manifest.name, objects.join(" "));
+    if !manifest.images.is_empty() {
+        let images: Vec<&str> = manifest
+            .images
+            .iter()
+            .map(|image| image.id.name.as_str())
+            .collect();
+        line.push_str(&format!("; images {}", images.join(" ")));
+    }
+    line.push_str(&format!("; {}", target.readiness.as_str()));
+    if !manifest.resource_deps.is_empty() {
+        let deps: Vec<&str> = manifest.resource_deps.iter().map(|dep| dep.as_str()).collect();
+        line.push_str(&format!("; after {}", deps.join(" ")));
+    }
+    if !manifest.labels.is_empty() {
+        let labels: Vec<&str> = manifest.labels.iter().map(String::as_str).collect();
+        line.push_str(&format!("; labels {}", labels.join(" ")));
+    }
+    line
+}
+
+/// Returns a Deployment as YAML.
+pub(crate) fn deployment(name: &str, image: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec:\n  template:\n    metadata: \
+         {{labels: {{app: {name}}}}}\n    spec: {{containers: [{{name: c, image: {image}}}]}}\n---\n"
+    )
+}
+
+/// Returns an object without pods as YAML.
+pub(crate) fn object(kind: &str, name: &str) -> String {
+    format!("apiVersion: v1\nkind: {kind}\nmetadata: {{name: {name}}}\n---\n")
+}
