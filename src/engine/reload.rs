@@ -41,7 +41,19 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
         return Vec::new();
     };
     state.tiltfile.loaded = true;
-    state.tiltfile.config_files = outcome.config_files;
+    if outcome.manifests.is_some() {
+        state.tiltfile.config_files = outcome.config_files;
+    } else {
+        // What the failed load did not get to read is still watched: a mended file must not be edited unseen.
+        let known = BTreeSet::from_iter(outcome.config_files);
+        let earlier = state.tiltfile.config_files.drain(..);
+        state.tiltfile.config_files = known
+            .into_iter()
+            .chain(earlier)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
+    }
     state.dirty.files = true;
     state.tiltfile.error = outcome.error;
     let mut effects = Vec::new();

@@ -52,11 +52,11 @@ const TABLE: &[(&str, &str)] = &[
         "local variable $1 referenced before assignment",
     ),
     (
-        r"^Missing (?:positional |named-only |)parameter `(\S+)` for call to `?([^`]+)`?$",
+        r"^Missing (?:positional |named-only |)parameter `(\S+)` for call to `?(?:[^`]*\.)?([^`.]+)`?$",
         "function $2 missing 1 argument ($1)",
     ),
     (
-        r"^Found (\d+) extra positional argument\(s\) for call to `?([^`]+)`?$",
+        r"^Found (\d+) extra positional argument\(s\) for call to `?(?:[^`]*\.)?([^`.]+)`?$",
         "function $2 accepts fewer positional arguments ($1 too many)",
     ),
     (
@@ -100,6 +100,14 @@ const SYNTAX: &[(&str, &str)] = &[
     (
         r"^Parse error: unexpected identifier \S+, expected (.+)$",
         "got identifier, want $1",
+    ),
+    (
+        r"^(?:Parse error: )?unexpected integer literal .*, expected (.+)$",
+        "got int literal, want $1",
+    ),
+    (
+        r"^(?:Parse error: )?unexpected float literal .*, expected (.+)$",
+        "got float literal, want $1",
     ),
     (
         r"^Parse error: unexpected string literal .*, expected (.+)$",

@@ -24,7 +24,13 @@ spec:
     );
     let ci = project.tilt(&["ci"]);
     assert_eq!(ci.status, Some(1));
-    assert_snapshot!(ci.since_line("Error: "), @"");
+    assert_snapshot!(ci.since_line("Error: "), @r#"
+    Error: Service "web" is invalid: [spec.ports[0].port: Invalid value: 123456: must be between 1 and 65535, inclusive, spec.ports[0].targetPort: Invalid value: 123456: must be between 1 and 65535, inclusive]
+     --> <project>/web.yaml:7:5
+      |
+    7 |   - port: 123456
+      |     ^^^^^^^^^^^^
+    "#);
 }
 
 #[test]
@@ -49,5 +55,5 @@ spec: {containers: [{name: web, image: web}]}
     let ci = project.tilt(&["ci"]);
     assert_eq!(ci.status, Some(1));
     assert!(ci.text.contains("web │        → mixing"), "{}", ci.text);
-    assert_snapshot!(ci.since_line("Error: "), @"");
+    assert_snapshot!(ci.since_line("Error: "), @r"Error: ImageBuild: executor failed running [/bin/sh -c echo mixing; exit 7]: exit code: 7");
 }

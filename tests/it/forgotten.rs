@@ -8,6 +8,9 @@ fn every_file_is_a_module_of_the_binary() {
     let main = std::fs::read_to_string(folder.join("main.rs")).expect("main.rs");
     for entry in std::fs::read_dir(&folder).expect("tests/it") {
         let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
         let named = name == "main" || main.contains(&format!("mod {name};\n"));
         assert!(named, "{name} is missing in main.rs");

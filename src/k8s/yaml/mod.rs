@@ -332,8 +332,8 @@ mod tests {
     fn faults_are_placed_in_the_stream() {
         check_fault(
             "kind: A\napiVersion: v1\n---\nkind: B\napiVersion: [\n",
-            6,
-            "yaml: line 6",
+            5,
+            "yaml: line 5: unclosed bracket",
         );
         check_fault(
             "kind: A\napiVersion: v1\n---\n\nhello\n",

@@ -111,10 +111,12 @@ async fn new_connections_lose_and_repeat_no_line() {
     let mut n_connections = 0;
     let all = tokio::time::timeout(PATIENCE, async {
         while text(&world).lines().count() < 3000 {
-            // A stream that changes is connected anew.
-            n_connections += 1;
-            wanted.since = Some(tilt::model::Timestamp::from_secs(n_connections));
-            logs.set(vec![wanted.clone()]);
+            // A stream that changes is connected anew. After some, it may read on in peace.
+            if n_connections < 40 {
+                n_connections += 1;
+                wanted.since = Some(tilt::model::Timestamp::from_secs(n_connections));
+                logs.set(vec![wanted.clone()]);
+            }
             tokio::time::sleep(std::time::Duration::from_millis(37)).await;
         }
     });
