@@ -4,6 +4,7 @@
 mod commands;
 mod diagnostics;
 mod dialect;
+mod examples;
 mod forgotten;
 mod manifests;
 mod result_json;

@@ -1,0 +1,48 @@
+//! What the project shows its users must load as it stands.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use tilt::edge::RealHost;
+use tilt::logs::{LogStore, LogWriter};
+use tilt::model::LocalPath;
+use tilt::tiltfile::load_on_big_stack;
+
+use crate::support::{deployment, request, resources};
+
+#[test]
+fn the_annotated_tour_loads() {
+    let tour = include_str!("../../Tiltfile.example");
+    let workloads = [
+        deployment("web", "shop/web"),
+        deployment("worker", "busybox"),
+        "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate}\nspec:\n  template:\n    spec:\n      \
+         containers: [{name: c, image: busybox}]\n"
+            .to_owned(),
+    ];
+    let files = format!(
+        "--- Tiltfile\n{tour}\n--- shop/deploy.yaml\n{}\n--- shop/base/Dockerfile\nFROM scratch\n\
+         --- shop/web/Dockerfile\nFROM shop/base\n--- shop/helpers.star\ndef shout(text):\n    return text.upper()\n\
+         --- shop/extra.tiltfile\nprint('more')\n",
+        workloads.concat()
+    );
+    insta::assert_snapshot!(resources(&files), @r"
+    frontend: Deployment/web; images shop_base shop_web; wait; after migrate; labels shop
+    worker: Deployment/worker; ignore
+    migrate: Job/migrate; succeeded
+    settings: ConfigMap/opening-hours; ignore
+    ");
+}
+
+#[test]
+fn every_example_loads() {
+    let examples = LocalPath::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for entry in std::fs::read_dir(&examples).expect("examples").flatten() {
+        let mut request = request();
+        request.file = LocalPath::new(entry.path()).join("Tiltfile");
+        let log = LogWriter::global(LogStore::in_memory());
+        let load = load_on_big_stack(&request, &RealHost, &log, Arc::new(AtomicBool::new(false)));
+        assert_eq!(load.error_text(), None, "{}", request.file);
+        assert!(load.warnings.is_empty(), "{}: {:?}", request.file, load.warnings);
+    }
+}
