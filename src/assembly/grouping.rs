@@ -2,7 +2,7 @@
 //!
 //! Rule: `reference/tiltfile-api.md` 3.3; `seeds/000`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -22,6 +22,8 @@ pub(super) struct Grouping {
     pub(super) resources: Vec<Resource>,
     /// Names of the images that occur in the objects, as people write them.
     pub(super) deployed_images: BTreeSet<String>,
+    /// Positions of Services by the first pair of their selector: only these can select pods with that label.
+    services: BTreeMap<(String, String), Vec<usize>>,
 }
 
 pub(super) struct Object {
@@ -78,6 +80,7 @@ impl Grouping {
             objects: objects.collect(),
             ..Self::default()
         };
+        grouping.index_services();
         let mut workloads = Vec::new();
         for at in 0..grouping.objects.len() {
             let found = grouping.find_images(at, images, errors);
@@ -137,12 +140,36 @@ impl Grouping {
             ..Resource::new(name, site)
         });
         self.give(at, resource);
-        for service in 0..self.objects.len() {
-            let free = self.objects[service].owner.is_none() && !workloads.contains(&service);
-            if free && selects(self.entity(service), self.entity(at)) {
+        for service in self.services_of(at) {
+            if self.objects[service].owner.is_none() && !workloads.contains(&service) {
                 self.give(service, resource);
             }
         }
+    }
+
+    fn index_services(&mut self) {
+        for at in 0..self.objects.len() {
+            let selector = selector(self.entity(at)).and_then(|selector| selector.iter().next());
+            if let Some((key, Value::String(value))) = selector {
+                let pair = (key.clone(), value.clone());
+                self.services.entry(pair).or_default().push(at);
+            }
+        }
+    }
+
+    /// Returns the positions of all Services for the pods of a workload, in the order in which they were declared.
+    fn services_of(&self, workload: usize) -> BTreeSet<usize> {
+        let Some(labels) = template_labels(self.entity(workload)) else {
+            return BTreeSet::new();
+        };
+        let pairs = labels
+            .iter()
+            .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+        let candidates = pairs.filter_map(|pair| self.services.get(&pair)).flatten();
+        candidates
+            .copied()
+            .filter(|at| selects(self.entity(*at), self.entity(workload), &labels))
+            .collect()
     }
 
     fn name_taken(&self, at: usize, name: &str, taken: usize) -> Diagnostic {
@@ -231,17 +258,19 @@ pub(super) fn readiness_by_kind(entity: &Entity) -> Option<PodReadiness> {
 }
 
 /// Returns whether an object is a Service for the pods of a workload.
-fn selects(service: &Entity, workload: &Entity) -> bool {
+fn selects(service: &Entity, workload: &Entity, labels: &Map<String, Value>) -> bool {
+    let of_service = service.namespace().unwrap_or("default");
+    let same_namespace = of_service == "default" || of_service == workload.namespace().unwrap_or("default");
+    same_namespace && selector(service).is_some_and(|selector| is_subset(selector, labels))
+}
+
+/// Returns the selector of a Service that has one.
+fn selector(service: &Entity) -> Option<&Map<String, Value>> {
     if service.kind() != "Service" || service.api_version() != "v1" {
-        return false;
+        return None;
     }
     let selector = service.get(&["spec", "selector"]).and_then(Value::as_object);
-    let (Some(selector), Some(labels)) = (selector, template_labels(workload)) else {
-        return false;
-    };
-    let namespace = |entity: &Entity| entity.namespace().unwrap_or("default").to_owned();
-    let same_namespace = namespace(service) == "default" || namespace(service) == namespace(workload);
-    !selector.is_empty() && same_namespace && is_subset(selector, &labels)
+    selector.filter(|selector| !selector.is_empty())
 }
 
 fn is_subset(selector: &Map<String, Value>, labels: &Map<String, Value>) -> bool {
