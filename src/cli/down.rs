@@ -4,7 +4,7 @@ use anyhow::Context;
 
 use super::{exit, flags, session};
 use crate::edge::kube::{self, Cluster, ClusterAccess};
-use crate::edge::{clock, print_stream};
+use crate::edge::{RealHost, clock, load, print_stream};
 use crate::engine::ObjectId;
 use crate::k8s::Entity;
 use crate::logs::{LogFilter, LogStore, LogWriter, StreamPrinter};
@@ -48,7 +48,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         ));
         let log = LogWriter::global(store.clone());
         let began = clock::now();
-        session::announce_load(&request, &log);
+        load::announce(&request, &RealHost, &log);
         let load = tokio::task::spawn_blocking({
             let log = log.clone();
             move || session::load_in_foreground(&request, &log)
@@ -58,7 +58,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         let result = match load.error_text() {
             Some(error) => Err(anyhow::anyhow!(error)),
             None => {
-                session::announce_success(began, &log);
+                load::announce_success(began, &log);
                 let manifests = load.manifests.unwrap_or_default();
                 let enabled: Vec<&Manifest> = manifests
                     .iter()

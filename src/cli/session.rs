@@ -4,18 +4,16 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use std::time::Instant;
-
 use anyhow::Context;
 
 use super::{flags, version};
 use crate::edge::kube::{ClusterAccess, read_context};
 use crate::edge::run::Session;
-use crate::edge::{RealHost, clock, print_stream, run as edge_run, signals};
+use crate::edge::{RealHost, print_stream, run as edge_run, signals};
 use crate::engine::{ExitOutcome, Mode};
 use crate::k8s::labels::Ownership;
 use crate::logs::{Level, LogFilter, LogSource, LogStore, LogWriter, StreamPrinter};
-use crate::model::{LocalPath, format_go_duration};
+use crate::model::LocalPath;
 use crate::tiltfile::{Load, LoadRequest, load_on_big_stack};
 
 /// What a session is started with.
@@ -82,19 +80,6 @@ pub(super) fn prepare(
 /// Evaluates a Tiltfile without a session.
 pub(super) fn load_in_foreground(request: &LoadRequest, log: &LogWriter) -> Load {
     load_on_big_stack(request, &RealHost, log, Arc::new(AtomicBool::new(false)))
-}
-
-/// Says that a Tiltfile is being evaluated, if there is one.
-pub(super) fn announce_load(request: &LoadRequest, log: &LogWriter) {
-    if request.file.as_path().exists() {
-        log.info(&format!("Loading Tiltfile at: {}", request.file));
-    }
-}
-
-/// Says that a Tiltfile was evaluated.
-pub(super) fn announce_success(began: Instant, log: &LogWriter) {
-    let took = format_go_duration(clock::now().duration_since(began));
-    log.info(&format!("Successfully loaded Tiltfile ({took})"));
 }
 
 /// Returns a runtime for the edge.

@@ -1,7 +1,7 @@
 //! `tilt alpha tiltfile-result`.
 
 use super::{exit, flags, session};
-use crate::edge::clock;
+use crate::edge::{RealHost, clock, load};
 use crate::logs::{LogFilter, LogStore, LogWriter, StreamPrinter};
 
 /// Evaluate a Tiltfile and print the result as JSON
@@ -31,11 +31,11 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<u8> {
     let store = LogStore::in_memory();
     let log = LogWriter::global(store.clone());
     let began = clock::now();
-    session::announce_load(&request, &log);
+    load::announce(&request, &RealHost, &log);
     let load = session::load_in_foreground(&request, &log);
     let error = load.error_text();
     if error.is_none() {
-        session::announce_success(began, &log);
+        load::announce_success(began, &log);
     }
     store.close();
     if verbose || error.is_some() {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use tokio::sync::OnceCell;
 
@@ -36,12 +37,22 @@ pub async fn run(
     store.scrub_since(log_begin);
     match load.error_text() {
         Some(error) => log.error(&error),
-        None => {
-            let took = format_go_duration(clock::now().duration_since(began));
-            log.info(&format!("Successfully loaded Tiltfile ({took})"));
-        }
+        None => announce_success(began, &log),
     }
     load.outcome()
+}
+
+/// Says that a Tiltfile is being evaluated, if there is one.
+pub fn announce(request: &LoadRequest, host: &dyn Host, log: &LogWriter) {
+    if host.exists(&request.file) {
+        log.info(&format!("Loading Tiltfile at: {}", request.file));
+    }
+}
+
+/// Says that a Tiltfile was evaluated, and how long that took.
+pub fn announce_success(began: Instant, log: &LogWriter) {
+    let took = format_go_duration(clock::now().duration_since(began));
+    log.info(&format!("Successfully loaded Tiltfile ({took})"));
 }
 
 /// Evaluates on a thread with a large stack, without blocking the runtime.
@@ -51,9 +62,7 @@ pub async fn evaluate(
     log: LogWriter,
     cancelled: Arc<AtomicBool>,
 ) -> Load {
-    if host.exists(&request.file) {
-        log.info(&format!("Loading Tiltfile at: {}", request.file));
-    }
+    announce(&request, host.as_ref(), &log);
     let task =
         tokio::task::spawn_blocking(move || load_on_big_stack(&request, host.as_ref(), &log, cancelled));
     match task.await {
