@@ -14,7 +14,7 @@ use crate::engine::{ExitOutcome, Mode};
 use crate::k8s::labels::Ownership;
 use crate::logs::{Level, LogFilter, LogSource, LogStore, LogWriter, StreamPrinter};
 use crate::model::LocalPath;
-use crate::tiltfile::{Load, LoadRequest, load_on_big_stack};
+use crate::tiltfile::{Load, LoadRequest, Program, load_on_big_stack};
 
 /// What a session is started with.
 pub(super) struct Options {
@@ -72,9 +72,23 @@ pub(super) fn prepare(
             subcommand,
             kube,
             is_main: true,
+            program: program(),
         },
         connection,
     ))
+}
+
+/// Returns what a Tiltfile can know about this program.
+fn program() -> Program {
+    let argv: Vec<String> = std::env::args_os()
+        .map(|arg| arg.to_string_lossy().into_owned())
+        .collect();
+    let executable = std::env::current_exe().map(|path| path.to_string_lossy().into_owned());
+    Program {
+        executable: executable.unwrap_or_else(|_| argv.first().cloned().unwrap_or_default()),
+        argv,
+        variables: Vec::new(),
+    }
 }
 
 /// Evaluates a Tiltfile without a session.

@@ -8,12 +8,15 @@ use super::fault::{Fault, Outcome};
 use super::session::Session;
 use super::signature::{Bound, Signature};
 use crate::assembly::CallSite;
+use crate::model::LocalPath;
 
 /// One call of a built-in.
 pub(super) struct Call<'v, 'a, 'e, 'c> {
     pub(super) builtin: &'static Builtin,
     pub(super) signature: &'c Signature,
     pub(super) bound: Bound<'v>,
+    /// The git repository that this is a method of.
+    pub(super) owner: Option<&'c LocalPath>,
     pub(super) eval: &'c mut Evaluator<'v, 'a, 'e>,
 }
 

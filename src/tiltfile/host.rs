@@ -1,10 +1,13 @@
 //! What a Tiltfile sees of the world outside it.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::AtomicBool;
 
-use crate::model::LocalPath;
+use crate::model::{Command, LocalPath};
 
-/// The world outside a Tiltfile: files and environment. `edge::RealHost` is this machine, [`super::MemoryHost`] a text.
+/// The world outside a Tiltfile: files, environment, commands. `edge::RealHost` is this machine, [`super::MemoryHost`] a
+/// text.
 pub trait Host: Send + Sync {
     /// Returns the content of a file.
     ///
@@ -18,6 +21,73 @@ pub trait Host: Send + Sync {
     /// Returns whether there is anything.
     fn exists(&self, path: &LocalPath) -> bool;
 
+    /// Returns what a directory holds, sorted by name. A link counts as a file, whatever it leads to.
+    ///
+    /// # Errors
+    /// When it is no directory or cannot be read.
+    fn list(&self, directory: &LocalPath) -> io::Result<Vec<DirEntry>>;
+
+    /// Returns a path without links in it.
+    ///
+    /// # Errors
+    /// When there is nothing at that path.
+    fn real_path(&self, path: &LocalPath) -> io::Result<LocalPath>;
+
     /// Returns the value of an environment variable; `None` when it is not set.
-    fn env(&self, name: &str) -> Option<String>;
+    fn env(&self, name: &str) -> Option<String> {
+        self.environment().remove(name)
+    }
+
+    /// Returns the whole environment.
+    fn environment(&self) -> BTreeMap<String, String>;
+
+    /// Sets an environment variable, or unsets it. It lasts as long as this program.
+    fn set_env(&self, name: &str, value: Option<&str>);
+
+    /// Runs a command to its end, and kills it with all that it started once `cancelled` is set.
+    ///
+    /// # Errors
+    /// When it cannot be started. One that fails is no error here.
+    fn run(&self, run: &mut HostCommand<'_>, cancelled: &AtomicBool) -> io::Result<Ran>;
+}
+
+/// Something in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirEntry {
+    /// Its name.
+    pub name: String,
+    /// Whether it is a directory, not a link to one.
+    pub is_dir: bool,
+}
+
+/// A command to run, and who hears what it prints.
+pub struct HostCommand<'a> {
+    /// Program, arguments and directory; its variables are those of `environment`.
+    pub command: &'a Command,
+    /// The whole environment.
+    pub environment: BTreeMap<String, String>,
+    /// What it can read; nothing when empty.
+    pub stdin: Vec<u8>,
+    /// Hears what it prints as soon as it does.
+    pub output: &'a mut dyn FnMut(Stream, &[u8]),
+}
+
+/// Where a command prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Its output.
+    Stdout,
+    /// Its errors.
+    Stderr,
+}
+
+/// What became of a command that was started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ran {
+    /// How it failed, as in `exit status 1`; `None` when it did well.
+    pub failure: Option<String>,
+    /// What it printed.
+    pub stdout: Vec<u8>,
+    /// What it printed as errors.
+    pub stderr: Vec<u8>,
 }

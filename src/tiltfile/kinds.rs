@@ -65,10 +65,9 @@ impl<'v> Arg<'v> {
 
     /// LP, for a value within the argument.
     pub(super) fn path_of(&self, value: Value<'v>, session: &Session<'_>) -> Outcome<LocalPath> {
-        match value.unpack_str() {
-            Some(path) => Ok(session.directory().join(path)),
-            None => Err(self.unfit(format!("expected path | string. Actual type: {}", go_type(value)))),
-        }
+        session
+            .path(value)
+            .ok_or_else(|| self.unfit(format!("expected path | string. Actual type: {}", go_type(value))))
     }
 
     /// StrMap: a dict from text to text.
@@ -171,7 +170,8 @@ pub(super) fn elements<'v>(value: Value<'v>, heap: Heap<'v>) -> Option<Vec<Value
     }
 }
 
-fn list_or_tuple(value: Value<'_>) -> Option<Vec<Value<'_>>> {
+/// Returns the elements of a list or tuple.
+pub(super) fn list_or_tuple(value: Value<'_>) -> Option<Vec<Value<'_>>> {
     match ListRef::from_value(value) {
         Some(list) => Some(list.iter().collect()),
         None => TupleRef::from_value(value).map(|tuple| tuple.iter().collect()),
@@ -181,7 +181,8 @@ fn list_or_tuple(value: Value<'_>) -> Option<Vec<Value<'_>>> {
 /// Returns what `type()` says of a value.
 pub(super) fn type_name(value: Value<'_>) -> &'static str {
     match value.get_type() {
-        "function" if value.to_repr().starts_with('<') => "builtin_function_or_method",
+        // The evaluator gives its own functions and methods this type too; only those that a file defines have parameters.
+        "function" if value.parameters_spec().is_none() => "builtin_function_or_method",
         "native_function" | "native_method" | "bound_method" => "builtin_function_or_method",
         name => name,
     }

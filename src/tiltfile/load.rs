@@ -34,6 +34,19 @@ pub struct LoadRequest {
     pub kube: KubeContext,
     /// Whether this is the session's own Tiltfile: only that one must have resources and an allowed context.
     pub is_main: bool,
+    /// What the file can know about the program that evaluates it.
+    pub program: Program,
+}
+
+/// What a Tiltfile can know about the program that evaluates it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Program {
+    /// The command line, with the program's name first: `sys.argv`.
+    pub argv: Vec<String>,
+    /// The path of the program: `sys.executable`.
+    pub executable: String,
+    /// Variables for commands that do not have them, such as `TILT_PORT`.
+    pub variables: Vec<(String, String)>,
 }
 
 /// What an evaluation gave.

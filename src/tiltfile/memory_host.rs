@@ -1,16 +1,21 @@
 //! A world made of one text, for tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::path::Component;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::Host;
+use super::{DirEntry, Host, HostCommand, Ran, Stream};
 use crate::model::LocalPath;
 
-/// Files and variables held in memory.
+/// Files, variables and commands held in memory. A clone shares the variables.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryHost {
     files: BTreeMap<LocalPath, Vec<u8>>,
-    variables: BTreeMap<String, String>,
+    variables: Arc<Mutex<BTreeMap<String, String>>>,
+    commands: BTreeMap<String, Ran>,
+    ran: Arc<Mutex<Vec<String>>>,
 }
 
 impl MemoryHost {
@@ -33,9 +38,21 @@ impl MemoryHost {
 
     /// Sets an environment variable.
     #[must_use]
-    pub fn with_env(mut self, name: &str, value: &str) -> Self {
-        self.variables.insert(name.to_owned(), value.to_owned());
+    pub fn with_env(self, name: &str, value: &str) -> Self {
+        self.set_env(name, Some(value));
         self
+    }
+
+    /// Adds a command, as it is shown, and what becomes of it. All others cannot be found.
+    #[must_use]
+    pub fn with_command(mut self, shown: &str, ran: Ran) -> Self {
+        self.commands.insert(shown.to_owned(), ran);
+        self
+    }
+
+    /// Returns the commands that ran, as they are shown, in order.
+    pub fn ran(&self) -> Vec<String> {
+        self.ran.lock().map_or_else(|_| Vec::new(), |ran| ran.clone())
     }
 
     /// Adds a file.
@@ -43,6 +60,12 @@ impl MemoryHost {
     pub fn with_file(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
         self.files.insert(LocalPath::new(path), content.into());
         self
+    }
+
+    fn variables(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.variables
+            .lock()
+            .expect("no panic while the variables are held")
     }
 
     fn keep(&mut self, file: Option<(LocalPath, String)>) {
@@ -69,8 +92,56 @@ impl Host for MemoryHost {
         self.files.contains_key(path) || self.is_dir(path)
     }
 
-    fn env(&self, name: &str) -> Option<String> {
-        self.variables.get(name).cloned()
+    fn list(&self, directory: &LocalPath) -> io::Result<Vec<DirEntry>> {
+        let mut found = BTreeSet::new();
+        for path in self.files.keys().filter(|path| *path != directory) {
+            let Ok(below) = path.as_path().strip_prefix(directory) else {
+                continue;
+            };
+            let mut parts = below.components();
+            if let Some(Component::Normal(name)) = parts.next() {
+                found.insert((name.to_string_lossy().into_owned(), parts.next().is_some()));
+            }
+        }
+        if found.is_empty() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let entries = found.into_iter();
+        Ok(entries.map(|(name, is_dir)| DirEntry { name, is_dir }).collect())
+    }
+
+    fn real_path(&self, path: &LocalPath) -> io::Result<LocalPath> {
+        if self.exists(path) {
+            Ok(path.clone())
+        } else {
+            Err(io::ErrorKind::NotFound.into())
+        }
+    }
+
+    fn environment(&self) -> BTreeMap<String, String> {
+        self.variables().clone()
+    }
+
+    fn set_env(&self, name: &str, value: Option<&str>) {
+        match value {
+            Some(value) => self.variables().insert(name.to_owned(), value.to_owned()),
+            None => self.variables().remove(name),
+        };
+    }
+
+    fn run(&self, run: &mut HostCommand<'_>, cancelled: &AtomicBool) -> io::Result<Ran> {
+        if cancelled.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let shown = run.command.display();
+        let ran = self.commands.get(&shown).cloned();
+        let ran = ran.ok_or(io::ErrorKind::NotFound)?;
+        (run.output)(Stream::Stdout, &ran.stdout);
+        (run.output)(Stream::Stderr, &ran.stderr);
+        if let Ok(mut list) = self.ran.lock() {
+            list.push(shown);
+        }
+        Ok(ran)
     }
 }
 

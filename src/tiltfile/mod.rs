@@ -6,6 +6,7 @@
 
 mod builtins;
 mod call;
+mod converters;
 mod enabled;
 mod fault;
 mod host;
@@ -14,6 +15,7 @@ mod load;
 mod memory_host;
 mod result_json;
 mod rewrite;
+mod run_command;
 mod secrets;
 mod session;
 mod signature;
@@ -22,7 +24,7 @@ mod trace;
 mod values;
 mod wording;
 
-pub use host::Host;
-pub use load::{Hashes, Load, LoadRequest, load, load_on_big_stack};
+pub use host::{DirEntry, Host, HostCommand, Ran, Stream};
+pub use load::{Hashes, Load, LoadRequest, Program, load, load_on_big_stack};
 pub use memory_host::MemoryHost;
 pub use secrets::Secret;

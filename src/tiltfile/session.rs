@@ -13,10 +13,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use starlark::any::ProvidesStaticType;
 use starlark::environment::{FrozenModule, Module};
 use starlark::eval::{Evaluator, FileLoader};
+use starlark::values::Value;
 
 use super::builtins::globals;
 use super::fault::{Fault, Outcome, io_message};
 use super::source::Source;
+use super::values::GitRepo;
 use super::{Host, LoadRequest};
 use crate::assembly::{CallSite, Declarations};
 use crate::diag::Diagnostic;
@@ -91,6 +93,14 @@ impl<'h> Session<'h> {
     pub(super) fn directory(&self) -> LocalPath {
         let current = self.directories.borrow().last().cloned();
         current.unwrap_or_else(|| self.request.file.parent())
+    }
+
+    /// LP: returns the path that a string or a git repository means; `None` for other values.
+    pub(super) fn path(&self, value: Value<'_>) -> Option<LocalPath> {
+        if let Some(repository) = GitRepo::from_value(value) {
+            return Some(repository.root.clone());
+        }
+        Some(self.directory().join(value.unpack_str()?))
     }
 
     /// Returns the file whose top level runs now.

@@ -37,6 +37,12 @@ impl Group {
         Ok(Self(number))
     }
 
+    /// Lets all processes of the group live on.
+    pub(super) fn release(self) {
+        living().remove(&self.0);
+        std::mem::forget(self);
+    }
+
     /// Asks all processes of the group to end.
     pub(super) fn terminate(&self) -> io::Result<()> {
         Ok(killpg(Pid::from_raw(self.0), Signal::SIGTERM)?)

@@ -4,12 +4,12 @@
 //! [`capture`] returns it. Dropping either kills the process and its group. `group` knows all groups that live, for
 //! the moment when this program must go at once.
 
+mod environment;
 mod exit;
 mod group;
 mod output;
+mod to_end;
 
-use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
 use std::io;
 use std::process::Stdio;
 use std::time::Duration;
@@ -22,10 +22,12 @@ use tokio::time::timeout;
 use crate::logs::LogWriter;
 use crate::model::LocalPath;
 
+pub use environment::{Environment, set_own};
 pub use exit::Exit;
 use group::Group;
 pub use group::kill_all_groups;
 use output::{Collected, pump_to_log};
+pub use to_end::run_to_end;
 
 /// How long output is still read once a process has ended: one that left its group may hold the pipe open for ever.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -36,32 +38,6 @@ const DRAIN: Duration = Duration::from_secs(1);
 const FIRST_NOTICE: Duration = Duration::from_millis(1500);
 const SECOND_NOTICE: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(30);
-
-/// The environment of a child process.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Environment(BTreeMap<OsString, OsString>);
-
-impl Environment {
-    /// Returns the environment of this program.
-    pub fn inherited() -> Self {
-        Self(std::env::vars_os().collect())
-    }
-
-    /// Sets a variable.
-    pub fn set(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
-        self.0.insert(name.into(), value.into());
-    }
-
-    /// Sets a variable unless it is set already.
-    pub fn set_default(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
-        self.0.entry(name.into()).or_insert_with(|| value.into());
-    }
-
-    /// Returns the value of a variable.
-    pub fn get(&self, name: impl AsRef<OsStr>) -> Option<&OsStr> {
-        self.0.get(name.as_ref()).map(OsString::as_os_str)
-    }
-}
 
 /// What to run, where, and with which environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +61,7 @@ impl ChildCommand {
                 .args(args)
                 .current_dir(self.dir.as_path())
                 .env_clear()
-                .envs(&self.env.0)
+                .envs(self.env.iter())
                 .stdin(stdin)
                 .stdout(stdout)
                 .stderr(stderr);

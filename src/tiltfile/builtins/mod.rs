@@ -4,12 +4,16 @@
 //! documentation (`ref, context, build_args={}, *, name=?`), and `run` asks the [`Call`] for its arguments by name and
 //! kind. What Tilt has and this version lacks is listed in `unsupported`.
 
+mod commands;
 mod docker;
 mod files;
+mod git;
 mod kubernetes;
 mod language;
 mod os;
 mod unsupported;
+
+pub(super) use git::GIT_REPO_PATHS;
 
 use std::sync::LazyLock;
 
@@ -73,7 +77,9 @@ impl Members {
 pub(super) fn functions() -> impl Iterator<Item = &'static Builtin> {
     [
         language::BUILTINS,
+        commands::BUILTINS,
         files::BUILTINS,
+        git::BUILTINS,
         kubernetes::BUILTINS,
         docker::BUILTINS,
         unsupported::BUILTINS,

@@ -40,8 +40,6 @@ pub(super) static BUILTINS: &[Builtin] = &[
     missing("link"),
     missing("listdir"),
     missing("load_dynamic"),
-    missing("local"),
-    missing("local_git_repo"),
     missing("local_resource"),
     missing("module"),
     missing("port_forward"),

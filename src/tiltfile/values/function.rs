@@ -8,6 +8,7 @@ use starlark::eval::{Arguments, Evaluator};
 use starlark::starlark_simple_value;
 use starlark::values::{NoSerialize, StarlarkPagablePanic, StarlarkValue, Value, starlark_value};
 
+use crate::model::LocalPath;
 use crate::tiltfile::builtins::Builtin;
 use crate::tiltfile::call::Call;
 use crate::tiltfile::signature::Signature;
@@ -19,6 +20,8 @@ pub(in crate::tiltfile) struct Function {
     builtin: &'static Builtin,
     #[allocative(skip)]
     signature: Signature,
+    #[allocative(skip)]
+    owner: Option<LocalPath>,
 }
 
 starlark_simple_value!(Function);
@@ -28,6 +31,15 @@ impl Function {
         Self {
             builtin,
             signature: Signature::parse(builtin.signature),
+            owner: None,
+        }
+    }
+
+    /// Returns a method of the git repository at a path.
+    pub(in crate::tiltfile) fn method(builtin: &'static Builtin, owner: LocalPath) -> Self {
+        Self {
+            owner: Some(owner),
+            ..Self::new(builtin)
         }
     }
 }
@@ -65,6 +77,7 @@ impl<'v> StarlarkValue<'v> for Function {
             builtin: self.builtin,
             signature: &self.signature,
             bound,
+            owner: self.owner.as_ref(),
             eval,
         };
         Ok((self.builtin.run)(&mut call)?)

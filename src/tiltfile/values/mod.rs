@@ -12,11 +12,13 @@
 mod blob;
 mod endless;
 mod function;
+mod git_repo;
 mod module;
 mod trigger_mode;
 
 pub(super) use blob::Blob;
 pub(super) use endless::Endless;
 pub(super) use function::Function;
+pub(super) use git_repo::GitRepo;
 pub(super) use module::BuiltinModule;
 pub(super) use trigger_mode::TriggerModeValue;

@@ -1,0 +1,73 @@
+//! Commands as a Tiltfile gives them.
+
+use super::LocalPath;
+
+/// A program with its arguments, where it runs, and what is added to its environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Command {
+    /// The program and its arguments; empty for no command.
+    pub argv: Vec<String>,
+    /// The working directory; `None` only for no command.
+    pub dir: Option<LocalPath>,
+    /// `KEY=value`, sorted.
+    pub env: Vec<String>,
+}
+
+impl Command {
+    /// Returns the program and arguments that run a text in a shell; nothing for a text of blanks.
+    pub fn shell_argv(text: &str) -> Vec<String> {
+        match text.trim() {
+            "" => Vec::new(),
+            text => vec!["sh".to_owned(), "-c".to_owned(), text.to_owned()],
+        }
+    }
+
+    /// Returns whether there is nothing to run.
+    pub fn is_empty(&self) -> bool {
+        self.argv.is_empty()
+    }
+
+    /// Returns the command as it is shown: one line for a shell without that shell, else all arguments, those with blanks
+    /// quoted.
+    pub fn display(&self) -> String {
+        if let [sh, c, text] = &self.argv[..]
+            && (sh.as_str(), c.as_str()) == ("sh", "-c")
+            && !text.contains('\n')
+        {
+            return text.clone();
+        }
+        let shown: Vec<String> = self
+            .argv
+            .iter()
+            .map(|arg| {
+                if arg.contains(' ') {
+                    format!("{arg:?}")
+                } else {
+                    arg.clone()
+                }
+            })
+            .collect();
+        shown.join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_for_a_shell_is_shown_alone() {
+        let shown = |argv: &[&str]| {
+            let argv = argv.iter().map(|arg| (*arg).to_owned()).collect();
+            Command {
+                argv,
+                ..Command::default()
+            }
+            .display()
+        };
+        assert_eq!(shown(&["sh", "-c", "echo a b"]), "echo a b");
+        assert_eq!(shown(&["sh", "-c", "a\nb c"]), "sh -c \"a\\nb c\"");
+        assert_eq!(shown(&["echo", "a b", "c"]), "echo \"a b\" c");
+        assert_eq!(Command::shell_argv(" \n "), Vec::<String>::new());
+    }
+}

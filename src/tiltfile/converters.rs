@@ -1,0 +1,185 @@
+//! More argument kinds: numbers, optional values, lists of text, durations, commands.
+//!
+//! Rule: `reference/tiltfile-api.md` 1.8. Those that resources and files need are in `kinds`.
+
+use std::time::Duration;
+
+use starlark::values::{UnpackValue, Value};
+
+use super::call::{Arg, Call};
+use super::fault::{Fault, Outcome};
+use super::kinds::{elements, go_type, list_or_tuple, stringable, type_name};
+use super::session::Session;
+use crate::model::{Command, LocalPath, parse_go_duration};
+
+#[allow(dead_code, reason = "built-ins that take them follow")]
+impl<'v> Arg<'v> {
+    /// Returns `None` for `None`, else the argument.
+    pub(super) fn unless_none(self) -> Option<Self> {
+        (!self.value.is_none()).then_some(self)
+    }
+
+    /// `int`: a whole number, nothing else.
+    pub(super) fn integer(&self) -> Outcome<i64> {
+        if type_name(self.value) != "int" {
+            return Err(self.unfit(format!("got {}, want int", type_name(self.value))));
+        }
+        match i64::unpack_value(self.value) {
+            Ok(Some(value)) => Ok(value),
+            _ => Err(self.unfit(format!("{} out of range", self.value.to_str()))),
+        }
+    }
+
+    /// Stringable: a string or a blob.
+    pub(super) fn text_or_blob(&self) -> Outcome<String> {
+        stringable(self.value).ok_or_else(|| {
+            let got = go_type(self.value);
+            self.unfit(format!(
+                "Value should be convertible to string, but is type {got}"
+            ))
+        })
+    }
+
+    /// StrOrList: a string or blob, or a list or tuple of them; nothing for `None`.
+    pub(super) fn text_or_list(&self) -> Outcome<Vec<String>> {
+        match stringable(self.value) {
+            Some(text) => Ok(vec![text]),
+            None => self.texts("a string or List or Tuple of strings"),
+        }
+    }
+
+    /// StrList: a list or tuple of strings and blobs; nothing for `None`.
+    pub(super) fn text_list(&self) -> Outcome<Vec<String>> {
+        self.texts("a List or Tuple of strings")
+    }
+
+    fn texts(&self, wanted: &str) -> Outcome<Vec<String>> {
+        let Some(items) = list_or_tuple(self.value) else {
+            if self.value.is_none() {
+                return Ok(Vec::new());
+            }
+            let got = go_type(self.value);
+            return Err(self.unfit(format!("value should be {wanted}, but is of type {got}")));
+        };
+        let text = |item: Value<'v>| {
+            stringable(item).ok_or_else(|| {
+                self.unfit(format!(
+                    "value should contain only strings, but element \"{}\" was of type {}",
+                    item.to_str(),
+                    go_type(item)
+                ))
+            })
+        };
+        items.into_iter().map(text).collect()
+    }
+
+    /// LPList: a path, or a list or tuple of them; nothing for `None`.
+    pub(super) fn paths(&self, session: &Session<'_>) -> Outcome<Vec<LocalPath>> {
+        if self.value.is_none() {
+            return Ok(Vec::new());
+        }
+        if self.is_path() {
+            return Ok(vec![self.path(session)?]);
+        }
+        let Some(items) = list_or_tuple(self.value) else {
+            let got = go_type(self.value);
+            return Err(self.unfit(format!(
+                "value should be a string or List or Tuple of strings, but is of type {got}"
+            )));
+        };
+        let path = |(index, item): (usize, Value<'v>)| {
+            session.path(item).ok_or_else(|| {
+                self.unfit(format!(
+                    "unpacking list item at index {index}: expected path | string. Actual type: {}",
+                    go_type(item)
+                ))
+            })
+        };
+        items.into_iter().enumerate().map(path).collect()
+    }
+
+    fn is_path(&self) -> bool {
+        self.value.unpack_str().is_some() || self.value.get_type() == "git.Repo"
+    }
+
+    /// Duration: a string in Go's syntax.
+    pub(super) fn duration(&self) -> Outcome<Duration> {
+        match self.value.unpack_str() {
+            None => Err(self.unfit(format!("Expected string. Got: {}", go_type(self.value)))),
+            Some(text) => parse_go_duration(text).map_err(|why| {
+                self.unfit(why)
+                    .hint("a duration has units, as in \"1h30m\" or \"10s\"")
+            }),
+        }
+    }
+
+    /// Cmd, without directory and environment: a string for a shell, or a sequence of strings.
+    pub(super) fn argv(&self) -> Outcome<Vec<String>> {
+        if let Some(text) = self.value.unpack_str() {
+            return Ok(Command::shell_argv(text));
+        }
+        let Some(items) = elements(self.value, self.heap) else {
+            let got = go_type(self.value);
+            return Err(self.unplaced(format!(
+                "a command must be a string or list of strings. found {got}"
+            )));
+        };
+        let text = |item: Value<'v>| {
+            item.unpack_str().map(str::to_owned).ok_or_else(|| {
+                self.unplaced(format!(
+                    "a command must be a string or a list of strings: '{}' is a {}, not a string",
+                    item.to_str(),
+                    go_type(item)
+                ))
+            })
+        };
+        items.into_iter().map(text).collect()
+    }
+
+    /// StrMap, as `KEY=value`, sorted.
+    pub(super) fn variables(&self) -> Outcome<Vec<String>> {
+        let pair = |(key, value): (String, String)| {
+            if key.is_empty() {
+                return Err(self.unplaced(format!("environment has empty key for value \"{value}\"")));
+            }
+            Ok(format!("{key}={value}"))
+        };
+        self.text_map()?.into_iter().map(pair).collect()
+    }
+
+    fn unplaced(&self, message: String) -> Fault {
+        Fault::new(message).at(self.place())
+    }
+}
+
+impl Call<'_, '_, '_, '_> {
+    /// Cmd with its companions: the command of parameter `main`, empty when absent, which runs in `dir` with `env` added.
+    ///
+    /// `windows` is checked but never used here: it is for another operating system.
+    pub(super) fn command(
+        &self,
+        main: &'static str,
+        windows: &'static str,
+        dir: &'static str,
+        env: Option<&'static str>,
+    ) -> Outcome<Command> {
+        if let Some(arg) = self.get(windows).and_then(Arg::unless_none) {
+            arg.argv()?;
+        }
+        let argv = self.get(main).map_or(Ok(Vec::new()), |arg| arg.argv())?;
+        let env = env.and_then(|name| self.get(name));
+        let env = env.map_or(Ok(Vec::new()), |arg| arg.variables())?;
+        let dir = match self.get(dir).and_then(Arg::unless_none) {
+            Some(arg) => arg.path(self.session())?,
+            None => self.session().directory(),
+        };
+        if argv.is_empty() {
+            return Ok(Command::default());
+        }
+        Ok(Command {
+            argv,
+            dir: Some(dir),
+            env,
+        })
+    }
+}

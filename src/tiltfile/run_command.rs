@@ -1,0 +1,70 @@
+//! Commands that run while a Tiltfile is evaluated: their environment, and why they could not run.
+//!
+//! Rule: `reference/tiltfile-api.md` 1.12.
+
+use std::io;
+
+use super::host::{HostCommand, Ran, Stream};
+use super::session::Session;
+use crate::model::Command;
+
+/// Set for every command that does not have them; programs print as wide, and as early, as a log needs it.
+const DEFAULTS: &[(&str, &str)] = &[
+    ("LINES", "24"),
+    ("COLUMNS", "80"),
+    ("PYTHONUNBUFFERED", "1"),
+    ("TILT_DISABLE_ANALYTICS", "1"),
+];
+
+impl Session<'_> {
+    /// Runs a command to its end; `output` hears what it prints as soon as it does.
+    ///
+    /// # Errors
+    /// A sentence as Go words it, when the command could not be started.
+    pub(super) fn run_command(
+        &self,
+        command: &Command,
+        stdin: Vec<u8>,
+        output: &mut dyn FnMut(Stream, &[u8]),
+    ) -> Result<Ran, String> {
+        let mut environment = self.host.environment();
+        for variable in &command.env {
+            if let Some((name, value)) = variable.split_once('=') {
+                environment.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        let of_session = self.request.program.variables.iter();
+        let of_session = of_session.map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in of_session.chain(DEFAULTS.iter().copied()) {
+            environment
+                .entry(name.to_owned())
+                .or_insert_with(|| value.to_owned());
+        }
+        let mut run = HostCommand {
+            command,
+            environment,
+            stdin,
+            output,
+        };
+        let ran = self.host.run(&mut run, &self.cancelled);
+        ran.map_err(|error| self.why_not_started(command, &error))
+    }
+
+    fn why_not_started(&self, command: &Command, error: &io::Error) -> String {
+        let program = command.argv.first().map_or("", String::as_str);
+        let reason = match error.kind() {
+            io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+            io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+            io::ErrorKind::Interrupted => return "the load was canceled".to_owned(),
+            _ => error.to_string(),
+        };
+        match &command.dir {
+            Some(dir) if !self.host.is_dir(dir) => format!("chdir {dir}: no such file or directory"),
+            _ if program.contains('/') => format!("fork/exec {program}: {reason}"),
+            _ if error.kind() == io::ErrorKind::NotFound => {
+                format!("exec: \"{program}\": executable file not found in $PATH")
+            }
+            _ => format!("exec: \"{program}\": {reason}"),
+        }
+    }
+}
