@@ -3,6 +3,7 @@
 //! Start with [`Manifest`]: the assembled definition of one resource. It holds image targets and one deploy target;
 //! [`TargetId`] names them in logs, file watches and the engine's state.
 
+mod api;
 mod command;
 mod duration;
 mod ids;
@@ -16,6 +17,7 @@ mod settings;
 mod target;
 mod time;
 
+pub use api::{ApiKind, ApiObject, ApiObjects};
 pub use command::Command;
 pub use duration::{format_go_duration, parse_go_duration};
 pub use ids::{BuildId, LoadId, ManifestName, ObjectUid, SpanId, TargetId, TargetKind, sanitize_name};

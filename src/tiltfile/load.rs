@@ -16,7 +16,7 @@ use crate::diag::Diagnostic;
 use crate::engine::LoadOutcome;
 use crate::k8s::KubeContext;
 use crate::logs::LogWriter;
-use crate::model::{CiSettings, Ignore, LocalPath, Manifest, ManifestName, UpdateSettings};
+use crate::model::{ApiObjects, CiSettings, Ignore, LocalPath, Manifest, ManifestName, UpdateSettings};
 
 /// The stack of a thread that evaluates: Starlark functions recurse on it, up to 10,000 deep.
 const STACK_BYTES: usize = 256 << 20;
@@ -72,6 +72,8 @@ pub struct Load {
     pub tiltignore: Option<Ignorefile>,
     /// Values that must not be shown, by value.
     pub secrets: BTreeMap<String, Secret>,
+    /// Objects of the API that were registered; also those of a load that failed.
+    pub objects: ApiObjects,
     /// What was executed.
     pub hashes: Hashes,
 }
@@ -189,6 +191,7 @@ pub fn load(request: &LoadRequest, host: &dyn Host, log: &LogWriter, cancelled: 
         Ok(_) => load.assemble(&session),
         Err(fault) => load.errors.push(fault.diagnostic()),
     }
+    load.objects = session.objects.take();
     load.config_files = session.config_files.into_inner().into_iter().collect();
     load.warnings = session.warnings.into_inner();
     load

@@ -82,7 +82,7 @@ impl Load {
             "UpdateSettings": {"SuppressUnusedImageWarnings": list_or_null(suppressed)},
             "WatchSettings": {"Ignores": null},
             "DefaultRegistry": null,
-            "ObjectSet": {},
+            "ObjectSet": self.objects.to_json(),
             "Hashes": {
                 "TiltfileSHA256": self.hashes.tiltfile,
                 "AllFilesSHA256": self.hashes.all_files,

@@ -23,7 +23,7 @@ use super::{Host, LoadRequest};
 use crate::assembly::{CallSite, Declarations};
 use crate::diag::Diagnostic;
 use crate::logs::LogWriter;
-use crate::model::LocalPath;
+use crate::model::{ApiObjects, LocalPath};
 
 /// Calls may be nested this deep; Tilt has no limit and crashes.
 const MAX_CALL_DEPTH: usize = 10_000;
@@ -37,6 +37,8 @@ pub(super) struct Session<'h> {
     pub(super) cancelled: Arc<AtomicBool>,
     /// What was declared so far.
     pub(super) declared: RefCell<Declarations>,
+    /// Objects of the API that were registered so far.
+    pub(super) objects: RefCell<ApiObjects>,
     pub(super) config_files: RefCell<BTreeSet<LocalPath>>,
     pub(super) warnings: RefCell<Vec<Diagnostic>>,
     /// Tracebacks of the `k8s_yaml` calls that registered an object, by what identifies the object.
@@ -70,6 +72,7 @@ impl<'h> Session<'h> {
             log,
             cancelled,
             declared: RefCell::default(),
+            objects: RefCell::default(),
             config_files: RefCell::default(),
             warnings: RefCell::default(),
             registered: RefCell::default(),

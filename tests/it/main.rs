@@ -1,6 +1,7 @@
 //! One test binary, one module per area. `forgotten` checks that no file here is left out.
 #![allow(missing_docs, reason = "tests state their claims in their names")]
 
+mod api_objects;
 mod commands;
 mod diagnostics;
 mod dialect;

@@ -12,6 +12,7 @@ mod kubernetes;
 mod language;
 mod os;
 mod unsupported;
+mod v1alpha1;
 
 pub(super) use git::GIT_REPO_PATHS;
 
@@ -90,7 +91,9 @@ pub(super) fn functions() -> impl Iterator<Item = &'static Builtin> {
 
 /// Returns every module.
 pub(super) fn modules() -> impl Iterator<Item = &'static Members> {
-    std::iter::once(&os::OS).chain(unsupported::MODULES)
+    [&os::OS, &v1alpha1::V1ALPHA1]
+        .into_iter()
+        .chain(unsupported::MODULES)
 }
 
 /// Returns whether an expression, as written, is an attribute that Tilt has and this version lacks.
