@@ -179,17 +179,23 @@ impl Edge {
                 }
             }
             Effect::DeleteObjects {
+                delete,
                 manifest,
                 span,
                 reason,
                 objects,
             } => {
                 let log = LogWriter::new(self.log.clone(), span, manifest);
-                if let Some(Connected { cluster, .. }) = self.cluster.get().cloned() {
-                    self.tasks.spawn(async move {
-                        super::kube::collect_garbage(&cluster, reason, &objects, &log).await
-                    });
-                }
+                let cluster = self.cluster.get().cloned();
+                self.report(
+                    async move {
+                        if let Some(Connected { cluster, .. }) = cluster {
+                            super::kube::collect_garbage(&cluster, reason, &objects, &log).await;
+                        }
+                        Event::ObjectsDeleted { delete }
+                    },
+                    move |_| Event::ObjectsDeleted { delete },
+                );
             }
             Effect::WatchFiles(wanted) => {
                 self.files.send_replace(wanted);

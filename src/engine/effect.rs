@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::logs::LogEvent;
 use crate::model::{
-    BuildId, BuiltImage, Ignore, ImageTarget, K8sTarget, LoadId, LocalPath, ManifestName, ObjectUid, SpanId,
+    BuildId, BuiltImage, DeleteId, Ignore, ImageTarget, K8sTarget, LoadId, LocalPath, ManifestName, ObjectUid, SpanId,
     TargetId, Timestamp,
 };
 
@@ -25,8 +25,11 @@ pub enum Effect {
         /// Which one.
         build: BuildId,
     },
-    /// Delete objects that are no longer wanted. Not waited for; faults are logged.
+    /// Delete objects that are no longer wanted; faults are logged. Answered by `ObjectsDeleted`: until then nothing
+    /// is started that would apply one of them.
     DeleteObjects {
+        /// Its id.
+        delete: DeleteId,
         /// Whose they were.
         manifest: ManifestName,
         /// Where its lines go.
@@ -122,6 +125,13 @@ impl ObjectId {
             namespace: entity.namespace().map(str::to_owned),
             name: entity.name().to_owned(),
         }
+    }
+}
+
+impl std::fmt::Display for ObjectId {
+    /// As in `Deployment/web`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name)
     }
 }
 

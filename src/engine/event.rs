@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::{
-    BuildId, BuiltImage, CiSettings, Ignore, LoadId, LocalPath, Manifest, ManifestName, ObjectUid, Pod,
+    BuildId, BuiltImage, CiSettings, DeleteId, Ignore, LoadId, LocalPath, Manifest, ManifestName, ObjectUid, Pod,
     TargetId, Timestamp, UpdateSettings,
 };
 
@@ -29,6 +29,11 @@ pub enum Event {
         build: BuildId,
         /// With what.
         outcome: Box<UpdateOutcome>,
+    },
+    /// A deletion was carried out, as far as it could be.
+    ObjectsDeleted {
+        /// Which one.
+        delete: DeleteId,
     },
     /// A pod of a watched namespace appeared or changed.
     PodSeen(Box<Pod>),

@@ -8,7 +8,7 @@ use super::reload::Owned;
 use super::state::{Row, Running, State};
 use crate::k8s::Entity;
 use crate::k8s::order::rank;
-use crate::model::{ManifestName, SpanId};
+use crate::model::{DeleteId, ManifestName, SpanId};
 
 /// Takes in what an update applied; after one that ended well, deletes what it no longer has.
 ///
@@ -75,12 +75,31 @@ fn delete(
         }
     }
     objects.sort_by(|a, b| (rank(&b.kind), &b.name).cmp(&(rank(&a.kind), &a.name)));
-    (!objects.is_empty()).then(|| Effect::DeleteObjects {
+    if objects.is_empty() {
+        return None;
+    }
+    state.last_delete += 1;
+    let delete = DeleteId(state.last_delete);
+    state.deletions.insert(delete, objects.clone());
+    Some(Effect::DeleteObjects {
+        delete,
         manifest: manifest.clone(),
         span,
         reason,
         objects,
     })
+}
+
+/// Returns which objects of a resource are being deleted just now, because none declared them a moment ago.
+pub(super) fn being_deleted<'a>(state: &'a State, row: &Row) -> Vec<&'a ObjectId> {
+    let default_namespace = &state.config.default_namespace;
+    let declares = |id: &&ObjectId| {
+        let entities = &row.k8s().entities;
+        entities
+            .iter()
+            .any(|entity| is_declared_by(entity, id, default_namespace))
+    };
+    state.deletions.values().flatten().filter(declares).collect()
 }
 
 /// Returns whether a resource has the object or would apply it. One that would is from now on answerable for it.

@@ -70,6 +70,10 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
         Event::ClusterChanged(status) => cluster_events::on_cluster_changed(state, status),
         Event::FilesChanged(changes) => files::on_files_changed(state, changes),
         Event::UpdateFinished { build, outcome } => update::on_finished(state, build, *outcome),
+        Event::ObjectsDeleted { delete } => {
+            state.deletions.remove(&delete);
+            Vec::new()
+        }
         Event::PodSeen(pod) => pods::on_seen(state, *pod),
         Event::PodGone(uid) => {
             pods::on_gone(state, &uid);

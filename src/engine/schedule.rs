@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::effect::ObjectId;
 use super::event::ClusterStatus;
+use super::gc;
 use super::state::{Row, Running, State};
 use crate::model::{ManifestName, TargetId};
 
@@ -19,6 +21,8 @@ pub enum Hold {
     WaitingForDep(Vec<ManifestName>),
     /// There is no connection to the cluster.
     WaitingForCluster,
+    /// These objects of it are being deleted: they had left the Tiltfile and are back.
+    WaitingForDeletion(Vec<ObjectId>),
 }
 
 impl Hold {
@@ -30,6 +34,7 @@ impl Hold {
             Self::BuildingComponent(_) => "building-component",
             Self::WaitingForDep(_) => "waiting-for-dep",
             Self::WaitingForCluster => "waiting-for-cluster",
+            Self::WaitingForDeletion(_) => "waiting-for-deletion",
         }
     }
 
@@ -41,6 +46,7 @@ impl Hold {
             Self::BuildingComponent(targets) => targets.iter().map(TargetId::to_string).collect(),
             Self::WaitingForDep(names) => names.iter().map(ManifestName::to_string).collect(),
             Self::WaitingForCluster => vec!["default".to_owned()],
+            Self::WaitingForDeletion(objects) => objects.iter().map(ObjectId::to_string).collect(),
         }
     }
 }
@@ -65,6 +71,7 @@ pub(crate) fn next_update(state: &State) -> (Option<ManifestName>, BTreeMap<Mani
             busy_component(row, &busy)
                 .or_else(|| unready_dependencies(state, row))
                 .or_else(|| (state.cluster != ClusterStatus::Connected).then_some(Hold::WaitingForCluster))
+                .or_else(|| deletions(state, row))
         };
         match hold {
             _ if row.building.is_some() => {}
@@ -140,6 +147,11 @@ fn busy_component(row: &Row, busy: &BTreeSet<&TargetId>) -> Option<Hold> {
         .cloned()
         .collect();
     (!shared.is_empty()).then_some(Hold::BuildingComponent(shared))
+}
+
+fn deletions(state: &State, row: &Row) -> Option<Hold> {
+    let objects: Vec<ObjectId> = gc::being_deleted(state, row).into_iter().cloned().collect();
+    (!objects.is_empty()).then_some(Hold::WaitingForDeletion(objects))
 }
 
 /// Returns the dependencies that were never ready; they hold only the first update.

@@ -10,7 +10,7 @@ use super::effect::{ClusterWatch, LogStream, ObjectId, WatchSet};
 use super::event::{AppliedObject, ClusterEvent, ClusterStatus};
 use super::schedule::Hold;
 use crate::model::{
-    BuildId, BuiltImage, CiSettings, DeployTarget, Ignore, ImageTarget, K8sTarget, LoadId, LocalPath,
+    BuildId, BuiltImage, CiSettings, DeleteId, DeployTarget, Ignore, ImageTarget, K8sTarget, LoadId, LocalPath,
     Manifest, ManifestName, ObjectUid, Pod, SpanId, TargetId, Timestamp, UpdateSettings,
 };
 use crate::view::RuntimeStatus;
@@ -44,6 +44,9 @@ pub(crate) struct State {
     /// Updates that have not answered yet, also those of resources that are gone.
     pub(crate) builds: BTreeMap<BuildId, Running>,
     pub(crate) last_build: u64,
+    /// Objects whose deletion has not answered yet.
+    pub(crate) deletions: BTreeMap<DeleteId, Vec<ObjectId>>,
+    pub(crate) last_delete: u64,
     /// Pods of the watched namespaces, whoever they belong to: most are seen before they are claimed.
     pub(crate) pods: BTreeMap<ObjectUid, SeenPod>,
     /// Which resources deployed an object.
@@ -256,6 +259,8 @@ impl State {
             ci_settings: CiSettings::default(),
             builds: BTreeMap::new(),
             last_build: 0,
+            deletions: BTreeMap::new(),
+            last_delete: 0,
             pods: BTreeMap::new(),
             claims: BTreeMap::new(),
             selecting: BTreeSet::new(),

@@ -83,6 +83,11 @@ number_id! {
     LoadId
 }
 
+number_id! {
+    /// One deletion of objects that are no longer wanted, counted from 1 in a session.
+    DeleteId
+}
+
 /// What kind of node of the build graph a target is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TargetKind {

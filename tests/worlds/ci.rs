@@ -14,6 +14,7 @@ pub(crate) const CI: Chaos = Chaos {
         timeout_override: None,
     },
     steps: 30,
+    many_reloads: false,
 };
 
 impl<B: Brain> World<B> {

@@ -13,11 +13,18 @@ mod rng;
 mod rules;
 mod world;
 
-use tilt::engine::{Engine, ExitOutcome};
+use tilt::engine::{Engine, ExitOutcome, Mode};
 use world::{Chaos, World};
 
 /// How many worlds are tried.
 const WORLDS: u64 = 2_000;
+
+/// Worlds in which objects leave the Tiltfile and come back.
+const RELOADS: Chaos = Chaos {
+    mode: Mode::Up,
+    steps: 120,
+    many_reloads: true,
+};
 
 /// Returns the seeds to try: all, or the one that the environment names.
 fn seeds(all: u64) -> Vec<u64> {
@@ -38,22 +45,45 @@ fn check_worlds(
     chaos: Chaos,
     live: fn(&mut World<Engine>) -> rules::Verdict,
 ) -> Vec<Option<ExitOutcome>> {
-    let mut exits = Vec::new();
-    for seed in seeds {
-        let mut world = World::new(seed, Engine::new, chaos);
-        if let Err(broken) = live(&mut world) {
-            let mut again = World::new(seed, Engine::new, chaos).telling();
-            let _ = live(&mut again);
-            panic!("WORLD_SEED={seed}: {broken}\n{}", again.story());
-        }
-        exits.push(world.exit);
-    }
-    exits
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = seeds.len().div_ceil(threads).max(1);
+    let live_all = |seeds: &[u64]| seeds.iter().map(|seed| live_one(*seed, chaos, live)).collect();
+    std::thread::scope(|scope| {
+        let started: Vec<_> = seeds
+            .chunks(share)
+            .map(|seeds| scope.spawn(move || live_all(seeds)))
+            .collect();
+        let ended: Result<Vec<Vec<_>>, String> = started
+            .into_iter()
+            .map(|thread| thread.join().expect("a world does not panic"))
+            .collect();
+        ended.unwrap_or_else(|broken| panic!("{broken}")).concat()
+    })
+}
+
+/// Returns how a world ended, or what happened in it until a rule was broken.
+fn live_one(
+    seed: u64,
+    chaos: Chaos,
+    live: fn(&mut World<Engine>) -> rules::Verdict,
+) -> Result<Option<ExitOutcome>, String> {
+    let mut world = World::new(seed, Engine::new, chaos);
+    live(&mut world).map_err(|broken| {
+        let mut again = World::new(seed, Engine::new, chaos).telling();
+        let _ = live(&mut again);
+        format!("WORLD_SEED={seed}: {broken}\n{}", again.story())
+    })?;
+    Ok(world.exit)
 }
 
 #[test]
 fn every_rule_holds_in_every_world() {
     check_worlds(seeds(WORLDS), Chaos::default(), World::live);
+}
+
+#[test]
+fn every_rule_holds_where_the_tiltfile_changes_all_the_time() {
+    check_worlds(seeds(400), RELOADS, World::live);
 }
 
 #[test]

@@ -60,13 +60,13 @@ impl Project {
     /// Changes something, as an edit of the Tiltfile or of a file that it reads would.
     pub(crate) fn change(&mut self, rng: &mut Rng) {
         let at = rng.below(self.resources.len());
-        match rng.below(9) {
+        match rng.below(11) {
             0 => self.is_broken = !self.is_broken,
             1 if self.resources.len() > 1 => drop(self.resources.remove(at)),
             2 if self.resources.len() < 6 => self.add_resource(rng),
             3 => self.resources[at].yaml += 1,
             4 => self.dockerfiles[rng.below(IMAGES.len())] += 1,
-            5 => self.move_config_map(rng),
+            5 | 9 | 10 => self.move_config_map(rng),
             6 => self.max_parallel = 1 + rng.below(3),
             7 => self.resources[at].trigger_mode = trigger_mode(rng),
             _ => {
@@ -118,7 +118,7 @@ impl Project {
             resource.config_maps.remove(&name);
         });
         let at = rng.below(self.resources.len());
-        if rng.percent(80) {
+        if rng.percent(60) {
             self.resources[at].config_maps.insert(name);
         }
     }

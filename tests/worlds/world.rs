@@ -10,7 +10,7 @@ use tilt::engine::{
     LoadOutcome, LogStream, Mode, ObjectId, UpdateOutcome, UpdatePlan, WatchSet,
 };
 use tilt::model::{
-    BuildId, BuiltImage, CiSettings, ImageBuild, ImageRef, LoadId, LocalPath, ObjectUid, TargetId, Timestamp,
+    BuildId, BuiltImage, CiSettings, DeleteId, ImageBuild, ImageRef, LoadId, LocalPath, ObjectUid, TargetId, Timestamp,
     UpdateSettings,
 };
 use tilt::view::View;
@@ -47,6 +47,8 @@ pub(crate) struct Chaos {
     pub(crate) mode: Mode,
     /// How much happens before it becomes quiet.
     pub(crate) steps: usize,
+    /// Whether it is mostly the Tiltfile that changes.
+    pub(crate) many_reloads: bool,
 }
 
 impl Default for Chaos {
@@ -54,6 +56,7 @@ impl Default for Chaos {
         Self {
             mode: Mode::Up,
             steps: 40,
+            many_reloads: false,
         }
     }
 }
@@ -82,6 +85,8 @@ pub(crate) struct World<B> {
     /// Loads that run, with what they read.
     loads: Vec<(LoadId, Project)>,
     pub(crate) updates: BTreeMap<BuildId, Update>,
+    /// Deletions that were not carried out yet.
+    pub(crate) deletions: Vec<(DeleteId, Vec<ObjectId>)>,
     /// Changes of files that were not reported yet.
     unreported: Vec<FileChange>,
     pub(crate) watched: WatchSet,
@@ -120,6 +125,7 @@ impl<B: Brain> World<B> {
             files: [0; 4],
             loads: Vec::new(),
             updates: BTreeMap::new(),
+            deletions: Vec::new(),
             unreported: Vec::new(),
             watched: WatchSet::default(),
             cluster_watch: ClusterWatch::default(),
@@ -229,7 +235,7 @@ impl<B: Brain> World<B> {
                     update.is_canceled = true;
                 }
             }
-            Effect::DeleteObjects { objects, .. } => objects.iter().for_each(|id| self.delete(id)),
+            Effect::DeleteObjects { delete, objects, .. } => self.deletions.push((delete, objects)),
             Effect::WatchFiles(set) => self.watched = set,
             Effect::WatchCluster(watch) => self.cluster_watch = watch,
             Effect::StreamLogs(streams) => self.streams = streams,
@@ -273,7 +279,12 @@ impl<B: Brain> World<B> {
     /// Lets something happen.
     fn step(&mut self) -> Verdict {
         self.now += Duration::from_millis(self.rng.below(1_500) as u64);
-        match self.rng.below(14) {
+        let n = if self.chaos.many_reloads {
+            self.rng.pick(&[2, 2, 2, 3, 3, 5, 5, 6, 6, 6, 8, 11, 13, 14])
+        } else {
+            Some(self.rng.below(15))
+        };
+        match n.unwrap_or_default() {
             0 | 1 => self.edit_files(),
             2 => self.edit_tiltfile(),
             3 | 4 => self.report_files(),
@@ -283,6 +294,7 @@ impl<B: Brain> World<B> {
             10 => self.end_a_stream(),
             11 => self.report_an_event(),
             12 => self.answer_again(),
+            13 => self.end_a_deletion(),
             _ => self.wake_or_connect(),
         }
     }
@@ -412,6 +424,14 @@ impl<B: Brain> World<B> {
         })
     }
 
+    fn end_a_deletion(&mut self) -> Verdict {
+        let Some((delete, objects)) = self.deletions.pop() else {
+            return Ok(());
+        };
+        objects.iter().for_each(|id| self.delete(id));
+        self.send(Event::ObjectsDeleted { delete })
+    }
+
     fn end_a_stream(&mut self) -> Verdict {
         let is_over = |stream: &&LogStream| stream.terminated;
         let over: Vec<LogStream> = self.streams.iter().filter(is_over).cloned().collect();
@@ -515,6 +535,8 @@ impl<B: Brain> World<B> {
             self.report_files()?;
         } else if !self.loads.is_empty() {
             self.end_a_load()?;
+        } else if !self.deletions.is_empty() {
+            self.end_a_deletion()?;
         } else if let Some(build) = self.updates.keys().next().copied() {
             let luck = self.rng.below(100);
             self.end_update(build, luck)?;

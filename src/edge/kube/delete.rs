@@ -31,7 +31,7 @@ pub async fn delete(cluster: &Cluster, objects: &[ObjectId], log: &LogWriter) ->
     }
     let list: String = objects
         .iter()
-        .map(|object| format!("\n→ {}/{}", object.kind, object.name))
+        .map(|object| format!("\n→ {object}"))
         .collect();
     log.info(&format!("Deleting kubernetes objects:{list}"));
     delete_all(cluster, objects).await
@@ -73,6 +73,6 @@ async fn delete_one(cluster: &Cluster, object: ObjectId) -> Result<(), String> {
     };
     match deleted.await {
         Ok(()) | Err(RequestError::NoMatch { .. }) => Ok(()),
-        Err(error) => Err(format!("{}/{}: {}", object.kind, object.name, error.message())),
+        Err(error) => Err(format!("{object}: {}", error.message())),
     }
 }

@@ -351,11 +351,9 @@ fn line(effect: &Effect) -> String {
             span,
             reason,
             objects,
+            ..
         } => {
-            let objects: Vec<String> = objects
-                .iter()
-                .map(|id| format!("{}/{}", id.kind, id.name))
-                .collect();
+            let objects: Vec<String> = objects.iter().map(ToString::to_string).collect();
             format!("delete of {manifest} in {span} ({reason}): {}", objects.join(" "))
         }
         Effect::WatchFiles(set) => {
