@@ -48,7 +48,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         ));
         let log = LogWriter::global(store.clone());
         let began = clock::now();
-        load::announce(&request, &RealHost, &log);
+        load::announce(&request, &RealHost::default(), &log);
         let load = tokio::task::spawn_blocking({
             let log = log.clone();
             move || session::load_in_foreground(&request, &log)

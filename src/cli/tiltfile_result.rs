@@ -31,7 +31,7 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<u8> {
     let store = LogStore::in_memory();
     let log = LogWriter::global(store.clone());
     let began = clock::now();
-    load::announce(&request, &RealHost, &log);
+    load::announce(&request, &RealHost::default(), &log);
     let load = session::load_in_foreground(&request, &log);
     let error = load.error_text();
     if error.is_none() {

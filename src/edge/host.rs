@@ -1,21 +1,73 @@
 //! This machine, as a Tiltfile sees it.
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
 
 use super::process::{ChildCommand, Environment, run_to_end, set_own};
 use crate::model::LocalPath;
 use crate::tiltfile::{DirEntry, Host, HostCommand, Ran};
 
-/// The files, the environment and the programs of this machine.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RealHost;
+/// The files, the environment and the programs of this machine. It remembers what it read: one host serves one evaluation.
+#[derive(Debug, Default)]
+pub struct RealHost {
+    /// What each file was when it was read first.
+    read: Mutex<BTreeMap<LocalPath, ReadFile>>,
+}
+
+/// A file as it was when it was read.
+#[derive(Debug)]
+struct ReadFile {
+    /// Inode, size and time of the last change: where they are the same, so is the content.
+    stamp: Option<(u64, u64, i64, i64)>,
+    content: u64,
+}
+
+impl ReadFile {
+    fn new(meta: Option<&Metadata>, content: &[u8]) -> Self {
+        Self {
+            stamp: meta.map(|meta| (meta.ino(), meta.size(), meta.ctime(), meta.ctime_nsec())),
+            content: {
+                let mut hasher = DefaultHasher::new();
+                content.hash(&mut hasher);
+                hasher.finish()
+            },
+        }
+    }
+
+    fn is_changed(&self, path: &LocalPath) -> bool {
+        let meta = std::fs::metadata(path).ok();
+        let now = Self::new(meta.as_ref(), &[]);
+        if now.stamp.is_some() && now.stamp == self.stamp {
+            return false;
+        }
+        std::fs::read(path).map_or(true, |content| Self::new(None, &content).content != self.content)
+    }
+}
+
+impl RealHost {
+    /// Returns the files whose content is not what was read first. Those that were missing then are not among them.
+    pub fn changed_since_read(&self) -> Vec<LocalPath> {
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = read.iter().filter(|(path, then)| then.is_changed(path));
+        changed.map(|(path, _)| path.clone()).collect()
+    }
+}
 
 impl Host for RealHost {
     fn read(&self, path: &LocalPath) -> io::Result<Vec<u8>> {
-        std::fs::read(path)
+        // Before the content: a change in between must not look like one that was read.
+        let meta = std::fs::metadata(path).ok();
+        let content = std::fs::read(path)?;
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.entry(path.clone())
+            .or_insert_with(|| ReadFile::new(meta.as_ref(), &content));
+        Ok(content)
     }
 
     fn is_dir(&self, path: &LocalPath) -> bool {
@@ -83,5 +135,25 @@ impl Host for RealHost {
             stdout: captured.stdout,
             stderr: captured.stderr,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changed_after_it_was_read_is_known_by_its_content() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| LocalPath::new(dir.path().join(name));
+        let host = RealHost::default();
+        for name in ["same", "rewritten", "changed", "gone"] {
+            std::fs::write(path(name), "1").unwrap();
+            host.read(&path(name)).unwrap();
+        }
+        std::fs::write(path("rewritten"), "1").unwrap();
+        std::fs::write(path("changed"), "2").unwrap();
+        std::fs::remove_file(path("gone")).unwrap();
+        assert_eq!(host.changed_since_read(), [path("changed"), path("gone")]);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tokio::sync::OnceCell;
 
-use super::clock;
+use super::{RealHost, clock};
 use super::docker::Docker;
 use super::process::Environment;
 use crate::diag::Diagnostic;
@@ -18,14 +18,14 @@ use crate::tiltfile::{Host, Load, LoadRequest, load_on_big_stack};
 /// Evaluates the Tiltfile, connects Docker if an image is to be built, and logs how it went.
 pub async fn run(
     request: Arc<LoadRequest>,
-    host: Arc<dyn Host>,
     docker: Arc<OnceCell<Arc<Docker>>>,
     store: LogStore,
     log: LogWriter,
     cancelled: Arc<AtomicBool>,
 ) -> LoadOutcome {
     let (began, log_begin) = (clock::now(), store.end());
-    let mut load = evaluate(request, host, log.clone(), cancelled).await;
+    let host = Arc::new(RealHost::default());
+    let mut load = evaluate(request, Arc::clone(&host), log.clone(), cancelled).await;
     if load.errors.is_empty()
         && has_images(&load)
         && let Err(error) = connect(&docker).await
@@ -39,7 +39,10 @@ pub async fn run(
         Some(error) => log.error(&error),
         None => announce_success(began, &log),
     }
-    load.outcome()
+    LoadOutcome {
+        changed_meanwhile: host.changed_since_read(),
+        ..load.outcome()
+    }
 }
 
 /// Says that a Tiltfile is being evaluated, if there is one.
@@ -58,7 +61,7 @@ pub fn announce_success(began: Instant, log: &LogWriter) {
 /// Evaluates on a thread with a large stack, without blocking the runtime.
 pub async fn evaluate(
     request: Arc<LoadRequest>,
-    host: Arc<dyn Host>,
+    host: Arc<RealHost>,
     log: LogWriter,
     cancelled: Arc<AtomicBool>,
 ) -> Load {

@@ -16,10 +16,11 @@ use super::docker::{self, ClusterFacts, Docker};
 use super::kube::{Cluster, ClusterAccess, ClusterWatcher, PodLogs, RegistryHosting};
 use super::process::Environment;
 use super::update::UpdateTools;
-use super::{RealHost, clock, load, update, watch_files};
+use super::watch_files::{WantedFiles, watch_files};
+use super::{clock, load, update};
 use crate::engine::{
     ClusterStatus, ClusterWatch, Effect, Engine, EngineConfig, Event, ExitOutcome, LoadOutcome, Mode,
-    UpdateOutcome, UpdatePlan, WatchSet,
+    UpdateOutcome, UpdatePlan,
 };
 use crate::k8s::Product;
 use crate::k8s::labels::Ownership;
@@ -119,7 +120,7 @@ struct Edge {
     ownership: Arc<Ownership>,
     connecting: bool,
     cluster: Arc<OnceCell<Connected>>,
-    files: watch::Sender<WatchSet>,
+    files: watch::Sender<WantedFiles>,
     /// What is to be watched; handed on once there is a cluster.
     cluster_watch: ClusterWatch,
 }
@@ -129,7 +130,7 @@ impl Edge {
         let shutdown = CancellationToken::new();
         let tasks = TaskTracker::new();
         let cluster = Arc::new(OnceCell::new());
-        let (files, wanted_files) = watch::channel(WatchSet::default());
+        let (files, wanted_files) = watch::channel(WantedFiles::default());
         let files_log = LogWriter::global(session.log.clone());
         tasks.spawn(until(
             shutdown.clone(),
@@ -198,7 +199,10 @@ impl Edge {
                 );
             }
             Effect::WatchFiles(wanted) => {
-                self.files.send_replace(wanted);
+                self.files.send_replace(WantedFiles {
+                    set: wanted,
+                    since: clock::timestamp(),
+                });
             }
             Effect::WatchCluster(wanted) => {
                 self.cluster_watch = wanted;
@@ -228,7 +232,7 @@ impl Edge {
         );
         self.report(
             async move {
-                let outcome = load::run(request, Arc::new(RealHost), docker, store, log, cancelled).await;
+                let outcome = load::run(request, docker, store, log, cancelled).await;
                 Event::TiltfileLoaded {
                     load,
                     outcome: Box::new(outcome),

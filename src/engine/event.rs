@@ -72,6 +72,8 @@ pub struct LoadOutcome {
     pub error: Option<String>,
     /// Files whose change reloads the Tiltfile.
     pub config_files: Vec<LocalPath>,
+    /// Which of the files that were read have changed since, while nobody may have watched them.
+    pub changed_meanwhile: Vec<LocalPath>,
     /// Ignores that hold for every watch.
     pub watch_ignores: Vec<Ignore>,
     /// Settings for updates.

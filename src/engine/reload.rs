@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::config::Mode;
 use super::effect::{Effect, ObjectId};
 use super::event::{AppliedObject, LoadOutcome};
 use super::files::files_changed_line;
@@ -41,6 +42,9 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
         return Vec::new();
     };
     state.tiltfile.loaded = true;
+    if state.config.mode == Mode::Up {
+        state.tiltfile.pending.extend(outcome.changed_meanwhile);
+    }
     if outcome.manifests.is_some() {
         state.tiltfile.config_files = outcome.config_files;
     } else {

@@ -162,6 +162,7 @@ impl Load {
             enabled: self.enabled.clone(),
             error: self.error_text(),
             config_files: self.config_files.clone(),
+            changed_meanwhile: Vec::new(),
             watch_ignores: self.watch_ignores.clone(),
             update_settings: self.update_settings.clone(),
             ci_settings: self.ci_settings.clone(),

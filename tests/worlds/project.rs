@@ -18,7 +18,7 @@ pub(crate) const IMAGES: [&str; 4] = ["base", "left", "right", "lone"];
 const BASES: [Option<usize>; 4] = [None, Some(0), Some(0), None];
 
 /// A Tiltfile, as far as the engine cares.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Project {
     pub(crate) resources: Vec<Resource>,
     /// How often the Dockerfile of each image was changed.
@@ -28,7 +28,7 @@ pub(crate) struct Project {
 }
 
 /// One resource.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Resource {
     pub(crate) name: String,
     /// The images it deploys, by number.

@@ -312,7 +312,7 @@ impl<B: Brain> World<B> {
     }
 
     fn edit_tiltfile(&mut self) -> Verdict {
-        if self.watched.targets.is_empty() {
+        if self.chaos.mode != Mode::Up {
             return Ok(());
         }
         self.project.change(&mut self.rng);
@@ -342,7 +342,9 @@ impl<B: Brain> World<B> {
             return Ok(());
         };
         let fails = project.is_broken;
+        let changed = (project != self.project).then(|| LocalPath::new("/src/Tiltfile"));
         let outcome = LoadOutcome {
+            changed_meanwhile: changed.into_iter().collect(),
             manifests: (!fails).then(|| project.manifests()),
             enabled: project.enabled(),
             error: fails.then(|| "the Tiltfile is broken".to_owned()),

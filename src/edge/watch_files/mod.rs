@@ -21,12 +21,21 @@ use self::tree::{Found, Tree};
 use crate::edge::clock;
 use crate::engine::{Event, FileChange, WatchSet};
 use crate::logs::LogWriter;
-use crate::model::LocalPath;
+use crate::model::{LocalPath, Timestamp};
+
+/// A set of files, and since when their changes matter: setting up a watch takes time.
+#[derive(Clone, Debug, Default)]
+pub struct WantedFiles {
+    /// The files.
+    pub set: WatchSet,
+    /// When the set was asked for. A new file of it that changed since then has changed.
+    pub since: Timestamp,
+}
 
 /// Watches what `wanted` holds, from one set to the next, and reports changes until either end is closed.
 ///
-/// A change between two sets is not missed. What cannot be watched is told to the log.
-pub async fn watch_files(mut wanted: watch::Receiver<WatchSet>, events: mpsc::Sender<Event>, log: LogWriter) {
+/// A change between two sets, or while a watch is set up, is not missed. What cannot be watched is told to the log.
+pub async fn watch_files(mut wanted: watch::Receiver<WantedFiles>, events: mpsc::Sender<Event>, log: LogWriter) {
     let (sender, inbox) = channel();
     let thread = Thread(sender.clone());
     let (ended, end) = oneshot::channel();
@@ -36,9 +45,9 @@ pub async fn watch_files(mut wanted: watch::Receiver<WatchSet>, events: mpsc::Se
         let _ = ended.send(());
     });
     loop {
-        let set = wanted.borrow_and_update().clone();
+        let files = wanted.borrow_and_update().clone();
         // The thread ends early only when nobody listens any more.
-        if thread.0.send(Message::Wanted(set)).is_err() || wanted.changed().await.is_err() {
+        if thread.0.send(Message::Wanted(files)).is_err() || wanted.changed().await.is_err() {
             break;
         }
     }
@@ -58,7 +67,7 @@ impl Drop for Thread {
 
 /// What the thread is told.
 enum Message {
-    Wanted(WatchSet),
+    Wanted(WantedFiles),
     Seen(notify::Result<notify::Event>),
     Stop,
 }
@@ -137,7 +146,7 @@ impl FileWatch {
 
     fn handle(&mut self, message: Message) -> Next {
         match message {
-            Message::Wanted(set) => self.apply(set),
+            Message::Wanted(files) => self.apply(files),
             Message::Seen(Ok(event)) => self.see(&event),
             Message::Seen(Err(err)) => self.faults.push(err),
             Message::Stop => return Next::Stop,
@@ -146,7 +155,8 @@ impl FileWatch {
     }
 
     /// Watches another set. A file that was watched before and differs from what is remembered has changed meanwhile.
-    fn apply(&mut self, set: WatchSet) {
+    /// So has a new one that was touched since the set was asked for.
+    fn apply(&mut self, WantedFiles { set, since }: WantedFiles) {
         if set == self.wanted || !self.ensure_tree(&set) {
             return;
         }
@@ -155,7 +165,7 @@ impl FileWatch {
         self.wanted = set;
         if let Some(tree) = &mut self.tree {
             let mut found = tree.apply(&self.rules);
-            found.retain(|(path, _)| before.is_wanted(path));
+            found.retain(|(path, _)| before.is_wanted(path) || tree::is_touched_since(path, since));
             self.take_in(found);
         }
     }

@@ -58,10 +58,15 @@ impl World {
                 })
                 .collect(),
         };
-        self.watch.apply(WatchSet {
+        self.watch_since(target, Timestamp(i64::MAX));
+    }
+
+    fn watch_since(&mut self, target: WatchedTarget, since: Timestamp) {
+        let set = WatchSet {
             targets: [(TargetId::image("web"), target)].into(),
             ignores: Vec::new(),
-        });
+        };
+        self.watch.apply(WantedFiles { set, since });
     }
 
     /// Returns the names in the next report.
@@ -272,6 +277,19 @@ fn opening_a_file_for_writing_is_no_change() {
 }
 
 #[test]
+fn a_file_that_is_saved_while_the_watch_is_set_up_is_reported() {
+    let mut world = World::new(&["src/a"]);
+    let saved = fs::metadata(world.path("src/a")).unwrap().modified().unwrap();
+    let micros = saved.duration_since(std::time::UNIX_EPOCH).unwrap().as_micros();
+    let target = WatchedTarget {
+        paths: vec![LocalPath::new(world.path("src"))],
+        ignores: Vec::new(),
+    };
+    world.watch_since(target, Timestamp(i64::try_from(micros).unwrap()));
+    world.expect(&["src/a"]);
+}
+
+#[test]
 fn changes_become_events() {
     let mut world = World::new(&["src/a"]);
     world.watch(&["src"], &[]);
@@ -290,7 +308,7 @@ fn changes_become_events() {
 
 #[tokio::test]
 async fn the_watch_ends_with_its_sets() {
-    let (wanted, receiver) = watch::channel(WatchSet::default());
+    let (wanted, receiver) = watch::channel(WantedFiles::default());
     let (sender, mut events) = mpsc::channel(8);
     let log = LogWriter::global(crate::logs::LogStore::in_memory());
     let watching = tokio::spawn(watch_files(receiver, sender, log));

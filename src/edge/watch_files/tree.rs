@@ -14,7 +14,7 @@ use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::coalesce::Change;
 use super::rules::WatchRules;
-use crate::model::LocalPath;
+use crate::model::{LocalPath, Timestamp};
 
 /// What makes a file another one than before: inode, size, modification time, permissions, hashed.
 type Stamp = u64;
@@ -319,6 +319,16 @@ fn is_missing(err: &notify::Error) -> bool {
         ErrorKind::Io(io) => io.kind() == std::io::ErrorKind::NotFound,
         _ => false,
     }
+}
+
+/// Returns whether a file was written, or came to its place, at or after a time.
+pub(super) fn is_touched_since(path: &LocalPath, since: Timestamp) -> bool {
+    /// The clock that a file system takes its times from lags behind by up to a tick of the kernel.
+    const TICK_MICROS: i64 = 10_000;
+    fs::symlink_metadata(path).is_ok_and(|meta| {
+        let touched = meta.ctime() * 1_000_000 + meta.ctime_nsec() / 1_000;
+        touched + TICK_MICROS >= since.0
+    })
 }
 
 fn stamp(meta: &Metadata) -> Stamp {
