@@ -98,7 +98,7 @@ async fn delete(
     if objects.is_empty() {
         return Ok(());
     }
-    let access = access.context("no kubeconfig names a cluster")?;
+    let access = access.context(kube::NO_KUBECONFIG)?;
     let cluster = Cluster::connect(access).await?;
     kube::delete(&cluster, &objects, log)
         .await

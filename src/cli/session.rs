@@ -93,7 +93,12 @@ fn program() -> Program {
 
 /// Evaluates a Tiltfile without a session.
 pub(super) fn load_in_foreground(request: &LoadRequest, log: &LogWriter) -> Load {
-    load_on_big_stack(request, &RealHost::default(), log, Arc::new(AtomicBool::new(false)))
+    load_on_big_stack(
+        request,
+        &RealHost::default(),
+        log,
+        Arc::new(AtomicBool::new(false)),
+    )
 }
 
 /// Returns a runtime for the edge.

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use tokio::sync::OnceCell;
 
-use super::{RealHost, clock};
 use super::docker::Docker;
 use super::process::Environment;
+use super::{RealHost, clock};
 use crate::diag::Diagnostic;
 use crate::engine::LoadOutcome;
 use crate::logs::{LogStore, LogWriter};

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::docker::{self, ClusterFacts, Docker};
-use super::kube::{Cluster, ClusterAccess, ClusterWatcher, PodLogs, RegistryHosting};
+use super::kube::{Cluster, ClusterAccess, ClusterWatcher, NO_KUBECONFIG, PodLogs, RegistryHosting};
 use super::process::Environment;
 use super::update::UpdateTools;
 use super::watch_files::{WantedFiles, watch_files};
@@ -304,7 +304,7 @@ impl Edge {
         let Some(access) = self.access.clone() else {
             let events = self.events.clone();
             self.tasks.spawn(async move {
-                let status = ClusterStatus::Failed("no kubeconfig names a cluster".to_owned());
+                let status = ClusterStatus::Failed(NO_KUBECONFIG.to_owned());
                 let _ = events.send(Event::ClusterChanged(status)).await;
             });
             return;

@@ -50,8 +50,11 @@ pub(super) fn verdict(state: &State) -> Option<ExitOutcome> {
     let Mode::Ci { timeout_override } = state.config.mode else {
         return None;
     };
-    if matches!(state.cluster, ClusterStatus::Failed(_)) && state.rows.values().any(|row| row.enabled) {
-        return Some(ExitOutcome::Failed("cluster connection failed".to_owned()));
+    if let ClusterStatus::Failed(why) = &state.cluster
+        && state.rows.values().any(|row| row.enabled)
+    {
+        let why = why.lines().next().unwrap_or_default();
+        return Some(ExitOutcome::Failed(format!("cluster connection failed: {why}")));
     }
     let targets = targets(state);
     if let Some(message) = first_failure(&targets) {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::logs::LogEvent;
 use crate::model::{
-    BuildId, BuiltImage, DeleteId, Ignore, ImageTarget, K8sTarget, LoadId, LocalPath, ManifestName, ObjectUid, SpanId,
-    TargetId, Timestamp,
+    BuildId, BuiltImage, DeleteId, Ignore, ImageTarget, K8sTarget, LoadId, LocalPath, ManifestName,
+    ObjectUid, SpanId, TargetId, Timestamp,
 };
 
 /// Something to do at the edge.

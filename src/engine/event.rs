@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::model::{
-    BuildId, BuiltImage, CiSettings, DeleteId, Ignore, LoadId, LocalPath, Manifest, ManifestName, ObjectUid, Pod,
-    TargetId, Timestamp, UpdateSettings,
+    BuildId, BuiltImage, CiSettings, DeleteId, Ignore, LoadId, LocalPath, Manifest, ManifestName, ObjectUid,
+    Pod, TargetId, Timestamp, UpdateSettings,
 };
 
 /// Something that happened. Each outcome carries the id that its effect had; the engine ignores an id it no longer runs.

@@ -10,8 +10,8 @@ use super::effect::{ClusterWatch, LogStream, ObjectId, WatchSet};
 use super::event::{AppliedObject, ClusterEvent, ClusterStatus};
 use super::schedule::Hold;
 use crate::model::{
-    BuildId, BuiltImage, CiSettings, DeleteId, DeployTarget, Ignore, ImageTarget, K8sTarget, LoadId, LocalPath,
-    Manifest, ManifestName, ObjectUid, Pod, SpanId, TargetId, Timestamp, UpdateSettings,
+    BuildId, BuiltImage, CiSettings, DeleteId, DeployTarget, Ignore, ImageTarget, K8sTarget, LoadId,
+    LocalPath, Manifest, ManifestName, ObjectUid, Pod, SpanId, TargetId, Timestamp, UpdateSettings,
 };
 use crate::view::RuntimeStatus;
 

@@ -44,6 +44,17 @@ impl Ran {
         self.named(&self.output.stderr)
     }
 
+    /// Returns what was printed: the log after the load, then standard error.
+    fn messages(&self) -> String {
+        let log = self.stdout();
+        let after_load = log
+            .split_once("Successfully loaded Tiltfile")
+            .map_or("", |(_, rest)| rest);
+        let lines = after_load.lines().skip(1).map(str::trim_end);
+        let error = self.stderr();
+        lines.chain(error.lines()).collect::<Vec<_>>().join("\n")
+    }
+
     fn named(&self, bytes: &[u8]) -> String {
         String::from_utf8_lossy(bytes)
             .replace(&self.dir, "<dir>")
@@ -210,36 +221,27 @@ fn a_cluster_that_does_not_answer_is_named_with_what_to_start() {
         ("kubeconfig", NOBODY),
     ]);
     let ran = folder.tilt(&["ci"], &[("KUBECONFIG", "kubeconfig")]);
-    ran.status(1);
-    assert!(
-        ran.stderr().starts_with("Error: cluster connection failed"),
-        "{}",
-        ran.stderr()
-    );
-    let log = ran.stdout();
-    assert!(
-        log.contains("kind-nobody") && log.contains("127.0.0.1:9") && log.contains("hint: "),
-        "{log}"
-    );
+    insta::assert_snapshot!(ran.status(1).messages(), @r#"
+    ERROR: Cluster status error: cluster of context "kind-nobody" did not answer at http://127.0.0.1:9: client error (Connect): tcp connect error: Connection refused (os error 111)
+    hint: create it with `kind create cluster`, or start its container, or pick another context with `kubectl config use-context`
+    Error: cluster connection failed: cluster of context "kind-nobody" did not answer at http://127.0.0.1:9: client error (Connect): tcp connect error: Connection refused (os error 111)
+    "#);
 }
 
 #[test]
 fn without_a_kubeconfig_it_says_so() {
     let folder = Folder::new(&[("Tiltfile", "k8s_yaml('a.yaml')\n"), ("a.yaml", CONFIG_MAP)]);
     let ran = folder.tilt(&["ci"], &[("KUBECONFIG", "none")]);
-    ran.status(1);
-    assert!(
-        ran.stdout().contains("no kubeconfig names a cluster"),
-        "{}",
-        ran.stdout()
-    );
+    insta::assert_snapshot!(ran.status(1).messages(), @r#"
+    ERROR: Cluster status error: no kubeconfig names a cluster
+    hint: set KUBECONFIG or write ~/.kube/config; `kubectl config get-contexts` shows what there is
+    Error: cluster connection failed: no kubeconfig names a cluster
+    "#);
     let down = folder.tilt(&["down"], &[("KUBECONFIG", "none")]);
-    down.status(1);
-    assert!(
-        down.stderr().contains("no kubeconfig names a cluster"),
-        "{}",
-        down.stderr()
-    );
+    insta::assert_snapshot!(down.status(1).messages(), @r#"
+    Error: no kubeconfig names a cluster
+    hint: set KUBECONFIG or write ~/.kube/config; `kubectl config get-contexts` shows what there is
+    "#);
 }
 
 #[test]
@@ -257,16 +259,10 @@ fn without_a_docker_engine_images_cannot_be_built_and_it_says_what_to_start() {
         &["ci"],
         &[("KUBECONFIG", "kubeconfig"), ("DOCKER_HOST", "tcp://127.0.0.1:9")],
     );
-    ran.status(1);
-    let error = ran.stderr();
-    assert!(
-        error.starts_with("Error: Failed to connect to Docker: "),
-        "{error}"
-    );
-    assert!(
-        error.contains("hint: start Docker, or set DOCKER_HOST"),
-        "{error}"
-    );
+    insta::assert_snapshot!(ran.status(1).messages(), @r#"
+    Error: Failed to connect to Docker: tcp://127.0.0.1:9: Connection refused (os error 111)
+    hint: start Docker, or set DOCKER_HOST or DOCKER_CONTEXT to an engine that runs ("docker info" shows what it finds)
+    "#);
 }
 
 #[test]

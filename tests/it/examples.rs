@@ -41,7 +41,12 @@ fn every_example_loads() {
         let mut request = request();
         request.file = LocalPath::new(entry.path()).join("Tiltfile");
         let log = LogWriter::global(LogStore::in_memory());
-        let load = load_on_big_stack(&request, &RealHost::default(), &log, Arc::new(AtomicBool::new(false)));
+        let load = load_on_big_stack(
+            &request,
+            &RealHost::default(),
+            &log,
+            Arc::new(AtomicBool::new(false)),
+        );
         assert_eq!(load.error_text(), None, "{}", request.file);
         assert!(load.warnings.is_empty(), "{}: {:?}", request.file, load.warnings);
     }

@@ -170,7 +170,10 @@ impl<B: Brain> World<B> {
         }
         let resource = self.ledger.resource(name).expect("it is known");
         let going: Vec<&ObjectId> = self.deletions.iter().flat_map(|(_, objects)| objects).collect();
-        let doomed = resource.objects().into_iter().find(|object| going.contains(&object));
+        let doomed = resource
+            .objects()
+            .into_iter()
+            .find(|object| going.contains(&object));
         holds(doomed.is_none(), || {
             format!("{name} is deployed while {doomed:?} is being deleted")
         })?;

@@ -10,8 +10,8 @@ use tilt::engine::{
     LoadOutcome, LogStream, Mode, ObjectId, UpdateOutcome, UpdatePlan, WatchSet,
 };
 use tilt::model::{
-    BuildId, BuiltImage, CiSettings, DeleteId, ImageBuild, ImageRef, LoadId, LocalPath, ObjectUid, TargetId, Timestamp,
-    UpdateSettings,
+    BuildId, BuiltImage, CiSettings, DeleteId, ImageBuild, ImageRef, LoadId, LocalPath, ObjectUid, TargetId,
+    Timestamp, UpdateSettings,
 };
 use tilt::view::View;
 

@@ -29,10 +29,7 @@ pub async fn delete(cluster: &Cluster, objects: &[ObjectId], log: &LogWriter) ->
     if objects.is_empty() {
         return Ok(());
     }
-    let list: String = objects
-        .iter()
-        .map(|object| format!("\n→ {object}"))
-        .collect();
+    let list: String = objects.iter().map(|object| format!("\n→ {object}")).collect();
     log.info(&format!("Deleting kubernetes objects:{list}"));
     delete_all(cluster, objects).await
 }

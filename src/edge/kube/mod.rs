@@ -21,6 +21,10 @@ mod registry;
 mod rejection;
 mod watch;
 
+/// Why nothing can be deployed where no kubeconfig names a cluster.
+pub const NO_KUBECONFIG: &str = "no kubeconfig names a cluster\n\
+    hint: set KUBECONFIG or write ~/.kube/config; `kubectl config get-contexts` shows what there is";
+
 pub use apply::{ApplyOutcome, ApplyRequest, apply};
 pub use connect::{Cluster, ClusterInfo, ConnectError};
 pub use context::{ClusterAccess, ContextError, read_context};

@@ -35,7 +35,11 @@ pub struct WantedFiles {
 /// Watches what `wanted` holds, from one set to the next, and reports changes until either end is closed.
 ///
 /// A change between two sets, or while a watch is set up, is not missed. What cannot be watched is told to the log.
-pub async fn watch_files(mut wanted: watch::Receiver<WantedFiles>, events: mpsc::Sender<Event>, log: LogWriter) {
+pub async fn watch_files(
+    mut wanted: watch::Receiver<WantedFiles>,
+    events: mpsc::Sender<Event>,
+    log: LogWriter,
+) {
     let (sender, inbox) = channel();
     let thread = Thread(sender.clone());
     let (ended, end) = oneshot::channel();

@@ -129,7 +129,7 @@ fn a_cluster_that_cannot_be_reached_ends_a_run() {
     script.send(Event::Started);
     assert_eq!(
         script.load(vec![manifest("web")]),
-        "exit Failed(\"cluster connection failed\")"
+        "exit Failed(\"cluster connection failed: refused\")"
     );
 }
 
