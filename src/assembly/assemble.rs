@@ -9,7 +9,8 @@ use super::{Declarations, options, unused};
 use crate::diag::Diagnostic;
 use crate::k8s::{Entity, KubeContext, order};
 use crate::model::{
-    DeployTarget, K8sTarget, LocalPath, Manifest, ManifestName, PodReadiness, TargetId, TriggerMode,
+    DeployTarget, K8sOptions, K8sTarget, LocalPath, Manifest, ManifestName, PodReadiness, TargetId,
+    TriggerMode,
 };
 
 /// What the surroundings say about an assembly.
@@ -137,6 +138,7 @@ fn build_manifests(
                 readiness,
                 extra_pod_selectors: resource.extra_pod_selectors.clone(),
                 upsert_timeout,
+                options: resource.options.clone(),
             }),
             images: targets.into_iter().map(|at| images.target(at)).collect(),
             trigger_mode: TriggerMode::Auto,
@@ -204,6 +206,7 @@ fn uncategorized(grouping: &Grouping, upsert_timeout: Duration) -> Option<Manife
             readiness: PodReadiness::Ignore,
             extra_pod_selectors: Vec::new(),
             upsert_timeout,
+            options: K8sOptions::default(),
         }),
         images: Vec::new(),
         trigger_mode: TriggerMode::Auto,

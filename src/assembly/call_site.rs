@@ -56,35 +56,35 @@ impl CallSite {
 
     /// Returns the place of an argument: the one with this keyword, else the one at this position.
     pub fn argument(&self, keyword: &str, position: usize) -> Place {
+        match self.argument_range(keyword, position) {
+            Some(range) => self.source.place(range),
+            None => self.place(),
+        }
+    }
+
+    /// Returns the place where `text` is written as a literal within an argument, else that of the argument.
+    pub fn literal(&self, text: &str, keyword: &str, position: usize) -> Place {
+        let Some(range) = self.argument_range(keyword, position) else {
+            return self.place();
+        };
+        let argument = self.source.text().get(range.clone()).unwrap_or_default();
+        let found = ['\'', '"'].iter().filter_map(|quote| {
+            let literal = format!("{quote}{text}{quote}");
+            argument.find(&literal).map(|at| (at, literal.len()))
+        });
+        match found.min() {
+            Some((at, len)) => self.source.place(range.start + at..range.start + at + len),
+            None => self.source.place(range),
+        }
+    }
+
+    fn argument_range(&self, keyword: &str, position: usize) -> Option<Range<usize>> {
         let arguments = &self.shape.arguments;
         let by_keyword = arguments
             .iter()
             .find(|(name, _)| name.as_deref() == Some(keyword));
         let by_position = || arguments.get(position).filter(|(name, _)| name.is_none());
-        match by_keyword.or_else(by_position) {
-            Some((_, range)) => self.source.place(range.clone()),
-            None => self.place(),
-        }
-    }
-
-    /// Returns the place where `text` is written as a literal within the call, else that of the called name.
-    pub fn literal(&self, text: &str) -> Place {
-        let call = self
-            .source
-            .text()
-            .get(self.shape.whole.clone())
-            .unwrap_or_default();
-        let found = ['\'', '"'].iter().find_map(|quote| {
-            let literal = format!("{quote}{text}{quote}");
-            call.find(&literal).map(|at| (at, literal.len()))
-        });
-        match found {
-            Some((at, len)) => {
-                let start = self.shape.whole.start + at;
-                self.source.place(start..start + len)
-            }
-            None => self.place(),
-        }
+        by_keyword.or_else(by_position).map(|(_, range)| range.clone())
     }
 }
 
@@ -117,9 +117,22 @@ mod tests {
     }
 
     #[test]
-    fn a_literal_is_found_with_its_quotes() {
-        let call = call("f(['ab', \"abc\"])", vec![]);
-        assert_eq!((call.literal("abc").column, call.literal("abc").width), (10, 5));
-        assert_eq!(call.literal("zz").column, 1);
+    fn a_literal_is_found_with_its_quotes_and_only_in_its_argument() {
+        let call = call(
+            "f('abc', ['ab', \"abc\"], k=g('z'))",
+            vec![(None, 2..7), (None, 9..22), (Some("k".to_owned()), 24..32)],
+        );
+        let place = |text, keyword, position| {
+            let place = call.literal(text, keyword, position);
+            (place.column, place.width)
+        };
+        assert_eq!(place("abc", "x", 0), (3, 5));
+        assert_eq!(place("abc", "x", 1), (17, 5));
+        assert_eq!(place("zz", "k", 9), (25, 8), "a computed value is its argument");
+        assert_eq!(
+            place("abc", "x", 2),
+            (1, 1),
+            "an argument that is not there is the call"
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::CallSite;
 use crate::k8s::Entity;
-use crate::model::{Ignore, ImageRef, LocalPath, PodReadiness};
+use crate::model::{DiscoveryStrategy, Ignore, ImageRef, Link, LocalPath, PodReadiness, PortForward};
 
 /// Everything that a Tiltfile, and what it loaded, declared; each list in the order of the calls.
 #[derive(Clone, Debug, Default)]
@@ -112,6 +112,8 @@ pub struct ResourceOptions {
     pub new_name: Option<String>,
     /// Selectors of objects to move into it.
     pub objects: Vec<String>,
+    /// Local ports that lead to its pods.
+    pub port_forwards: Vec<PortForward>,
     /// Resources that it waits for.
     pub resource_deps: Vec<String>,
     /// Labels for grouping.
@@ -120,6 +122,10 @@ pub struct ResourceOptions {
     pub pod_readiness: Option<PodReadiness>,
     /// Labels that claim pods which none of its objects owns.
     pub extra_pod_selectors: Vec<BTreeMap<String, String>>,
+    /// Links that a UI shows.
+    pub links: Vec<Link>,
+    /// How its pods are found.
+    pub discovery_strategy: Option<DiscoveryStrategy>,
     /// The call.
     pub site: CallSite,
 }

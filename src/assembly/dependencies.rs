@@ -67,7 +67,7 @@ fn unknown(
 
 fn placed(diagnostic: Diagnostic, dep: &ManifestName, site: Option<&CallSite>) -> Diagnostic {
     match site {
-        Some(site) => diagnostic.at(site.literal(dep.as_str())),
+        Some(site) => diagnostic.at(site.literal(dep.as_str(), "resource_deps", usize::MAX)),
         None => diagnostic,
     }
 }

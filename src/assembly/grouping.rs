@@ -11,7 +11,7 @@ use super::{CallSite, DeclaredObject};
 use crate::diag::Diagnostic;
 use crate::k8s::image_locator::{image_fields, template_labels};
 use crate::k8s::{Entity, identifier};
-use crate::model::{ImageRef, PodReadiness};
+use crate::model::{ImageRef, K8sOptions, PodReadiness};
 
 /// The objects and the resources that they make.
 #[derive(Default)]
@@ -44,7 +44,8 @@ pub(super) struct Resource {
     pub(super) resource_deps: Vec<(String, CallSite)>,
     pub(super) labels: BTreeSet<String>,
     pub(super) readiness: Option<PodReadiness>,
-    pub(super) extra_pod_selectors: Vec<std::collections::BTreeMap<String, String>>,
+    pub(super) extra_pod_selectors: Vec<BTreeMap<String, String>>,
+    pub(super) options: K8sOptions,
     /// The call that made it.
     pub(super) site: CallSite,
 }
@@ -60,6 +61,7 @@ impl Resource {
             labels: BTreeSet::new(),
             readiness: None,
             extra_pod_selectors: Vec::new(),
+            options: K8sOptions::default(),
             site,
         }
     }

@@ -33,10 +33,14 @@ fn apply_one(
     resource
         .extra_pod_selectors
         .extend(call.extra_pod_selectors.iter().cloned());
+    let options = &mut resource.options;
+    options.port_forwards.extend(call.port_forwards.iter().cloned());
+    options.links.extend(call.links.iter().cloned());
+    options.discovery_strategy = call.discovery_strategy.or(options.discovery_strategy);
     rename(&call, at, grouping)?;
     for selector in &call.objects {
         if let Err(message) = move_object(selector, at, grouping) {
-            errors.push(Diagnostic::error(message).at(site.literal(selector)));
+            errors.push(Diagnostic::error(message).at(site.literal(selector, "objects", 6)));
         }
     }
     Ok(())
@@ -52,11 +56,26 @@ fn find_resource(call: &ResourceOptions, grouping: &mut Grouping) -> Result<usiz
             let name = call.new_name.clone().unwrap_or_default();
             if grouping.find(&name).is_some() {
                 let message = format!("k8s_resource named \"{name}\" already exists");
-                return Err(Diagnostic::error(message).at(call.site.literal(&name)));
+                return Err(Diagnostic::error(message).at(call.site.literal(&name, "new_name", 1)));
             }
             grouping.resources.push(Resource::new(name, call.site.clone()));
             Ok(grouping.resources.len() - 1)
         }
+    }
+}
+
+/// Returns the keyword by which a call names its resource, if it uses one.
+fn subject_keyword(call: &ResourceOptions) -> &'static str {
+    let keywords = call
+        .site
+        .shape
+        .arguments
+        .iter()
+        .map(|(keyword, _)| keyword.as_deref());
+    if keywords.into_iter().any(|keyword| keyword == Some("name")) {
+        "name"
+    } else {
+        "workload"
     }
 }
 
@@ -67,7 +86,7 @@ fn unknown_resource(call: &ResourceOptions, name: &str, grouping: &Grouping) -> 
         call.site.position(),
         known.join(", ")
     ))
-    .at(call.site.literal(name));
+    .at(call.site.literal(name, subject_keyword(call), 0));
     match nearest(name, known) {
         Some(near) => error.hint(format!("did you mean \"{near}\"?")),
         None => error,
@@ -77,10 +96,11 @@ fn unknown_resource(call: &ResourceOptions, name: &str, grouping: &Grouping) -> 
 /// Finds the resource of the one workload that an identifier means.
 fn find_by_entity(call: &ResourceOptions, text: &str, grouping: &Grouping) -> Result<usize, Diagnostic> {
     let position = call.site.position();
-    let fail = |why: String| {
-        Diagnostic::error(format!("{position}: k8s_resource: entity \"{text}\" {why}"))
-            .at(call.site.literal(text))
-    };
+    let fail =
+        |why: String| {
+            Diagnostic::error(format!("{position}: k8s_resource: entity \"{text}\" {why}"))
+                .at(call.site.literal(text, "entity", usize::MAX))
+        };
     let id = Identifier::parse(text).map_err(|error| fail(format!("is no identifier: {error}")))?;
     let workloads = || {
         let resources = grouping.resources.iter().enumerate();
@@ -119,7 +139,7 @@ fn rename(call: &ResourceOptions, at: usize, grouping: &mut Grouping) -> Result<
             "{}: k8s_resource specified to rename \"{old}\" to \"{new}\": k8s_resource named \"{new}\" already exists",
             call.site.position()
         ))
-        .at(call.site.literal(&new)));
+        .at(call.site.literal(&new, "new_name", 1)));
     }
     grouping.resources[at].name = new;
     Ok(())

@@ -48,6 +48,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         tiltfile: args.tiltfile.path()?,
         tiltfile_args: args.args,
         cluster: args.cluster,
+        web_host: args.serve.host,
         log_filter: args.log_filter,
     })?;
     Ok(match outcome {

@@ -23,6 +23,7 @@ pub(super) struct Options {
     pub(super) tiltfile: LocalPath,
     pub(super) tiltfile_args: Vec<String>,
     pub(super) cluster: flags::Cluster,
+    pub(super) web_host: String,
     pub(super) log_filter: flags::LogFilter,
 }
 
@@ -30,13 +31,14 @@ pub(super) struct Options {
 pub(super) fn run(options: Options) -> anyhow::Result<ExitOutcome> {
     runtime()?.block_on(async {
         let stop = signals::cancel_on_signal().context("cannot listen for signals")?;
-        let (request, access) = prepare(
+        let (mut request, access) = prepare(
             options.tiltfile,
             options.tiltfile_args,
             options.subcommand,
             options.cluster.context.as_deref(),
             options.cluster.namespace.as_deref(),
         )?;
+        request.web_host = options.web_host;
         let log = open_log();
         let printer = StreamPrinter::new(filter(&options.log_filter));
         let printing = tokio::spawn(print_stream(log.reader(), printer, std::io::stdout()));
@@ -71,6 +73,7 @@ pub(super) fn prepare(
             args,
             subcommand,
             kube,
+            web_host: "localhost".to_owned(),
             is_main: true,
             program: program(),
         },

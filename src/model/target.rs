@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ImageSelector, LocalPath, TargetId};
+use super::{ImageSelector, K8sOptions, LocalPath, TargetId};
 use crate::k8s::Entity;
 
 /// An image that is built for one or more resources.
@@ -86,6 +86,8 @@ pub struct K8sTarget {
     pub extra_pod_selectors: Vec<std::collections::BTreeMap<String, String>>,
     /// Time allowed for applying one object.
     pub upsert_timeout: Duration,
+    /// What was declared beside the objects.
+    pub options: K8sOptions,
 }
 
 /// When a Kubernetes resource counts as ready.

@@ -32,6 +32,8 @@ pub struct LoadRequest {
     pub subcommand: &'static str,
     /// The cluster that the kubeconfig means.
     pub kube: KubeContext,
+    /// The host of the session's web page, where port-forwards listen unless they say otherwise.
+    pub web_host: String,
     /// Whether this is the session's own Tiltfile: only that one must have resources and an allowed context.
     pub is_main: bool,
     /// What the file can know about the program that evaluates it.
@@ -74,6 +76,8 @@ pub struct Load {
     pub secrets: BTreeMap<String, Secret>,
     /// Objects of the API that were registered; also those of a load that failed.
     pub objects: ApiObjects,
+    /// The host of the session's web page.
+    pub web_host: String,
     /// What was executed.
     pub hashes: Hashes,
 }
@@ -175,7 +179,10 @@ impl Load {
 /// Prints and warnings go to `log` as they come; errors only to the result. Once `cancelled` is set the evaluation
 /// stops soon, with an error.
 pub fn load(request: &LoadRequest, host: &dyn Host, log: &LogWriter, cancelled: Arc<AtomicBool>) -> Load {
-    let mut load = Load::default();
+    let mut load = Load {
+        web_host: request.web_host.clone(),
+        ..Load::default()
+    };
     if !host.exists(&request.file) {
         load.config_files.push(request.file.clone());
         load.errors.push(Diagnostic::error(format!(

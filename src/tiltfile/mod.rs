@@ -11,6 +11,7 @@ mod enabled;
 mod fault;
 mod host;
 mod kinds;
+mod links;
 mod load;
 mod memory_host;
 mod result_json;

@@ -2,14 +2,15 @@
 //!
 //! Rule: `reference/tiltfile-api.md` 4. Fields of features that this version lacks have their values for "not used".
 
+mod kubernetes;
+
 use base64::Engine as _;
 use serde_json::{Map, Value, json};
 
 use super::Load;
 use super::secrets::Secret;
-use crate::k8s::yaml;
 use crate::model::{
-    DeployTarget, DockerBuild, Ignore, ImageBuild, ImageTarget, K8sTarget, Manifest, format_go_duration,
+    DeployTarget, DockerBuild, Ignore, ImageBuild, ImageTarget, Manifest, format_go_duration,
 };
 
 impl Load {
@@ -45,7 +46,7 @@ impl Load {
         let config_files: Vec<String> = self.config_files.iter().map(ToString::to_string).collect();
         let suppressed = &self.update_settings.suppress_unused_image_warnings;
         json!({
-            "Manifests": manifests.iter().map(manifest).collect::<Vec<_>>(),
+            "Manifests": manifests.iter().map(|m| manifest(m, &self.web_host)).collect::<Vec<_>>(),
             "EnabledManifests": self.enabled_in_order(manifests),
             "Tiltignore": tiltignore,
             "ConfigFiles": config_files,
@@ -129,7 +130,7 @@ fn secret((value, secret): (&String, &Secret)) -> (String, Value) {
     (value.clone(), fields)
 }
 
-fn manifest(manifest: &Manifest) -> Value {
+fn manifest(manifest: &Manifest, web_host: &str) -> Value {
     let DeployTarget::K8s(target) = &manifest.deploy;
     let images: Vec<Value> = manifest
         .images
@@ -146,7 +147,7 @@ fn manifest(manifest: &Manifest) -> Value {
     json!({
         "Name": manifest.name.as_str(),
         "ImageTargets": if is_uncategorized { Value::Null } else { images.into() },
-        "DeployTarget": k8s_target(manifest, target),
+        "DeployTarget": kubernetes::target(manifest, target, web_host),
         "TriggerMode": manifest.trigger_mode as u8,
         "ResourceDependencies": list_or_null(&deps),
         "SourceTiltfile": "",
@@ -200,40 +201,6 @@ fn docker_build(image: &ImageTarget, build: &DockerBuild) -> Value {
         let names: Vec<&str> = image.base_images.iter().map(|id| id.name.as_str()).collect();
         add("imageMaps", names.into());
     }
-    Value::Object(fields)
-}
-
-fn k8s_target(manifest: &Manifest, target: &K8sTarget) -> Value {
-    let mut fields = Map::new();
-    let mut add = |name: &str, value: Value| {
-        fields.insert(name.to_owned(), value);
-    };
-    add("yaml", yaml::write(&target.entities).into());
-    if !target.images.is_empty() {
-        let names: Vec<&str> = target.images.iter().map(|id| id.name.as_str()).collect();
-        add("imageMaps", names.into());
-    }
-    add("timeout", format_go_duration(target.upsert_timeout).into());
-    if !target.extra_pod_selectors.is_empty() {
-        let selectors = target.extra_pod_selectors.iter();
-        let selectors: Vec<Value> = selectors.map(|labels| json!({"matchLabels": labels})).collect();
-        add(
-            "kubernetesDiscoveryTemplateSpec",
-            json!({"extraSelectors": selectors}),
-        );
-    }
-    add(
-        "podLogStreamTemplateSpec",
-        json!({
-            "sinceTime": null,
-            "ignoreContainers": ["istio-init", "istio-proxy", "linkerd-proxy", "linkerd-init"],
-        }),
-    );
-    add("cluster", "default".into());
-    add("Name", manifest.name.as_str().into());
-    add("PodReadinessMode", target.readiness.as_str().into());
-    add("Links", Value::Null);
-    add("FileWatchIgnores", Value::Null);
     Value::Object(fields)
 }
 

@@ -356,10 +356,10 @@ fn resource_that_waits_for_itself() {
     let tiltfile = "k8s_yaml('app.yaml')\nk8s_resource('a', resource_deps=['a'])";
     assert_snapshot!(errors(&with_yaml(tiltfile, &deployment("a", "x"))), @r"
     resource a specified a dependency on itself
-     --> /src/Tiltfile:2:14
+     --> /src/Tiltfile:2:34
       |
     2 | k8s_resource('a', resource_deps=['a'])
-      |              ^^^
+      |                                  ^^^
     ");
 }
 
@@ -444,10 +444,10 @@ fn for_each_selector(yaml: &str) {
     };
     assert_snapshot!(with("tide"), @r#"
     "tide" is not a unique fragment. Objects that match "tide" are "tide:Deployment:default", "tide:Secret:default"
-     --> /src/Tiltfile:2:14
+     --> /src/Tiltfile:2:31
       |
     2 | k8s_resource('tide', objects=['tide'])
-      |              ^^^^^^
+      |                               ^^^^^^
     "#);
     assert_snapshot!(with("moon"), @r#"
     No object identified by the fragment "moon" could be found. Possible objects are: "tide:Deployment:default", "tide:Secret:default", "moonlight:ConfigMap:default"
@@ -532,14 +532,6 @@ fn builtins_that_are_not_there_yet() {
     1 | x = os.environ['A']
       |     ^^^^^^^^^^
     ");
-    assert_snapshot!(errors("--- Tiltfile\nk8s_resource('a', port_forwards=8000)\n"), @r#"
-    Traceback (most recent call last):
-      /src/Tiltfile:1:13: in <toplevel>
-    Error in k8s_resource: k8s_resource: parameter "port_forwards" is not supported by this version yet
-      |
-    1 | k8s_resource('a', port_forwards=8000)
-      |                                 ^^^^
-    "#);
     assert_snapshot!(errors("--- Tiltfile\nload('ext://namespace', 'x')\n"), @r"
     Traceback (most recent call last):
       /src/Tiltfile:1:1: in <toplevel>
@@ -572,9 +564,9 @@ fn independent_faults_are_told_together() {
       |                            ^^^
 
     resource b specified a dependency on itself
-     --> /src/Tiltfile:4:14
+     --> /src/Tiltfile:4:34
       |
     4 | k8s_resource('b', resource_deps=['b'])
-      |              ^^^
+      |                                  ^^^
     "#);
 }

@@ -20,6 +20,7 @@ pub(crate) fn request() -> LoadRequest {
             namespace: "default".to_owned(),
             product: Product::Kind,
         },
+        web_host: "localhost".to_owned(),
         is_main: true,
         program: Program::default(),
     }

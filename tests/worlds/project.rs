@@ -7,8 +7,8 @@ use serde_json::json;
 use tilt::engine::ObjectId;
 use tilt::k8s::{Entity, Origin};
 use tilt::model::{
-    DeployTarget, DockerBuild, ImageBuild, ImageRef, ImageSelector, ImageTarget, K8sTarget, LocalPath,
-    Manifest, ManifestName, PodReadiness, TargetId, TriggerMode,
+    DeployTarget, DockerBuild, ImageBuild, ImageRef, ImageSelector, ImageTarget, K8sOptions, K8sTarget,
+    LocalPath, Manifest, ManifestName, PodReadiness, TargetId, TriggerMode,
 };
 
 use crate::rng::Rng;
@@ -152,6 +152,7 @@ impl Project {
                 readiness: resource.readiness(),
                 extra_pod_selectors: Vec::new(),
                 upsert_timeout: Duration::from_secs(30),
+                options: K8sOptions::default(),
             }),
             trigger_mode: resource.trigger_mode,
             resource_deps: resource

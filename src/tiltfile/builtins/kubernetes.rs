@@ -1,14 +1,13 @@
-//! Built-ins about Kubernetes objects, resources and contexts.
+//! Built-ins about Kubernetes objects and contexts.
 
 use std::collections::BTreeSet;
 
 use starlark::values::Value;
 
 use super::Builtin;
-use crate::assembly::{DeclaredObject, ResourceOptions, Subject};
+use crate::assembly::DeclaredObject;
 use crate::diag::SourceText;
 use crate::k8s::{Entity, yaml};
-use crate::model::PodReadiness;
 use crate::tiltfile::call::{Arg, Call};
 use crate::tiltfile::fault::{Fault, Outcome, io_message, traceback};
 use crate::tiltfile::session::Session;
@@ -32,16 +31,6 @@ pub(super) static BUILTINS: &[Builtin] = &[
         signature: "*args, **kwargs",
         doc: "Returns the namespace of the Kubernetes context, empty when there is no cluster.",
         run: k8s_namespace,
-    },
-    Builtin {
-        name: "k8s_resource",
-        signature: "workload='', new_name='', port_forwards=?, extra_pod_selectors=?, trigger_mode=?, \
-                    resource_deps=[], objects=[], auto_init=?, pod_readiness='', links=[], labels=[], \
-                    discovery_strategy='', *, name=?, entity=?",
-        doc: "Sets options of a resource, or makes a new one out of objects that belong to no workload. The resource \
-              is named by `workload` (or its alias `name`), or found through an identifier of its workload with \
-              `entity`.",
-        run: k8s_resource,
     },
     Builtin {
         name: "k8s_yaml",
@@ -75,91 +64,6 @@ fn k8s_context<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
 
 fn k8s_namespace<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     Ok(call.heap().alloc(call.session().request.kube.namespace.as_str()))
-}
-
-fn k8s_resource<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
-    call.refuse(&[
-        "port_forwards",
-        "extra_pod_selectors",
-        "trigger_mode",
-        "auto_init",
-        "links",
-        "discovery_strategy",
-    ])?;
-    let new_name = match call.get("new_name") {
-        Some(arg) => Some(arg.segment()?).filter(|name| !name.is_empty()),
-        None => None,
-    };
-    let objects = call.get("objects").map_or(Ok(Vec::new()), |arg| arg.strings())?;
-    let options = ResourceOptions {
-        subject: subject(call, new_name.is_some(), !objects.is_empty())?,
-        new_name,
-        objects,
-        resource_deps: call
-            .get("resource_deps")
-            .map_or(Ok(Vec::new()), |arg| arg.strings())?,
-        labels: call
-            .get("labels")
-            .map_or(Ok(BTreeSet::new()), |arg| arg.labels())?,
-        pod_readiness: call
-            .get("pod_readiness")
-            .map_or(Ok(None), |arg| pod_readiness(&arg))?,
-        extra_pod_selectors: Vec::new(),
-        site: call.site(),
-    };
-    call.session().declared.borrow_mut().resources.push(options);
-    Ok(Value::new_none())
-}
-
-/// Returns which resource a call is about. `name` is an alias of `workload`; `entity` identifies a workload.
-fn subject(call: &Call<'_, '_, '_, '_>, has_new_name: bool, has_objects: bool) -> Outcome<Subject> {
-    let mut subjects = Vec::new();
-    for arg in ["workload", "name", "entity"]
-        .into_iter()
-        .filter_map(|name| call.get(name))
-    {
-        let text = if arg.name == "entity" {
-            arg.text()?.to_owned()
-        } else {
-            arg.segment()?
-        };
-        if !text.is_empty() {
-            subjects.push((arg, text));
-        }
-    }
-    if let [(first, _), (second, _), ..] = &subjects[..] {
-        return Err(call
-            .fault(format!(
-                "cannot specify both \"{}\" and \"{}\"",
-                first.name, second.name
-            ))
-            .at(second.place())
-            .hint("\"name\" is another word for \"workload\"; \"entity\" finds the resource through its workload"));
-    }
-    match subjects.pop() {
-        Some((arg, text)) if arg.name == "entity" => Ok(Subject::Entity(text)),
-        Some((_, text)) => Ok(Subject::Resource(text)),
-        None if !has_new_name => Err(Fault::new(
-            "Resource name missing. Must give a name for an existing resource or a new_name to create a new resource.",
-        )),
-        None if !has_objects => Err(Fault::new(
-            "k8s_resource doesn't specify a workload or any objects. All non-workload resources must specify 1 or \
-             more objects",
-        )),
-        None => Ok(Subject::Group),
-    }
-}
-
-fn pod_readiness(arg: &Arg<'_>) -> Outcome<Option<PodReadiness>> {
-    match arg.text()? {
-        "" => Ok(None),
-        "ignore" => Ok(Some(PodReadiness::Ignore)),
-        "wait" => Ok(Some(PodReadiness::Wait)),
-        "succeeded" => Ok(Some(PodReadiness::Succeeded)),
-        other => Err(arg
-            .unfit(format!("Invalid value. Allowed: {{ignore, wait}}. Got: {other}"))
-            .hint("\"succeeded\" is allowed too")),
-    }
 }
 
 fn k8s_yaml<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {

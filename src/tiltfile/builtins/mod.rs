@@ -11,6 +11,7 @@ mod git;
 mod kubernetes;
 mod language;
 mod os;
+mod resources;
 mod unsupported;
 mod v1alpha1;
 
@@ -82,6 +83,7 @@ pub(super) fn functions() -> impl Iterator<Item = &'static Builtin> {
         files::BUILTINS,
         git::BUILTINS,
         kubernetes::BUILTINS,
+        resources::BUILTINS,
         docker::BUILTINS,
         unsupported::BUILTINS,
     ]

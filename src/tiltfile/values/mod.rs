@@ -13,12 +13,16 @@ mod blob;
 mod endless;
 mod function;
 mod git_repo;
+mod link;
 mod module;
+mod port_forward;
 mod trigger_mode;
 
 pub(super) use blob::Blob;
 pub(super) use endless::Endless;
 pub(super) use function::Function;
 pub(super) use git_repo::GitRepo;
+pub(super) use link::LinkValue;
 pub(super) use module::BuiltinModule;
+pub(super) use port_forward::PortForwardValue;
 pub(super) use trigger_mode::TriggerModeValue;
