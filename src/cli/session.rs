@@ -14,7 +14,7 @@ use crate::engine::{ExitOutcome, Mode};
 use crate::k8s::labels::Ownership;
 use crate::logs::{Level, LogFilter, LogSource, LogStore, LogWriter, StreamPrinter};
 use crate::model::LocalPath;
-use crate::tiltfile::{Load, LoadRequest, Program, load_on_big_stack};
+use crate::tiltfile::{Load, LoadRequest, Memory, Program, load_on_big_stack};
 
 /// What a session is started with.
 pub(super) struct Options {
@@ -76,6 +76,7 @@ pub(super) fn prepare(
             web_host: "localhost".to_owned(),
             is_main: true,
             program: program(),
+            memory: Memory::default(),
         },
         connection,
     ))

@@ -9,9 +9,12 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
+use etcetera::base_strategy::{BaseStrategy, Xdg};
+
+use super::git_checkouts::GitCheckouts;
 use super::process::{ChildCommand, Environment, run_to_end, set_own};
 use crate::model::LocalPath;
-use crate::tiltfile::{DirEntry, Host, HostCommand, Ran};
+use crate::tiltfile::{Checkout, CheckoutFault, DirEntry, Host, HostCommand, Ran, RepoRequest};
 
 /// The files, the environment and the programs of this machine. It remembers what it read: one host serves one evaluation.
 #[derive(Debug, Default)]
@@ -135,6 +138,12 @@ impl Host for RealHost {
             stdout: captured.stdout,
             stderr: captured.stderr,
         })
+    }
+
+    fn checkout(&self, wanted: &RepoRequest<'_>, cancelled: &AtomicBool) -> Result<Checkout, CheckoutFault> {
+        let xdg = Xdg::new().map_err(|error| CheckoutFault::Other(error.to_string()))?;
+        let root = LocalPath::new(xdg.data_dir().join("tilt-dev/tilt_modules"));
+        GitCheckouts::new(root, Environment::inherited()).checkout(wanted, cancelled)
     }
 }
 

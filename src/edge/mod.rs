@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod docker;
+mod git_checkouts;
 mod host;
 pub mod kube;
 pub mod load;
@@ -14,6 +15,7 @@ pub mod signals;
 pub mod update;
 mod watch_files;
 
+pub use git_checkouts::GitCheckouts;
 pub use host::RealHost;
 pub use print::print_stream;
 pub use watch_files::watch_files;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::AtomicBool;
 
+use super::{Checkout, CheckoutFault, RepoRequest};
 use crate::model::{Command, LocalPath};
 
 /// The world outside a Tiltfile: files, environment, commands. `edge::RealHost` is this machine, [`super::MemoryHost`] a
@@ -49,6 +50,12 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// When it cannot be started. One that fails is no error here.
     fn run(&self, run: &mut HostCommand<'_>, cancelled: &AtomicBool) -> io::Result<Ran>;
+
+    /// Makes the files of a git repository available; gives up once `cancelled` is set.
+    ///
+    /// # Errors
+    /// When they cannot be had.
+    fn checkout(&self, wanted: &RepoRequest<'_>, cancelled: &AtomicBool) -> Result<Checkout, CheckoutFault>;
 }
 
 /// Something in a directory.

@@ -6,11 +6,11 @@ use std::sync::atomic::AtomicBool;
 
 use sha2::{Digest, Sha256};
 
-use super::Host;
 use super::enabled::enabled;
 use super::fault::io_message;
 use super::secrets::{self, Secret};
 use super::session::Session;
+use super::{Host, Memory};
 use crate::assembly::{Ignorefile, Surroundings, assemble};
 use crate::diag::Diagnostic;
 use crate::engine::LoadOutcome;
@@ -38,6 +38,8 @@ pub struct LoadRequest {
     pub is_main: bool,
     /// What the file can know about the program that evaluates it.
     pub program: Program,
+    /// What earlier loads of the session left.
+    pub memory: Memory,
 }
 
 /// What a Tiltfile can know about the program that evaluates it.

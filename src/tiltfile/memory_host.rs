@@ -6,7 +6,7 @@ use std::path::Component;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::{DirEntry, Host, HostCommand, Ran, Stream};
+use super::{Checkout, CheckoutFault, DirEntry, Host, HostCommand, Ran, RepoRequest, Stream};
 use crate::model::LocalPath;
 
 /// Files, variables and commands held in memory. A clone shares the variables.
@@ -16,6 +16,7 @@ pub struct MemoryHost {
     variables: Arc<Mutex<BTreeMap<String, String>>>,
     commands: BTreeMap<String, Ran>,
     ran: Arc<Mutex<Vec<String>>>,
+    repos: BTreeMap<(String, String), LocalPath>,
 }
 
 impl MemoryHost {
@@ -59,6 +60,14 @@ impl MemoryHost {
     #[must_use]
     pub fn with_file(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
         self.files.insert(LocalPath::new(path), content.into());
+        self
+    }
+
+    /// Adds a git repository at a ref: a directory of this host. All others cannot be downloaded.
+    #[must_use]
+    pub fn with_repo(mut self, url: &str, reference: &str, directory: &str) -> Self {
+        let key = (url.to_owned(), reference.to_owned());
+        self.repos.insert(key, LocalPath::new(directory));
         self
     }
 
@@ -142,6 +151,18 @@ impl Host for MemoryHost {
             list.push(shown);
         }
         Ok(ran)
+    }
+
+    fn checkout(&self, wanted: &RepoRequest<'_>, _: &AtomicBool) -> Result<Checkout, CheckoutFault> {
+        let key = (wanted.url.to_owned(), wanted.reference.to_owned());
+        match self.repos.get(&key) {
+            Some(directory) => Ok(Checkout {
+                directory: directory.clone(),
+                commit: "0123abcd".to_owned(),
+                stale: None,
+            }),
+            None => Err(CheckoutFault::Download("fatal: there is no network".to_owned())),
+        }
     }
 }
 

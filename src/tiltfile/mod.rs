@@ -6,13 +6,16 @@
 
 mod builtins;
 mod call;
+mod checkout;
 mod converters;
 mod enabled;
+mod extensions;
 mod fault;
 mod host;
 mod kinds;
 mod links;
 mod load;
+mod memory;
 mod memory_host;
 mod result_json;
 mod rewrite;
@@ -25,7 +28,9 @@ mod trace;
 mod values;
 mod wording;
 
+pub use checkout::{Checkout, CheckoutFault, RepoRequest};
 pub use host::{DirEntry, Host, HostCommand, Ran, Stream};
 pub use load::{Hashes, Load, LoadRequest, Program, load, load_on_big_stack};
+pub use memory::Memory;
 pub use memory_host::MemoryHost;
 pub use secrets::Secret;

@@ -19,7 +19,7 @@ use super::builtins::globals;
 use super::fault::{Fault, Outcome, io_message};
 use super::source::Source;
 use super::values::GitRepo;
-use super::{Host, LoadRequest};
+use super::{Host, LoadRequest, extensions};
 use crate::assembly::{CallSite, Declarations};
 use crate::diag::Diagnostic;
 use crate::logs::LogWriter;
@@ -202,10 +202,8 @@ impl<'h> Session<'h> {
 
     /// Returns the file that a `load` or `include` names.
     pub(super) fn resolve(&self, written: &str) -> Outcome<LocalPath> {
-        if written.starts_with("ext://") {
-            return Err(Fault::new(format!(
-                "{written}: extensions are not supported by this version yet"
-            )));
+        if let Some(module) = written.strip_prefix(extensions::PREFIX) {
+            return self.extension(module);
         }
         Ok(self.directory().join(written))
     }

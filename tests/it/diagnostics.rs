@@ -532,14 +532,6 @@ fn builtins_that_are_not_there_yet() {
     1 | x = os.environ['A']
       |     ^^^^^^^^^^
     ");
-    assert_snapshot!(errors("--- Tiltfile\nload('ext://namespace', 'x')\n"), @r"
-    Traceback (most recent call last):
-      /src/Tiltfile:1:1: in <toplevel>
-    Error: cannot load ext://namespace: ext://namespace: extensions are not supported by this version yet
-      |
-    1 | load('ext://namespace', 'x')
-      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-    ");
 }
 
 #[test]

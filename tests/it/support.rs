@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use tilt::k8s::{KubeContext, Product};
 use tilt::logs::{LogStore, LogWriter};
 use tilt::model::{DeployTarget, LocalPath, Manifest};
-use tilt::tiltfile::{Load, LoadRequest, MemoryHost, Program, load_on_big_stack};
+use tilt::tiltfile::{Load, LoadRequest, Memory, MemoryHost, Program, load_on_big_stack};
 
 /// Returns a request for `/src/Tiltfile` on a local cluster.
 pub(crate) fn request() -> LoadRequest {
@@ -23,6 +23,7 @@ pub(crate) fn request() -> LoadRequest {
         web_host: "localhost".to_owned(),
         is_main: true,
         program: Program::default(),
+        memory: Memory::default(),
     }
 }
 

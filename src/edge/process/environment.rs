@@ -43,6 +43,11 @@ impl Environment {
         self.0.entry(name.into()).or_insert_with(|| value.into());
     }
 
+    /// Removes a variable.
+    pub fn unset(&mut self, name: &str) {
+        self.0.remove(OsStr::new(name));
+    }
+
     /// Returns the value of a variable.
     pub fn get(&self, name: impl AsRef<OsStr>) -> Option<&OsStr> {
         self.0.get(name.as_ref()).map(OsString::as_os_str)
