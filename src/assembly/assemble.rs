@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::dependencies::{self, DeclaredDeps};
 use super::grouping::{Grouping, Resource, readiness_by_kind};
 use super::images::Images;
-use super::{Declarations, options, unused};
+use super::{Declarations, DeclaredLocal, options, unused};
 use crate::diag::Diagnostic;
 use crate::k8s::{Entity, KubeContext, order};
 use crate::model::{
-    DeployTarget, K8sOptions, K8sTarget, LocalPath, Manifest, ManifestName, PodReadiness, TargetId,
+    DeployTarget, K8sOptions, K8sTarget, LocalPath, Manifest, ManifestName, OnChange, PodReadiness, TargetId,
     TriggerMode,
 };
 
@@ -44,7 +44,7 @@ pub fn assemble(declared: Declarations, surroundings: Surroundings<'_>) -> Assem
     let mut assembled = Assembled::default();
     let errors = &mut assembled.errors;
     let mut images = Images::new(declared.images, errors);
-    let mut grouping = Grouping::new(declared.objects, &mut images, errors);
+    let mut grouping = Grouping::new(declared.objects, &mut images, declared.names, errors);
     let n_errors = errors.len();
     options::apply(declared.resources, &mut grouping, errors);
     if errors.len() == n_errors {
@@ -55,9 +55,19 @@ pub fn assemble(declared: Declarations, surroundings: Surroundings<'_>) -> Assem
         .warnings
         .extend(unused::warning(&images, &grouping, allowed));
     let deploys = !grouping.objects.is_empty() || !grouping.resources.is_empty();
-    let declared_deps = declared_deps(&grouping);
+    let declared_deps = declared_deps(&grouping, &declared.locals);
     let upsert_timeout = surroundings.upsert_timeout;
-    build_manifests(&mut grouping, &images, upsert_timeout, &mut assembled);
+    let on_change = declared
+        .on_change
+        .map_or(OnChange::default(), |(on_change, _)| on_change);
+    build_manifests(&mut grouping, &images, on_change, upsert_timeout, &mut assembled);
+    let locals = declared.locals.into_iter();
+    assembled
+        .manifests
+        .extend(locals.map(|local| local.manifest(on_change)));
+    assembled
+        .manifests
+        .extend(uncategorized(&grouping, upsert_timeout));
     let is_allowed = declared.allowed_contexts.contains(&surroundings.kube.name);
     if deploys && !is_allowed {
         assembled.errors.extend(context_fault(surroundings));
@@ -81,16 +91,17 @@ fn without_objects(resource: &Resource) -> Option<Diagnostic> {
     })
 }
 
-fn declared_deps(grouping: &Grouping) -> DeclaredDeps {
-    let resources = grouping.resources.iter();
-    resources
-        .map(|resource| {
-            (
-                ManifestName::new(resource.name.as_str()),
-                resource.resource_deps.clone(),
-            )
-        })
-        .collect()
+fn declared_deps(grouping: &Grouping, locals: &[DeclaredLocal]) -> DeclaredDeps {
+    let of_workloads = grouping.resources.iter().map(|resource| {
+        let name = ManifestName::new(resource.name.as_str());
+        (name, resource.resource_deps.clone())
+    });
+    let of_locals = locals.iter().map(|local| {
+        let deps = local.resource_deps.iter();
+        let deps = deps.map(|dep| (dep.clone(), local.site.clone())).collect();
+        (ManifestName::new(local.name.as_str()), deps)
+    });
+    of_workloads.chain(of_locals).collect()
 }
 
 /// Rule: `reference/tiltfile-api.md` 1.11.
@@ -109,6 +120,7 @@ fn context_fault(surroundings: Surroundings<'_>) -> Option<Diagnostic> {
 fn build_manifests(
     grouping: &mut Grouping,
     images: &Images,
+    on_change: OnChange,
     upsert_timeout: Duration,
     assembled: &mut Assembled,
 ) {
@@ -141,7 +153,7 @@ fn build_manifests(
                 options: resource.options.clone(),
             }),
             images: targets.into_iter().map(|at| images.target(at)).collect(),
-            trigger_mode: TriggerMode::Auto,
+            trigger_mode: TriggerMode::new(on_change, true),
             resource_deps: resource
                 .resource_deps
                 .iter()
@@ -157,9 +169,6 @@ fn build_manifests(
         .into_iter()
         .map(|at| images.declared(at).dockerignore.path.clone())
         .collect();
-    assembled
-        .manifests
-        .extend(uncategorized(grouping, upsert_timeout));
 }
 
 fn image_cycle(resource: &Resource, images: &Images, image: &str) -> Diagnostic {

@@ -1,10 +1,12 @@
 //! What a Tiltfile declared: plain data, with places. It decides nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::CallSite;
+use super::{CallSite, DeclaredLocal};
 use crate::k8s::Entity;
-use crate::model::{DiscoveryStrategy, Ignore, ImageRef, Link, LocalPath, PodReadiness, PortForward};
+use crate::model::{
+    DiscoveryStrategy, Ignore, ImageRef, Link, LocalPath, OnChange, PodReadiness, PortForward,
+};
 
 /// Everything that a Tiltfile, and what it loaded, declared; each list in the order of the calls.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +17,12 @@ pub struct Declarations {
     pub images: Vec<DeclaredImage>,
     /// Calls of `k8s_resource`.
     pub resources: Vec<ResourceOptions>,
+    /// Calls of `local_resource`.
+    pub locals: Vec<DeclaredLocal>,
+    /// Names of resources that are taken when the call runs, each with the built-in that made the resource.
+    pub names: HashMap<String, &'static str>,
+    /// What a change does where a resource does not say it, and the call that set this.
+    pub on_change: Option<(OnChange, CallSite)>,
     /// Contexts that `allow_k8s_contexts` names.
     pub allowed_contexts: BTreeSet<String>,
     /// Images whose disuse is deliberate.

@@ -2,7 +2,7 @@
 //!
 //! Rule: `reference/tiltfile-api.md` 3.3; `seeds/000`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
 
@@ -24,6 +24,8 @@ pub(super) struct Grouping {
     pub(super) deployed_images: BTreeSet<String>,
     /// Positions of Services by the first pair of their selector: only these can select pods with that label.
     services: BTreeMap<(String, String), Vec<usize>>,
+    /// Names of resources that are no workloads, each with the built-in that made it.
+    reserved: HashMap<String, &'static str>,
 }
 
 pub(super) struct Object {
@@ -72,6 +74,7 @@ impl Grouping {
     pub(super) fn new(
         declared: Vec<DeclaredObject>,
         images: &mut Images,
+        reserved: HashMap<String, &'static str>,
         errors: &mut Vec<Diagnostic>,
     ) -> Self {
         let objects = declared.into_iter().map(|declared| Object {
@@ -80,6 +83,7 @@ impl Grouping {
         });
         let mut grouping = Self {
             objects: objects.collect(),
+            reserved,
             ..Self::default()
         };
         grouping.index_services();
@@ -116,6 +120,12 @@ impl Grouping {
         self.resources.iter().position(|resource| resource.name == name)
     }
 
+    /// Returns the built-in that made the resource of this name, if there is one.
+    pub(super) fn maker_of(&self, name: &str) -> Option<&'static str> {
+        let reserved = self.reserved.get(name).copied();
+        reserved.or_else(|| self.find(name).map(|_| "k8s_resource"))
+    }
+
     /// Adds an object to a resource.
     pub(super) fn give(&mut self, object: usize, resource: usize) {
         self.objects[object].owner = Some(resource);
@@ -130,6 +140,13 @@ impl Grouping {
         workloads: &BTreeSet<usize>,
         errors: &mut Vec<Diagnostic>,
     ) {
+        if let Some(maker) = self.reserved.get(&name) {
+            let id = identifier::full(self.entity(at));
+            let message =
+                format!("error making resource for workload {id}: {maker} named \"{name}\" already exists");
+            errors.push(Diagnostic::error(message).at(self.objects[at].declared.site.place()));
+            return;
+        }
         if let Some(taken) = self.find(&name) {
             errors.push(self.name_taken(at, &name, taken));
             return;

@@ -11,9 +11,11 @@ pub mod dockerfile;
 mod grouping;
 mod ignores;
 mod images;
+mod locals;
 mod options;
 mod unused;
 
 pub use assemble::{Assembled, Surroundings, assemble};
 pub use call_site::{CallShape, CallSite};
 pub use declarations::{Declarations, DeclaredImage, DeclaredObject, Ignorefile, ResourceOptions, Subject};
+pub use locals::DeclaredLocal;

@@ -54,8 +54,8 @@ fn find_resource(call: &ResourceOptions, grouping: &mut Grouping) -> Result<usiz
         Subject::Entity(text) => find_by_entity(call, text, grouping),
         Subject::Group => {
             let name = call.new_name.clone().unwrap_or_default();
-            if grouping.find(&name).is_some() {
-                let message = format!("k8s_resource named \"{name}\" already exists");
+            if let Some(maker) = grouping.maker_of(&name) {
+                let message = format!("{maker} named \"{name}\" already exists");
                 return Err(Diagnostic::error(message).at(call.site.literal(&name, "new_name", 1)));
             }
             grouping.resources.push(Resource::new(name, call.site.clone()));
@@ -134,9 +134,9 @@ fn rename(call: &ResourceOptions, at: usize, grouping: &mut Grouping) -> Result<
     let Some(new) = call.new_name.clone().filter(|new| *new != old) else {
         return Ok(());
     };
-    if grouping.find(&new).is_some() {
+    if let Some(maker) = grouping.maker_of(&new) {
         return Err(Diagnostic::error(format!(
-            "{}: k8s_resource specified to rename \"{old}\" to \"{new}\": k8s_resource named \"{new}\" already exists",
+            "{}: k8s_resource specified to rename \"{old}\" to \"{new}\": {maker} named \"{new}\" already exists",
             call.site.position()
         ))
         .at(call.site.literal(&new, "new_name", 1)));

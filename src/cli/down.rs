@@ -8,7 +8,7 @@ use crate::edge::{RealHost, clock, load, print_stream};
 use crate::engine::ObjectId;
 use crate::k8s::Entity;
 use crate::logs::{LogFilter, LogStore, LogWriter, StreamPrinter};
-use crate::model::{DeployTarget, Manifest, ManifestName};
+use crate::model::{Manifest, ManifestName};
 
 /// Delete what a Tiltfile deploys
 ///
@@ -116,9 +116,8 @@ fn in_order_of_deletion<'m>(manifests: &[&'m Manifest]) -> Vec<&'m Entity> {
     let entities = sorted
         .into_iter()
         .rev()
-        .flat_map(|manifest| match &manifest.deploy {
-            DeployTarget::K8s(k8s) => k8s.entities.iter().rev(),
-        });
+        .filter_map(|manifest| manifest.deploy.k8s())
+        .flat_map(|k8s| k8s.entities.iter().rev());
     entities.collect()
 }
 

@@ -117,7 +117,7 @@ fn targets(state: &State) -> Vec<Target<'_>> {
             Some(TargetState::Idle)
         };
         if let Some(runtime) = runtime {
-            let is_job = row.k8s().readiness == PodReadiness::Succeeded;
+            let is_job = row.readiness() == PodReadiness::Succeeded;
             targets.push(Target {
                 resource,
                 part: "runtime",
@@ -194,7 +194,7 @@ fn runtime_state<'a>(state: &'a State, row: &'a Row) -> Option<TargetState<'a>> 
     let pod = state.newest_pod(row);
     let since = row.runtime.last_ready.max(row.deployed.at);
     Some(match row.runtime.status {
-        RuntimeStatus::Ok if row.k8s().readiness == PodReadiness::Ignore && pod.is_none() => return None,
+        RuntimeStatus::Ok if row.readiness() == PodReadiness::Ignore && pod.is_none() => return None,
         RuntimeStatus::Ok if row.deployed.job_complete => TargetState::Done,
         RuntimeStatus::Ok if pod.is_some_and(|pod| pod.phase == PodPhase::Succeeded) => TargetState::Done,
         RuntimeStatus::Ok => TargetState::Active { ready: true, since },

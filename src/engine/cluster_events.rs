@@ -139,8 +139,7 @@ fn cluster_watch(state: &State) -> ClusterWatch {
         .filter(|row| row.started_first || !row.deployed.owned.is_empty())
     {
         namespaces.extend(
-            row.k8s()
-                .entities
+            row.entities()
                 .iter()
                 .map(|entity| entity.namespace().unwrap_or(default)),
         );

@@ -94,7 +94,7 @@ fn delete(
 pub(super) fn being_deleted<'a>(state: &'a State, row: &Row) -> Vec<&'a ObjectId> {
     let default_namespace = &state.config.default_namespace;
     let declares = |id: &&ObjectId| {
-        let entities = &row.k8s().entities;
+        let entities = row.entities();
         entities
             .iter()
             .any(|entity| is_declared_by(entity, id, default_namespace))
@@ -115,8 +115,7 @@ fn pass_on(state: &mut State, object: &AppliedObject) -> bool {
     let declares = |row: &Row| {
         row.enabled
             && row
-                .k8s()
-                .entities
+                .entities()
                 .iter()
                 .any(|entity| is_declared_by(entity, &object.id, default_namespace))
     };

@@ -12,6 +12,7 @@ mod event;
 mod files;
 mod gc;
 mod handle;
+mod not_yet;
 mod pods;
 mod reload;
 mod rollout;

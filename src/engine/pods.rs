@@ -84,7 +84,11 @@ fn selects(row: &Row, pod: &Pod) -> bool {
     let matches = |selector: &BTreeMap<String, String>| {
         !selector.is_empty() && selector.iter().all(|(key, value)| pod.label(key) == Some(value))
     };
-    row.deployed.at.is_some() && row.k8s().extra_pod_selectors.iter().any(matches)
+    row.deployed.at.is_some() && selectors(row).iter().any(matches)
+}
+
+fn selectors(row: &Row) -> &[BTreeMap<String, String>] {
+    row.k8s().map_or(&[], |k8s| &k8s.extra_pod_selectors)
 }
 
 fn set_claim(state: &mut State, name: &ManifestName, uid: &ObjectUid, claimed: bool) {
@@ -154,10 +158,7 @@ pub(super) fn reindex(state: &mut State) {
                 .insert(name.clone());
         }
     }
-    let selecting = state
-        .rows
-        .iter()
-        .filter(|(_, row)| !row.k8s().extra_pod_selectors.is_empty());
+    let selecting = state.rows.iter().filter(|(_, row)| !selectors(row).is_empty());
     state.selecting = selecting.map(|(name, _)| name.clone()).collect();
     reclaim_pods(state);
 }

@@ -7,10 +7,11 @@ use super::effect::{Effect, ObjectId};
 use super::event::{AppliedObject, LoadOutcome};
 use super::files::files_changed_line;
 use super::gc;
+use super::not_yet;
 use super::pods;
 use super::state::{Loading, Row, State, TargetState};
 use crate::logs::LogEvent;
-use crate::model::{K8sTarget, LoadId, LocalPath, Manifest, ManifestName};
+use crate::model::{DeployTarget, K8sTarget, LoadId, LocalPath, Manifest, ManifestName};
 
 /// Reads the Tiltfile for the first time.
 pub(super) fn on_started(state: &mut State) -> Vec<Effect> {
@@ -65,7 +66,14 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
         state.tiltfile.watch_ignores = outcome.watch_ignores;
         state.update_settings = outcome.update_settings;
         state.ci_settings = outcome.ci_settings;
-        effects = replace_manifests(state, manifests, &outcome.enabled, &loading.files);
+        let (manifests, said) = not_yet::leave_out(state, manifests, &outcome.enabled);
+        effects = said;
+        effects.extend(replace_manifests(
+            state,
+            manifests,
+            &outcome.enabled,
+            &loading.files,
+        ));
     } else if state.tiltfile.error.is_none() {
         state.tiltfile.error = Some("the Tiltfile could not be loaded".to_owned());
     }
@@ -90,7 +98,11 @@ fn replace_manifests(
         };
         state.rows.insert(name, row);
     }
-    let deploys = state.rows.values().flat_map(|row| &row.k8s().images);
+    let deploys = state
+        .rows
+        .values()
+        .filter_map(Row::k8s)
+        .flat_map(|k8s| &k8s.images);
     state.deployed_images = deploys.cloned().collect();
     pods::reindex(state);
     state.dirty.rows.extend(state.rows.keys().cloned());
@@ -133,11 +145,14 @@ fn redefine(
 ///
 /// Rule: `reference/engine.md` 2.15.
 fn same_targets(old: &Manifest, new: &Manifest) -> bool {
-    let (crate::model::DeployTarget::K8s(a), crate::model::DeployTarget::K8s(b)) = (&old.deploy, &new.deploy);
-    old.images == new.images && same_deploy(a, b)
+    let same_deploy = match (&old.deploy, &new.deploy) {
+        (DeployTarget::K8s(old), DeployTarget::K8s(new)) => same_objects(old, new),
+        (old, new) => old == new,
+    };
+    old.images == new.images && same_deploy
 }
 
-fn same_deploy(old: &K8sTarget, new: &K8sTarget) -> bool {
+fn same_objects(old: &K8sTarget, new: &K8sTarget) -> bool {
     let values = |target: &K8sTarget| target.entities.len();
     values(old) == values(new)
         && old

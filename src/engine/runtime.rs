@@ -25,7 +25,7 @@ pub(super) fn refresh(state: &mut State, name: &ManifestName) {
 ///
 /// Rule: `reference/engine.md` 4.6.
 fn status(row: &Row, pod: Option<&Pod>) -> RuntimeStatus {
-    let readiness = row.k8s().readiness;
+    let readiness = row.readiness();
     if row.deployed.at.is_none() {
         return RuntimeStatus::Pending;
     }

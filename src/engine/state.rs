@@ -8,10 +8,12 @@ use std::time::Instant;
 use super::config::EngineConfig;
 use super::effect::{ClusterWatch, LogStream, ObjectId, WatchSet};
 use super::event::{AppliedObject, ClusterEvent, ClusterStatus};
+use super::not_yet::Gap;
 use super::schedule::Hold;
+use crate::k8s::Entity;
 use crate::model::{
-    BuildId, BuiltImage, CiSettings, DeleteId, DeployTarget, Ignore, ImageTarget, K8sTarget, LoadId,
-    LocalPath, Manifest, ManifestName, ObjectUid, Pod, SpanId, TargetId, Timestamp, UpdateSettings,
+    BuildId, BuiltImage, CiSettings, DeleteId, Ignore, ImageTarget, K8sTarget, LoadId, LocalPath, Manifest,
+    ManifestName, ObjectUid, Pod, PodReadiness, SpanId, TargetId, Timestamp, UpdateSettings,
 };
 use crate::view::RuntimeStatus;
 
@@ -55,6 +57,8 @@ pub(crate) struct State {
     pub(crate) selecting: BTreeSet<ManifestName>,
     pub(crate) streams: Streams,
     pub(crate) events: SeenEvents,
+    /// What was said of a resource that this version does not do.
+    pub(crate) told: BTreeSet<(ManifestName, Gap)>,
     /// What was last asked of the edge.
     pub(crate) asked: Asked,
     /// What has to be looked at again before the event at hand is done with.
@@ -266,6 +270,7 @@ impl State {
             selecting: BTreeSet::new(),
             streams: Streams::default(),
             events: SeenEvents::default(),
+            told: BTreeSet::new(),
             asked: Asked::default(),
             dirty: Dirty::default(),
             verdict: None,
@@ -317,10 +322,19 @@ impl Row {
         }
     }
 
-    /// Returns what it deploys to Kubernetes.
-    pub(crate) fn k8s(&self) -> &K8sTarget {
-        let DeployTarget::K8s(k8s) = &self.manifest.deploy;
-        k8s
+    /// Returns what it deploys to Kubernetes, if anything.
+    pub(crate) fn k8s(&self) -> Option<&K8sTarget> {
+        self.manifest.deploy.k8s()
+    }
+
+    /// Returns the objects that it deploys.
+    pub(crate) fn entities(&self) -> &[Entity] {
+        self.k8s().map_or(&[], |k8s| &k8s.entities)
+    }
+
+    /// Returns when it counts as ready.
+    pub(crate) fn readiness(&self) -> PodReadiness {
+        self.k8s().map_or(PodReadiness::Ignore, |k8s| k8s.readiness)
     }
 
     pub(crate) fn images(&self) -> &[ImageTarget] {

@@ -19,6 +19,7 @@ const HISTORY: usize = 2;
 pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
     let build = BuildId(state.last_build + 1);
     let row = state.rows.get_mut(name)?;
+    let deploy = row.k8s()?.clone();
     let span = SpanId::new(format!("build:{build}"));
     let reason = reason(row);
     let files = edits(row);
@@ -48,7 +49,6 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
     row.building = Some(build);
     state.dirty.cluster |= !row.started_first;
     row.started_first = true;
-    let deploy = row.k8s().clone();
     state.last_build = build.0;
     state.builds.insert(build, running);
     let plan = UpdatePlan {
@@ -246,7 +246,7 @@ fn take_results(row: &mut Row, built: &[(TargetId, BuiltImage)], started: Seq) {
             .filter(on_it)
             .map(|image| image.id.clone())
             .collect();
-        if row.k8s().images.contains(id) {
+        if row.k8s().is_some_and(|k8s| k8s.images.contains(id)) {
             dependents.push(row.manifest.deploy.id().clone());
         }
         for dependent in dependents {

@@ -7,19 +7,19 @@ use super::LocalPath;
 pub struct Command {
     /// The program and its arguments; empty for no command.
     pub argv: Vec<String>,
-    /// The working directory; `None` only for no command.
+    /// The working directory; `None` only where no command was given.
     pub dir: Option<LocalPath>,
     /// `KEY=value`, sorted.
     pub env: Vec<String>,
 }
 
 impl Command {
-    /// Returns the program and arguments that run a text in a shell; nothing for a text of blanks.
+    /// Returns the program and arguments that run a text in a shell; nothing for an empty text.
     pub fn shell_argv(text: &str) -> Vec<String> {
-        match text.trim() {
-            "" => Vec::new(),
-            text => vec!["sh".to_owned(), "-c".to_owned(), text.to_owned()],
+        if text.is_empty() {
+            return Vec::new();
         }
+        vec!["sh".to_owned(), "-c".to_owned(), text.trim().to_owned()]
     }
 
     /// Returns whether there is nothing to run.
@@ -68,6 +68,7 @@ mod tests {
         assert_eq!(shown(&["sh", "-c", "echo a b"]), "echo a b");
         assert_eq!(shown(&["sh", "-c", "a\nb c"]), "sh -c \"a\\nb c\"");
         assert_eq!(shown(&["echo", "a b", "c"]), "echo \"a b\" c");
-        assert_eq!(Command::shell_argv(" \n "), Vec::<String>::new());
+        assert_eq!(Command::shell_argv(" \n "), ["sh", "-c", ""], "as in Tilt");
+        assert_eq!(Command::shell_argv(""), Vec::<String>::new());
     }
 }

@@ -95,11 +95,13 @@ pub enum TargetKind {
     Image,
     /// The Kubernetes objects of a resource.
     K8s,
+    /// The commands of a local resource.
+    Local,
     /// The files that a Tiltfile read.
     Configs,
 }
 
-/// A node of the build graph, printed as `image:web`, `k8s:web` or `configs:(Tiltfile)`.
+/// A node of the build graph, printed as `image:web`, `k8s:web`, `local:gen` or `configs:(Tiltfile)`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TargetId {
     /// The kind of node.
@@ -125,6 +127,14 @@ impl TargetId {
         }
     }
 
+    /// Returns the id of the commands of a local resource.
+    pub fn local(manifest: &ManifestName) -> Self {
+        Self {
+            kind: TargetKind::Local,
+            name: manifest.as_str().to_owned(),
+        }
+    }
+
     /// Returns the id of the Tiltfile's own file watch.
     pub fn configs() -> Self {
         Self {
@@ -139,6 +149,7 @@ impl fmt::Display for TargetId {
         let kind = match self.kind {
             TargetKind::Image => "image",
             TargetKind::K8s => "k8s",
+            TargetKind::Local => "local",
             TargetKind::Configs => "configs",
         };
         write!(f, "{kind}:{}", self.name)

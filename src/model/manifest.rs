@@ -45,7 +45,27 @@ pub enum TriggerMode {
     AutoWithManualInit,
 }
 
+/// What a change does to a resource: the half of [`TriggerMode`] that Tiltfiles name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum OnChange {
+    /// It starts an update.
+    #[default]
+    Update,
+    /// It waits until a user asks.
+    Wait,
+}
+
 impl TriggerMode {
+    /// Returns the mode in which updates start on a change and, with `auto_init`, at start.
+    pub fn new(on_change: OnChange, auto_init: bool) -> Self {
+        match (on_change, auto_init) {
+            (OnChange::Update, true) => Self::Auto,
+            (OnChange::Update, false) => Self::AutoWithManualInit,
+            (OnChange::Wait, true) => Self::ManualWithAutoInit,
+            (OnChange::Wait, false) => Self::Manual,
+        }
+    }
+
     /// Returns whether the first update starts by itself.
     pub fn auto_init(self) -> bool {
         matches!(self, Self::Auto | Self::ManualWithAutoInit)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ImageSelector, K8sOptions, LocalPath, TargetId};
+use super::{ImageSelector, K8sOptions, LocalPath, LocalTarget, TargetId};
 use crate::k8s::Entity;
 
 /// An image that is built for one or more resources.
@@ -60,6 +60,8 @@ pub struct Ignore {
 pub enum DeployTarget {
     /// Kubernetes objects.
     K8s(K8sTarget),
+    /// Commands on this machine.
+    Local(Box<LocalTarget>),
 }
 
 impl DeployTarget {
@@ -67,6 +69,15 @@ impl DeployTarget {
     pub fn id(&self) -> &TargetId {
         match self {
             Self::K8s(k8s) => &k8s.id,
+            Self::Local(local) => &local.id,
+        }
+    }
+
+    /// Returns what is deployed to Kubernetes, if anything.
+    pub fn k8s(&self) -> Option<&K8sTarget> {
+        match self {
+            Self::K8s(k8s) => Some(k8s),
+            Self::Local(_) => None,
         }
     }
 }

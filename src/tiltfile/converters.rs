@@ -10,7 +10,7 @@ use super::call::{Arg, Call};
 use super::fault::{Fault, Outcome};
 use super::kinds::{elements, go_type, list_or_tuple, stringable, type_name};
 use super::session::Session;
-use crate::model::{Command, LocalPath, parse_go_duration};
+use crate::model::{Command, ImageRef, LocalPath, parse_go_duration};
 
 #[allow(dead_code, reason = "built-ins that take them follow")]
 impl<'v> Arg<'v> {
@@ -147,13 +147,32 @@ impl<'v> Arg<'v> {
         self.text_map()?.into_iter().map(pair).collect()
     }
 
+    /// ImageList: a list or tuple of references of images; nothing for `None`.
+    pub(super) fn images(&self) -> Outcome<Vec<ImageRef>> {
+        let image = |text: String| {
+            let image = ImageRef::parse(&text);
+            image.map_err(|why| self.unfit(format!("must be a valid image reference: {why}")))
+        };
+        self.text_list()?.into_iter().map(image).collect()
+    }
+
+    fn command_directory(&self, session: &Session<'_>) -> Outcome<LocalPath> {
+        if !self.is_path() {
+            let got = go_type(self.value);
+            return Err(self.unplaced(format!(
+                "a command directory must be empty or a string. found {got}"
+            )));
+        }
+        self.path(session)
+    }
+
     fn unplaced(&self, message: String) -> Fault {
         Fault::new(message).at(self.place())
     }
 }
 
 impl Call<'_, '_, '_, '_> {
-    /// Cmd with its companions: the command of parameter `main`, empty when absent, which runs in `dir` with `env` added.
+    /// Cmd with its companions: the command of parameter `main`, without a directory when absent, which runs in `dir` with `env` added.
     ///
     /// `windows` is checked but never used here: it is for another operating system.
     pub(super) fn command(
@@ -166,20 +185,17 @@ impl Call<'_, '_, '_, '_> {
         if let Some(arg) = self.get(windows).and_then(Arg::unless_none) {
             arg.argv()?;
         }
-        let argv = self.get(main).map_or(Ok(Vec::new()), |arg| arg.argv())?;
+        let argv = self.get(main).map(|arg| arg.argv()).transpose()?;
         let env = env.and_then(|name| self.get(name));
         let env = env.map_or(Ok(Vec::new()), |arg| arg.variables())?;
         let dir = match self.get(dir).and_then(Arg::unless_none) {
-            Some(arg) => arg.path(self.session())?,
+            Some(arg) => arg.command_directory(self.session())?,
             None => self.session().directory(),
         };
-        if argv.is_empty() {
-            return Ok(Command::default());
-        }
-        Ok(Command {
+        Ok(argv.map_or_else(Command::default, |argv| Command {
             argv,
             dir: Some(dir),
             env,
-        })
+        }))
     }
 }

@@ -2,16 +2,16 @@
 //!
 //! Rule: `reference/tiltfile-api.md` 4. Fields of features that this version lacks have their values for "not used".
 
+mod images;
 mod kubernetes;
+mod local;
 
 use base64::Engine as _;
 use serde_json::{Map, Value, json};
 
 use super::Load;
 use super::secrets::Secret;
-use crate::model::{
-    DeployTarget, DockerBuild, Ignore, ImageBuild, ImageTarget, Manifest, format_go_duration,
-};
+use crate::model::{DeployTarget, Manifest, format_go_duration};
 
 impl Load {
     /// Returns the result as JSON, with a newline at its end. Only meaningful for a load that succeeded.
@@ -131,13 +131,17 @@ fn secret((value, secret): (&String, &Secret)) -> (String, Value) {
 }
 
 fn manifest(manifest: &Manifest, web_host: &str) -> Value {
-    let DeployTarget::K8s(target) = &manifest.deploy;
-    let images: Vec<Value> = manifest
+    let has_images = manifest.deploy.k8s().is_some()
+        && manifest.name.as_str() != crate::model::ManifestName::UNCATEGORIZED;
+    let images = manifest
         .images
         .iter()
-        .map(|image| image_target(manifest, image))
-        .collect();
-    let is_uncategorized = manifest.name.as_str() == crate::model::ManifestName::UNCATEGORIZED;
+        .map(|image| images::image_target(manifest, image));
+    let images = has_images.then(|| images.collect::<Vec<_>>());
+    let deploy = match &manifest.deploy {
+        DeployTarget::K8s(target) => kubernetes::target(manifest, target, web_host),
+        DeployTarget::Local(target) => local::local_target(manifest, target),
+    };
     let labels: Map<String, Value> = manifest
         .labels
         .iter()
@@ -146,74 +150,13 @@ fn manifest(manifest: &Manifest, web_host: &str) -> Value {
     let deps: Vec<&str> = manifest.resource_deps.iter().map(|dep| dep.as_str()).collect();
     json!({
         "Name": manifest.name.as_str(),
-        "ImageTargets": if is_uncategorized { Value::Null } else { images.into() },
-        "DeployTarget": kubernetes::target(manifest, target, web_host),
+        "ImageTargets": images,
+        "DeployTarget": deploy,
         "TriggerMode": manifest.trigger_mode as u8,
         "ResourceDependencies": list_or_null(&deps),
         "SourceTiltfile": "",
         "Labels": labels,
     })
-}
-
-fn image_target(manifest: &Manifest, image: &ImageTarget) -> Value {
-    let mut fields = Map::new();
-    fields.insert("selector".to_owned(), image.selector.image.familiar().into());
-    if image.selector.exact {
-        fields.insert("matchExact".to_owned(), true.into());
-    }
-    let ImageBuild::Docker(build) = &image.build;
-    let rest = json!({
-        "LiveUpdateName": "",
-        "LiveUpdateSpec": {"basePath": "", "selector": {}},
-        "LiveUpdateReconciler": false,
-        "DockerImageName": format!("{}:{}", manifest.name, image.id.name),
-        "CmdImageName": "",
-        "BuildDetails": docker_build(image, build),
-        "IsLiveUpdateOnly": false,
-        "FileWatchIgnores": ignores(&image.watch_ignores),
-    });
-    if let Value::Object(rest) = rest {
-        fields.extend(rest);
-    }
-    Value::Object(fields)
-}
-
-fn docker_build(image: &ImageTarget, build: &DockerBuild) -> Value {
-    let mut fields = Map::new();
-    let mut add = |name: &str, value: Value| {
-        fields.insert(name.to_owned(), value);
-    };
-    add("ref", "".into());
-    if !build.dockerfile_contents.is_empty() {
-        add("dockerfileContents", build.dockerfile_contents.as_str().into());
-    }
-    add("context", build.context.to_string().into());
-    if !build.context_ignores.is_empty() {
-        add("contextIgnores", ignores(&build.context_ignores));
-    }
-    if !build.build_args.is_empty() {
-        add("args", build.build_args.clone().into());
-    }
-    if let Some(stage) = &build.stage {
-        add("target", stage.as_str().into());
-    }
-    if !image.base_images.is_empty() {
-        let names: Vec<&str> = image.base_images.iter().map(|id| id.name.as_str()).collect();
-        add("imageMaps", names.into());
-    }
-    Value::Object(fields)
-}
-
-fn ignores(ignores: &[Ignore]) -> Value {
-    let ignore = |ignore: &Ignore| {
-        let base = ignore.base.to_string();
-        if ignore.patterns.is_empty() {
-            json!({"basePath": base})
-        } else {
-            json!({"basePath": base, "patterns": ignore.patterns})
-        }
-    };
-    ignores.iter().map(ignore).collect::<Vec<_>>().into()
 }
 
 /// Go prints a list that was never made as `null`.

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use tilt::k8s::{KubeContext, Product};
 use tilt::logs::{LogStore, LogWriter};
-use tilt::model::{DeployTarget, LocalPath, Manifest};
+use tilt::model::{Command, DeployTarget, LocalPath, LocalTarget, Manifest};
 use tilt::tiltfile::{Load, LoadRequest, Memory, MemoryHost, Program, load_on_big_stack};
 
 /// Returns a request for `/src/Tiltfile` on a local cluster.
@@ -77,7 +77,10 @@ pub(crate) fn resources(files: &str) -> String {
 }
 
 fn describe(manifest: &Manifest) -> String {
-    let DeployTarget::K8s(target) = &manifest.deploy;
+    let target = match &manifest.deploy {
+        DeployTarget::K8s(target) => target,
+        DeployTarget::Local(target) => return describe_local(manifest, target),
+    };
     let objects: Vec<String> = target
         .entities
         .iter()
@@ -100,6 +103,21 @@ fn describe(manifest: &Manifest) -> String {
     if !manifest.labels.is_empty() {
         let labels: Vec<&str> = manifest.labels.iter().map(String::as_str).collect();
         line.push_str(&format!("; labels {}", labels.join(" ")));
+    }
+    line
+}
+
+fn describe_local(manifest: &Manifest, target: &LocalTarget) -> String {
+    let update = target.update_cmd.as_ref().map(Command::display);
+    let mut line = format!(
+        "{}: {} / {}",
+        manifest.name,
+        update.unwrap_or_default(),
+        target.serve_cmd.display()
+    );
+    if !manifest.resource_deps.is_empty() {
+        let deps: Vec<&str> = manifest.resource_deps.iter().map(|dep| dep.as_str()).collect();
+        line.push_str(&format!("; after {}", deps.join(" ")));
     }
     line
 }

@@ -136,7 +136,7 @@ fn what_an_update_would_do_differently_is_deployed_again() {
             "{what} changed: {started}"
         );
         assert_eq!(
-            started.contains("start"),
+            started.contains("start build"),
             is_deployed,
             "{what} changed: {started}"
         );

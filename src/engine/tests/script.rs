@@ -167,8 +167,9 @@ pub(super) fn manifest(name: &str) -> Manifest {
 
 /// Returns the same resource after a change of what it deploys.
 pub(super) fn k8s(mut manifest: Manifest, change: impl FnOnce(&mut K8sTarget)) -> Manifest {
-    let DeployTarget::K8s(target) = &mut manifest.deploy;
-    change(target);
+    if let DeployTarget::K8s(target) = &mut manifest.deploy {
+        change(target);
+    }
     manifest
 }
 

@@ -10,7 +10,9 @@ mod files;
 mod git;
 mod kubernetes;
 mod language;
+mod local_resource;
 mod os;
+mod probes;
 mod resources;
 mod unsupported;
 mod v1alpha1;
@@ -85,6 +87,8 @@ pub(super) fn functions() -> impl Iterator<Item = &'static Builtin> {
         kubernetes::BUILTINS,
         resources::BUILTINS,
         docker::BUILTINS,
+        local_resource::BUILTINS,
+        probes::BUILTINS,
         unsupported::BUILTINS,
     ]
     .into_iter()

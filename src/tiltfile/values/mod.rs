@@ -16,6 +16,7 @@ mod git_repo;
 mod link;
 mod module;
 mod port_forward;
+mod probe;
 mod trigger_mode;
 
 pub(super) use blob::Blob;
@@ -25,4 +26,5 @@ pub(super) use git_repo::GitRepo;
 pub(super) use link::LinkValue;
 pub(super) use module::BuiltinModule;
 pub(super) use port_forward::PortForwardValue;
+pub(super) use probe::{ActionValue, ProbeValue};
 pub(super) use trigger_mode::TriggerModeValue;
