@@ -134,7 +134,7 @@ mod tests {
         let text = format!(
             "{{apiVersion: {version}, kind: {kind}, metadata: {{name: '{name}', namespace: '{namespace}'}}}}"
         );
-        yaml::read(&text, "test").unwrap().remove(0)
+        yaml::read(&text, "test").unwrap().entities.remove(0)
     }
 
     #[track_caller]

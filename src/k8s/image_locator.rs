@@ -76,7 +76,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &[(&str, &str)]) {
-        let entity = yaml::read(text, "test").unwrap().remove(0);
+        let entity = yaml::read(text, "test").unwrap().entities.remove(0);
         let found = image_fields(&entity);
         let found: Vec<(&str, &str)> = found
             .iter()

@@ -18,8 +18,10 @@ pub mod order;
 pub mod owned_fields;
 mod pod_parts;
 mod pod_status;
+mod schema;
 pub mod selector;
 pub mod take_over;
+mod typed;
 pub mod yaml;
 
 pub use context::{KubeContext, Product};

@@ -71,7 +71,7 @@ mod tests {
 
     fn object(name: &str) -> Entity {
         let text = format!("{{apiVersion: v1, kind: Secret, metadata: {{name: '{name}'}}}}");
-        yaml::read(&text, "test").unwrap().remove(0)
+        yaml::read(&text, "test").unwrap().entities.remove(0)
     }
 
     #[test]

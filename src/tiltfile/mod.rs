@@ -17,6 +17,7 @@ mod links;
 mod load;
 mod memory;
 mod memory_host;
+mod objects;
 mod result_json;
 mod rewrite;
 mod run_command;

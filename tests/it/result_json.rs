@@ -96,7 +96,7 @@ fn fields_stand_in_the_order_of_the_original() {
             }
           ],
           "DeployTarget": {
-            "yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  template:\n    metadata:\n      labels:\n        app: web\n    spec:\n      containers:\n      - image: shop/web:v1\n        name: c\n",
+            "yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  selector: null\n  strategy: {}\n  template:\n    metadata:\n      labels:\n        app: web\n    spec:\n      containers:\n      - image: shop/web:v1\n        name: c\n        resources: {}\n",
             "imageMaps": [
               "shop_web:v1"
             ],

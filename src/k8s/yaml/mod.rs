@@ -1,15 +1,17 @@
 //! Reads and writes YAML as Kubernetes tools do.
 //!
 //! A stream is split into documents, `List`s are taken apart, and each object must say its kind and version. Scalars
-//! follow YAML 1.1: `on` is a boolean, `0644` is octal, the last of repeated keys wins.
+//! follow YAML 1.1: `on` is a boolean, `0644` is octal, the last of repeated keys wins. Objects of kinds that Kubernetes
+//! itself defines are read typed.
 
 mod data;
+mod objects;
 
-use base64::Engine as _;
 use data::{Plain, Sorted};
-use serde_json::{Map, Value};
+use objects::ObjectReader;
+use serde_json::Value;
 
-use super::{Entity, Origin};
+use super::Entity;
 use crate::diag::{Place, SourceText};
 
 /// Why a text is no YAML of Kubernetes objects.
@@ -18,21 +20,52 @@ use crate::diag::{Place, SourceText};
 pub struct YamlFault {
     /// What is wrong.
     pub message: String,
+    /// Where.
+    pub spot: Spot,
+    /// What else is wrong with the same object.
+    pub more: Vec<String>,
+}
+
+/// A place in the text that was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spot {
     /// The line in the whole text, counted from 1; 0 when unknown.
     pub line: usize,
     /// The column, in characters, counted from 1; 0 when the whole line is meant.
     pub column: usize,
+    /// How many characters; 0 for one.
+    pub width: usize,
 }
 
-impl YamlFault {
+/// A field that was dropped, because its kind does not have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DroppedField {
+    /// What is dropped of which object.
+    pub message: String,
+    /// Where it was written.
+    pub spot: Spot,
+    /// The name that was probably meant.
+    pub near: Option<&'static str>,
+}
+
+/// What a stream holds.
+#[derive(Clone, Debug, Default)]
+pub struct Stream {
+    /// Its objects.
+    pub entities: Vec<Entity>,
+    /// Fields that they lost.
+    pub dropped: Vec<DroppedField>,
+}
+
+impl Spot {
     /// Returns the place in the text that was read; `None` when the line is not known.
-    pub fn place(&self, text: &SourceText) -> Option<Place> {
+    pub fn place(self, text: &SourceText) -> Option<Place> {
         (self.line > 0).then(|| {
             let source_line = text.line(self.line).to_owned();
             let start = source_line.len() - source_line.trim_start().len();
             let (column, width) = match self.column {
                 0 => (start + 1, source_line.trim().chars().count()),
-                column => (column, 1),
+                column => (column, self.width.max(1)),
             };
             Place {
                 file: text.file().to_owned(),
@@ -45,25 +78,41 @@ impl YamlFault {
     }
 }
 
+impl YamlFault {
+    fn new(message: String, spot: Spot) -> Self {
+        Self {
+            message,
+            spot,
+            more: Vec::new(),
+        }
+    }
+}
+
 /// Reads the objects of a stream. `source` names it in [`Origin`].
 ///
 /// # Errors
 /// When the text is no YAML, or a document is no object with a kind and a version.
 ///
 /// Rule: `reference/tiltfile-api.md` A.1.
-pub fn read(text: &str, source: &str) -> Result<Vec<Entity>, YamlFault> {
-    let mut entities = Vec::new();
+pub fn read(text: &str, source: &str) -> Result<Stream, YamlFault> {
+    let mut stream = Stream::default();
     for document in documents(text) {
-        let line = document.line + first_content(document.text);
+        let mut reader = ObjectReader {
+            text,
+            source,
+            document: document.line,
+            line: document.line + first_content(document.text),
+            out: &mut stream,
+        };
         let values = match json_values(document.text) {
             Some(values) => values,
             None => vec![decode(document.text).map_err(|fault| shift(fault, document.line))?],
         };
         for value in values {
-            add_objects(value, source, line, &mut entities)?;
+            reader.add(value, "")?;
         }
     }
-    Ok(entities)
+    Ok(stream)
 }
 
 /// Reads one document as plain data.
@@ -160,110 +209,22 @@ fn fault(error: serde_saphyr::Error) -> YamlFault {
     let (line, column) = location.map_or((0, 0), |at| (number(at.line()), number(at.column())));
     let text = error.without_snippet().to_string();
     let message = text.split(" at line ").next().unwrap_or(&text).trim();
-    YamlFault {
-        message: message.strip_prefix("error: ").unwrap_or(message).to_owned(),
+    let message = message.strip_prefix("error: ").unwrap_or(message).to_owned();
+    let spot = Spot {
         line,
         column,
-    }
+        width: 0,
+    };
+    YamlFault::new(message, spot)
 }
 
 /// Moves a fault from its document to the stream, and lets the message name the line.
 fn shift(mut fault: YamlFault, first_line: usize) -> YamlFault {
-    if fault.line > 0 {
-        fault.line += first_line - 1;
-        fault.message = format!("yaml: line {}: {}", fault.line, fault.message);
+    if fault.spot.line > 0 {
+        fault.spot.line += first_line - 1;
+        fault.message = format!("yaml: line {}: {}", fault.spot.line, fault.message);
     }
     fault
-}
-
-fn add_objects(value: Value, source: &str, line: usize, out: &mut Vec<Entity>) -> Result<(), YamlFault> {
-    let refuse = |message: String| {
-        Err(YamlFault {
-            message,
-            line,
-            column: 0,
-        })
-    };
-    let mut fields = match value {
-        Value::Null => return Ok(()),
-        Value::Object(fields) => fields,
-        other => {
-            let kind = json_kind(&other);
-            return refuse(format!(
-                "couldn't get version/kind; json parse error: json: cannot unmarshal {kind} into Go value of type \
-                 struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \
-                 \"json:\\\"kind,omitempty\\\"\" }}"
-            ));
-        }
-    };
-    let text = |fields: &Map<String, Value>, key: &str| {
-        let value = fields.get(key).and_then(Value::as_str);
-        value.unwrap_or_default().to_owned()
-    };
-    let (kind, version) = (text(&fields, "kind"), text(&fields, "apiVersion"));
-    if kind.is_empty() {
-        return refuse(format!("Object 'Kind' is missing in '{}'", Value::Object(fields)));
-    }
-    if version.is_empty() {
-        let name = fields.get("metadata").and_then(|m| m.get("name"));
-        let name = name.and_then(Value::as_str).unwrap_or_default().to_owned();
-        let json = Value::Object(fields);
-        return refuse(format!(
-            "decoding {kind} \"{name}\": Object 'apiVersion' is missing in '{json}'"
-        ));
-    }
-    if kind == "List" && version == "v1" {
-        if let Some(Value::Array(items)) = fields.remove("items") {
-            for item in items {
-                add_objects(item, source, line, out)?;
-            }
-        }
-        return Ok(());
-    }
-    let origin = Origin {
-        source: source.to_owned(),
-        line,
-    };
-    let entity = Entity::new(Value::Object(fields), origin);
-    match secret_problem(&entity) {
-        Some(message) => refuse(message),
-        None => {
-            out.push(entity);
-            Ok(())
-        }
-    }
-}
-
-fn json_kind(value: &Value) -> &'static str {
-    match value {
-        Value::Array(_) => "array",
-        Value::String(_) => "string",
-        Value::Number(_) => "number",
-        Value::Bool(_) => "bool",
-        Value::Null | Value::Object(_) => "object",
-    }
-}
-
-/// Returns why the data of a Secret cannot be read.
-fn secret_problem(entity: &Entity) -> Option<String> {
-    if entity.kind() != "Secret" || entity.api_version() != "v1" {
-        return None;
-    }
-    let data = entity.get(&["data"])?.as_object()?;
-    data.values().filter_map(Value::as_str).find_map(|value| {
-        let at = match base64::engine::general_purpose::STANDARD.decode(value.replace(['\n', '\r'], "")) {
-            Ok(_) => return None,
-            Err(base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _)) => {
-                at
-            }
-            Err(base64::DecodeError::InvalidLength(at)) => at - at % 4,
-            Err(base64::DecodeError::InvalidPadding) => value.trim_end_matches('=').len(),
-        };
-        let name = entity.name();
-        Some(format!(
-            "decoding Secret \"{name}\": illegal base64 data at input byte {at}"
-        ))
-    })
 }
 
 #[cfg(test)]
@@ -273,7 +234,7 @@ mod tests {
     use super::*;
 
     fn kinds(text: &str) -> Vec<(String, String, usize)> {
-        let entities = read(text, "test").unwrap();
+        let entities = read(text, "test").unwrap().entities;
         let row = |e: &Entity| (e.kind().to_owned(), e.name().to_owned(), e.origin.line);
         entities.iter().map(row).collect()
     }
@@ -282,7 +243,7 @@ mod tests {
     fn check_fault(text: &str, line: usize, message: &str) {
         let fault = read(text, "test").unwrap_err();
         assert!(fault.message.contains(message), "{}", fault.message);
-        assert_eq!(fault.line, line, "{}", fault.message);
+        assert_eq!(fault.spot.line, line, "{}", fault.message);
     }
 
     #[test]
@@ -322,7 +283,7 @@ mod tests {
             json!({"true": 1, "off": 2, "3": "x"})
         );
         let text = "{\"apiVersion\":\"v1\",\"kind\":\"A\",\"n\":1.5,\"m\":2.0}\n{\"apiVersion\":\"v1\",\"kind\":\"B\"}";
-        let entities = read(text, "test").unwrap();
+        let entities = read(text, "test").unwrap().entities;
         assert_eq!(entities.len(), 2);
         assert_eq!(entities[0].get(&["n"]), Some(&json!(1.5)));
         assert_eq!(entities[0].get(&["m"]), Some(&json!(2)));

@@ -6,11 +6,9 @@ use starlark::values::Value;
 
 use super::Builtin;
 use crate::assembly::DeclaredObject;
-use crate::diag::SourceText;
-use crate::k8s::{Entity, yaml};
-use crate::tiltfile::call::{Arg, Call};
-use crate::tiltfile::fault::{Fault, Outcome, io_message, traceback};
-use crate::tiltfile::session::Session;
+use crate::k8s::Entity;
+use crate::tiltfile::call::Call;
+use crate::tiltfile::fault::{Fault, Outcome, traceback};
 use crate::tiltfile::values::Blob;
 
 pub(super) static BUILTINS: &[Builtin] = &[
@@ -75,7 +73,7 @@ fn k8s_yaml<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let given = arg.one_or_many();
     let mut entities = Vec::new();
     for value in &given {
-        entities.extend(read_objects(&arg, *value, session)?);
+        entities.extend(arg.objects_of(*value, session)?);
     }
     let first_is_text = given
         .first()
@@ -93,52 +91,6 @@ fn k8s_yaml<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     });
     session.declared.borrow_mut().objects.extend(objects);
     Ok(Value::new_none())
-}
-
-/// Reads the objects of a path or a blob.
-fn read_objects<'v>(arg: &Arg<'v>, value: Value<'v>, session: &Session<'_>) -> Outcome<Vec<Entity>> {
-    if let Some(blob) = Blob::from_value(value) {
-        return yaml::read(&blob.text, &blob.source).map_err(|fault| {
-            let text = SourceText::new(blob.source.as_str(), blob.text.as_str());
-            let message = format!("Error reading yaml from {}: {}", blob.source, fault.message);
-            located(Fault::new(message), &fault, &text)
-        });
-    }
-    if value.is_none() {
-        return Ok(Vec::new());
-    }
-    if value.unpack_str().is_none() {
-        return Err(Fault::new(format!(
-            "expected path | string. Actual type: {}",
-            crate::tiltfile::kinds::go_type(value)
-        ))
-        .at(arg.place()));
-    }
-    let path = arg.path_of(value, session)?;
-    session.reads(&path);
-    let bytes = session.host.read(&path).map_err(|error| {
-        let fault = Fault::new(format!("error reading yaml file: {}", io_message(&path, &error)));
-        let fault = fault.at(arg.place());
-        if value.unpack_str().is_some_and(|text| text.contains('\n')) {
-            fault.hint("k8s_yaml() takes a path; wrap YAML text in blob()")
-        } else {
-            fault
-        }
-    })?;
-    let text = String::from_utf8_lossy(&bytes);
-    yaml::read(&text, &format!("file: {path}")).map_err(|fault| {
-        let message = format!("{path} is not a valid YAML file: {}", fault.message);
-        let source = SourceText::new(path.to_string(), &*text);
-        located(Fault::new(message), &fault, &source)
-    })
-}
-
-/// Marks the place in the YAML.
-fn located(fault: Fault, cause: &yaml::YamlFault, text: &SourceText) -> Fault {
-    match cause.place(text) {
-        Some(place) => fault.at(place),
-        None => fault,
-    }
 }
 
 fn check_duplicates(call: &Call<'_, '_, '_, '_>, entities: &[Entity]) -> Outcome<()> {
