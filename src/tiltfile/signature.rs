@@ -141,7 +141,7 @@ impl<'v> Bound<'v> {
 }
 
 /// Splits at commas outside quotes and brackets.
-fn split(text: &str) -> Vec<&str> {
+pub(super) fn split(text: &str) -> Vec<&str> {
     let mut items = Vec::new();
     let (mut depth, mut quote, mut start) = (0_usize, None, 0);
     for (at, c) in text.char_indices() {

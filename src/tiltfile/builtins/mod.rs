@@ -36,7 +36,6 @@ pub(super) struct Builtin {
     /// Its parameters, as in its documentation.
     pub(super) signature: &'static str,
     /// What it does, for the documentation.
-    #[allow(dead_code, reason = "read by the generator of the documentation")]
     pub(super) doc: &'static str,
     /// Does it.
     pub(super) run: Run,
@@ -123,6 +122,21 @@ pub(super) fn globals() -> &'static Globals {
         builder.build()
     });
     &GLOBALS
+}
+
+/// Returns whether a built-in only says that it is not there yet.
+pub(super) fn is_missing(builtin: &Builtin) -> bool {
+    builtin.doc == unsupported::DOC
+}
+
+/// Returns the parameters of a signature as they are written.
+pub(super) fn parameters(signature: &'static str) -> Vec<&'static str> {
+    super::signature::split(signature)
+}
+
+/// Returns the arguments of a built-in whose types are known as data, each with its type.
+pub(super) fn described_arguments(name: &str) -> Vec<(&'static str, String)> {
+    v1alpha1::described_arguments(name)
 }
 
 fn short(name: &'static str) -> &'static str {

@@ -26,6 +26,27 @@ pub(super) static V1ALPHA1: Members = Members {
     modules: &[],
 };
 
+/// Returns the arguments of a constructor with their types.
+pub(super) fn described_arguments(constructor: &str) -> Vec<(&'static str, String)> {
+    let Some((shape, kind)) = shapes::made_by(constructor) else {
+        return Vec::new();
+    };
+    let of_objects = [
+        ("name", "string"),
+        ("labels", "dict of strings, or None"),
+        ("annotations", "dict of strings, or None"),
+    ];
+    let of_objects = of_objects.into_iter().filter(|_| kind.is_some());
+    let fields = shape
+        .fields
+        .iter()
+        .map(|field| (field.argument, field.kind.description()));
+    of_objects
+        .map(|(name, kind)| (name, kind.to_owned()))
+        .chain(fields)
+        .collect()
+}
+
 /// Makes a part: a dict of the arguments that were given.
 fn construct<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let (shape, _) = shapes::made_by(call.builtin.name).expect("constructors and shapes are one table");

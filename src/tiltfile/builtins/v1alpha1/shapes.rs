@@ -49,6 +49,29 @@ pub(super) enum Kind {
     Inlined(&'static Shape),
 }
 
+impl Kind {
+    /// Returns what a user gives for a field of this type.
+    pub(super) fn description(&self) -> String {
+        let text = match self {
+            Self::Text | Self::MaybeText => "string",
+            Self::Flag => "bool",
+            Self::Number => "int",
+            Self::Strings => "list of strings, or None",
+            Self::StringMap => "dict of strings, or None",
+            Self::Path => "path",
+            Self::PathOrHere => "path; the current directory by default",
+            Self::Paths => "path, or list of paths",
+            Self::Duration => "duration",
+            Self::Time => "time as in `2026-01-31T12:00:00Z`",
+            Self::Part(shape) | Self::FixedPart(shape) | Self::Inlined(shape) => {
+                return format!("`v1alpha1.{}`", shape.name);
+            }
+            Self::Parts(shape) => return format!("list of `v1alpha1.{}`, or None", shape.name),
+        };
+        text.to_owned()
+    }
+}
+
 use Kind::{
     Duration, FixedPart, Flag, Inlined, MaybeText, Number, Part, Parts, Path, PathOrHere, Paths, StringMap,
     Strings, Text, Time,
