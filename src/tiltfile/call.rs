@@ -105,6 +105,11 @@ impl<'v> Arg<'v> {
         .at(self.place())
     }
 
+    /// Marks this argument as the cause of a fault that has no place yet.
+    pub(super) fn mark(&self, fault: Fault) -> Fault {
+        fault.at_least(self.place())
+    }
+
     /// Returns a fault about this argument; `<builtin>: ` is put before the message.
     pub(super) fn fault(&self, message: impl AsRef<str>) -> Fault {
         Fault::new(format!("{}: {}", self.builtin, message.as_ref())).at(self.place())

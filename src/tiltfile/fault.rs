@@ -21,6 +21,7 @@ struct Inner {
     message: String,
     place: Option<Place>,
     hints: Vec<String>,
+    is_exit: bool,
 }
 
 impl Fault {
@@ -30,6 +31,29 @@ impl Fault {
             message: message.into(),
             ..Inner::default()
         }))
+    }
+
+    /// Returns what `exit()` raises: it ends the evaluation, and is no fault.
+    pub(super) fn exit() -> Self {
+        Self(Arc::new(Inner {
+            message: "exit".to_owned(),
+            is_exit: true,
+            ..Inner::default()
+        }))
+    }
+
+    /// Returns whether `exit()` raised it.
+    pub(super) fn is_exit(&self) -> bool {
+        self.0.is_exit
+    }
+
+    /// Sets what is marked in the source, unless something is or a traceback leads elsewhere.
+    #[must_use]
+    pub(super) fn at_least(self, place: Place) -> Self {
+        if self.0.place.is_some() || self.has_trace() {
+            return self;
+        }
+        self.at(place)
     }
 
     /// Sets what is marked in the source.
@@ -97,9 +121,24 @@ impl Fault {
     }
 }
 
-/// Returns frames under their heading.
+/// Returns frames under their heading. Of very many, those in the middle are counted only.
 pub(super) fn traceback(frames: &[String]) -> String {
-    format!("Traceback (most recent call last):\n{}", frames.join("\n"))
+    const SHOWN_AT_EACH_END: usize = 25;
+    let shown = match frames.len().checked_sub(2 * SHOWN_AT_EACH_END) {
+        None | Some(0) => frames.join("\n"),
+        Some(n_left_out) => {
+            let (first, last) = (
+                &frames[..SHOWN_AT_EACH_END],
+                &frames[frames.len() - SHOWN_AT_EACH_END..],
+            );
+            format!(
+                "{}\n  ({n_left_out} more calls)\n{}",
+                first.join("\n"),
+                last.join("\n")
+            )
+        }
+    };
+    format!("Traceback (most recent call last):\n{shown}")
 }
 
 /// Says why a file could not be read, as Go does.

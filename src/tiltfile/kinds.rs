@@ -12,7 +12,7 @@ use starlark::values::{Heap, Value};
 use super::call::Arg;
 use super::fault::Outcome;
 use super::session::Session;
-use super::values::Blob;
+use super::values::{Blob, Record};
 use crate::model::LocalPath;
 
 impl<'v> Arg<'v> {
@@ -183,6 +183,9 @@ pub(super) fn type_name(value: Value<'_>) -> &'static str {
     match value.get_type() {
         // The evaluator gives its own functions and methods this type too; only those that a file defines have parameters.
         "function" if value.parameters_spec().is_none() => "builtin_function_or_method",
+        "struct" if Record::from_value(value).is_some_and(|record| record.module_name().is_some()) => {
+            "module"
+        }
         "native_function" | "native_method" | "bound_method" => "builtin_function_or_method",
         name => name,
     }

@@ -19,7 +19,7 @@ use crate::logs::LogWriter;
 use crate::model::{ApiObjects, CiSettings, Ignore, LocalPath, Manifest, ManifestName, UpdateSettings};
 
 /// The stack of a thread that evaluates: Starlark functions recurse on it, up to 10,000 deep.
-const STACK_BYTES: usize = 256 << 20;
+const STACK_BYTES: usize = 512 << 20;
 
 /// What to evaluate, and for whom.
 #[derive(Clone, Debug)]
@@ -199,6 +199,7 @@ pub fn load(request: &LoadRequest, host: &dyn Host, log: &LogWriter, cancelled: 
     load.hash(&session);
     match executed {
         Ok(_) => load.assemble(&session),
+        Err(fault) if fault.is_exit() => load.assemble(&session),
         Err(fault) => load.errors.push(fault.diagnostic()),
     }
     load.objects = session.objects.take();

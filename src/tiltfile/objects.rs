@@ -24,11 +24,10 @@ impl<'v> Arg<'v> {
             return Ok(Vec::new());
         }
         if session.path(value).is_none() {
-            return Err(Fault::new(format!(
-                "expected path | string. Actual type: {}",
-                go_type(value)
-            ))
-            .at(self.place()));
+            return Err(
+                Fault::new(format!("expected path | string. Actual type: {}", go_type(value)))
+                    .at(self.place()),
+            );
         }
         let path = self.path_of(value, session)?;
         session.reads(&path);
@@ -36,7 +35,10 @@ impl<'v> Arg<'v> {
             let fault = Fault::new(format!("error reading yaml file: {}", io_message(&path, &error)));
             let fault = fault.at(self.place());
             if value.unpack_str().is_some_and(|text| text.contains('\n')) {
-                fault.hint(format!("{}() takes a path; wrap YAML text in blob()", self.builtin))
+                fault.hint(format!(
+                    "{}() takes a path; wrap YAML text in blob()",
+                    self.builtin
+                ))
             } else {
                 fault
             }

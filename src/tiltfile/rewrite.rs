@@ -145,7 +145,7 @@ impl Rewriter<'_> {
                 b'\n' if depth == 0 => return None,
                 _ => {}
             }
-            at = self.token_end(at);
+            at = token_end(self.text, at);
         }
         None
     }
@@ -184,38 +184,9 @@ impl Rewriter<'_> {
                 b'\n' if depth == 0 => return at + 1,
                 _ => {}
             }
-            at = self.token_end(at);
+            at = token_end(self.text, at);
         }
         self.text.len()
-    }
-
-    /// Returns the end of what begins here: a string, a comment, an escaped line end, or one byte.
-    fn token_end(&self, at: usize) -> usize {
-        let bytes = self.text.as_bytes();
-        match bytes[at] {
-            b'#' => self.text[at..].find('\n').map_or(self.text.len(), |n| at + n),
-            b'\\' => (at + 2).min(self.text.len()),
-            b'"' | b'\'' => self.string_end(at),
-            _ => at + 1,
-        }
-    }
-
-    fn string_end(&self, start: usize) -> usize {
-        let bytes = self.text.as_bytes();
-        let quote = bytes[start];
-        let triple = bytes[start..].starts_with(&[quote; 3]);
-        let mut at = start + if triple { 3 } else { 1 };
-        while at < bytes.len() {
-            match bytes[at] {
-                b'\\' => at += 1,
-                b'\n' if !triple => return at,
-                b if b == quote && !triple => return at + 1,
-                b if b == quote && bytes[at..].starts_with(&[quote; 3]) => return at + 3,
-                _ => {}
-            }
-            at += 1;
-        }
-        bytes.len()
     }
 
     fn line_end(&self, from: usize) -> usize {
@@ -233,7 +204,7 @@ impl Rewriter<'_> {
         while self.at < end {
             let mut next = self.at;
             while next < end && self.text.as_bytes()[next] != b'\t' {
-                next = self.token_end(next).min(end);
+                next = token_end(self.text, next).min(end);
             }
             self.copy(next);
             if self.at < end {
@@ -261,6 +232,34 @@ impl Rewriter<'_> {
         });
         self.out.push_str(text);
     }
+}
+
+/// Returns the end of what begins here: a string, a comment, an escaped line end, or one byte.
+pub(super) fn token_end(text: &str, at: usize) -> usize {
+    match text.as_bytes()[at] {
+        b'#' => text[at..].find('\n').map_or(text.len(), |n| at + n),
+        b'\\' => (at + 2).min(text.len()),
+        b'"' | b'\'' => string_end(text, at),
+        _ => at + 1,
+    }
+}
+
+fn string_end(text: &str, start: usize) -> usize {
+    let bytes = text.as_bytes();
+    let quote = bytes[start];
+    let triple = bytes[start..].starts_with(&[quote; 3]);
+    let mut at = start + if triple { 3 } else { 1 };
+    while at < bytes.len() {
+        match bytes[at] {
+            b'\\' => at += 1,
+            b'\n' if !triple => return at,
+            b if b == quote && !triple => return at + 1,
+            b if b == quote && bytes[at..].starts_with(&[quote; 3]) => return at + 3,
+            _ => {}
+        }
+        at += 1;
+    }
+    bytes.len()
 }
 
 #[cfg(test)]

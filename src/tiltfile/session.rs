@@ -13,11 +13,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use starlark::any::ProvidesStaticType;
 use starlark::environment::{FrozenModule, Module};
 use starlark::eval::{Evaluator, FileLoader};
+use starlark::syntax::AstModule;
 use starlark::values::Value;
 
 use super::builtins::globals;
+use super::depth::{MAX_NESTING, is_too_deep};
 use super::fault::{Fault, Outcome, io_message};
+use super::guard::{MAX_HEAP_BYTES, guarded, too_large};
 use super::source::Source;
+use super::surroundings::too_deep;
 use super::values::GitRepo;
 use super::{Host, LoadRequest, extensions};
 use crate::assembly::{CallSite, Declarations};
@@ -53,10 +57,18 @@ pub(super) struct Session<'h> {
     running: RefCell<Vec<LocalPath>>,
 }
 
+/// What a file left.
+#[derive(Clone)]
+pub(super) struct Executed {
+    pub(super) module: FrozenModule,
+    /// The names that it assigned at its top level.
+    pub(super) names: Rc<[String]>,
+}
+
 #[derive(Clone)]
 enum FileState {
     Running,
-    Done(Result<FrozenModule, Fault>),
+    Done(Outcome<Executed>),
 }
 
 impl<'h> Session<'h> {
@@ -137,7 +149,7 @@ impl<'h> Session<'h> {
     }
 
     /// Runs a file, or returns what it left when it ran before.
-    pub(super) fn run(&self, path: &LocalPath) -> Outcome<FrozenModule> {
+    pub(super) fn run(&self, path: &LocalPath) -> Outcome<Executed> {
         let state = self.files.borrow().get(path).cloned();
         match state {
             Some(FileState::Done(result)) => return result,
@@ -156,7 +168,7 @@ impl<'h> Session<'h> {
         result
     }
 
-    fn execute(&self, path: &LocalPath) -> Outcome<FrozenModule> {
+    fn execute(&self, path: &LocalPath) -> Outcome<Executed> {
         self.reads(path);
         let bytes = self.host.read(path).map_err(|error| {
             Fault::new(format!("error reading file {path}: {}", io_message(path, &error)))
@@ -164,10 +176,18 @@ impl<'h> Session<'h> {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         self.executed.borrow_mut().push(Arc::from(text.as_str()));
         let file = path.to_string();
+        if let Some(why) = too_deep(&text) {
+            return Err(Fault::new(format!("{file}: {why}")));
+        }
         let (source, parsed) = Source::parse(&file, text);
         let source = Rc::new(source);
         self.sources.borrow_mut().insert(file.clone(), Rc::clone(&source));
-        let ast = parsed.map_err(|error| self.fault(&error))?;
+        let ast = parsed.map_err(|error| self.static_fault(&error))?;
+        guarded(&file, || self.evaluate(path, &source, ast))
+    }
+
+    fn evaluate(&self, path: &LocalPath, source: &Source, ast: AstModule) -> Outcome<Executed> {
+        let file = path.to_string();
         Module::with_temp_heap(|module| {
             module.set("__file__", module.heap().alloc(file.as_str()));
             module.set("__name__", module.heap().alloc(self.name_of(path).as_str()));
@@ -180,15 +200,37 @@ impl<'h> Session<'h> {
             {
                 let mut eval = Evaluator::new(&module);
                 eval.extra = Some(self);
+                // Values live no longer than a load, and collecting them recurses as deep as they are nested.
+                eval.disable_gc();
                 eval.set_loader(self);
                 eval.set_max_callstack_size(MAX_CALL_DEPTH)
                     .map_err(|error| Fault::new(error.to_string()))?;
-                let cancelled = Arc::clone(&self.cancelled);
-                eval.set_check_cancelled(Box::new(move || cancelled.load(Ordering::Relaxed)));
-                eval.eval_module(ast, globals())
-                    .map_err(|error| self.fault(&error))?;
+                let heap = module.heap();
+                let is_full = move || heap.allocated_bytes() > MAX_HEAP_BYTES;
+                eval.set_check_cancelled(Box::new(move || {
+                    self.cancelled.load(Ordering::Relaxed) || is_full()
+                }));
+                let evaluated = eval.eval_module(ast, globals());
+                evaluated.map_err(|error| {
+                    if is_full() {
+                        too_large(&file)
+                    } else {
+                        self.fault(&error)
+                    }
+                })?;
             }
-            module.freeze().map_err(|error| Fault::new(format!("{error:?}")))
+            if is_too_deep(&module) {
+                return Err(Fault::new(format!(
+                    "{path}: a value holds more than {MAX_NESTING} others within one another"
+                )));
+            }
+            let module = module
+                .freeze()
+                .map_err(|error| Fault::new(format!("{error:?}")))?;
+            Ok(Executed {
+                module,
+                names: source.assigned.as_slice().into(),
+            })
         })
     }
 
@@ -214,7 +256,7 @@ impl FileLoader for Session<'_> {
     fn load(&self, written: &str) -> starlark::Result<FrozenModule> {
         let loaded = self.resolve(written).and_then(|path| self.run(&path));
         written.clone_into(&mut self.last_loaded.borrow_mut());
-        loaded.map_err(|fault| {
+        loaded.map(|executed| executed.module).map_err(|fault| {
             let fault = if fault.has_trace() {
                 fault
             } else {

@@ -7,6 +7,7 @@ use starlark::{Error, ErrorKind};
 use super::fault::Fault;
 use super::session::Session;
 use super::source::PERCENT;
+use super::surroundings::{Bracket, block, open_bracket};
 use super::wording::{self, Written};
 use crate::diag::Place;
 
@@ -90,7 +91,7 @@ impl Session<'_> {
     }
 
     /// A fault found before the file ran has no traceback, but its place at the front.
-    fn static_fault(&self, error: &Error) -> Fault {
+    pub(super) fn static_fault(&self, error: &Error) -> Fault {
         let text = error.without_diagnostic().to_string();
         let Some((source, span)) = error
             .span()
@@ -103,7 +104,18 @@ impl Session<'_> {
         // Go's parser names the end of the token that it did not expect.
         let at = if is_syntax { range.end } else { range.start };
         let written = source.text.text().get(range.clone()).unwrap_or_default();
-        let fault = wording::before_running(&text, written, &source.assigned);
+        let whole = source.text.text();
+        let bracket = open_bracket(whole, range.start);
+        let is_end = whole.get(range.start..).is_none_or(|rest| rest.trim().is_empty());
+        let fault = wording::before_running(&text, written, &source.assigned).map_message(|message| {
+            let message = message.replace("$block", block(whole, range.start));
+            match bracket {
+                // Go's parser looks for the end of arguments only at the end of the file.
+                Some(_) if is_end => message.replace("got newline", "got end of file"),
+                Some(Bracket::Arguments) => message.replace("want ')'", "want ','"),
+                _ => message,
+            }
+        });
         fault
             .map_message(|message| format!("{}: {message}", source.text.show(at)))
             .at(source.text.place(range))

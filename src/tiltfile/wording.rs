@@ -60,7 +60,7 @@ const TABLE: &[(&str, &str)] = &[
         "function $2 accepts fewer positional arguments ($1 too many)",
     ),
     (
-        r"^Found `(\S+)` extra named parameter\(s\) for call to `?([^`]+)`?$",
+        r"^Found `(\S+)` extra named parameter\(s\) for call to `?(?:[^`]*\.)?([^`.]+)`?$",
         "function $2 got an unexpected keyword argument \"$1\"",
     ),
     (
@@ -84,6 +84,32 @@ const TABLE: &[(&str, &str)] = &[
         "cannot change a value during iteration",
     ),
     (r"^Cannot divide by zero$", "division by zero"),
+    (r"^Floor division by zero: .*$", "floored division by zero"),
+    (r"^Modulo by zero: .*$", "integer modulo by zero"),
+    (r"^float division by zero: .*$", "floating-point division by zero"),
+    (
+        r"^Unpacked (\d+) values but expected (\d+)$",
+        "wrong number of values to unpack (got $1, want $2)",
+    ),
+    (
+        r"^Operation `\.(\S+)=` not supported on type `(\S+)`",
+        "can't assign to .$1 field of $2",
+    ),
+    (
+        r"^Operation `\.(\S+)` not supported on type `(\S+)`",
+        "$2 has no .$1 field or method",
+    ),
+    (
+        r"^Operation `len\(\)` not supported on type `(\S+)`",
+        "value of type $1 has no length",
+    ),
+    (
+        r"^Integer value is too big to fit in i32: (.+)$",
+        "excessive repeat, or a number out of range: $1",
+    ),
+    (r"^Substring '.*' not found in '.*'$", "substring not found"),
+    (r"^Element '.*' not found in list '.*'$", "element not found"),
+    (r"^Key `(.+)` not found in dictionary `.*`$", "missing key: $1"),
     (
         r"^Starlark call stack overflow$",
         "functions call each other without end: more than 10000 calls are nested",
@@ -93,6 +119,50 @@ const TABLE: &[(&str, &str)] = &[
 
 /// What a parser says, and what Go's says.
 const SYNTAX: &[(&str, &str)] = &[
+    (
+        r"comparisons are not associative in Starlark",
+        "comparisons do not associate with one another (use parens)",
+    ),
+    (
+        r"unexpected new indentation block",
+        "got indent, want primary expression",
+    ),
+    (r"unfinished string literal", "unexpected newline in string"),
+    (r"invalid input `(.+)`", "unexpected input character '$1'"),
+    (
+        r"named argument after \*args or \*\*kwargs",
+        "keyword argument may not follow *args or **kwargs",
+    ),
+    (
+        r"positional argument after non positional",
+        "positional argument may not follow named",
+    ),
+    (r"repeated named argument", "keyword argument is repeated"),
+    (r"duplicated parameter name", "duplicate parameter"),
+    (
+        r"positional parameter after non positional",
+        "required parameter may not follow optional",
+    ),
+    (
+        r"`load` statement requires at least two arguments",
+        "load statement must import at least 1 symbol",
+    ),
+    (
+        r"`(break|continue)` cannot be used outside of a `for` loop",
+        "$1 not in a loop",
+    ),
+    (
+        r"`return` cannot be used outside of a `def` function",
+        "return statement not within a function",
+    ),
+    (
+        r"`load` must only occur at the top of a module",
+        "load statement within a $$block",
+    ),
+    (
+        r"enable f-strings",
+        "f-strings are not part of the language; use .format()",
+    ),
     (
         r"^Parse error: unexpected end of file, expected (.+)$",
         "got end of file, want $1",
@@ -174,7 +244,8 @@ pub(super) fn before_running(text: &str, written: &str, assigned: &[String]) -> 
     Fault::new(
         reword(text, &PARSER)
             .replace("symbol '", "'")
-            .replace("want expression", "want primary expression"),
+            .replace("want expression", "want primary expression")
+            .replace("want new line", "want newline"),
     )
 }
 
@@ -189,8 +260,15 @@ fn compile(table: &[(&str, &'static str)]) -> Vec<(Regex, &'static str)> {
 }
 
 fn reword(text: &str, table: &[(Regex, &str)]) -> String {
-    match table.iter().find(|(pattern, _)| pattern.is_match(text)) {
-        Some((pattern, words)) => pattern.replace(text, *words).into_owned(),
+    match table
+        .iter()
+        .find_map(|(pattern, words)| Some((pattern.captures(text)?, words)))
+    {
+        Some((captures, words)) => {
+            let mut out = String::new();
+            captures.expand(words, &mut out);
+            out
+        }
         None => text.to_owned(),
     }
 }

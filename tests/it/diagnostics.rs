@@ -13,7 +13,7 @@ fn with_yaml(tiltfile: &str, yaml: &str) -> String {
 #[test]
 fn syntax_error() {
     assert_snapshot!(errors("--- Tiltfile\nk8s_yaml('a.yaml'\nprint('x')\n"), @r"
-    /src/Tiltfile:2:6: got identifier, want ')'
+    /src/Tiltfile:2:6: got identifier, want ','
       |
     2 | print('x')
       | ^^^^^

@@ -73,6 +73,10 @@ fn types_have_the_names_that_scripts_compare_with() {
         "print(type(print), type(blob('')), type(os), type(lambda: 1))\n",
         "builtin_function_or_method blob module function\n",
     );
+    check(
+        "print(type(len), type(''.strip), type(struct()), type(module('m')), type(os.path))\n",
+        "builtin_function_or_method builtin_function_or_method struct module module\n",
+    );
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod examples;
 mod extensions;
 mod forgotten;
 mod git_checkouts;
+mod language;
 mod manifests;
 mod result_json;
 mod support;

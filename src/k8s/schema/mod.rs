@@ -31,7 +31,10 @@ pub(super) struct Field {
 pub(super) enum Shape {
     Text(&'static str),
     Bool(&'static str),
-    Integer { bits: u32, go: &'static str },
+    Integer {
+        bits: u32,
+        go: &'static str,
+    },
     Float(&'static str),
     /// Base64.
     Bytes,
@@ -216,7 +219,11 @@ mod tests {
             assert_eq!(parsed.fields().len(), written, "{name}");
             for field in parsed.fields() {
                 if let Some(inner) = structs(&field.shape) {
-                    assert!(INDEX.types.contains_key(inner), "{name}.{} is {inner}", field.name);
+                    assert!(
+                        INDEX.types.contains_key(inner),
+                        "{name}.{} is {inner}",
+                        field.name
+                    );
                 }
             }
         }

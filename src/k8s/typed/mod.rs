@@ -143,7 +143,9 @@ impl Reader {
             (Shape::Text(_), Value::Null) => Ok(Value::String(String::new())),
             (Shape::Bool(_), Value::Null) => Ok(false.into()),
             (Shape::Integer { .. } | Shape::Float(_), Value::Null) => Ok(0.into()),
-            (Shape::Text(_), value @ Value::String(_)) | (Shape::Bool(_), value @ Value::Bool(_)) => Ok(value),
+            (Shape::Text(_), value @ Value::String(_)) | (Shape::Bool(_), value @ Value::Bool(_)) => {
+                Ok(value)
+            }
             (Shape::Float(_), value @ Value::Number(_)) => Ok(value),
             (Shape::Integer { bits, .. }, Value::Number(number)) if fits(&number, *bits) => Ok(number.into()),
             (Shape::Integer { .. }, Value::Number(number)) => self.unfit(shape, &format!("number {number}")),
@@ -209,9 +211,9 @@ impl Reader {
         let clean = text.replace(['\n', '\r'], "");
         let at = match base64.decode(&clean) {
             Ok(_) => return Ok(clean.into()),
-            Err(
-                base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _),
-            ) => at,
+            Err(base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _)) => {
+                at
+            }
             Err(base64::DecodeError::InvalidLength(at)) => at - at % 4,
             Err(base64::DecodeError::InvalidPadding) => clean.trim_end_matches('=').len(),
         };

@@ -4,9 +4,7 @@
 
 /// Why a text is no quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-)]
+#[error("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")]
 pub(super) struct NotAQuantity;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -158,7 +156,10 @@ mod tests {
             ("1e-3", "1e-3"),
             ("0.0000000001", "1n"),
             ("250m", "250m"),
-            ("99999999999999999999999999999999999999999", "99999999999999999999999999999999999999999"),
+            (
+                "99999999999999999999999999999999999999999",
+                "99999999999999999999999999999999999999999",
+            ),
         ] {
             assert_eq!(canonical(text).as_deref(), Ok(expected), "{text}");
         }

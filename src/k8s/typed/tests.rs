@@ -63,7 +63,11 @@ fn what_go_always_writes_is_written() {
         ("v1", "Pod", json!({"containers": null})),
         ("v1", "Service", json!({})),
         ("v1", "PersistentVolumeClaim", json!({"resources": {}})),
-        ("networking.k8s.io/v1", "NetworkPolicy", json!({"podSelector": {}})),
+        (
+            "networking.k8s.io/v1",
+            "NetworkPolicy",
+            json!({"podSelector": {}}),
+        ),
         (
             "autoscaling/v2",
             "HorizontalPodAutoscaler",
@@ -127,7 +131,8 @@ fn quantities_ports_and_bytes_are_in_their_canonical_form() {
 
 #[test]
 fn wrong_types_are_refused_in_gos_words() {
-    let pod = |container: Value| json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [container]}});
+    let pod =
+        |container: Value| json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [container]}});
     check_fault(
         json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": "three"}}),
         "spec.replicas",
@@ -191,7 +196,10 @@ fn unknown_fields_are_dropped_and_noted_with_the_nearest_name() {
             ("spec.replica", Some("replicas")),
             ("spec.Paused", Some("paused")),
             ("spec.zebra", None),
-            ("spec.template.spec.containers[0].imagePullPollicy", Some("imagePullPolicy")),
+            (
+                "spec.template.spec.containers[0].imagePullPollicy",
+                Some("imagePullPolicy")
+            ),
         ]
     );
     assert_eq!(written["spec"].get("replica"), None);
@@ -202,11 +210,16 @@ fn schemas_of_custom_resources_keep_what_they_hold() {
     let schema = json!({"type": "object", "additionalProperties": false, "default": {"a": []},
         "properties": {"x": {"items": {"type": "string"}, "enum": ["a", 1], "additionalProperties": {"type": "integer"}}},
         "x-kubernetes-preserve-unknown-fields": true});
-    let (written, reader) = read(json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "spec": {"versions": [{"name": "v1", "schema": {"openAPIV3Schema": schema}, "subresources": {"status": {}}}]}}));
+    let (written, reader) = read(
+        json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "spec": {"versions": [{"name": "v1", "schema": {"openAPIV3Schema": schema}, "subresources": {"status": {}}}]}}),
+    );
     assert_eq!((reader.faults, reader.dropped), (vec![], vec![]));
     let version = &written["spec"]["versions"][0];
     assert_eq!(version["schema"]["openAPIV3Schema"], schema);
     assert_eq!(version["subresources"], json!({"status": {}}));
-    assert_eq!((&version["served"], &version["storage"]), (&json!(false), &json!(false)));
+    assert_eq!(
+        (&version["served"], &version["storage"]),
+        (&json!(false), &json!(false))
+    );
 }

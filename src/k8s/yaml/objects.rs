@@ -60,9 +60,7 @@ impl ObjectReader<'_> {
             source: self.source.to_owned(),
             line: self.line,
         };
-        self.out
-            .entities
-            .push(Entity::new(Value::Object(fields), origin));
+        self.out.entities.push(Entity::new(Value::Object(fields), origin));
         Ok(())
     }
 
@@ -118,11 +116,7 @@ impl ObjectReader<'_> {
 
     fn spot(&self, object: &str, field: &str) -> Spot {
         match locate(self.text, self.document, &format!("{object}{field}")) {
-            Some((line, column, width)) => Spot {
-                line,
-                column,
-                width,
-            },
+            Some((line, column, width)) => Spot { line, column, width },
             None => self.whole_line(),
         }
     }

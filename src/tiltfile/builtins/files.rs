@@ -18,12 +18,6 @@ pub(super) static BUILTINS: &[Builtin] = &[
         run: blob,
     },
     Builtin {
-        name: "include",
-        signature: "path",
-        doc: "Runs another file for its effects; a file runs at most once.",
-        run: include,
-    },
-    Builtin {
         name: "read_file",
         signature: "paths, default=?",
         doc: "Returns the content of a file as a blob, or `default` when the file does not exist.",
@@ -35,13 +29,6 @@ fn blob<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let text = call.required("input").text()?.to_owned();
     let source = "Tiltfile blob() call".to_owned();
     Ok(call.heap().alloc(Blob { text, source }))
-}
-
-fn include<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
-    let session = call.session();
-    let path = session.resolve(call.required("path").text()?)?;
-    session.run(&path)?;
-    Ok(Value::new_none())
 }
 
 fn read_file<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {

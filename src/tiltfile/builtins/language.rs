@@ -3,9 +3,7 @@
 use std::cmp::Ordering;
 
 use starlark::values::Value;
-use starlark::values::dict::DictRef;
 use starlark::values::list::AllocList;
-use starlark::values::tuple::{AllocTuple, TupleRef};
 
 use super::Builtin;
 use crate::diag::Diagnostic;
@@ -13,6 +11,7 @@ use crate::tiltfile::call::Call;
 use crate::tiltfile::fault::{Fault, Outcome};
 use crate::tiltfile::kinds::{elements, type_name};
 use crate::tiltfile::source::PERCENT;
+use crate::tiltfile::{format, show};
 
 pub(super) static BUILTINS: &[Builtin] = &[
     Builtin {
@@ -28,10 +27,22 @@ pub(super) static BUILTINS: &[Builtin] = &[
         run: print,
     },
     Builtin {
+        name: "repr",
+        signature: "x",
+        doc: "Returns a value as text, a string in quotes.",
+        run: repr,
+    },
+    Builtin {
         name: "sorted",
         signature: "iterable, key=None, reverse=False",
         doc: "Returns a new list of the elements in order; equal ones stay in the order they had.",
         run: sorted,
+    },
+    Builtin {
+        name: "str",
+        signature: "x=''",
+        doc: "Returns a value as text.",
+        run: text,
     },
     Builtin {
         name: "type",
@@ -68,9 +79,21 @@ fn print<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
         Some(arg) => arg.text()?,
         None => " ",
     };
-    let texts: Vec<String> = call.bound.rest.iter().map(|value| value.to_str()).collect();
+    let texts: Vec<String> = call.bound.rest.iter().map(|value| show::text(*value)).collect();
     call.session().log.info(&texts.join(separator));
     Ok(Value::new_none())
+}
+
+fn repr<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
+    Ok(call.heap().alloc(show::repr(call.required("x").value)))
+}
+
+fn text<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
+    Ok(match call.get("x") {
+        None => call.heap().alloc(""),
+        Some(arg) if arg.value.unpack_str().is_some() => arg.value,
+        Some(arg) => call.heap().alloc(show::text(arg.value)),
+    })
 }
 
 fn type_of<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
@@ -116,69 +139,19 @@ fn sorted<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     }
 }
 
-/// The evaluator formats neither `%i` nor `%(name)s`, so these are put in other words first.
 fn percent<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let (left, right) = (call.required("left").value, call.required("right").value);
     let heap = call.heap();
-    let result = match left.unpack_str() {
-        Some(format) if format.contains("%(") || format.contains("%i") => {
-            let (format, arguments) = plain_format(format, right)?;
-            let arguments = match arguments {
-                Some(values) => heap.alloc(AllocTuple(values)),
-                None => right,
-            };
-            heap.alloc(format).percent(arguments, heap)
-        }
-        _ => left.percent(right, heap),
-    };
-    result.map_err(|error| {
-        let own = match left.unpack_str() {
-            Some(format) => format_problem(format, right),
-            None => Some(format!(
-                "unknown binary op: {} % {}",
-                type_name(left),
-                type_name(right)
-            )),
-        };
-        Fault::new(own.unwrap_or_else(|| error.without_diagnostic().to_string()))
-    })
-}
-
-/// Turns `%i` into `%d` and `%(name)s` into `%s`; the named values come back in order.
-fn plain_format<'v>(format: &str, right: Value<'v>) -> Outcome<(String, Option<Vec<Value<'v>>>)> {
-    let mut out = String::with_capacity(format.len());
-    let mut named: Option<Vec<Value<'v>>> = None;
-    let mut rest = format;
-    while let Some(at) = rest.find('%') {
-        out.push_str(&rest[..=at]);
-        rest = &rest[at + 1..];
-        if let Some((name, after)) = rest.strip_prefix('(').and_then(|r| r.split_once(')')) {
-            let Some(dict) = DictRef::from_value(right) else {
-                return Err(Fault::new("format requires a mapping"));
-            };
-            let Some(value) = dict.get_str(name) else {
-                return Err(Fault::new(format!("key not found: {name}")));
-            };
-            named.get_or_insert_with(Vec::new).push(value);
-            rest = after;
-        }
-        let Some(verb) = rest.chars().next() else {
-            break;
-        };
-        out.push(if verb == 'i' { 'd' } else { verb });
-        rest = &rest[verb.len_utf8()..];
-    }
-    out.push_str(rest);
-    Ok((out, named))
-}
-
-/// Says in Go's words when numbers of verbs and values differ.
-fn format_problem(format: &str, right: Value<'_>) -> Option<String> {
-    let wanted = format.replace("%%", "").matches('%').count();
-    let given = TupleRef::from_value(right).map_or(1, |tuple| tuple.len());
-    match wanted.cmp(&given) {
-        Ordering::Greater => Some("not enough arguments for format string".to_owned()),
-        Ordering::Less => Some("too many arguments for format string".to_owned()),
-        Ordering::Equal => None,
+    match left.unpack_str() {
+        Some(format) => Ok(heap.alloc(format::format(format, right)?)),
+        None => left.percent(right, heap).map_err(|error| {
+            let is_zero =
+                matches!(type_name(left), "int" | "float") && matches!(type_name(right), "int" | "float");
+            Fault::new(if is_zero {
+                error.without_diagnostic().to_string()
+            } else {
+                format!("unknown binary op: {} % {}", type_name(left), type_name(right))
+            })
+        }),
     }
 }

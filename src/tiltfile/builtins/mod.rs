@@ -10,9 +10,11 @@ mod files;
 mod git;
 mod kubernetes;
 mod language;
+mod loading;
 mod local_resource;
 mod os;
 mod probes;
+mod records;
 mod resources;
 mod unsupported;
 mod v1alpha1;
@@ -82,6 +84,8 @@ pub(super) fn functions() -> impl Iterator<Item = &'static Builtin> {
         language::BUILTINS,
         commands::BUILTINS,
         files::BUILTINS,
+        loading::BUILTINS,
+        records::BUILTINS,
         git::BUILTINS,
         kubernetes::BUILTINS,
         resources::BUILTINS,

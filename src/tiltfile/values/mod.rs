@@ -17,6 +17,7 @@ mod link;
 mod module;
 mod port_forward;
 mod probe;
+mod record;
 mod trigger_mode;
 
 pub(super) use blob::Blob;
@@ -27,4 +28,5 @@ pub(super) use link::LinkValue;
 pub(super) use module::BuiltinModule;
 pub(super) use port_forward::PortForwardValue;
 pub(super) use probe::{ActionValue, ProbeValue};
+pub(super) use record::Record;
 pub(super) use trigger_mode::TriggerModeValue;

@@ -1,0 +1,246 @@
+//! Values as text, as Go's interpreter shows them: accents as they are, floats with all their digits.
+
+use std::fmt::Write;
+
+use starlark::values::dict::DictRef;
+use starlark::values::float::UnpackFloat;
+use starlark::values::list::ListRef;
+use starlark::values::tuple::TupleRef;
+use starlark::values::{UnpackValue, Value};
+
+use super::kinds::type_name;
+use super::values::Record;
+
+/// Containers in containers are shown this deep.
+const MAX_DEPTH: usize = 5_000;
+
+/// Returns what `str()` returns: strings as they are, all else as `repr()` does.
+pub(super) fn text(value: Value<'_>) -> String {
+    match value.unpack_str() {
+        Some(text) => text.to_owned(),
+        None => repr(value),
+    }
+}
+
+/// Returns what `repr()` returns.
+pub(super) fn repr(value: Value<'_>) -> String {
+    let mut writer = Writer::default();
+    writer.value(value);
+    writer.out
+}
+
+#[derive(Default)]
+struct Writer<'v> {
+    out: String,
+    /// The containers that are being written, to stop at one that holds itself.
+    open: Vec<Value<'v>>,
+}
+
+impl<'v> Writer<'v> {
+    fn value(&mut self, value: Value<'v>) {
+        if let Some(text) = value.unpack_str() {
+            quote(text, &mut self.out);
+        } else if let Some(list) = ListRef::from_value(value) {
+            self.container(value, "[", "]", list.iter());
+        } else if let Some(tuple) = TupleRef::from_value(value) {
+            let end = if tuple.len() == 1 { ",)" } else { ")" };
+            self.container(value, "(", end, tuple.iter());
+        } else if let Some(dict) = DictRef::from_value(value) {
+            self.keyed(value, "{", ": ", "}", dict.iter());
+        } else if let Some(record) = Record::from_value(value) {
+            self.record(value, record);
+        } else {
+            self.scalar(value);
+        }
+    }
+
+    fn scalar(&mut self, value: Value<'v>) {
+        match type_name(value) {
+            "float" => {
+                let float = UnpackFloat::unpack_value(value).ok().flatten();
+                self.out
+                    .push_str(&float.map_or_else(|| value.to_repr(), |UnpackFloat(float)| go_float(float)));
+            }
+            "function" => {
+                let name = value.function_name().unwrap_or_default();
+                let name = name.rsplit('.').next().unwrap_or_default();
+                let _ = write!(self.out, "<function {name}>");
+            }
+            "builtin_function_or_method" => {
+                let shown = value.to_repr();
+                if shown.starts_with('<') {
+                    self.out.push_str(&shown);
+                } else {
+                    let _ = write!(self.out, "<built-in function {shown}>");
+                }
+            }
+            _ => self.out.push_str(&value.to_repr()),
+        }
+    }
+
+    fn record(&mut self, value: Value<'v>, record: &Record<'v>) {
+        match record.module_name() {
+            Some(name) => {
+                self.out.push_str("<module ");
+                quote(name, &mut self.out);
+                self.out.push('>');
+            }
+            None => {
+                self.enter(value, |writer| {
+                    writer.out.push_str("struct(");
+                    for (index, (name, value)) in record.fields().enumerate() {
+                        writer.separate(index);
+                        writer.out.push_str(name);
+                        writer.out.push_str(" = ");
+                        writer.value(value);
+                    }
+                    writer.out.push(')');
+                });
+            }
+        }
+    }
+
+    fn container(&mut self, me: Value<'v>, begin: &str, end: &str, items: impl Iterator<Item = Value<'v>>) {
+        self.enter(me, |writer| {
+            writer.out.push_str(begin);
+            for (index, item) in items.enumerate() {
+                writer.separate(index);
+                writer.value(item);
+            }
+            writer.out.push_str(end);
+        });
+    }
+
+    fn keyed(
+        &mut self,
+        me: Value<'v>,
+        begin: &str,
+        middle: &str,
+        end: &str,
+        entries: impl Iterator<Item = (Value<'v>, Value<'v>)>,
+    ) {
+        self.enter(me, |writer| {
+            writer.out.push_str(begin);
+            for (index, (key, value)) in entries.enumerate() {
+                writer.separate(index);
+                writer.value(key);
+                writer.out.push_str(middle);
+                writer.value(value);
+            }
+            writer.out.push_str(end);
+        });
+    }
+
+    fn separate(&mut self, index: usize) {
+        if index > 0 {
+            self.out.push_str(", ");
+        }
+    }
+
+    /// Writes a container, or dots for one that is too deep or holds itself.
+    fn enter(&mut self, me: Value<'v>, write: impl FnOnce(&mut Self)) {
+        if self.open.len() >= MAX_DEPTH || self.open.iter().any(|open| open.ptr_eq(me)) {
+            self.out.push_str("...");
+            return;
+        }
+        self.open.push(me);
+        write(self);
+        self.open.pop();
+    }
+}
+
+/// Writes a string in quotes, as Go's interpreter does.
+fn quote(text: &str, out: &mut String) {
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\x07' => out.push_str("\\a"),
+            '\x08' => out.push_str("\\b"),
+            '\x0b' => out.push_str("\\v"),
+            '\x0c' => out.push_str("\\f"),
+            c if c.is_ascii_control() => {
+                let _ = write!(out, "\\x{:02x}", c as u32);
+            }
+            c if is_hidden(c) && (c as u32) < 0x1_0000 => {
+                let _ = write!(out, "\\u{:04x}", c as u32);
+            }
+            c if is_hidden(c) => {
+                let _ = write!(out, "\\U{:08x}", c as u32);
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+/// Returns whether a character cannot be seen: Rust's own notion of that is Unicode's, as is Go's.
+fn is_hidden(character: char) -> bool {
+    !character.is_ascii() && character.escape_debug().count() > 1
+}
+
+/// Returns a float as Go prints it: the shortest text that reads back as the same number.
+///
+/// Rule: Go's `%g`, with `.0` after a whole number.
+pub(super) fn go_float(float: f64) -> String {
+    if !float.is_finite() {
+        return match float {
+            f if f.is_nan() => "nan".to_owned(),
+            f if f > 0.0 => "+inf".to_owned(),
+            _ => "-inf".to_owned(),
+        };
+    }
+    let scientific = format!("{float:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if !(-4..6).contains(&exponent) {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        return format!("{digits}e{sign}{:02}", exponent.abs());
+    }
+    let plain = format!("{float}");
+    if plain.contains('.') {
+        plain
+    } else {
+        format!("{plain}.0")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floats_have_all_their_digits() {
+        let rows = [
+            (1e10, "1e+10"),
+            (123_456_789.0, "1.23456789e+08"),
+            (1_234_567.5, "1.2345675e+06"),
+            (123_456.0, "123456.0"),
+            (1.5e-7, "1.5e-07"),
+            (0.0001, "0.0001"),
+            (1.0 / 3.0, "0.3333333333333333"),
+            (-0.0, "-0.0"),
+            (5e-324, "5e-324"),
+            (f64::INFINITY, "+inf"),
+        ];
+        for (float, text) in rows {
+            assert_eq!(go_float(float), text);
+        }
+    }
+
+    #[test]
+    fn text_is_quoted_as_in_go() {
+        let quoted = |text: &str| {
+            let mut out = String::new();
+            quote(text, &mut out);
+            out
+        };
+        assert_eq!(quoted("a\"b\\\n\t'"), "\"a\\\"b\\\\\\n\\t'\"");
+        assert_eq!(quoted("ü😀é"), "\"ü😀é\"");
+        assert_eq!(quoted("\u{200b}\x7f\x01"), "\"\\u200b\\x7f\\x01\"");
+    }
+}
