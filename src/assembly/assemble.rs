@@ -5,12 +5,13 @@ use std::time::Duration;
 use super::dependencies::{self, DeclaredDeps};
 use super::grouping::{Grouping, Resource, readiness_by_kind};
 use super::images::Images;
+use super::naming::Naming;
 use super::{Declarations, DeclaredLocal, options, unused};
 use crate::diag::Diagnostic;
 use crate::k8s::{Entity, KubeContext, order};
 use crate::model::{
-    DeployTarget, K8sOptions, K8sTarget, LocalPath, Manifest, ManifestName, OnChange, PodReadiness, TargetId,
-    TriggerMode,
+    DeployTarget, ImageLocator, K8sOptions, K8sTarget, LocalPath, Manifest, ManifestName, OnChange,
+    PodReadiness, TargetId, TriggerMode,
 };
 
 /// What the surroundings say about an assembly.
@@ -40,11 +41,25 @@ pub struct Assembled {
 /// Turns declarations into manifests. Goes on after a fault, so that independent ones are found together.
 ///
 /// Rule: `reference/tiltfile-api.md` 3.
-pub fn assemble(declared: Declarations, surroundings: Surroundings<'_>) -> Assembled {
+pub fn assemble(
+    declared: Declarations,
+    surroundings: Surroundings<'_>,
+    naming: Option<Naming<'_>>,
+) -> Assembled {
     let mut assembled = Assembled::default();
     let errors = &mut assembled.errors;
     let mut images = Images::new(declared.images, errors);
-    let mut grouping = Grouping::new(declared.objects, &mut images, declared.names, errors);
+    let grouping = Grouping::new(
+        declared.objects,
+        &mut images,
+        declared.kinds,
+        declared.names,
+        naming,
+        errors,
+    );
+    let Some(mut grouping) = grouping else {
+        return assembled;
+    };
     let n_errors = errors.len();
     options::apply(declared.resources, &mut grouping, errors);
     if errors.len() == n_errors {
@@ -139,7 +154,9 @@ fn build_manifests(
             .iter()
             .map(|at| grouping.entity(*at).clone())
             .collect();
-        let readiness = readiness(resource, &entities);
+        let readiness = readiness(resource, grouping, &entities);
+        let mut options = resource.options.clone();
+        options.image_locators = image_locators(resource, grouping);
         entities.sort_by_key(|entity| order::rank(entity.kind()));
         let name = ManifestName::new(resource.name.as_str());
         assembled.manifests.push(Manifest {
@@ -150,10 +167,13 @@ fn build_manifests(
                 readiness,
                 extra_pod_selectors: resource.extra_pod_selectors.clone(),
                 upsert_timeout,
-                options: resource.options.clone(),
+                options,
             }),
             images: targets.into_iter().map(|at| images.target(at)).collect(),
-            trigger_mode: TriggerMode::new(on_change, true),
+            trigger_mode: TriggerMode::new(
+                resource.on_change.unwrap_or(on_change),
+                resource.auto_init.unwrap_or(true),
+            ),
             resource_deps: resource
                 .resource_deps
                 .iter()
@@ -182,9 +202,27 @@ fn image_cycle(resource: &Resource, images: &Images, image: &str) -> Diagnostic 
     }
 }
 
+/// Returns every configured place of images that is for one of the resource's objects.
+fn image_locators(resource: &Resource, grouping: &Grouping) -> Vec<ImageLocator> {
+    let kinds = resource.objects.iter().flat_map(|at| grouping.kinds_of(*at));
+    let mut locators: Vec<ImageLocator> = Vec::new();
+    for (locator, _) in kinds.flat_map(|kind| &kind.locators) {
+        if !locators.contains(locator) {
+            locators.push(locator.clone());
+        }
+    }
+    locators
+}
+
 /// Rule: `reference/tiltfile-api.md` 3.6, pod readiness.
-fn readiness(resource: &Resource, entities: &[Entity]) -> PodReadiness {
-    let by_kind: Vec<PodReadiness> = entities.iter().filter_map(readiness_by_kind).collect();
+fn readiness(resource: &Resource, grouping: &Grouping, entities: &[Entity]) -> PodReadiness {
+    let declared = resource.objects.iter().flat_map(|at| grouping.kinds_of(*at));
+    let declared = declared.filter_map(|kind| kind.readiness);
+    let by_kind: Vec<PodReadiness> = entities
+        .iter()
+        .filter_map(readiness_by_kind)
+        .chain(declared)
+        .collect();
     let of_kinds = [PodReadiness::Wait, PodReadiness::Ignore, PodReadiness::Succeeded]
         .into_iter()
         .find(|readiness| by_kind.contains(readiness));

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{CallSite, DeclaredLocal};
-use crate::k8s::Entity;
+use crate::k8s::json_path::JsonPath;
+use crate::k8s::{Entity, ObjectMatcher};
 use crate::model::{
-    DiscoveryStrategy, Ignore, ImageRef, Link, LocalPath, OnChange, PodReadiness, PortForward,
+    DiscoveryStrategy, Ignore, ImageLocator, ImageRef, Link, LocalPath, OnChange, PodReadiness, PortForward,
 };
 
 /// Everything that a Tiltfile, and what it loaded, declared; each list in the order of the calls.
@@ -15,6 +16,8 @@ pub struct Declarations {
     pub objects: Vec<DeclaredObject>,
     /// Images.
     pub images: Vec<DeclaredImage>,
+    /// Calls of `k8s_kind` and `k8s_image_json_path`.
+    pub kinds: Vec<DeclaredKind>,
     /// Calls of `k8s_resource`.
     pub resources: Vec<ResourceOptions>,
     /// Calls of `local_resource`.
@@ -36,6 +39,17 @@ pub struct DeclaredObject {
     pub entity: Entity,
     /// The call that gave it.
     pub site: CallSite,
+}
+
+/// A `k8s_kind` or `k8s_image_json_path` call: objects that are workloads, and where their images are.
+#[derive(Clone, Debug)]
+pub struct DeclaredKind {
+    /// Which objects.
+    pub objects: ObjectMatcher,
+    /// Where their images are.
+    pub locators: Vec<(ImageLocator, JsonPath)>,
+    /// When resources with such an object count as ready, if that was said.
+    pub readiness: Option<PodReadiness>,
 }
 
 /// A `docker_build` call.
@@ -134,6 +148,10 @@ pub struct ResourceOptions {
     pub links: Vec<Link>,
     /// How its pods are found.
     pub discovery_strategy: Option<DiscoveryStrategy>,
+    /// What a change does.
+    pub on_change: Option<OnChange>,
+    /// Whether the first update starts by itself.
+    pub auto_init: Option<bool>,
     /// The call.
     pub site: CallSite,
 }

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::{Map, Value};
 
 use super::images::Images;
-use super::{CallSite, DeclaredObject};
+use super::naming::{self, Naming};
+use super::{CallSite, DeclaredKind, DeclaredObject};
 use crate::diag::Diagnostic;
 use crate::k8s::image_locator::{image_fields, template_labels};
-use crate::k8s::{Entity, identifier};
-use crate::model::{ImageRef, K8sOptions, PodReadiness};
+use crate::k8s::{Entity, configured_images, identifier};
+use crate::model::{ImageRef, K8sOptions, OnChange, PodReadiness};
 
 /// The objects and the resources that they make.
 #[derive(Default)]
@@ -26,6 +27,10 @@ pub(super) struct Grouping {
     services: BTreeMap<(String, String), Vec<usize>>,
     /// Names of resources that are no workloads, each with the built-in that made it.
     reserved: HashMap<String, &'static str>,
+    /// Positions of resources by name.
+    by_name: HashMap<String, usize>,
+    /// Kinds that the Tiltfile declares to be workloads.
+    kinds: Vec<DeclaredKind>,
 }
 
 pub(super) struct Object {
@@ -48,6 +53,10 @@ pub(super) struct Resource {
     pub(super) readiness: Option<PodReadiness>,
     pub(super) extra_pod_selectors: Vec<BTreeMap<String, String>>,
     pub(super) options: K8sOptions,
+    /// What a change does, if that was said.
+    pub(super) on_change: Option<OnChange>,
+    /// Whether the first update starts by itself, if that was said.
+    pub(super) auto_init: Option<bool>,
     /// The call that made it.
     pub(super) site: CallSite,
 }
@@ -64,19 +73,23 @@ impl Resource {
             readiness: None,
             extra_pod_selectors: Vec::new(),
             options: K8sOptions::default(),
+            on_change: None,
+            auto_init: None,
             site,
         }
     }
 }
 
 impl Grouping {
-    /// Makes a resource of each workload, with the Services that select its pods.
+    /// Makes a resource of each workload, with the Services that select its pods; `None` when the names are not known.
     pub(super) fn new(
         declared: Vec<DeclaredObject>,
         images: &mut Images,
+        kinds: Vec<DeclaredKind>,
         reserved: HashMap<String, &'static str>,
+        naming: Option<Naming<'_>>,
         errors: &mut Vec<Diagnostic>,
-    ) -> Self {
+    ) -> Option<Self> {
         let objects = declared.into_iter().map(|declared| Object {
             declared,
             owner: None,
@@ -84,6 +97,7 @@ impl Grouping {
         let mut grouping = Self {
             objects: objects.collect(),
             reserved,
+            kinds,
             ..Self::default()
         };
         grouping.index_services();
@@ -91,12 +105,18 @@ impl Grouping {
         for at in 0..grouping.objects.len() {
             let found = grouping.find_images(at, images, errors);
             let entity = grouping.entity(at);
-            if is_workload_by_kind(entity) || found.any {
+            if is_workload_by_kind(entity) || found.any || grouping.kinds_of(at).next().is_some() {
                 workloads.push((at, found.built));
             }
         }
         let entities: Vec<&Entity> = workloads.iter().map(|(at, _)| grouping.entity(*at)).collect();
-        let names = identifier::shortest_unique(&entities);
+        let names = match naming::names(&entities, naming) {
+            Ok(names) => names,
+            Err(error) => {
+                errors.push(error);
+                return None;
+            }
+        };
         let positions: BTreeSet<usize> = workloads.iter().map(|(at, _)| *at).collect();
         for ((at, built), name) in workloads.into_iter().zip(names) {
             grouping.add_workload(at, name, built, &positions, errors);
@@ -108,7 +128,7 @@ impl Grouping {
                 grouping.add_workload(at, name, Vec::new(), &positions, errors);
             }
         }
-        grouping
+        Some(grouping)
     }
 
     pub(super) fn entity(&self, at: usize) -> &Entity {
@@ -117,7 +137,27 @@ impl Grouping {
 
     /// Returns the position of the resource of this name.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
-        self.resources.iter().position(|resource| resource.name == name)
+        self.by_name.get(name).copied()
+    }
+
+    /// Adds a resource, whose name nobody else has, and returns its position.
+    pub(super) fn add(&mut self, resource: Resource) -> usize {
+        self.by_name.insert(resource.name.clone(), self.resources.len());
+        self.resources.push(resource);
+        self.resources.len() - 1
+    }
+
+    /// Renames a resource to a name that nobody else has.
+    pub(super) fn rename(&mut self, at: usize, name: String) {
+        self.by_name.remove(&self.resources[at].name);
+        self.by_name.insert(name.clone(), at);
+        self.resources[at].name = name;
+    }
+
+    /// Returns the declared kinds that an object is of.
+    pub(super) fn kinds_of(&self, at: usize) -> impl Iterator<Item = &DeclaredKind> {
+        let entity = self.entity(at);
+        self.kinds.iter().filter(|kind| kind.objects.matches(entity))
     }
 
     /// Returns the built-in that made the resource of this name, if there is one.
@@ -151,9 +191,16 @@ impl Grouping {
             errors.push(self.name_taken(at, &name, taken));
             return;
         }
+        if name.is_empty() {
+            let message = format!(
+                "[validate] manifest missing name: {}",
+                identifier::full(self.entity(at))
+            );
+            errors.push(Diagnostic::error(message).at(self.objects[at].declared.site.place()));
+            return;
+        }
         let site = self.objects[at].declared.site.clone();
-        let resource = self.resources.len();
-        self.resources.push(Resource {
+        let resource = self.add(Resource {
             images,
             workload: Some(at),
             ..Resource::new(name, site)
@@ -219,14 +266,25 @@ impl Grouping {
             match ImageRef::parse(&field.image) {
                 Ok(image) => {
                     deployed.push(image.familiar_name());
-                    if let Some(built) = images.find(&image)
-                        && !found.built.contains(&built)
-                    {
-                        found.built.push(built);
-                    }
+                    found.add(images.find(&image));
                 }
                 Err(error) => {
                     errors.push(invalid_image(object, &field.image, &error.to_string()));
+                    break;
+                }
+            }
+        }
+        for (locator, path) in self.kinds_of(at).flat_map(|kind| &kind.locators) {
+            match configured_images::at(&object.entity, locator, path) {
+                Ok(places) => {
+                    for place in places {
+                        found.any = true;
+                        deployed.push(place.image.familiar_name());
+                        found.add(images.find(&place.image));
+                    }
+                }
+                Err(why) => {
+                    errors.push(unfit_place(object, &why));
                     break;
                 }
             }
@@ -242,6 +300,27 @@ struct FoundImages {
     any: bool,
     /// Positions of those that are built, each once.
     built: Vec<usize>,
+}
+
+impl FoundImages {
+    fn add(&mut self, built: Option<usize>) {
+        if let Some(built) = built
+            && !self.built.contains(&built)
+        {
+            self.built.push(built);
+        }
+    }
+}
+
+fn unfit_place(object: &DeclaredObject, why: &str) -> Diagnostic {
+    let entity = &object.entity;
+    Diagnostic::error(format!(
+        "finding image in {}/{}: {why}",
+        entity.kind(),
+        entity.name()
+    ))
+    .at(object.site.place())
+    .hint(format!("the object is {}", shown(entity)))
 }
 
 fn invalid_image(object: &DeclaredObject, image: &str, error: &str) -> Diagnostic {
@@ -297,7 +376,7 @@ fn is_subset(selector: &Map<String, Value>, labels: &Map<String, Value>) -> bool
 }
 
 /// Returns an object with where it was written.
-fn shown(entity: &Entity) -> String {
+pub(super) fn shown(entity: &Entity) -> String {
     let origin = &entity.origin;
     let source = origin.source.strip_prefix("file: ").unwrap_or(&origin.source);
     format!("{} ({source}:{})", identifier::full(entity), origin.line)

@@ -12,10 +12,14 @@ mod grouping;
 mod ignores;
 mod images;
 mod locals;
+mod naming;
 mod options;
 mod unused;
 
 pub use assemble::{Assembled, Surroundings, assemble};
 pub use call_site::{CallShape, CallSite};
-pub use declarations::{Declarations, DeclaredImage, DeclaredObject, Ignorefile, ResourceOptions, Subject};
+pub use declarations::{
+    Declarations, DeclaredImage, DeclaredKind, DeclaredObject, Ignorefile, ResourceOptions, Subject,
+};
 pub use locals::DeclaredLocal;
+pub use naming::Naming;

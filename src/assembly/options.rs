@@ -33,6 +33,8 @@ fn apply_one(
     resource
         .extra_pod_selectors
         .extend(call.extra_pod_selectors.iter().cloned());
+    resource.on_change = call.on_change.or(resource.on_change);
+    resource.auto_init = call.auto_init.or(resource.auto_init);
     let options = &mut resource.options;
     options.port_forwards.extend(call.port_forwards.iter().cloned());
     options.links.extend(call.links.iter().cloned());
@@ -58,8 +60,7 @@ fn find_resource(call: &ResourceOptions, grouping: &mut Grouping) -> Result<usiz
                 let message = format!("{maker} named \"{name}\" already exists");
                 return Err(Diagnostic::error(message).at(call.site.literal(&name, "new_name", 1)));
             }
-            grouping.resources.push(Resource::new(name, call.site.clone()));
-            Ok(grouping.resources.len() - 1)
+            Ok(grouping.add(Resource::new(name, call.site.clone())))
         }
     }
 }
@@ -141,7 +142,7 @@ fn rename(call: &ResourceOptions, at: usize, grouping: &mut Grouping) -> Result<
         ))
         .at(call.site.literal(&new, "new_name", 1)));
     }
-    grouping.resources[at].name = new;
+    grouping.rename(at, new);
     Ok(())
 }
 

@@ -59,6 +59,13 @@ pub fn full(entity: &Entity) -> String {
     joined(&parts(entity), MAX_PARTS)
 }
 
+/// Returns an object's name, kind, namespace and group, lower case and without escapes; the core group is empty.
+pub fn plain(entity: &Entity) -> String {
+    let [name, kind, namespace, _] = parts(entity);
+    let group = entity.group();
+    format!("{name}:{kind}:{namespace}:{group}").to_lowercase()
+}
+
 /// Returns for each object the shortest identifier that none of the others shares, lower case. Where even the longest
 /// is shared, `:<index>` follows.
 pub fn shortest_unique(entities: &[&Entity]) -> Vec<String> {
@@ -71,7 +78,8 @@ pub fn shortest_unique(entities: &[&Entity]) -> Vec<String> {
             *counts.entry(candidate).or_default() += 1;
         }
         for (name, candidate) in names.iter_mut().zip(&candidates) {
-            if name.is_none() && counts[candidate.as_str()] == 1 {
+            let has_name = !candidate.starts_with(':') && !candidate.is_empty();
+            if name.is_none() && has_name && counts[candidate.as_str()] == 1 {
                 *name = Some(candidate.clone());
             }
         }
@@ -85,7 +93,11 @@ pub fn shortest_unique(entities: &[&Entity]) -> Vec<String> {
 
 /// Puts a backslash before `:` and `\`.
 pub(super) fn escape(part: &str) -> String {
-    part.replace('\\', "\\\\").replace(':', "\\:")
+    if part.contains(['\\', ':']) {
+        part.replace('\\', "\\\\").replace(':', "\\:")
+    } else {
+        part.to_owned()
+    }
 }
 
 /// Splits at `:`; the error is what stands after a backslash that escapes nothing.

@@ -4,6 +4,7 @@
 
 pub mod api_kinds;
 pub mod apply_input;
+pub mod configured_images;
 mod context;
 pub mod convert;
 pub mod display;
@@ -12,8 +13,10 @@ pub mod field_place;
 pub mod identifier;
 pub mod image_locator;
 pub mod inject;
+pub mod json_path;
 pub mod kind_order;
 pub mod labels;
+mod object_matcher;
 pub mod order;
 pub mod owned_fields;
 mod pod_parts;
@@ -26,3 +29,4 @@ pub mod yaml;
 
 pub use context::{KubeContext, Product};
 pub use entity::{Entity, Origin};
+pub use object_matcher::ObjectMatcher;

@@ -8,13 +8,14 @@ use sha2::{Digest, Sha256};
 
 use super::enabled::enabled;
 use super::fault::io_message;
+use super::naming::NamingFunction;
 use super::secrets::{self, Secret};
 use super::session::Session;
 use super::{Host, Memory};
-use crate::assembly::{Ignorefile, Surroundings, assemble};
+use crate::assembly::{Ignorefile, Naming, Surroundings, assemble};
 use crate::diag::Diagnostic;
 use crate::engine::LoadOutcome;
-use crate::k8s::KubeContext;
+use crate::k8s::{Entity, KubeContext};
 use crate::logs::LogWriter;
 use crate::model::{ApiObjects, CiSettings, Ignore, LocalPath, Manifest, ManifestName, UpdateSettings};
 
@@ -129,6 +130,20 @@ impl Load {
         let request = session.request;
         let declared = session.declared.take();
         self.secrets = secrets::of(declared.objects.iter().map(|object| &object.entity));
+        let function = session.naming.take();
+        let position = function
+            .as_ref()
+            .map(NamingFunction::position)
+            .unwrap_or_default();
+        let name = |workload: &Entity| match &function {
+            Some(function) => session.resource_name(function, workload),
+            None => Ok(workload.name().to_owned()),
+        };
+        let naming = function.as_ref().map(|function| Naming {
+            position: &position,
+            place: &function.place,
+            name: &name,
+        });
         let assembled = assemble(
             declared,
             Surroundings {
@@ -136,6 +151,7 @@ impl Load {
                 checks_context: request.is_main,
                 upsert_timeout: self.update_settings.k8s_upsert_timeout,
             },
+            naming,
         );
         assembled
             .warnings

@@ -20,6 +20,7 @@ mod links;
 mod load;
 mod memory;
 mod memory_host;
+mod naming;
 mod objects;
 mod reference_page;
 mod result_json;

@@ -4,7 +4,7 @@
     reason = "`ProvidesStaticType`, through which evaluators find their session, is an unsafe trait"
 )]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use super::builtins::globals;
 use super::depth::{MAX_NESTING, is_too_deep};
 use super::fault::{Fault, Outcome, io_message};
 use super::guard::{MAX_HEAP_BYTES, guarded, too_large};
+use super::naming::NamingFunction;
 use super::source::Source;
 use super::surroundings::too_deep;
 use super::values::GitRepo;
@@ -51,6 +52,10 @@ pub(super) struct Session<'h> {
     pub(super) executed: RefCell<Vec<Arc<str>>>,
     /// The path in the `load` statement that ran last.
     pub(super) last_loaded: RefCell<String>,
+    /// The function that names resources, if there is one.
+    pub(super) naming: RefCell<Option<NamingFunction>>,
+    /// Whether that function runs: most built-ins cannot be called then.
+    pub(super) naming_runs: Cell<bool>,
     sources: RefCell<HashMap<String, Rc<Source>>>,
     files: RefCell<HashMap<LocalPath, FileState>>,
     directories: RefCell<Vec<LocalPath>>,
@@ -90,6 +95,8 @@ impl<'h> Session<'h> {
             registered: RefCell::default(),
             executed: RefCell::default(),
             last_loaded: RefCell::default(),
+            naming: RefCell::default(),
+            naming_runs: Cell::new(false),
             sources: RefCell::default(),
             files: RefCell::default(),
             directories: RefCell::default(),
@@ -197,7 +204,7 @@ impl<'h> Session<'h> {
                     module.set(name, builtin.to_value());
                 }
             }
-            {
+            let evaluated = {
                 let mut eval = Evaluator::new(&module);
                 eval.extra = Some(self);
                 // Values live no longer than a load, and collecting them recurses as deep as they are nested.
@@ -210,15 +217,19 @@ impl<'h> Session<'h> {
                 eval.set_check_cancelled(Box::new(move || {
                     self.cancelled.load(Ordering::Relaxed) || is_full()
                 }));
-                let evaluated = eval.eval_module(ast, globals());
-                evaluated.map_err(|error| {
+                let evaluated = eval.eval_module(ast, globals()).map_err(|error| {
                     if is_full() {
                         too_large(&file)
                     } else {
                         self.fault(&error)
                     }
-                })?;
-            }
+                });
+                // What ends with `exit()` is frozen like what ends at its end: the naming function is called later.
+                match evaluated {
+                    Err(fault) if !fault.is_exit() => return Err(fault),
+                    ended => ended,
+                }
+            };
             if is_too_deep(&module) {
                 return Err(Fault::new(format!(
                     "{path}: a value holds more than {MAX_NESTING} others within one another"
@@ -227,6 +238,8 @@ impl<'h> Session<'h> {
             let module = module
                 .freeze()
                 .map_err(|error| Fault::new(format!("{error:?}")))?;
+            self.keep_naming(&module);
+            evaluated?;
             Ok(Executed {
                 module,
                 names: source.assigned.as_slice().into(),

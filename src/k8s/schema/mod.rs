@@ -95,6 +95,11 @@ pub(super) fn of_kind(api_version: &str, kind: &str) -> Option<&'static Struct> 
     find(INDEX.kinds.get(&(api_version, kind))?)
 }
 
+/// Returns whether any type has a field of this name.
+pub(super) fn knows_field(name: &str) -> bool {
+    TYPES.contains(&format!(" {name}:")) || TYPES.contains(&format!(" {name}?:"))
+}
+
 struct Index {
     kinds: HashMap<(&'static str, &'static str), &'static str>,
     types: HashMap<&'static str, Entry>,

@@ -7,6 +7,7 @@
 mod commands;
 mod docker;
 mod files;
+mod filter;
 mod git;
 mod kubernetes;
 mod language;
@@ -18,6 +19,7 @@ mod records;
 mod resources;
 mod unsupported;
 mod v1alpha1;
+mod workloads;
 
 pub(super) use git::GIT_REPO_PATHS;
 
@@ -89,6 +91,8 @@ pub(super) fn functions() -> impl Iterator<Item = &'static Builtin> {
         git::BUILTINS,
         kubernetes::BUILTINS,
         resources::BUILTINS,
+        filter::BUILTINS,
+        workloads::BUILTINS,
         docker::BUILTINS,
         local_resource::BUILTINS,
         probes::BUILTINS,
@@ -96,6 +100,11 @@ pub(super) fn functions() -> impl Iterator<Item = &'static Builtin> {
     ]
     .into_iter()
     .flatten()
+}
+
+/// Returns whether a built-in only computes, so that it can be called at any time.
+pub(super) fn is_pure(builtin: &Builtin) -> bool {
+    language::BUILTINS.iter().any(|known| known.name == builtin.name)
 }
 
 /// Returns every module.

@@ -60,7 +60,6 @@ pub(super) static BUILTINS: &[Builtin] = &[
 ];
 
 fn k8s_resource<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
-    call.refuse(&["trigger_mode", "auto_init"])?;
     let new_name = match call.get("new_name") {
         Some(arg) => Some(arg.segment()?).filter(|name| !name.is_empty()),
         None => None,
@@ -82,6 +81,8 @@ fn k8s_resource<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
         links: optional(call, "links", |arg| arg.links())?,
         labels: optional(call, "labels", |arg| arg.labels())?,
         discovery_strategy: optional(call, "discovery_strategy", discovery_strategy)?,
+        on_change: optional(call, "trigger_mode", |arg| arg.on_change().map(Some))?,
+        auto_init: optional(call, "auto_init", auto_init)?,
         site: call.site(),
     };
     call.session().declared.borrow_mut().resources.push(options);
@@ -137,7 +138,17 @@ fn subject(call: &Call<'_, '_, '_, '_>, has_new_name: bool, has_objects: bool) -
     }
 }
 
-fn pod_readiness(arg: &Arg<'_>) -> Outcome<Option<PodReadiness>> {
+fn auto_init(arg: &Arg<'_>) -> Outcome<Option<bool>> {
+    match arg.value.unpack_bool() {
+        None if !arg.value.is_none() => {
+            let got = go_type(arg.value);
+            Err(arg.unfit(format!("expected starlark.Bool or None, got {got}")))
+        }
+        given => Ok(given),
+    }
+}
+
+pub(super) fn pod_readiness(arg: &Arg<'_>) -> Outcome<Option<PodReadiness>> {
     match arg.text()? {
         "" => Ok(None),
         "ignore" => Ok(Some(PodReadiness::Ignore)),

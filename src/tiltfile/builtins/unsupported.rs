@@ -27,12 +27,9 @@ pub(super) static BUILTINS: &[Builtin] = &[
     missing("experimental_metrics_settings"),
     missing("experimental_telemetry_cmd"),
     missing("fall_back_on"),
-    missing("filter_yaml"),
     missing("helm"),
     missing("initial_sync"),
     missing("k8s_custom_deploy"),
-    missing("k8s_image_json_path"),
-    missing("k8s_kind"),
     missing("kustomize"),
     missing("listdir"),
     missing("read_json"),
@@ -47,7 +44,6 @@ pub(super) static BUILTINS: &[Builtin] = &[
     missing("version_settings"),
     missing("watch_file"),
     missing("watch_settings"),
-    missing("workload_to_resource_function"),
 ];
 
 pub(super) static MODULES: &[Members] = &[

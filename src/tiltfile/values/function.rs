@@ -11,6 +11,8 @@ use starlark::values::{NoSerialize, StarlarkPagablePanic, StarlarkValue, Value, 
 use crate::model::LocalPath;
 use crate::tiltfile::builtins::Builtin;
 use crate::tiltfile::call::Call;
+use crate::tiltfile::fault::Fault;
+use crate::tiltfile::session::Session;
 use crate::tiltfile::signature::Signature;
 
 /// A built-in that can be called.
@@ -69,6 +71,12 @@ impl<'v> StarlarkValue<'v> for Function {
         eval: &mut Evaluator<'v, '_, '_>,
     ) -> starlark::Result<Value<'v>> {
         let name = self.builtin.name;
+        if Session::of(eval).naming_runs.get() && !crate::tiltfile::builtins::is_pure(self.builtin) {
+            return Err(Fault::new(format!(
+                "{name} cannot be called by the function of workload_to_resource_function"
+            ))
+            .into());
+        }
         let bound = self
             .signature
             .bind(args, eval.heap())

@@ -1,0 +1,161 @@
+//! JSONPath as kubectl writes it: `{.spec.containers[*].image}`, `[?(@.name=='x')]`, `..`, `{range}` and `{end}`. Text
+//! outside braces stands for itself.
+//!
+//! Rule: https://kubernetes.io/docs/reference/kubectl/jsonpath/ and client-go's `util/jsonpath`.
+
+mod evaluate;
+mod parse;
+
+use serde_json::Value;
+
+/// A parsed path.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JsonPath {
+    /// What stands outside braces, and in each pair of them.
+    parts: Vec<Vec<Node>>,
+}
+
+/// What a path leads to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// The value.
+    pub value: Value,
+    /// The JSON pointer to it; `None` for a text that the path itself contains.
+    pub pointer: Option<String>,
+}
+
+/// A step of a path.
+#[derive(Clone, Debug, PartialEq)]
+enum Node {
+    /// A value that the path contains.
+    Constant(Value),
+    Field(String),
+    Wildcard,
+    Recursive,
+    Slice(Slice),
+    /// The results of all, one after the other.
+    Union(Vec<Vec<Node>>),
+    Filter {
+        left: Vec<Node>,
+        /// Operator and right side; `None` asks whether `left` exists.
+        compared: Option<(String, Vec<Node>)>,
+    },
+    /// `range`, `end`, or a name that means nothing.
+    Word(String),
+}
+
+/// `[start:end:step]`, or one index.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Slice {
+    start: Option<i64>,
+    end: Option<i64>,
+    step: Option<i64>,
+    /// Whether one index was written.
+    single: bool,
+}
+
+impl JsonPath {
+    /// Parses a path.
+    ///
+    /// # Errors
+    /// In client-go's words, such as `unclosed action`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        parse::path(text).map(|parts| Self { parts })
+    }
+
+    /// Returns what the path leads to in `object`, in order.
+    ///
+    /// # Errors
+    /// In client-go's words, such as `image is not found`.
+    pub fn find(&self, object: &Value) -> Result<Vec<Found>, String> {
+        evaluate::find(&self.parts, object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object() -> Value {
+        json!({"spec": {
+            "image": "a:1",
+            "stages": [{"name": "one", "image": "b", "n": 1}, {"name": "two", "image": "c", "n": 2}, {"name": "three"}],
+            "dotted.key/x": {"image": "d"},
+            "n": 7,
+        }})
+    }
+
+    fn find(path: &str) -> Result<Vec<Value>, String> {
+        let found = JsonPath::parse(path)?.find(&object())?;
+        for found in &found {
+            if let Some(pointer) = &found.pointer {
+                assert_eq!(object().pointer(pointer), Some(&found.value), "{path}");
+            }
+        }
+        Ok(found.into_iter().map(|found| found.value).collect())
+    }
+
+    #[test]
+    fn paths_lead_to_values_in_order() {
+        for (path, expected) in [
+            ("{.spec.image}", json!(["a:1"])),
+            ("{$.spec.image}", json!(["a:1"])),
+            ("{.spec.stages[*].image}", json!(["b", "c"])),
+            ("{.spec.stages[1].name}", json!(["two"])),
+            ("{.spec.stages[-1].name}", json!(["three"])),
+            ("{.spec.stages[0:2].name}", json!(["one", "two"])),
+            ("{.spec.stages[::2].name}", json!(["one", "three"])),
+            ("{.spec.stages[0,2].name}", json!(["one", "three"])),
+            ("{.spec['image']}", json!(["a:1"])),
+            ("{.spec['image','n']}", json!(["a:1", 7])),
+            ("{.spec.dotted\\.key/x.image}", json!(["d"])),
+            ("{.spec.stages[?(@.name=='two')].image}", json!(["c"])),
+            ("{.spec.stages[?(@.name!=\"two\")].name}", json!(["one", "three"])),
+            ("{.spec.stages[?(@.n>1)].image}", json!(["c"])),
+            ("{.spec.stages[?(@.image)].name}", json!(["one", "two"])),
+            ("{.spec.stages[?(@.name=='none')].image}", json!([])),
+            ("{..image}", json!(["a:1", "b", "c", "d"])),
+            ("{.spec.stages[0].*}", json!(["one", "b", 1])),
+            (".spec.image", json!([".spec.image"])),
+            ("{.spec.n}x", json!([7, "x"])),
+            ("{'x'}", json!(["x"])),
+            ("{range .spec.stages[0:2]}{.name}{end}", json!(["one", "two"])),
+        ] {
+            assert_eq!(find(path).map(Value::from), Ok(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_named() {
+        for (path, why) in [
+            ("{.spec.missing}", "missing is not found"),
+            ("{.spec.stages[*].missing}", "missing is not found"),
+            (
+                "{.spec.stages[5].image}",
+                "array index out of bounds: index 5, length 3",
+            ),
+            ("{foobar()}", "unrecognized identifier foobar()"),
+            ("{.spec.image[0]}", "string is not array or slice"),
+            ("{end}", "not in range, nothing to end"),
+        ] {
+            assert_eq!(find(path), Err(why.to_owned()), "{path}");
+        }
+    }
+
+    #[test]
+    fn malformed_paths_are_refused() {
+        for (path, why) in [
+            ("{.spec", "unclosed action"),
+            ("{.spec[0", "unterminated array"),
+            ("{.spec[x]}", "invalid array index x"),
+            ("{.spec[?(@.a=='b']}", "unterminated filter"),
+            ("{'x}", "unterminated quoted string"),
+            ("{.a....b}", "invalid multiple recursive descent"),
+            ("{&}", "unrecognized character in action: U+0026 '&'"),
+        ] {
+            assert_eq!(JsonPath::parse(path), Err(why.to_owned()), "{path}");
+        }
+    }
+}

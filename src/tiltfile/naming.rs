@@ -1,0 +1,116 @@
+//! The function of a Tiltfile that names resources. It is called after the evaluation, when workloads are known.
+//!
+//! Rule: `reference/tiltfile-api.md` 2.1, `workload_to_resource_function`.
+
+use starlark::environment::{FrozenModule, Module};
+use starlark::eval::Evaluator;
+use starlark::values::OwnedFrozenValue;
+
+use super::call::Arg;
+use super::kinds::go_type;
+use super::session::Session;
+use super::values::ObjectId;
+use crate::diag::Place;
+use crate::k8s::Entity;
+
+/// The function that names resources.
+pub(super) struct NamingFunction {
+    /// The variable that holds it in its module until that is frozen. No file can write this name.
+    variable: String,
+    /// The function, once its module is frozen.
+    function: Option<OwnedFrozenValue>,
+    n_parameters: usize,
+    name: String,
+    /// Where it is.
+    pub(super) place: Place,
+}
+
+impl NamingFunction {
+    /// Returns where the function is, as in `/src/Tiltfile:5:1`.
+    pub(super) fn position(&self) -> String {
+        let Place {
+            file, line, column, ..
+        } = &self.place;
+        format!("{file}:{line}:{column}")
+    }
+}
+
+impl Session<'_> {
+    /// Keeps a function; that of an earlier call is forgotten.
+    pub(super) fn set_naming<'v>(&self, eval: &Evaluator<'v, '_, '_>, arg: &Arg<'v>, n_parameters: usize) {
+        let name = arg.value.function_name().unwrap_or("lambda").to_owned();
+        let mut naming = self.naming.borrow_mut();
+        let variable = match naming.as_ref() {
+            Some(earlier) => format!("{} again", earlier.variable),
+            None => "workload to resource".to_owned(),
+        };
+        // The value lives as long as its module, which is the one that is evaluated now.
+        eval.module().set(&variable, arg.value);
+        *naming = Some(NamingFunction {
+            variable,
+            function: None,
+            n_parameters,
+            place: self.definition(&name).unwrap_or_else(|| arg.place()),
+            name,
+        });
+    }
+
+    /// Takes the function out of its module, if that is this one.
+    pub(super) fn keep_naming(&self, module: &FrozenModule) {
+        if let Some(naming) = self.naming.borrow_mut().as_mut()
+            && let Ok(function) = module.get(&naming.variable)
+        {
+            naming.function = Some(function);
+        }
+    }
+
+    /// Returns the name of a workload's resource.
+    ///
+    /// # Errors
+    /// Why the function gave none.
+    pub(super) fn resource_name(&self, naming: &NamingFunction, workload: &Entity) -> Result<String, String> {
+        let Some(function) = &naming.function else {
+            return Err(format!("{} is not known any more", naming.name));
+        };
+        Module::with_temp_heap(|module| {
+            let id = ObjectId::of(workload);
+            let heap = module.heap();
+            let arguments = match naming.n_parameters {
+                4 => id.parts().map(|part| heap.alloc(part)).to_vec(),
+                _ => vec![heap.alloc(id)],
+            };
+            let mut eval = Evaluator::new(&module);
+            eval.extra = Some(self);
+            self.naming_runs.set(true);
+            let result = eval.eval_function(heap.access_owned_frozen_value(function), &arguments, &[]);
+            self.naming_runs.set(false);
+            let value = result.map_err(|error| self.fault(&error).to_string())?;
+            match value.unpack_str() {
+                Some(name) => Ok(name.to_owned()),
+                None => Err(format!(
+                    "{}: invalid return value. wanted: string. got: {}",
+                    naming.name,
+                    go_type(value)
+                )),
+            }
+        })
+    }
+
+    /// Returns where a function is defined; `None` when its `def` is not found, as for a `lambda`.
+    fn definition(&self, name: &str) -> Option<Place> {
+        let source = self.source(&self.running_file().to_string())?;
+        let text = &source.text;
+        let mut start = 0;
+        for line in text.text().split_inclusive('\n') {
+            let code = line.trim_start();
+            let rest = code.strip_prefix("def ").map(str::trim_start);
+            let rest = rest.and_then(|rest| rest.strip_prefix(name));
+            if rest.is_some_and(|rest| rest.trim_start().starts_with('(')) {
+                let at = start + line.len() - code.len();
+                return Some(text.place(at..start + line.trim_end().len()));
+            }
+            start += line.len();
+        }
+        None
+    }
+}
