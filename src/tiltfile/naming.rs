@@ -2,13 +2,15 @@
 //!
 //! Rule: `reference/tiltfile-api.md` 2.1, `workload_to_resource_function`.
 
+use std::sync::atomic::Ordering;
+
 use starlark::environment::{FrozenModule, Module};
 use starlark::eval::Evaluator;
 use starlark::values::OwnedFrozenValue;
 
 use super::call::Arg;
 use super::kinds::go_type;
-use super::session::Session;
+use super::session::{MAX_CALL_DEPTH, Session};
 use super::values::ObjectId;
 use crate::diag::Place;
 use crate::k8s::Entity;
@@ -81,6 +83,9 @@ impl Session<'_> {
             };
             let mut eval = Evaluator::new(&module);
             eval.extra = Some(self);
+            eval.set_max_callstack_size(MAX_CALL_DEPTH)
+                .map_err(|error| error.to_string())?;
+            eval.set_check_cancelled(Box::new(|| self.cancelled.load(Ordering::Relaxed)));
             self.naming_runs.set(true);
             let result = eval.eval_function(heap.access_owned_frozen_value(function), &arguments, &[]);
             self.naming_runs.set(false);

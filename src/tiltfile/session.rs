@@ -31,7 +31,7 @@ use crate::logs::LogWriter;
 use crate::model::{ApiObjects, LocalPath};
 
 /// Calls may be nested this deep; Tilt has no limit and crashes.
-const MAX_CALL_DEPTH: usize = 10_000;
+pub(super) const MAX_CALL_DEPTH: usize = 10_000;
 
 /// The state of one load.
 #[derive(ProvidesStaticType)]
