@@ -18,6 +18,8 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::edge::process::guard;
+
 pub use exit::{FAILURE, SUCCESS, TILTFILE_FAILED};
 
 /// Tilt gives you smart rebuilds and live updates everywhere that you want to develop
@@ -69,6 +71,9 @@ enum Command {
     Version,
     /// Print a completion script for a shell
     Completion(completion::Args),
+    /// Kill the process groups that are named on standard input once it is closed
+    #[command(hide = true, name = guard::COMMAND)]
+    Guard,
 }
 
 #[derive(Debug, Subcommand)]
@@ -122,6 +127,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         let _ = command().print_help();
         return SUCCESS;
     };
+    if !matches!(command, Command::Guard) {
+        guard::guard_groups();
+    }
     let result = match command {
         Command::Up(args) => up::run(args),
         Command::Ci(args) => ci::run(args),
@@ -131,6 +139,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         }
         Command::Version => Ok(version::run()),
         Command::Completion(args) => completion::run(args),
+        Command::Guard => {
+            guard::run();
+            Ok(SUCCESS)
+        }
     };
     result.unwrap_or_else(|error| {
         eprintln!("Error: {error:#}");

@@ -17,14 +17,18 @@ impl Folder {
         folder
     }
 
-    fn tilt(&self, args: &[&str], env: &[(&str, &str)]) -> Ran {
+    fn command(&self, args: &[&str], env: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tilt"));
         command.args(args).current_dir(self.0.path()).env_clear();
         command
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.0.path());
         command.env("COLUMNS", "100").envs(env.iter().copied());
-        let output = command.output().expect("the binary runs");
+        command
+    }
+
+    fn tilt(&self, args: &[&str], env: &[(&str, &str)]) -> Ran {
+        let output = self.command(args, env).output().expect("the binary runs");
         let dir = self.0.path().to_string_lossy().into_owned();
         Ran { output, dir }
     }
@@ -278,4 +282,28 @@ fn a_context_that_is_not_there_is_answered_with_those_that_are() {
     );
     ran.status(1);
     assert!(ran.stderr().contains("kind-nobody"), "{}", ran.stderr());
+}
+
+#[test]
+fn what_it_started_ends_with_it_even_when_it_is_killed() {
+    use std::io::{BufRead, BufReader, Read};
+    // Whoever lives on holds the pipe open.
+    let folder = Folder::new(&[("Tiltfile", "local('exec 3>pipe; echo up >&3; sleep 60 & sleep 60')\n")]);
+    let pipe = folder.0.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    let mut child = folder
+        .command(&["alpha", "tiltfile-result"], &[("KUBECONFIG", "none")])
+        .spawn()
+        .expect("the binary runs");
+    let mut reader = BufReader::new(std::fs::File::open(&pipe).expect("the pipe"));
+    let mut line = String::new();
+    reader.read_line(&mut line).expect("the command writes");
+    assert_eq!(line, "up\n");
+    let killed = std::time::Instant::now();
+    child.kill().expect("it lives");
+    child.wait().expect("it ends");
+    let rest = reader.read_to_string(&mut line).expect("the pipe is closed");
+    assert_eq!(rest, 0, "nobody writes any more");
+    assert!(killed.elapsed().as_secs() < 30, "they ended by themselves");
 }

@@ -8,6 +8,8 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use process_wrap::tokio::ChildWrapper;
 
+use super::guard;
+
 static LIVING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
 fn living() -> MutexGuard<'static, BTreeSet<i32>> {
@@ -34,12 +36,14 @@ impl Group {
         let number = number.filter(|number| *number > 0);
         let number = number.ok_or_else(|| io::Error::other("the process has no number"))?;
         living().insert(number);
+        guard::begins(number);
         Ok(Self(number))
     }
 
     /// Lets all processes of the group live on.
     pub(super) fn release(self) {
         living().remove(&self.0);
+        guard::ended(self.0);
         std::mem::forget(self);
     }
 
@@ -54,5 +58,6 @@ impl Drop for Group {
         living().remove(&self.0);
         // One that is gone already is what we want.
         let _ = killpg(Pid::from_raw(self.0), Signal::SIGKILL);
+        guard::ended(self.0);
     }
 }

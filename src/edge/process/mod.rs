@@ -7,6 +7,7 @@
 mod environment;
 mod exit;
 mod group;
+pub mod guard;
 mod output;
 mod to_end;
 

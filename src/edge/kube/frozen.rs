@@ -1,0 +1,139 @@
+//! The kubeconfig for programs that we start: only the session's cluster, and nothing else to read.
+
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use base64::Engine;
+use kube::config::{Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext};
+
+use super::context::ClusterAccess;
+
+/// Writes a kubeconfig of the session's context alone, with its overrides; certificates stand in it. Mode 0600.
+///
+/// # Errors
+/// When a certificate cannot be read, or the file not be written.
+///
+/// Rule: `reference/engine.md` 4.13.
+pub fn write_frozen(access: &ClusterAccess, path: &Path) -> io::Result<()> {
+    let config = frozen(access)?;
+    let text = serde_yaml::to_string(&config).map_err(io::Error::other)?;
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir)?;
+    }
+    // Readers of an earlier run must not see half a file.
+    let draft = path.with_extension(format!("{}.tmp", std::process::id()));
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
+    file.write_all(text.as_bytes())?;
+    std::fs::rename(draft, path)
+}
+
+fn frozen(access: &ClusterAccess) -> io::Result<Kubeconfig> {
+    let (all, meant) = (&access.kubeconfig, &access.context);
+    let mut context = all
+        .contexts
+        .iter()
+        .find(|known| known.name == meant.name)
+        .cloned();
+    let inner = context.as_mut().and_then(|named| named.context.as_mut());
+    let user = inner.and_then(|inner| {
+        inner.namespace = Some(meant.namespace.clone());
+        inner.user.clone()
+    });
+    let mut cluster = all
+        .clusters
+        .iter()
+        .find(|known| known.name == meant.cluster)
+        .cloned();
+    let mut auth = all
+        .auth_infos
+        .iter()
+        .find(|known| Some(&known.name) == user.as_ref())
+        .cloned();
+    flatten(cluster.as_mut(), auth.as_mut())?;
+    Ok(Kubeconfig {
+        current_context: Some(meant.name.clone()),
+        contexts: Vec::<NamedContext>::from_iter(context),
+        clusters: Vec::from_iter(cluster),
+        auth_infos: Vec::from_iter(auth),
+        kind: Some("Config".to_owned()),
+        api_version: Some("v1".to_owned()),
+        ..Kubeconfig::default()
+    })
+}
+
+/// Replaces the names of files by what is in them.
+fn flatten(cluster: Option<&mut NamedCluster>, auth: Option<&mut NamedAuthInfo>) -> io::Result<()> {
+    if let Some(cluster) = cluster.and_then(|named| named.cluster.as_mut())
+        && let Some(path) = cluster.certificate_authority.take()
+    {
+        cluster.certificate_authority_data = Some(read_base64(&path)?);
+    }
+    if let Some(auth) = auth.and_then(|named| named.auth_info.as_mut()) {
+        if let Some(path) = auth.client_certificate.take() {
+            auth.client_certificate_data = Some(read_base64(&path)?);
+        }
+        if let Some(path) = auth.client_key.take() {
+            auth.client_key_data = Some(read_base64(&path)?.into());
+        }
+    }
+    Ok(())
+}
+
+fn read_base64(path: &str) -> io::Result<String> {
+    let bytes =
+        std::fs::read(path).map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
+    Ok(base64::engine::general_purpose::STANDARD.encode(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::edge::kube::read_context;
+
+    const TWO_CLUSTERS: &str = "
+current-context: a
+clusters:
+- {name: a, cluster: {server: 'https://a', certificate-authority: CA}}
+- {name: b, cluster: {server: 'https://b'}}
+users:
+- {name: me, user: {token: secret}}
+contexts:
+- {name: a, context: {cluster: a, user: me, namespace: n}}
+- {name: b, context: {cluster: b, user: me}}
+";
+
+    #[test]
+    fn only_the_context_that_is_meant_is_left_and_it_needs_no_other_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let (config, frozen) = (dir.path().join("config"), dir.path().join("deep/frozen.yml"));
+        let ca = dir.path().join("ca.crt");
+        std::fs::write(&ca, "CERT").unwrap();
+        std::fs::write(&config, TWO_CLUSTERS.replace("CA", ca.to_str().unwrap())).unwrap();
+        let env = |name: &str| (name == "KUBECONFIG").then(|| config.to_string_lossy().into_owned());
+        let (_, access) = read_context(None, Some("other"), &env).unwrap();
+
+        write_frozen(&access.unwrap(), &frozen).unwrap();
+
+        let env = |name: &str| (name == "KUBECONFIG").then(|| frozen.to_string_lossy().into_owned());
+        let (context, access) = read_context(None, None, &env).unwrap();
+        let read = access.unwrap().kubeconfig;
+        assert_eq!(
+            (context.name.as_str(), context.namespace.as_str()),
+            ("a", "other")
+        );
+        assert_eq!((read.clusters.len(), read.contexts.len()), (1, 1));
+        let cluster = read.clusters[0].cluster.as_ref().unwrap();
+        assert_eq!(cluster.certificate_authority_data.as_deref(), Some("Q0VSVA=="));
+        let mode = std::fs::metadata(&frozen).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,87 @@
+//! A small process of our own that outlives us just long enough to kill what we started, if we are killed ourselves.
+//!
+//! It reads from a pipe which process groups begin and end. Whatever ends us, `kill -9` included, closes the pipe; then
+//! it kills the groups that are left. Processes that left their group on purpose (`setsid`) are beyond its reach.
+
+use std::collections::BTreeSet;
+use std::io::{self, PipeWriter, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+/// The command of this program that does the guarding. For our own use.
+pub const COMMAND: &str = "guard-process-groups";
+
+enum Guard {
+    /// Nobody asked for one.
+    Off,
+    /// One is started with the first group.
+    Wanted,
+    Running(PipeWriter),
+}
+
+static GUARD: Mutex<Guard> = Mutex::new(Guard::Off);
+
+fn guard() -> MutexGuard<'static, Guard> {
+    GUARD.lock().expect("no panic while the guard is held")
+}
+
+/// Asks for a guard of all groups that begin from now on. This program must know [`COMMAND`].
+pub fn guard_groups() {
+    let mut guard = guard();
+    if let Guard::Off = *guard {
+        *guard = Guard::Wanted;
+    }
+}
+
+/// Tells the guard of a group that begins. Without a guard groups still end with us unless we are killed.
+pub(super) fn begins(group: i32) {
+    let mut guard = guard();
+    if let Guard::Wanted = *guard {
+        *guard = start().map_or(Guard::Off, Guard::Running);
+    }
+    tell(&mut guard, group);
+}
+
+/// Tells the guard of a group that ended.
+pub(super) fn ended(group: i32) {
+    tell(&mut guard(), -group);
+}
+
+fn tell(guard: &mut Guard, message: i32) {
+    if let Guard::Running(pipe) = guard
+        && pipe.write_all(&message.to_le_bytes()).is_err()
+    {
+        *guard = Guard::Off;
+    }
+}
+
+fn start() -> io::Result<PipeWriter> {
+    let (reader, writer) = io::pipe()?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(COMMAND).current_dir("/").env_clear();
+    command.stdin(reader).stdout(Stdio::null()).stderr(Stdio::null());
+    // A Ctrl-C of the terminal must not reach it.
+    command.process_group(0);
+    command.spawn()?;
+    Ok(writer)
+}
+
+/// Is the guard: reads groups from standard input to its end, then kills those that are left.
+pub fn run() {
+    let (mut input, mut living) = (io::stdin().lock(), BTreeSet::new());
+    let mut message = [0; 4];
+    while input.read_exact(&mut message).is_ok() {
+        match i32::from_le_bytes(message) {
+            group @ 2.. => living.insert(group),
+            ended => living.remove(&-ended),
+        };
+    }
+    for group in living {
+        // One that is gone already is what we want.
+        let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+    }
+}
