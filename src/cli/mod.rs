@@ -12,6 +12,7 @@ mod flags;
 mod session;
 mod tiltfile_result;
 mod up;
+mod variables;
 mod version;
 
 use std::ffi::OsString;

@@ -6,8 +6,10 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
 
+use super::variables::variables;
 use super::{flags, version};
 use crate::edge::kube::{ClusterAccess, read_context};
+use crate::edge::local::CommandVariables;
 use crate::edge::run::Session;
 use crate::edge::{RealHost, print_stream, run as edge_run, signals};
 use crate::engine::{ExitOutcome, Mode};
@@ -23,7 +25,7 @@ pub(super) struct Options {
     pub(super) tiltfile: LocalPath,
     pub(super) tiltfile_args: Vec<String>,
     pub(super) cluster: flags::Cluster,
-    pub(super) web_host: String,
+    pub(super) serve: flags::Serve,
     pub(super) log_filter: flags::LogFilter,
 }
 
@@ -38,8 +40,10 @@ pub(super) fn run(options: Options) -> anyhow::Result<ExitOutcome> {
             options.cluster.context.as_deref(),
             options.cluster.namespace.as_deref(),
         )?;
-        request.web_host = options.web_host;
         let log = open_log();
+        let variables = variables(&options.serve, access.as_ref(), &LogWriter::global(log.clone()));
+        request.web_host = options.serve.host;
+        request.program.variables.clone_from(&variables);
         let printer = StreamPrinter::new(filter(&options.log_filter));
         let printing = tokio::spawn(print_stream(log.reader(), printer, std::io::stdout()));
         greet(&log);
@@ -48,6 +52,7 @@ pub(super) fn run(options: Options) -> anyhow::Result<ExitOutcome> {
             ownership: ownership(&request),
             request,
             access,
+            commands: CommandVariables::new(variables),
             log: log.clone(),
             cwd: flags::working_directory()?,
         };

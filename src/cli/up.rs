@@ -14,10 +14,6 @@ pub(super) struct Args {
     #[command(flatten)]
     cluster: flags::Cluster,
     #[command(flatten)]
-    #[allow(
-        dead_code,
-        reason = "accepted, so that scripts keep working; there is no server yet"
-    )]
     serve: flags::Serve,
     #[command(flatten)]
     log_filter: flags::LogFilter,
@@ -56,7 +52,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         tiltfile: args.tiltfile.path()?,
         tiltfile_args: args.args,
         cluster: args.cluster,
-        web_host: args.serve.host,
+        serve: args.serve,
         log_filter: args.log_filter,
     })?;
     Ok(match outcome {

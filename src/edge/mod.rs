@@ -8,6 +8,7 @@ mod git_checkouts;
 mod host;
 pub mod kube;
 pub mod load;
+pub mod local;
 mod print;
 pub mod process;
 pub mod run;

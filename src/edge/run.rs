@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::docker::{self, ClusterFacts, Docker};
 use super::kube::{Cluster, ClusterAccess, ClusterWatcher, NO_KUBECONFIG, PodLogs, RegistryHosting};
+use super::local::{CommandVariables, Servers, run_update};
 use super::process::Environment;
 use super::update::UpdateTools;
 use super::watch_files::{WantedFiles, watch_files};
@@ -25,7 +26,7 @@ use crate::engine::{
 use crate::k8s::Product;
 use crate::k8s::labels::Ownership;
 use crate::logs::{LogStore, LogWriter};
-use crate::model::{BuildId, LoadId, LocalPath, ManifestName, SpanId, Timestamp};
+use crate::model::{BuildId, DeployTarget, LoadId, LocalPath, ManifestName, SpanId, Timestamp};
 use crate::tiltfile::LoadRequest;
 
 /// How many events may wait for the engine before those who report have to wait.
@@ -44,6 +45,8 @@ pub struct Session {
     pub access: Option<ClusterAccess>,
     /// Who deploys.
     pub ownership: Ownership,
+    /// What commands find in their environment.
+    pub commands: CommandVariables,
     /// Where output goes.
     pub log: LogStore,
     /// The directory that paths in messages are relative to.
@@ -121,6 +124,8 @@ struct Edge {
     connecting: bool,
     cluster: Arc<OnceCell<Connected>>,
     files: watch::Sender<WantedFiles>,
+    commands: Arc<CommandVariables>,
+    servers: Servers,
     /// What is to be watched; handed on once there is a cluster.
     cluster_watch: ClusterWatch,
 }
@@ -136,9 +141,19 @@ impl Edge {
             shutdown.clone(),
             watch_files(wanted_files, events.clone(), files_log),
         ));
+        let commands = Arc::new(session.commands);
+        let servers = Servers::new(
+            session.log.clone(),
+            events.clone(),
+            Arc::clone(&commands),
+            tasks.clone(),
+            shutdown.clone(),
+        );
         Self {
             request: Arc::new(session.request),
             log: session.log,
+            commands,
+            servers,
             started,
             events,
             tasks,
@@ -213,6 +228,7 @@ impl Edge {
                     connected.pod_logs.set(wanted);
                 }
             }
+            Effect::Serve(wanted) => self.servers.set(wanted),
             Effect::Log(event) => self.log.append(event),
             Effect::Exit(_) => {}
         }
@@ -254,16 +270,23 @@ impl Edge {
         self.updates.insert(build, cancel.clone());
         let (cluster, docker) = (self.cluster.get().cloned(), self.docker.get().cloned());
         let (log, ownership) = (self.log.clone(), Arc::clone(&self.ownership));
+        let commands = Arc::clone(&self.commands);
         self.report(
             async move {
-                let outcome = match cluster {
-                    Some(Connected {
-                        cluster,
-                        facts,
-                        platform,
-                        own_docker,
-                        ..
-                    }) => {
+                let outcome = match (&plan.deploy, cluster) {
+                    (DeployTarget::Local(local), _) => {
+                        run_update(&log, &plan, local, &commands, &cancel).await
+                    }
+                    (
+                        _,
+                        Some(Connected {
+                            cluster,
+                            facts,
+                            platform,
+                            own_docker,
+                            ..
+                        }),
+                    ) => {
                         let docker = own_docker.or(docker);
                         let tools = UpdateTools {
                             docker,
@@ -275,7 +298,7 @@ impl Edge {
                         };
                         update::run(tools, plan, cancel).await
                     }
-                    None => UpdateOutcome {
+                    (_, None) => UpdateOutcome {
                         error: Some("cluster not ready".to_owned()),
                         ..UpdateOutcome::default()
                     },

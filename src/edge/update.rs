@@ -15,7 +15,7 @@ use crate::engine::{ImageAction, ImageStep, ObjectId, UpdateOutcome, UpdatePlan}
 use crate::k8s::Entity;
 use crate::k8s::labels::Ownership;
 use crate::logs::{LogStore, LogWriter};
-use crate::model::{BuiltImage, ImageSelector, TargetId};
+use crate::model::{BuiltImage, ImageSelector, K8sTarget, TargetId};
 
 /// What an update works with.
 #[derive(Clone)]
@@ -65,9 +65,12 @@ impl Update {
         let (reused, to_build) = self.sort_images(&plan.images).await?;
         let total = 1 + 2 * to_build.len() + usize::from(!reused.is_empty()) + usize::from(plan.force);
         let mut steps = Steps::new(self.log.clone(), total);
+        let Some(target) = plan.deploy.k8s() else {
+            return Err("only Kubernetes objects are deployed here".to_owned());
+        };
         if plan.force {
             steps.begin("Force update");
-            let objects = deletion_list(&plan.deploy.entities);
+            let objects = deletion_list(&target.entities);
             kube::delete(&self.tools.cluster, &objects, &self.log.indented(INDENT)).await?;
             steps.end();
         }
@@ -81,7 +84,7 @@ impl Update {
         for step in to_build {
             self.build_and_push(step, &mut steps).await?;
         }
-        self.deploy(plan, &mut steps).await?;
+        self.deploy(plan, target, &mut steps).await?;
         steps.finish();
         Ok(())
     }
@@ -150,20 +153,24 @@ impl Update {
         Ok(())
     }
 
-    async fn deploy(&mut self, plan: &UpdatePlan, steps: &mut Steps) -> Result<(), String> {
+    async fn deploy(
+        &mut self,
+        plan: &UpdatePlan,
+        target: &K8sTarget,
+        steps: &mut Steps,
+    ) -> Result<(), String> {
         steps.begin("Deploying");
-        let images: Vec<(ImageSelector, BuiltImage)> = plan
-            .deploy
+        let images: Vec<(ImageSelector, BuiltImage)> = target
             .images
             .iter()
             .filter_map(|id| self.images.get(id).cloned())
             .collect();
         let request = ApplyRequest {
             manifest: &plan.manifest,
-            entities: plan.deploy.entities.clone(),
+            entities: target.entities.clone(),
             images: &images,
             ownership: &self.tools.ownership,
-            timeout: plan.deploy.upsert_timeout,
+            timeout: target.upsert_timeout,
         };
         let applied = kube::apply(&self.tools.cluster, request, &self.log, &self.cancel).await;
         steps.end();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::config::Mode;
 use super::effect::ExitOutcome;
-use super::event::ClusterStatus;
+use super::event::{ClusterStatus, ServerStatus};
 use super::state::{Row, State};
 use crate::model::{Pod, PodPhase, PodReadiness, format_go_duration};
 use crate::view::RuntimeStatus;
@@ -51,7 +51,7 @@ pub(super) fn verdict(state: &State) -> Option<ExitOutcome> {
         return None;
     };
     if let ClusterStatus::Failed(why) = &state.cluster
-        && state.rows.values().any(|row| row.enabled)
+        && state.rows.values().any(|row| row.enabled && row.k8s().is_some())
     {
         let why = why.lines().next().unwrap_or_default();
         return Some(ExitOutcome::Failed(format!("cluster connection failed: {why}")));
@@ -111,28 +111,50 @@ fn targets(state: &State) -> Vec<Target<'_>> {
     let mut targets = vec![tiltfile_target(state)];
     for (name, row) in &state.rows {
         let resource = name.as_str();
-        let runtime = if row.enabled {
-            runtime_state(state, row)
-        } else {
-            Some(TargetState::Idle)
+        let runtime = match row.local() {
+            _ if !row.enabled => Some(TargetState::Idle),
+            Some(local) if local.serve_cmd.is_empty() => None,
+            Some(_) => Some(serve_state(row)),
+            None => runtime_state(state, row),
         };
         if let Some(runtime) = runtime {
-            let is_job = row.readiness() == PodReadiness::Succeeded;
             targets.push(Target {
                 resource,
-                part: "runtime",
-                is_job,
+                part: if row.local().is_some() { "serve" } else { "runtime" },
+                is_job: row
+                    .k8s()
+                    .is_some_and(|k8s| k8s.readiness == PodReadiness::Succeeded),
                 state: runtime,
             });
         }
-        targets.push(Target {
-            resource,
-            part: "update",
-            is_job: true,
-            state: update_state(state, row),
-        });
+        if !row.only_serves() {
+            targets.push(Target {
+                resource,
+                part: "update",
+                is_job: true,
+                state: update_state(state, row),
+            });
+        }
     }
     targets
+}
+
+/// Returns the state of the server of a local resource.
+fn serve_state(row: &Row) -> TargetState<'_> {
+    match row.server.as_ref().map(|server| &server.status) {
+        Some(Some(ServerStatus::Exited { pid })) => TargetState::Failed {
+            error: format!("Process {pid} exited with non-zero status"),
+            grace: Grace::None,
+        },
+        Some(Some(ServerStatus::Running { ready, .. })) => TargetState::Active {
+            ready: *ready,
+            since: row.runtime.last_ready.or(row.deployed.at),
+        },
+        _ if row.started_first || row.manifest.trigger_mode.auto_init() => {
+            TargetState::Waiting("unknown".into())
+        }
+        _ => TargetState::Idle,
+    }
 }
 
 fn tiltfile_target(state: &State) -> Target<'_> {
@@ -202,7 +224,7 @@ fn runtime_state<'a>(state: &'a State, row: &'a Row) -> Option<TargetState<'a>> 
             error: pod_failure(pod),
             grace: grace(state, row),
         },
-        RuntimeStatus::Pending | RuntimeStatus::None => match pod {
+        RuntimeStatus::Pending | RuntimeStatus::None | RuntimeStatus::NotApplicable => match pod {
             Some(pod) if pod.phase == PodPhase::Running => TargetState::Active { ready: false, since },
             Some(pod) if pod.status.is_empty() => TargetState::Waiting("unknown".into()),
             Some(pod) => TargetState::Waiting(pod.status.as_str().into()),

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::logs::LogEvent;
 use crate::model::{
-    BuildId, BuiltImage, DeleteId, Ignore, ImageTarget, K8sTarget, LoadId, LocalPath, ManifestName,
-    ObjectUid, SpanId, TargetId, Timestamp,
+    BuildId, BuiltImage, Command, DeleteId, DeployTarget, Ignore, ImageTarget, LoadId, LocalPath,
+    ManifestName, ObjectUid, Probe, ServeId, SpanId, TargetId, Timestamp,
 };
 
 /// Something to do at the edge.
@@ -45,6 +45,9 @@ pub enum Effect {
     WatchCluster(ClusterWatch),
     /// Stream these logs from now on; the edge compares with what it streams.
     StreamLogs(Vec<LogStream>),
+    /// Let these servers run from now on; the edge compares with what runs. Each answers with `ServerChanged`. One that
+    /// is no longer wanted is stopped, and has ended before the next one of its resource starts.
+    Serve(Vec<Server>),
     /// Write to the log.
     Log(LogEvent),
     /// End the session. The edge reads logs to their present end first.
@@ -77,10 +80,25 @@ pub struct UpdatePlan {
     pub header: String,
     /// Its images, each after the ones it is built on.
     pub images: Vec<ImageStep>,
-    /// What is deployed then.
-    pub deploy: K8sTarget,
+    /// What is deployed, or run, then.
+    pub deploy: DeployTarget,
     /// Whether to delete the objects first.
     pub force: bool,
+}
+
+/// One run of the server of a local resource.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Its id.
+    pub serve: ServeId,
+    /// Whose it is.
+    pub manifest: ManifestName,
+    /// Where its lines go.
+    pub span: SpanId,
+    /// What runs.
+    pub command: Command,
+    /// How to find out whether it is ready; without one it is as soon as it runs.
+    pub probe: Option<Probe>,
 }
 
 /// One image of an update.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::model::{
     BuildId, BuiltImage, CiSettings, DeleteId, Ignore, LoadId, LocalPath, Manifest, ManifestName, ObjectUid,
-    Pod, TargetId, Timestamp, UpdateSettings,
+    Pod, ServeId, TargetId, Timestamp, UpdateSettings,
 };
 
 /// Something that happened. Each outcome carries the id that its effect had; the engine ignores an id it no longer runs.
@@ -34,6 +34,13 @@ pub enum Event {
     ObjectsDeleted {
         /// Which one.
         delete: DeleteId,
+    },
+    /// The server of a local resource started, became ready or unready, or ended.
+    ServerChanged {
+        /// Which one.
+        serve: ServeId,
+        /// How it is doing.
+        status: ServerStatus,
     },
     /// A pod of a watched namespace appeared or changed.
     PodSeen(Box<Pod>),
@@ -91,6 +98,23 @@ pub enum ClusterStatus {
     Connected,
     /// Not usable; the message is for the user.
     Failed(String),
+}
+
+/// How the server of a local resource is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerStatus {
+    /// It runs.
+    Running {
+        /// The number of its process.
+        pid: u32,
+        /// Whether its probe says so, or it has none.
+        ready: bool,
+    },
+    /// It ended, in whatever way: that is an error.
+    Exited {
+        /// The number that its process had; 0 if it could not be started.
+        pid: u32,
+    },
 }
 
 /// One file changed for one target.

@@ -76,6 +76,13 @@ fn watch_set(state: &State) -> WatchSet {
                 ignores: image.watch_ignores.clone(),
             });
         }
+        if let Some(local) = row.local() {
+            let watched = WatchedTarget {
+                paths: local.deps.clone().unwrap_or_default(),
+                ignores: local.watch_ignores.clone(),
+            };
+            targets.insert(local.id.clone(), watched);
+        }
     }
     WatchSet {
         targets,

@@ -6,7 +6,7 @@ use super::config::{EngineConfig, Mode};
 use super::effect::{Effect, ExitOutcome};
 use super::event::Event;
 use super::state::State;
-use super::{ci, cluster_events, files, pods, reload, schedule, streams, update};
+use super::{ci, cluster_events, files, pods, reload, schedule, serve, streams, update};
 use crate::model::BuildId;
 use crate::view::{View, view};
 
@@ -74,6 +74,10 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
             state.deletions.remove(&delete);
             Vec::new()
         }
+        Event::ServerChanged { serve, status } => {
+            serve::on_changed(state, serve, status);
+            Vec::new()
+        }
         Event::PodSeen(pod) => pods::on_seen(state, *pod),
         Event::PodGone(uid) => {
             pods::on_gone(state, &uid);
@@ -111,6 +115,9 @@ fn settle(state: &mut State) -> Vec<Effect> {
     }
     if std::mem::take(&mut state.dirty.streams) {
         effects.extend(streams::stream_logs(state));
+    }
+    if std::mem::take(&mut state.dirty.servers) {
+        effects.extend(serve::serve(state));
     }
     effects.extend(updates);
     effects.extend(end(state));

@@ -18,6 +18,7 @@ mod reload;
 mod rollout;
 mod runtime;
 mod schedule;
+mod serve;
 pub(crate) mod state;
 mod streams;
 #[cfg(test)]
@@ -26,9 +27,11 @@ mod update;
 
 pub use config::{EngineConfig, Mode};
 pub use effect::{
-    ClusterWatch, Effect, ExitOutcome, ImageAction, ImageStep, LogStream, ObjectId, UpdatePlan, WatchSet,
-    WatchedTarget,
+    ClusterWatch, Effect, ExitOutcome, ImageAction, ImageStep, LogStream, ObjectId, Server, UpdatePlan,
+    WatchSet, WatchedTarget,
 };
-pub use event::{AppliedObject, ClusterEvent, ClusterStatus, Event, FileChange, LoadOutcome, UpdateOutcome};
+pub use event::{
+    AppliedObject, ClusterEvent, ClusterStatus, Event, FileChange, LoadOutcome, ServerStatus, UpdateOutcome,
+};
 pub use handle::Engine;
 pub use schedule::Hold;

@@ -11,7 +11,7 @@ use super::not_yet;
 use super::pods;
 use super::state::{Loading, Row, State, TargetState};
 use crate::logs::LogEvent;
-use crate::model::{DeployTarget, K8sTarget, LoadId, LocalPath, Manifest, ManifestName};
+use crate::model::{DeployTarget, K8sTarget, LoadId, LocalPath, LocalTarget, Manifest, ManifestName};
 
 /// Reads the Tiltfile for the first time.
 pub(super) fn on_started(state: &mut State) -> Vec<Effect> {
@@ -66,8 +66,7 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
         state.tiltfile.watch_ignores = outcome.watch_ignores;
         state.update_settings = outcome.update_settings;
         state.ci_settings = outcome.ci_settings;
-        let (manifests, said) = not_yet::leave_out(state, manifests, &outcome.enabled);
-        effects = said;
+        effects = not_yet::tell(state, &manifests, &outcome.enabled);
         effects.extend(replace_manifests(
             state,
             manifests,
@@ -106,7 +105,7 @@ fn replace_manifests(
     state.deployed_images = deploys.cloned().collect();
     pods::reindex(state);
     state.dirty.rows.extend(state.rows.keys().cloned());
-    (state.dirty.cluster, state.dirty.streams) = (true, true);
+    (state.dirty.cluster, state.dirty.streams, state.dirty.servers) = (true, true, true);
     remove_rows(state, old)
 }
 
@@ -147,9 +146,21 @@ fn redefine(
 fn same_targets(old: &Manifest, new: &Manifest) -> bool {
     let same_deploy = match (&old.deploy, &new.deploy) {
         (DeployTarget::K8s(old), DeployTarget::K8s(new)) => same_objects(old, new),
-        (old, new) => old == new,
+        (DeployTarget::Local(old), DeployTarget::Local(new)) => same_commands(old, new),
+        _ => false,
     };
     old.images == new.images && same_deploy
+}
+
+/// What is watched and what is shown does not matter.
+fn same_commands(old: &LocalTarget, new: &LocalTarget) -> bool {
+    let commands = |target: &LocalTarget| LocalTarget {
+        deps: None,
+        watch_ignores: Vec::new(),
+        links: Vec::new(),
+        ..target.clone()
+    };
+    commands(old) == commands(new)
 }
 
 fn same_objects(old: &K8sTarget, new: &K8sTarget) -> bool {

@@ -1,5 +1,6 @@
 //! How what a resource deployed is doing, told by its newest pod.
 
+use super::serve;
 use super::state::{Row, State};
 use crate::model::{ManifestName, Pod, PodPhase, PodReadiness};
 use crate::view::RuntimeStatus;
@@ -25,6 +26,9 @@ pub(super) fn refresh(state: &mut State, name: &ManifestName) {
 ///
 /// Rule: `reference/engine.md` 4.6.
 fn status(row: &Row, pod: Option<&Pod>) -> RuntimeStatus {
+    if let Some(local) = row.local() {
+        return serve::status(row, local);
+    }
     let readiness = row.readiness();
     if row.deployed.at.is_none() {
         return RuntimeStatus::Pending;

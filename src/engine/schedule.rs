@@ -13,6 +13,10 @@ use crate::model::{ManifestName, TargetId};
 pub enum Hold {
     /// The Tiltfile is about to be, or being, evaluated again.
     TiltfileReload,
+    /// A local resource runs that runs alone.
+    WaitingForLocal(ManifestName),
+    /// It runs alone, and something else runs.
+    IsUnparallelizableLocal,
     /// The resource `uncategorized` is deployed first.
     WaitingForUncategorized,
     /// These targets of it are just built or deployed by another update.
@@ -30,6 +34,8 @@ impl Hold {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::TiltfileReload => "tiltfile-reload",
+            Self::WaitingForLocal(_) => "waiting-for-local",
+            Self::IsUnparallelizableLocal => "is-unparallelizable-local",
             Self::WaitingForUncategorized => "waiting-for-uncategorized",
             Self::BuildingComponent(_) => "building-component",
             Self::WaitingForDep(_) => "waiting-for-dep",
@@ -42,6 +48,8 @@ impl Hold {
     pub fn on(&self) -> Vec<String> {
         match self {
             Self::TiltfileReload => vec![ManifestName::TILTFILE.to_owned()],
+            Self::WaitingForLocal(name) => vec![name.to_string()],
+            Self::IsUnparallelizableLocal => Vec::new(),
             Self::WaitingForUncategorized => vec![ManifestName::UNCATEGORIZED.to_owned()],
             Self::BuildingComponent(targets) => targets.iter().map(TargetId::to_string).collect(),
             Self::WaitingForDep(names) => names.iter().map(ManifestName::to_string).collect(),
@@ -61,16 +69,21 @@ pub(crate) fn next_update(state: &State) -> (Option<ManifestName>, BTreeMap<Mani
     let busy = busy_targets(state);
     let uncategorized = ManifestName::from(ManifestName::UNCATEGORIZED);
     let uncategorized_runs = state.builds.values().any(|build| build.manifest == uncategorized);
+    let alone = state.builds.values().find(|build| build.runs_alone);
     let mut free: Vec<(&ManifestName, &Row)> = Vec::new();
     for (name, row) in due() {
         let hold = if reloading {
             Some(Hold::TiltfileReload)
-        } else if uncategorized_runs && *name != uncategorized {
+        } else if let Some(alone) = alone {
+            Some(Hold::WaitingForLocal(alone.manifest.clone()))
+        } else if row.runs_alone() && !state.builds.is_empty() {
+            Some(Hold::IsUnparallelizableLocal)
+        } else if row.k8s().is_some() && uncategorized_runs && *name != uncategorized {
             Some(Hold::WaitingForUncategorized)
         } else {
             busy_component(row, &busy)
                 .or_else(|| unready_dependencies(state, row))
-                .or_else(|| (state.cluster != ClusterStatus::Connected).then_some(Hold::WaitingForCluster))
+                .or_else(|| waits_for_cluster(state, row).then_some(Hold::WaitingForCluster))
                 .or_else(|| deletions(state, row))
         };
         match hold {
@@ -94,7 +107,8 @@ pub(crate) fn next_update(state: &State) -> (Option<ManifestName>, BTreeMap<Mani
 fn first_of(free: &[(&ManifestName, &Row)]) -> Option<ManifestName> {
     let first_updates = || free.iter().filter(|(_, row)| row.awaits_first());
     let chosen = first_updates()
-        .find(|(name, _)| name.as_str() == ManifestName::UNCATEGORIZED)
+        .find(|(_, row)| row.local().is_some())
+        .or_else(|| first_updates().find(|(name, _)| name.as_str() == ManifestName::UNCATEGORIZED))
         .or_else(|| first_updates().find(|(_, row)| row.images().is_empty()))
         .or_else(|| first_updates().next())
         .or_else(|| free.iter().min_by_key(|(_, row)| earliest_change(row)));
@@ -147,6 +161,10 @@ fn busy_component(row: &Row, busy: &BTreeSet<&TargetId>) -> Option<Hold> {
         .cloned()
         .collect();
     (!shared.is_empty()).then_some(Hold::BuildingComponent(shared))
+}
+
+fn waits_for_cluster(state: &State, row: &Row) -> bool {
+    row.k8s().is_some() && state.cluster != ClusterStatus::Connected
 }
 
 fn deletions(state: &State, row: &Row) -> Option<Hold> {

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use super::config::EngineConfig;
-use super::effect::{ClusterWatch, LogStream, ObjectId, WatchSet};
+use super::effect::{ClusterWatch, LogStream, ObjectId, Server, WatchSet};
 use super::event::{AppliedObject, ClusterEvent, ClusterStatus};
 use super::not_yet::Gap;
 use super::schedule::Hold;
+use super::serve::RowServer;
 use crate::k8s::Entity;
 use crate::model::{
     BuildId, BuiltImage, CiSettings, DeleteId, Ignore, ImageTarget, K8sTarget, LoadId, LocalPath, Manifest,
@@ -49,6 +50,7 @@ pub(crate) struct State {
     /// Objects whose deletion has not answered yet.
     pub(crate) deletions: BTreeMap<DeleteId, Vec<ObjectId>>,
     pub(crate) last_delete: u64,
+    pub(crate) last_serve: u64,
     /// Pods of the watched namespaces, whoever they belong to: most are seen before they are claimed.
     pub(crate) pods: BTreeMap<ObjectUid, SeenPod>,
     /// Which resources deployed an object.
@@ -111,6 +113,8 @@ pub(crate) struct Row {
     pub(crate) history: VecDeque<BuildRecord>,
     pub(crate) deployed: Deployed,
     pub(crate) runtime: Runtime,
+    /// What serves, for a local resource.
+    pub(crate) server: Option<RowServer>,
 }
 
 /// What is known of one target of a resource.
@@ -177,6 +181,8 @@ pub(crate) struct Running {
     /// The images that it builds, each with whether it pushes it.
     pub(crate) images: BTreeMap<TargetId, bool>,
     pub(crate) deploy: TargetId,
+    /// Whether no other update may run beside it.
+    pub(crate) runs_alone: bool,
     /// Whether the definition changed since: what it builds is not what is wanted now.
     pub(crate) outdated: bool,
     /// What the resource had in the cluster, if it is gone from the Tiltfile.
@@ -235,6 +241,7 @@ pub(crate) struct Asked {
     pub(crate) files: Option<WatchSet>,
     pub(crate) cluster: ClusterWatch,
     pub(crate) streams: Vec<LogStream>,
+    pub(crate) servers: Vec<Server>,
 }
 
 /// What has to be looked at again.
@@ -245,6 +252,7 @@ pub(crate) struct Dirty {
     pub(crate) files: bool,
     pub(crate) cluster: bool,
     pub(crate) streams: bool,
+    pub(crate) servers: bool,
 }
 
 impl State {
@@ -265,6 +273,7 @@ impl State {
             last_build: 0,
             deletions: BTreeMap::new(),
             last_delete: 0,
+            last_serve: 0,
             pods: BTreeMap::new(),
             claims: BTreeMap::new(),
             selecting: BTreeSet::new(),
@@ -319,6 +328,7 @@ impl Row {
             history: VecDeque::new(),
             deployed: Deployed::default(),
             runtime: Runtime::default(),
+            server: None,
         }
     }
 

@@ -8,7 +8,7 @@ use super::effect::{Effect, ImageAction, ImageStep, UpdatePlan};
 use super::event::UpdateOutcome;
 use super::files::files_changed_line;
 use super::state::{BuildRecord, Row, Running, Seq, State};
-use super::{cluster_events, gc, pods};
+use super::{cluster_events, gc, pods, serve};
 use crate::logs::{Level, LogEvent};
 use crate::model::{BuildId, BuiltImage, ImageTarget, LocalPath, ManifestName, SpanId, TargetId};
 
@@ -19,7 +19,7 @@ const HISTORY: usize = 2;
 pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
     let build = BuildId(state.last_build + 1);
     let row = state.rows.get_mut(name)?;
-    let deploy = row.k8s()?.clone();
+    let deploy = row.manifest.deploy.clone();
     let span = SpanId::new(format!("build:{build}"));
     let reason = reason(row);
     let files = edits(row);
@@ -42,6 +42,7 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
             .map(|step| (step.image.id.clone(), step.needs_push))
             .collect(),
         deploy: row.manifest.deploy.id().clone(),
+        runs_alone: row.runs_alone(),
         outdated: false,
         orphaned: None,
     };
@@ -148,6 +149,9 @@ pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutc
     if !running.outdated {
         share_results(state, &running, &shareable(state, &running, &outcome));
     }
+    if failure.is_none() && !running.outdated {
+        serve::restart(state, &running.manifest);
+    }
     let claimed = pods::claimed_objects(state, &running.manifest);
     let mut effects = Vec::from_iter(gc::note_applied(state, &running, &outcome));
     pods::claim(state, &running.manifest, &claimed);
@@ -184,6 +188,9 @@ fn record_end(state: &mut State, running: &Running, outcome: &UpdateOutcome) {
     row.changed_definition = row
         .changed_definition
         .filter(|changed| *changed > running.started_seq);
+    if outcome.error.is_none() && row.local().is_some_and(|local| local.readiness_probe.is_none()) {
+        row.runtime.last_ready = Some(now);
+    }
     row.history.push_front(BuildRecord {
         span: running.span.clone(),
         reason: running.reason.clone(),

@@ -88,6 +88,11 @@ number_id! {
     DeleteId
 }
 
+number_id! {
+    /// One run of the server of a local resource, counted from 1 in a session.
+    ServeId
+}
+
 /// What kind of node of the build graph a target is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TargetKind {

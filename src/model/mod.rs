@@ -26,7 +26,7 @@ pub use api::{ApiKind, ApiObject, ApiObjects};
 pub use command::Command;
 pub use duration::{format_go_duration, parse_go_duration};
 pub use ids::{
-    BuildId, DeleteId, LoadId, ManifestName, ObjectUid, SpanId, TargetId, TargetKind, sanitize_name,
+    BuildId, DeleteId, LoadId, ManifestName, ObjectUid, ServeId, SpanId, TargetId, TargetKind, sanitize_name,
 };
 pub use ignore::IgnoreMatcher;
 pub use image_ref::{ImageRef, ImageRefError, ImageSelector};

@@ -140,6 +140,8 @@ pub enum UpdateStatus {
     Error,
     /// The last update ended well.
     Ok,
+    /// There is nothing to update: a resource that only serves.
+    NotApplicable,
     /// There was none, and none is due.
     None,
 }
@@ -156,6 +158,8 @@ pub enum RuntimeStatus {
     Pending,
     /// Something is wrong.
     Error,
+    /// There is nothing that runs: a resource with an update command only.
+    NotApplicable,
     /// Nothing is deployed, and nothing is about to be.
     None,
 }
@@ -168,6 +172,7 @@ impl UpdateStatus {
             Self::Pending => "pending",
             Self::Error => "error",
             Self::Ok => "ok",
+            Self::NotApplicable => "not_applicable",
             Self::None => "none",
         }
     }
@@ -180,6 +185,7 @@ impl RuntimeStatus {
             Self::Ok => "ok",
             Self::Pending => "pending",
             Self::Error => "error",
+            Self::NotApplicable => "not_applicable",
             Self::None => "none",
         }
     }

@@ -66,11 +66,16 @@ fn update_status(row: &Row) -> UpdateStatus {
         return UpdateStatus::None;
     }
     if row.building.is_some() {
-        return UpdateStatus::InProgress;
+        return if row.only_serves() {
+            UpdateStatus::Pending
+        } else {
+            UpdateStatus::InProgress
+        };
     }
     match row.history.front() {
         _ if row.is_due() => UpdateStatus::Pending,
         Some(last) if last.error.is_some() => UpdateStatus::Error,
+        Some(_) if row.only_serves() => UpdateStatus::NotApplicable,
         Some(_) => UpdateStatus::Ok,
         None => UpdateStatus::None,
     }

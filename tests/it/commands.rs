@@ -288,7 +288,10 @@ fn a_context_that_is_not_there_is_answered_with_those_that_are() {
 fn what_it_started_ends_with_it_even_when_it_is_killed() {
     use std::io::{BufRead, BufReader, Read};
     // Whoever lives on holds the pipe open.
-    let folder = Folder::new(&[("Tiltfile", "local('exec 3>pipe; echo up >&3; sleep 60 & sleep 60')\n")]);
+    let folder = Folder::new(&[(
+        "Tiltfile",
+        "local('exec 3>pipe; echo up >&3; sleep 60 & sleep 60')\n",
+    )]);
     let pipe = folder.0.path().join("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
     assert!(made.success());

@@ -344,7 +344,7 @@ fn line(effect: &Effect) -> String {
         Effect::LoadTiltfile { load, span } => format!("load {load} as {span}"),
         Effect::StartUpdate(plan) => {
             let mut steps: Vec<String> = plan.images.iter().map(step).collect();
-            steps.push(format!("deploy {}", plan.deploy.id));
+            steps.push(format!("deploy {}", plan.deploy.id()));
             format!("start {} {:?}: {}", plan.span, plan.header, steps.join(", "))
         }
         Effect::CancelUpdate { build } => format!("cancel {build}"),
@@ -373,6 +373,13 @@ fn line(effect: &Effect) -> String {
         Effect::StreamLogs(streams) => {
             let streams: Vec<String> = streams.iter().map(stream).collect();
             format!("read logs [{}]", streams.join(", "))
+        }
+        Effect::Serve(servers) => {
+            let servers: Vec<String> = servers
+                .iter()
+                .map(|server| format!("{} as {}", server.command.display(), server.span))
+                .collect();
+            format!("serve [{}]", servers.join(", "))
         }
         Effect::Log(event) => {
             let span = event.span.as_ref().map_or("-", SpanId::as_str);

@@ -1,0 +1,56 @@
+//! What programs that a session starts find in their environment: whose session it is, and its cluster.
+
+use std::path::PathBuf;
+
+use etcetera::base_strategy::{BaseStrategy, Xdg};
+
+use super::flags;
+use crate::edge::kube::{ClusterAccess, write_frozen};
+use crate::logs::LogWriter;
+
+/// The port of the web page when none is asked for.
+const DEFAULT_PORT: u16 = 10350;
+
+/// Returns the variables of a session. A kubeconfig that cannot be written is said in the log.
+///
+/// Rule: `reference/cli-and-ui.md`, "nested `tilt` calls".
+pub(super) fn variables(
+    serve: &flags::Serve,
+    access: Option<&ClusterAccess>,
+    log: &LogWriter,
+) -> Vec<(String, String)> {
+    let mut variables = vec![
+        ("TILT_HOST".to_owned(), serve.host.clone()),
+        ("TILT_PORT".to_owned(), serve.port.to_string()),
+        ("TILT_DISABLE_ANALYTICS".to_owned(), "1".to_owned()),
+    ];
+    if let Some(access) = access {
+        match write_kubeconfig(serve.port, access) {
+            Ok(path) => variables.push(("KUBECONFIG".to_owned(), path.to_string_lossy().into_owned())),
+            Err(error) => log.warn(&format!("commands get no kubeconfig of this session: {error}")),
+        }
+    }
+    variables
+}
+
+fn write_kubeconfig(port: u16, access: &ClusterAccess) -> std::io::Result<PathBuf> {
+    let xdg = Xdg::new().map_err(std::io::Error::other)?;
+    let server = if port == DEFAULT_PORT {
+        "tilt-default".to_owned()
+    } else {
+        format!("tilt-{port}")
+    };
+    let below = |dir: PathBuf| dir.join("tilt-dev").join(&server).join("cluster/default.yml");
+    let places = [xdg.runtime_dir(), xdg.state_dir()]
+        .into_iter()
+        .flatten()
+        .map(below);
+    let mut outcome = Err(std::io::Error::other("there is no directory for it"));
+    for path in places {
+        outcome = write_frozen(access, &path).map(|()| path);
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
+}

@@ -1,0 +1,79 @@
+//! Local resources: commands that an update runs, servers, and the probes that tell whether they are ready.
+
+mod probe;
+mod servers;
+mod tls;
+mod update;
+
+use crate::edge::process::{ChildCommand, Environment};
+use crate::model::{Command, LocalPath};
+
+pub use servers::Servers;
+pub use update::run_update;
+
+/// What every command of a session finds in its environment, beside its own variables.
+#[derive(Clone, Debug, Default)]
+pub struct CommandVariables(Vec<(String, String)>);
+
+impl CommandVariables {
+    /// Returns variables of a session. `KUBECONFIG` wins over the user's, the others only fill gaps.
+    pub fn new(variables: Vec<(String, String)>) -> Self {
+        Self(variables)
+    }
+
+    /// Returns how to run a command.
+    ///
+    /// Rule: `reference/engine.md` 6.2.
+    pub fn child(&self, command: &Command) -> ChildCommand {
+        let mut env = Environment::inherited();
+        for (name, value) in &self.0 {
+            if name == "KUBECONFIG" {
+                env.set(name, value);
+            } else {
+                env.set_default(name, value);
+            }
+        }
+        for (name, value) in [("LINES", "24"), ("COLUMNS", "80"), ("PYTHONUNBUFFERED", "1")] {
+            env.set_default(name, value);
+        }
+        for variable in &command.env {
+            let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
+            env.set(name, value);
+        }
+        ChildCommand {
+            argv: command.argv.clone(),
+            dir: command.dir.clone().unwrap_or_else(|| LocalPath::new("/")),
+            env,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_wins_over_the_session_and_the_kubeconfig_over_the_users() {
+        let session = [("KUBECONFIG", "/frozen"), ("HOME", "/other"), ("TILT_PORT", "1")];
+        let session = session.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let command = Command {
+            argv: vec!["true".to_owned()],
+            dir: None,
+            env: vec!["LINES=7".to_owned(), "OPT=a=b".to_owned()],
+        };
+        let child = CommandVariables::new(session.into()).child(&command);
+        let get = |name: &str| {
+            child
+                .env
+                .get(name)
+                .map(|value| value.to_string_lossy().into_owned())
+        };
+        assert_eq!(get("KUBECONFIG").as_deref(), Some("/frozen"));
+        assert_ne!(get("HOME").as_deref(), Some("/other"), "it is set already");
+        assert_eq!(get("TILT_PORT").as_deref(), Some("1"));
+        assert_eq!(
+            (get("LINES").as_deref(), get("OPT").as_deref()),
+            (Some("7"), Some("a=b"))
+        );
+    }
+}

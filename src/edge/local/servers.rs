@@ -1,0 +1,153 @@
+//! The servers of local resources: as many as are wanted, one task each.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::CommandVariables;
+use super::probe::Prober;
+use crate::edge::process::{Exit, Process};
+use crate::engine::{Event, Server, ServerStatus};
+use crate::logs::{LogStore, LogWriter};
+use crate::model::{ManifestName, ServeId};
+
+/// Runs servers. Who is no longer wanted is stopped; the next one of the same resource starts only then, so that it
+/// finds its port free.
+pub struct Servers {
+    log: LogStore,
+    events: mpsc::Sender<Event>,
+    variables: Arc<CommandVariables>,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+    running: HashMap<ServeId, Running>,
+}
+
+struct Running {
+    manifest: ManifestName,
+    stop: CancellationToken,
+    ended: CancellationToken,
+}
+
+impl Servers {
+    /// Returns a keeper of servers that all end with `shutdown`; `tasks` has the tasks that must be waited for.
+    pub fn new(
+        log: LogStore,
+        events: mpsc::Sender<Event>,
+        variables: Arc<CommandVariables>,
+        tasks: TaskTracker,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self {
+            log,
+            events,
+            variables,
+            tasks,
+            shutdown,
+            running: HashMap::new(),
+        }
+    }
+
+    /// Lets these servers run and no others. One that ended by itself is not started again.
+    pub fn set(&mut self, wanted: Vec<Server>) {
+        for (id, running) in &self.running {
+            if !wanted.iter().any(|server| server.serve == *id) {
+                running.stop.cancel();
+            }
+        }
+        self.running
+            .retain(|_, running| !(running.stop.is_cancelled() && running.ended.is_cancelled()));
+        for server in wanted {
+            if !self.running.contains_key(&server.serve) {
+                self.start(server);
+            }
+        }
+    }
+
+    fn start(&mut self, server: Server) {
+        let before: Vec<CancellationToken> = self
+            .running
+            .values()
+            .filter(|running| running.manifest == server.manifest)
+            .map(|running| running.ended.clone())
+            .collect();
+        let (stop, ended) = (self.shutdown.child_token(), CancellationToken::new());
+        let running = Running {
+            manifest: server.manifest.clone(),
+            stop: stop.clone(),
+            ended: ended.clone(),
+        };
+        self.running.insert(server.serve, running);
+        let log = LogWriter::new(self.log.clone(), server.span.clone(), server.manifest.clone());
+        let (events, variables) = (self.events.clone(), Arc::clone(&self.variables));
+        self.tasks.spawn(async move {
+            // Also when the task panics, the next one must not wait for ever.
+            let _ended = ended.drop_guard();
+            for ended in before {
+                ended.cancelled().await;
+            }
+            let serving = Serving { server, events, log };
+            serving.run(&variables, &stop).await;
+        });
+    }
+}
+
+/// One run of one server.
+struct Serving {
+    server: Server,
+    events: mpsc::Sender<Event>,
+    log: LogWriter,
+}
+
+impl Serving {
+    async fn run(&self, variables: &CommandVariables, stop: &CancellationToken) {
+        if stop.is_cancelled() {
+            return;
+        }
+        let shown = self.server.command.display();
+        self.log.info(&format!("Running cmd: {shown}"));
+        let mut process = match Process::spawn(&variables.child(&self.server.command), &self.log) {
+            Ok(process) => process,
+            Err(error) => {
+                self.log.error(&format!("{shown} failed to start: {error}"));
+                return self.tell(ServerStatus::Exited { pid: 0 }).await;
+            }
+        };
+        let pid = process.pid();
+        let ready = self.server.probe.is_none();
+        self.tell(ServerStatus::Running { pid, ready }).await;
+        tokio::select! {
+            exit = process.wait() => {
+                if exit.is_ok_and(Exit::is_success) {
+                    self.log.error("Server exited with exit code 0");
+                }
+                self.tell(ServerStatus::Exited { pid }).await;
+            }
+            () = self.probe(pid, variables) => {}
+            () = stop.cancelled() => {
+                // How it ends does not matter any more.
+                let _ = process.stop(&self.log).await;
+            }
+        }
+    }
+
+    /// Tells when the server becomes ready or unready, for ever.
+    async fn probe(&self, pid: u32, variables: &CommandVariables) {
+        let Some(probe) = &self.server.probe else {
+            return std::future::pending().await;
+        };
+        let mut prober = Prober::new(probe.clone(), variables.child(&self.server.command).env);
+        loop {
+            let ready = prober.next_change(&self.log).await;
+            self.tell(ServerStatus::Running { pid, ready }).await;
+        }
+    }
+
+    async fn tell(&self, status: ServerStatus) {
+        let serve = self.server.serve;
+        // Nobody listens any more once the session ends.
+        let _ = self.events.send(Event::ServerChanged { serve, status }).await;
+    }
+}

@@ -1,0 +1,62 @@
+//! The update of a local resource: its command, run to its end.
+
+use tokio_util::sync::CancellationToken;
+
+use super::CommandVariables;
+use crate::edge::process::Process;
+use crate::engine::{UpdateOutcome, UpdatePlan};
+use crate::logs::{LogStore, LogWriter};
+use crate::model::{Command, LocalTarget, SpanId};
+
+/// Runs the command of an update, if it has one. Never fails as a call: what went wrong is part of the outcome.
+///
+/// Rule: `reference/engine.md` 1.15 and 6.4.
+pub async fn run_update(
+    log: &LogStore,
+    plan: &UpdatePlan,
+    local: &LocalTarget,
+    variables: &CommandVariables,
+    cancel: &CancellationToken,
+) -> UpdateOutcome {
+    let header = LogWriter::new(log.clone(), plan.span.clone(), plan.manifest.clone());
+    header.update_started(&plan.header);
+    let result = match &local.update_cmd {
+        Some(command) => {
+            let span = SpanId::new(format!("cmd:{}:update", plan.manifest));
+            let log = LogWriter::new(log.clone(), span, plan.manifest.clone());
+            run(command, variables, &log, cancel).await
+        }
+        None => Ok(()),
+    };
+    UpdateOutcome {
+        deployed: result.is_ok(),
+        error: result.err(),
+        ..UpdateOutcome::default()
+    }
+}
+
+async fn run(
+    command: &Command,
+    variables: &CommandVariables,
+    log: &LogWriter,
+    cancel: &CancellationToken,
+) -> Result<(), String> {
+    let shown = command.display();
+    log.info(&format!("Running cmd: {shown}"));
+    let failed = |reason: String| format!("Command {shown:?} failed: {reason}");
+    let mut process = Process::spawn(&variables.child(command), log)
+        .map_err(|error| failed(format!("{shown} failed to start: {error}")))?;
+    let exit = tokio::select! {
+        exit = process.wait() => exit.map_err(|error| failed(error.to_string()))?,
+        () = cancel.cancelled() => {
+            // How it ends does not matter any more.
+            let _ = process.stop(log).await;
+            return Err("build canceled".to_owned());
+        }
+    };
+    if exit.is_success() {
+        Ok(())
+    } else {
+        Err(failed(exit.to_string()))
+    }
+}
