@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::config::Mode;
 use super::effect::Effect;
 use super::state::State;
 use crate::logs::{Level, LogEvent};
@@ -23,9 +24,10 @@ impl Gap {
     }
 }
 
-fn gaps(manifest: &Manifest) -> Vec<Gap> {
+fn gaps(manifest: &Manifest, mode: Mode) -> Vec<Gap> {
     let mut gaps = Vec::new();
-    if manifest.trigger_mode != TriggerMode::new(OnChange::Update, true) {
+    // Nobody can ask in a run that ends by itself.
+    if mode == Mode::Up && manifest.trigger_mode != TriggerMode::new(OnChange::Update, true) {
         gaps.push(Gap::ManualTrigger);
     }
     gaps
@@ -43,7 +45,7 @@ pub(super) fn tell(
         .iter()
         .filter(|manifest| enabled.contains(&manifest.name))
     {
-        for gap in gaps(manifest) {
+        for gap in gaps(manifest, state.config.mode) {
             if state.told.insert((manifest.name.clone(), gap)) {
                 let text = format!("{}: {}", manifest.name, gap.text());
                 let line = LogEvent::line(span.clone(), manifest.name.clone(), text);

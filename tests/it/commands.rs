@@ -6,10 +6,10 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 /// A folder with files, and nothing else of this machine but PATH.
-struct Folder(TempDir);
+pub(crate) struct Folder(TempDir);
 
 impl Folder {
-    fn new(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let folder = Self(TempDir::with_prefix("tilt-it-").expect("a scratch folder"));
         for (path, content) in files {
             std::fs::write(folder.0.path().join(path), content).expect("a file");
@@ -17,7 +17,11 @@ impl Folder {
         folder
     }
 
-    fn command(&self, args: &[&str], env: &[(&str, &str)]) -> Command {
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(crate) fn command(&self, args: &[&str], env: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tilt"));
         command.args(args).current_dir(self.0.path()).env_clear();
         command
@@ -27,24 +31,24 @@ impl Folder {
         command
     }
 
-    fn tilt(&self, args: &[&str], env: &[(&str, &str)]) -> Ran {
+    pub(crate) fn tilt(&self, args: &[&str], env: &[(&str, &str)]) -> Ran {
         let output = self.command(args, env).output().expect("the binary runs");
         let dir = self.0.path().to_string_lossy().into_owned();
         Ran { output, dir }
     }
 }
 
-struct Ran {
+pub(crate) struct Ran {
     output: Output,
     dir: String,
 }
 
 impl Ran {
-    fn stdout(&self) -> String {
+    pub(crate) fn stdout(&self) -> String {
         self.named(&self.output.stdout)
     }
 
-    fn stderr(&self) -> String {
+    pub(crate) fn stderr(&self) -> String {
         self.named(&self.output.stderr)
     }
 
@@ -67,7 +71,7 @@ impl Ran {
     }
 
     #[track_caller]
-    fn status(&self, expected: i32) -> &Self {
+    pub(crate) fn status(&self, expected: i32) -> &Self {
         assert_eq!(
             self.output.status.code(),
             Some(expected),

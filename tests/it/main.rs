@@ -10,6 +10,7 @@ mod extensions;
 mod forgotten;
 mod git_checkouts;
 mod language;
+mod local_resources;
 mod manifests;
 mod result_json;
 mod support;

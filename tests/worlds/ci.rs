@@ -40,7 +40,13 @@ impl<B: Brain> World<B> {
         let view = self.view();
         let ran = |resource: &&ResourceView| resource.enabled && resource.update_status != UpdateStatus::None;
         let is_fine = |resource: &ResourceView| {
-            resource.update_status == UpdateStatus::Ok && resource.runtime_status == RuntimeStatus::Ok
+            matches!(
+                (resource.update_status, resource.runtime_status),
+                (
+                    UpdateStatus::Ok | UpdateStatus::NotApplicable,
+                    RuntimeStatus::Ok | RuntimeStatus::NotApplicable
+                )
+            )
         };
         let all_fine = view.resources.iter().filter(ran).all(is_fine);
         match &self.exit {

@@ -27,7 +27,10 @@ pub(crate) struct Stored {
 
 impl<B: Brain> World<B> {
     pub(crate) fn apply(&mut self, update: &Update, all: bool, outcome: &mut UpdateOutcome) {
-        let entities = &update.plan.deploy.entities;
+        let Some(deploy) = update.plan.deploy.k8s() else {
+            return;
+        };
+        let entities = &deploy.entities;
         let n_applied = if all {
             entities.len()
         } else {
@@ -35,7 +38,7 @@ impl<B: Brain> World<B> {
         };
         for entity in &entities[..n_applied] {
             let id = crate::project::object(entity.api_version(), entity.kind(), entity.name());
-            let direct: BTreeSet<usize> = update.plan.deploy.images.iter().map(image_number).collect();
+            let direct: BTreeSet<usize> = deploy.images.iter().map(image_number).collect();
             let revision = entity.annotation("revision").unwrap_or_default().to_owned();
             let images: Vec<&Content> = direct.iter().map(|image| &update.contents[image]).collect();
             let template = format!("h{:x}", hash(&format!("{revision}{images:?}")));

@@ -1,7 +1,7 @@
 //! The engine in simulated worlds: a made-up outside edits files, answers late, fails, crashes and goes away, in an
 //! order that a seed decides. Rules that must always hold are checked at every step, and once all is quiet.
 //!
-//! Start with `world`, which is the outside, with `cluster` as a part of it; `project` is what its Tiltfile says, `rules` what must hold. A failure
+//! Start with `world`, which is the outside, with `cluster` and `servers` as parts of it; `project` is what its Tiltfile says, `rules` what must hold. A failure
 //! names the seed: `WORLD_SEED=7 cargo test --test worlds` runs that world alone.
 
 mod ci;
@@ -11,6 +11,7 @@ mod project;
 mod pure;
 mod rng;
 mod rules;
+mod servers;
 mod world;
 
 use tilt::engine::{Engine, ExitOutcome, Mode};

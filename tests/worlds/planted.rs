@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tilt::engine::{Effect, Engine, EngineConfig, Event, ExitOutcome};
 use tilt::logs::LogEvent;
-use tilt::model::{BuildId, DeleteId, ManifestName, SpanId};
+use tilt::model::{BuildId, DeleteId, DeployTarget, ManifestName, SpanId};
 use tilt::view::View;
 
 use crate::ci::CI;
@@ -166,6 +166,30 @@ fn a_log_that_is_not_read_is_found() {
         effects.retain(|effect| !matches!(effect, Effect::StreamLogs(_)));
     };
     check_found(Chaos::default(), as_it_is, deaf, "is not read");
+}
+
+#[test]
+fn a_server_that_is_not_started_again_is_found() {
+    let forget = |_: &[Event], effects: &mut Vec<Effect>| {
+        effects.retain(|effect| !matches!(effect, Effect::Serve(_)));
+    };
+    check_found(Chaos::default(), as_it_is, forget, "serves");
+}
+
+#[test]
+fn a_command_that_does_not_run_alone_is_found() {
+    // The engine is made to believe that nothing runs alone.
+    let share = |event: &mut Event| {
+        let Event::TiltfileLoaded { outcome, .. } = event else {
+            return;
+        };
+        for manifest in outcome.manifests.iter_mut().flatten() {
+            if let DeployTarget::Local(local) = &mut manifest.deploy {
+                local.allow_parallel = true;
+            }
+        }
+    };
+    check_found(Chaos::default(), share, as_they_are, "is not alone");
 }
 
 #[test]

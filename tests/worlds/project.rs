@@ -7,8 +7,9 @@ use serde_json::json;
 use tilt::engine::ObjectId;
 use tilt::k8s::{Entity, Origin};
 use tilt::model::{
-    DeployTarget, DockerBuild, ImageBuild, ImageRef, ImageSelector, ImageTarget, K8sOptions, K8sTarget,
-    LocalPath, Manifest, ManifestName, PodReadiness, TargetId, TriggerMode,
+    Command, DeployTarget, DockerBuild, ImageBuild, ImageRef, ImageSelector, ImageTarget, K8sOptions,
+    K8sTarget, LocalPath, LocalTarget, Manifest, ManifestName, PodReadiness, Probe, ProbeAction, TargetId,
+    TriggerMode,
 };
 
 use crate::rng::Rng;
@@ -38,10 +39,25 @@ pub(crate) struct Resource {
     /// The config maps that it has besides its workload, by name.
     pub(crate) config_maps: BTreeSet<String>,
     pub(crate) is_job: bool,
+    /// What it runs, if it deploys nothing.
+    pub(crate) local: Option<Local>,
     pub(crate) needs: Vec<String>,
     pub(crate) trigger_mode: TriggerMode,
     pub(crate) enabled: bool,
 }
+
+/// What a local resource runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Local {
+    pub(crate) updates: bool,
+    pub(crate) serves: bool,
+    pub(crate) has_probe: bool,
+    /// Whether nothing else may run beside its updates.
+    pub(crate) is_alone: bool,
+}
+
+/// The number that stands for the files of local resources, where others have an image's.
+pub(crate) const LOCAL_FILES: usize = IMAGES.len();
 
 impl Project {
     pub(crate) fn random(rng: &mut Rng) -> Self {
@@ -69,6 +85,7 @@ impl Project {
             5 | 9 | 10 => self.move_config_map(rng),
             6 => self.max_parallel = 1 + rng.below(3),
             7 => self.resources[at].trigger_mode = trigger_mode(rng),
+            _ if self.resources[at].local.is_some() => {}
             _ => {
                 let image = rng.below(IMAGES.len());
                 if !self.resources[at].images.remove(&image) {
@@ -90,11 +107,16 @@ impl Project {
             .iter()
             .map(|resource| resource.name.clone())
             .collect();
+        let is_local = name != ManifestName::UNCATEGORIZED && rng.percent(25);
+        let local = is_local.then(|| Local::random(rng));
         let resource = Resource {
-            images: (0..IMAGES.len()).filter(|_| rng.percent(35)).collect(),
+            images: (0..IMAGES.len())
+                .filter(|_| rng.percent(35) && !is_local)
+                .collect(),
             yaml: 0,
+            local,
             config_maps: (0..2)
-                .filter(|_| rng.percent(30))
+                .filter(|_| rng.percent(30) && !is_local)
                 .map(|n| format!("{name}-{n}"))
                 .collect(),
             is_job: rng.percent(15),
@@ -118,7 +140,7 @@ impl Project {
             resource.config_maps.remove(&name);
         });
         let at = rng.below(self.resources.len());
-        if rng.percent(60) {
+        if rng.percent(60) && self.resources[at].local.is_none() {
             self.resources[at].config_maps.insert(name);
         }
     }
@@ -145,15 +167,18 @@ impl Project {
                 .into_iter()
                 .map(|image| self.image(image))
                 .collect(),
-            deploy: DeployTarget::K8s(K8sTarget {
-                id: TargetId::k8s(&name),
-                entities: resource.entities(),
-                images: resource.images.iter().map(|image| image_id(*image)).collect(),
-                readiness: resource.readiness(),
-                extra_pod_selectors: Vec::new(),
-                upsert_timeout: Duration::from_secs(30),
-                options: K8sOptions::default(),
-            }),
+            deploy: match resource.local {
+                Some(local) => DeployTarget::Local(Box::new(resource.commands(local))),
+                None => DeployTarget::K8s(K8sTarget {
+                    id: TargetId::k8s(&name),
+                    entities: resource.entities(),
+                    images: resource.images.iter().map(|image| image_id(*image)).collect(),
+                    readiness: resource.readiness(),
+                    extra_pod_selectors: Vec::new(),
+                    upsert_timeout: Duration::from_secs(30),
+                    options: K8sOptions::default(),
+                }),
+            },
             trigger_mode: resource.trigger_mode,
             resource_deps: resource
                 .needs
@@ -202,7 +227,27 @@ impl Resource {
         }
     }
 
+    fn commands(&self, local: Local) -> LocalTarget {
+        let command = |wanted: bool| Command {
+            argv: Vec::from_iter(wanted.then(|| self.yaml.to_string())),
+            ..Command::default()
+        };
+        LocalTarget {
+            id: TargetId::local(&ManifestName::new(&*self.name)),
+            update_cmd: Some(command(local.updates)).filter(|command| !command.is_empty()),
+            serve_cmd: command(local.serves),
+            deps: Some(vec![LocalPath::new("/src/local")]),
+            watch_ignores: Vec::new(),
+            allow_parallel: !local.is_alone,
+            links: Vec::new(),
+            readiness_probe: local.has_probe.then(probe),
+        }
+    }
+
     pub(crate) fn objects(&self) -> BTreeSet<ObjectId> {
+        if self.local.is_some() {
+            return BTreeSet::new();
+        }
         let config_maps = self
             .config_maps
             .iter()
@@ -219,6 +264,34 @@ impl Resource {
             Entity::new(value, Origin::default())
         };
         self.objects().into_iter().map(entity).collect()
+    }
+}
+
+impl Local {
+    fn random(rng: &mut Rng) -> Self {
+        let (updates, serves) = *[(true, true), (true, false), (false, true)]
+            .get(rng.below(3))
+            .expect("one of three");
+        Self {
+            updates,
+            serves,
+            has_probe: serves && rng.percent(40),
+            is_alone: updates && rng.percent(60),
+        }
+    }
+}
+
+fn probe() -> Probe {
+    Probe {
+        action: ProbeAction::TcpSocket {
+            host: String::new(),
+            port: 80,
+        },
+        initial_delay_secs: 0,
+        timeout_secs: 0,
+        period_secs: 0,
+        success_threshold: 0,
+        failure_threshold: 0,
     }
 }
 

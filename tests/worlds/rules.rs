@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tilt::engine::{Effect, Event, ExitOutcome, ImageAction, ImageStep, ObjectId, UpdateOutcome, UpdatePlan};
-use tilt::model::{BuildId, ManifestName, TargetId};
+use tilt::engine::{
+    Effect, Event, ExitOutcome, ImageAction, ImageStep, ObjectId, Server, ServerStatus, UpdateOutcome,
+    UpdatePlan,
+};
+use tilt::model::{BuildId, DeployTarget, ManifestName, TargetId};
 use tilt::view::{ResourceView, RuntimeStatus, UpdateStatus};
 
 use crate::cluster::is_kept;
-use crate::project::{Content, Project, Resource};
+use crate::project::{Content, Local, Project, Resource};
 use crate::world::{Brain, Update, World};
 
 /// Whether the rules hold; if not, which does not.
@@ -89,10 +92,17 @@ impl Ledger {
 }
 
 fn revision(plan: &UpdatePlan) -> u64 {
-    let text = plan.deploy.entities[0]
-        .annotation("revision")
-        .expect("all our objects have one");
-    text.parse().expect("a number")
+    let text = match &plan.deploy {
+        DeployTarget::K8s(k8s) => k8s.entities[0].annotation("revision"),
+        DeployTarget::Local(local) => {
+            let commands = [local.update_cmd.as_ref(), Some(&local.serve_cmd)];
+            let mut words = commands.into_iter().flatten().flat_map(|command| &command.argv);
+            words.next().map(String::as_str)
+        }
+    };
+    text.expect("everything of ours has one")
+        .parse()
+        .expect("a number")
 }
 
 fn holds(rule: bool, broken: impl FnOnce() -> String) -> Verdict {
@@ -112,6 +122,7 @@ impl<B: Brain> World<B> {
         match effect {
             Effect::StartUpdate(plan) => self.check_start(plan),
             Effect::DeleteObjects { objects, .. } => self.check_delete(objects),
+            Effect::Serve(servers) => self.check_servers(servers),
             Effect::CancelUpdate { build } => holds(self.updates.contains_key(build), || {
                 format!("build {build} is cancelled, but does not run")
             }),
@@ -159,6 +170,22 @@ impl<B: Brain> World<B> {
                 format!("two builds of {target} at once")
             })?;
         }
+        // A resource that is gone is judged by what was started.
+        let is_alone = |plan: &UpdatePlan| match (&plan.deploy, self.ledger.resource(&plan.manifest)) {
+            (
+                DeployTarget::Local(_),
+                Some(Resource {
+                    local: Some(local), ..
+                }),
+            ) => local.is_alone,
+            (DeployTarget::Local(local), _) => !local.allow_parallel,
+            (DeployTarget::K8s(_), _) => false,
+        };
+        let runs_alone = self.updates.values().any(|update| is_alone(&update.plan));
+        holds(
+            !runs_alone && (self.updates.is_empty() || !is_alone(plan)),
+            || format!("{name} is not alone"),
+        )?;
         for need in &self.ledger.resource(name).expect("it is known").needs {
             let need = self.ledger.current.get(&ManifestName::new(need));
             let was_attempted = self.ledger.current[name].attempted.is_some();
@@ -180,12 +207,28 @@ impl<B: Brain> World<B> {
         self.check_pushed(plan)
     }
 
+    /// One server at most for each resource that is to serve.
+    fn check_servers(&self, servers: &[Server]) -> Verdict {
+        let mut names = BTreeSet::new();
+        for server in servers {
+            self.check_known(&server.manifest)?;
+            holds(names.insert(&server.manifest), || {
+                format!("{} has two servers", server.manifest)
+            })?;
+            let is_enabled = self.ledger.current[&server.manifest].enabled;
+            holds(is_enabled, || {
+                format!("{} is disabled and serves", server.manifest)
+            })?;
+        }
+        Ok(())
+    }
+
     fn check_pushed(&self, plan: &UpdatePlan) -> Verdict {
-        for step in plan
-            .images
-            .iter()
-            .filter(|step| plan.deploy.images.contains(&step.image.id))
-        {
+        for step in plan.images.iter().filter(|step| {
+            plan.deploy
+                .k8s()
+                .is_some_and(|k8s| k8s.images.contains(&step.image.id))
+        }) {
             let is_pushed = match &step.action {
                 ImageAction::Build => step.needs_push,
                 ImageAction::Reuse(built) => built
@@ -276,13 +319,16 @@ impl<B: Brain> World<B> {
         })?;
         if waits_for_dep {
             let is_ready = |need: &String| {
-                self.ledger
-                    .current
-                    .get(&ManifestName::new(need))
-                    .is_none_or(|need| need.was_deployed)
-                    && self
-                        .pod_of(&ManifestName::new(need))
-                        .is_some_and(|fake| fake.is_well())
+                let need = &ManifestName::new(need);
+                if let Some(local) = self.ledger.resource(need).and_then(|resource| resource.local) {
+                    let was_updated = self.ledger.current[need].was_deployed;
+                    let is_running = self.server_of(need).is_some_and(|(_, status)| {
+                        matches!(status, Some(ServerStatus::Running { ready: true, .. }))
+                    });
+                    return was_updated && (!local.has_probe || is_running);
+                }
+                self.ledger.current.get(need).is_none_or(|need| need.was_deployed)
+                    && self.pod_of(need).is_some_and(|fake| fake.is_well())
             };
             let all_ready = resource.needs.iter().all(is_ready);
             return holds(!all_ready, || {
@@ -303,14 +349,42 @@ impl<B: Brain> World<B> {
         else {
             return Ok(());
         };
-        let wanted = self.wanted_contents(&resource.images);
+        let wanted = self.wanted_contents(resource);
         holds(*contents == wanted, || {
             format!("an edit is lost: {name} was last built with {contents:?} and not with {wanted:?}")
         })?;
         holds(*yaml == resource.yaml, || {
             format!("an edit is lost: {name} was deployed as {yaml}")
         })?;
+        if let Some(local) = resource.local {
+            return self.check_server(shown, known, local, *yaml);
+        }
         self.check_runtime(shown, known)
+    }
+
+    /// A resource that was updated well serves what that update was about.
+    fn check_server(&self, shown: &ResourceView, known: &Known, local: Local, yaml: u64) -> Verdict {
+        let name = &shown.name;
+        let (server, expected) = match self.server_of(name) {
+            Some((server, Some(ServerStatus::Running { ready: true, .. }))) => {
+                (Some(server), RuntimeStatus::Ok)
+            }
+            Some((server, Some(ServerStatus::Exited { .. }))) => (Some(server), RuntimeStatus::Error),
+            Some((server, _)) => (Some(server), RuntimeStatus::Pending),
+            None if local.serves => (None, RuntimeStatus::Pending),
+            None => (None, RuntimeStatus::NotApplicable),
+        };
+        holds(shown.runtime_status == expected, || {
+            format!("{name} is {:?} and not {expected:?}", shown.runtime_status)
+        })?;
+        if !known.is_well {
+            return Ok(());
+        }
+        let serves = server.map(|server| server.command.argv.clone());
+        let wanted = local.serves.then(|| vec![yaml.to_string()]);
+        holds(serves == wanted, || {
+            format!("{name} serves {serves:?} and not {wanted:?}")
+        })
     }
 
     fn check_runtime(&self, shown: &ResourceView, known: &Known) -> Verdict {
@@ -377,5 +451,5 @@ fn made_by(plan: &UpdatePlan) -> Vec<TargetId> {
         .iter()
         .filter(is_built)
         .map(|step| step.image.id.clone());
-    images.chain([plan.deploy.id.clone()]).collect()
+    images.chain([plan.deploy.id().clone()]).collect()
 }

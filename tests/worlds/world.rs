@@ -7,16 +7,18 @@ use std::time::{Duration, Instant};
 
 use tilt::engine::{
     ClusterEvent, ClusterStatus, ClusterWatch, Effect, Engine, EngineConfig, Event, FileChange, ImageAction,
-    LoadOutcome, LogStream, Mode, ObjectId, UpdateOutcome, UpdatePlan, WatchSet,
+    LoadOutcome, LogStream, Mode, ObjectId, Server, ServerStatus, UpdateOutcome, UpdatePlan, WatchSet,
 };
 use tilt::model::{
-    BuildId, BuiltImage, CiSettings, DeleteId, ImageBuild, ImageRef, LoadId, LocalPath, ObjectUid, TargetId,
-    Timestamp, UpdateSettings,
+    BuildId, BuiltImage, CiSettings, DeleteId, ImageBuild, ImageRef, LoadId, LocalPath, ObjectUid, ServeId,
+    TargetId, TargetKind, Timestamp, UpdateSettings,
 };
 use tilt::view::View;
 
 use crate::cluster::{FakePod, Stored};
-use crate::project::{Content, Contents, IMAGES, Project, all_images, base_of, image_number};
+use crate::project::{
+    Content, Contents, IMAGES, LOCAL_FILES, Project, Resource, all_images, base_of, image_number,
+};
 use crate::rng::Rng;
 use crate::rules::{Ledger, Verdict};
 
@@ -92,6 +94,11 @@ pub(crate) struct World<B> {
     pub(crate) watched: WatchSet,
     pub(crate) cluster_watch: ClusterWatch,
     pub(crate) streams: Vec<LogStream>,
+    pub(crate) servers: Vec<Server>,
+    /// What was last told of each server that ever was.
+    pub(crate) told: BTreeMap<ServeId, ServerStatus>,
+    /// How often the files of local resources were changed.
+    pub(crate) local_files: u64,
     pub(crate) ended_streams: BTreeSet<(ObjectUid, String)>,
     pub(crate) objects: BTreeMap<ObjectId, Stored>,
     pub(crate) pods: BTreeMap<ObjectUid, FakePod>,
@@ -130,6 +137,9 @@ impl<B: Brain> World<B> {
             watched: WatchSet::default(),
             cluster_watch: ClusterWatch::default(),
             streams: Vec::new(),
+            servers: Vec::new(),
+            told: BTreeMap::new(),
+            local_files: 0,
             ended_streams: BTreeSet::new(),
             objects: BTreeMap::new(),
             pods: BTreeMap::new(),
@@ -239,6 +249,7 @@ impl<B: Brain> World<B> {
             Effect::WatchFiles(set) => self.watched = set,
             Effect::WatchCluster(watch) => self.cluster_watch = watch,
             Effect::StreamLogs(streams) => self.streams = streams,
+            Effect::Serve(servers) => self.servers = servers,
             Effect::Log(_) => {}
             Effect::Exit(outcome) => self.exit = Some(outcome),
         }
@@ -246,6 +257,9 @@ impl<B: Brain> World<B> {
 
     /// Returns what each image of a plan is made of, if it is built now.
     fn contents_of(&self, plan: &UpdatePlan) -> BTreeMap<usize, Content> {
+        if plan.deploy.k8s().is_none() {
+            return BTreeMap::from([(LOCAL_FILES, self.local_content_now())]);
+        }
         let mut contents: BTreeMap<usize, Content> = BTreeMap::new();
         for step in &plan.images {
             let image = image_number(&step.image.id);
@@ -266,6 +280,15 @@ impl<B: Brain> World<B> {
         contents
     }
 
+    fn local_content_now(&self) -> Content {
+        Content {
+            image: LOCAL_FILES,
+            files: self.local_files,
+            dockerfile: String::new(),
+            base: None,
+        }
+    }
+
     /// Returns what an image would be made of now.
     pub(crate) fn content_now(&self, image: usize) -> Content {
         Content {
@@ -280,9 +303,9 @@ impl<B: Brain> World<B> {
     fn step(&mut self) -> Verdict {
         self.now += Duration::from_millis(self.rng.below(1_500) as u64);
         let n = if self.chaos.many_reloads {
-            self.rng.pick(&[2, 2, 2, 3, 3, 5, 5, 6, 6, 6, 8, 11, 13, 14])
+            self.rng.pick(&[2, 2, 2, 3, 3, 5, 5, 6, 6, 6, 8, 11, 13, 14, 15])
         } else {
-            Some(self.rng.below(15))
+            Some(self.rng.below(16))
         };
         match n.unwrap_or_default() {
             0 | 1 => self.edit_files(),
@@ -295,6 +318,7 @@ impl<B: Brain> World<B> {
             11 => self.report_an_event(),
             12 => self.answer_again(),
             13 => self.end_a_deletion(),
+            14 => self.move_a_server(),
             _ => self.wake_or_connect(),
         }
     }
@@ -303,11 +327,25 @@ impl<B: Brain> World<B> {
         if self.chaos.mode != Mode::Up {
             return Ok(());
         }
-        let image = self.rng.below(IMAGES.len());
+        let image = self.rng.below(IMAGES.len() + 1);
+        if image == LOCAL_FILES {
+            return self.edit_local_files();
+        }
         self.files[image] += 1;
         let path = LocalPath::new(format!("/src/{}/{}.txt", IMAGES[image], self.rng.below(3)));
         self.tell(|| format!("edit {path}"));
         self.notice(crate::project::image_id(image), path);
+        Ok(())
+    }
+
+    fn edit_local_files(&mut self) -> Verdict {
+        self.local_files += 1;
+        self.tell(|| "edit the files of local resources".to_owned());
+        let is_local = |id: &&TargetId| id.kind == TargetKind::Local;
+        let watching: Vec<TargetId> = self.watched.targets.keys().filter(is_local).cloned().collect();
+        for target in watching {
+            self.notice(target, LocalPath::new("/src/local/a.txt"));
+        }
         Ok(())
     }
 
@@ -549,6 +587,8 @@ impl<B: Brain> World<B> {
             .map(|(uid, _)| uid.clone())
         {
             self.move_pod(&uid, false)?;
+        } else if let Some(serve) = self.unsettled_server() {
+            self.move_server(serve)?;
         } else if self.streams.iter().any(|stream| stream.terminated) {
             self.end_a_stream()?;
         } else if let Some(wake) = self.next_wake() {
@@ -564,8 +604,11 @@ impl<B: Brain> World<B> {
     }
 
     /// Returns what is deployed at last if everything goes well: the images of a resource as they are now.
-    pub(crate) fn wanted_contents(&self, images: &BTreeSet<usize>) -> BTreeMap<usize, Content> {
-        all_images(images)
+    pub(crate) fn wanted_contents(&self, resource: &Resource) -> BTreeMap<usize, Content> {
+        if resource.local.is_some() {
+            return BTreeMap::from([(LOCAL_FILES, self.local_content_now())]);
+        }
+        all_images(&resource.images)
             .into_iter()
             .map(|image| (image, self.content_now(image)))
             .collect()

@@ -59,7 +59,10 @@ fn tell(guard: &mut Guard, message: i32) {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "it names a directory and an environment")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "it names a directory and an environment"
+)]
 fn start() -> io::Result<PipeWriter> {
     let (reader, writer) = io::pipe()?;
     let mut command = Command::new(std::env::current_exe()?);

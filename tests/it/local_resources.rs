@@ -1,0 +1,174 @@
+//! `tilt ci` and `tilt up` with local resources only: real commands and servers, neither cluster nor Docker.
+#![allow(clippy::disallowed_methods, reason = "these tests run a program")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::process::Stdio;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::commands::Folder;
+
+const NO_CLUSTER: [(&str, &str); 1] = [("KUBECONFIG", "none")];
+
+/// Returns the lines of resources, without their padding.
+fn lines(log: &str) -> Vec<String> {
+    log.lines()
+        .filter(|line| line.contains('│'))
+        .map(|line| line.trim().to_owned())
+        .collect()
+}
+
+#[test]
+fn commands_run_one_after_the_other_with_their_directory_and_environment() {
+    let folder = Folder::new(&[(
+        "Tiltfile",
+        "local_resource('a', 'echo $ROOM; sleep 0.1; echo end', env={'ROOM': 'attic'})\n\
+         local_resource('b', ['echo', 'two words'], resource_deps=['a'])\n\
+         local_resource('never', 'exit 1', auto_init=False)\n",
+    )]);
+    let ran = folder.tilt(&["ci"], &NO_CLUSTER);
+    ran.status(0);
+    assert_eq!(
+        lines(&ran.stdout()),
+        [
+            "a │",
+            "a │ Initial Build",
+            "a │ Running cmd: echo $ROOM; sleep 0.1; echo end",
+            "a │ attic",
+            "a │ end",
+            "b │",
+            "b │ Initial Build",
+            "b │ Running cmd: echo \"two words\"",
+            "b │ two words",
+        ]
+    );
+}
+
+#[test]
+fn a_command_that_fails_ends_the_run_with_its_status() {
+    let folder = Folder::new(&[("Tiltfile", "local_resource('a', 'echo \"no\"; exit 5')\n")]);
+    let ran = folder.tilt(&["ci"], &NO_CLUSTER);
+    assert_eq!(
+        ran.status(1).stderr(),
+        "Error: Command \"echo \\\"no\\\"; exit 5\" failed: exit status 5"
+    );
+}
+
+#[test]
+fn a_program_that_is_not_there_is_named() {
+    let folder = Folder::new(&[("Tiltfile", "local_resource('a', ['no-such-program'])\n")]);
+    let ran = folder.tilt(&["ci"], &NO_CLUSTER);
+    let error = ran.status(1).stderr();
+    assert!(
+        error.starts_with("Error: Command \"no-such-program\" failed: no-such-program failed to start: "),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_server_that_dies_before_the_run_ends_fails_it() {
+    let folder = Folder::new(&[(
+        "Tiltfile",
+        "local_resource('server', serve_cmd='echo up; exit 0')\nlocal_resource('slow', 'sleep 20')\n",
+    )]);
+    let ran = folder.tilt(&["ci"], &NO_CLUSTER);
+    let error = ran.status(1).stderr();
+    assert!(
+        error.starts_with("Error: Process ") && error.ends_with(" exited with non-zero status"),
+        "{error}"
+    );
+    assert!(
+        ran.stdout()
+            .contains("server │ ERROR: Server exited with exit code 0"),
+        "{}",
+        ran.stdout()
+    );
+}
+
+#[test]
+fn a_run_waits_until_the_probe_of_a_server_says_that_it_is_ready() {
+    let folder = Folder::new(&[(
+        "Tiltfile",
+        "local_resource('server', serve_cmd='sleep 0.3; touch ready; sleep 100',\n\
+         \x20   readiness_probe=probe(period_secs=1, exec=exec_action(['test', '-e', 'ready'])))\n\
+         local_resource('after', 'ls ready', resource_deps=['server'])\n",
+    )]);
+    let ran = folder.tilt(&["ci"], &NO_CLUSTER);
+    let log = ran.status(0).stdout();
+    let at = |text: &str| {
+        log.find(text)
+            .unwrap_or_else(|| panic!("{text} is missing in {log}"))
+    };
+    assert!(at("[readiness probe: failure]") < at("[readiness probe: success]"));
+    assert!(at("[readiness probe: success]") < at("after │ ready"));
+}
+
+#[test]
+fn a_page_that_answers_makes_a_server_ready() {
+    let page = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = page.local_addr().expect("an address").port();
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = page.accept().expect("somebody asks");
+        let mut request = String::new();
+        BufReader::new(&stream)
+            .read_line(&mut request)
+            .expect("a request");
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+            .expect("they listen");
+        request
+    });
+    let tiltfile = format!(
+        "local_resource('server', serve_cmd='sleep 100',\n\
+         \x20   readiness_probe=probe(http_get=http_get_action({port}, host='127.0.0.1', path='/health')))\n"
+    );
+    let folder = Folder::new(&[("Tiltfile", &tiltfile)]);
+    let ran = folder.tilt(&["ci"], &NO_CLUSTER);
+    let log = ran.status(0).stdout();
+    assert_eq!(
+        answering.join().expect("it was asked"),
+        "GET /health HTTP/1.1\r\n"
+    );
+    assert!(log.contains("server │ [readiness probe: success] hi"), "{log}");
+}
+
+#[test]
+fn a_changed_dependency_runs_the_command_and_starts_the_server_anew() {
+    let folder = Folder::new(&[
+        (
+            "Tiltfile",
+            "local_resource('a', 'echo made $(cat in.txt)', serve_cmd='echo serves $(cat in.txt); sleep 100',\n\
+             \x20   deps=['in.txt'])\n",
+        ),
+        ("in.txt", "one"),
+    ]);
+    let mut child = folder
+        .command(&["up", "--stream"], &NO_CLUSTER)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut seen = Vec::new();
+    let mut output = BufReader::new(child.stdout.take().expect("a pipe"))
+        .lines()
+        .map_while(Result::ok);
+    let mut wait_for = |text: &str| {
+        let is_found = output
+            .by_ref()
+            .inspect(|line| seen.push(line.clone()))
+            .any(|line| line.contains(text));
+        assert!(is_found, "{text} is missing in {seen:#?}");
+    };
+    wait_for("a │ serves one");
+    std::fs::write(folder.path("in.txt"), "two").expect("a file");
+    wait_for("a │ 1 File Changed: [in.txt]");
+    wait_for("a │ made two");
+    wait_for("a │ serves two");
+    kill(
+        Pid::from_raw(i32::try_from(child.id()).expect("a number")),
+        Signal::SIGINT,
+    )
+    .expect("it lives");
+    assert!(child.wait().expect("it ends").success());
+}
