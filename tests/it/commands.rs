@@ -294,7 +294,7 @@ fn what_it_started_ends_with_it_even_when_it_is_killed() {
     // Whoever lives on holds the pipe open.
     let folder = Folder::new(&[(
         "Tiltfile",
-        "local('exec 3>pipe; echo up >&3; sleep 60 & sleep 60')\n",
+        "local('exec 3>pipe; sleep 0.2; echo up >&3; sleep 60 & sleep 60')\n",
     )]);
     let pipe = folder.0.path().join("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");

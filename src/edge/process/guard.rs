@@ -18,7 +18,7 @@ pub const COMMAND: &str = "guard-process-groups";
 enum Guard {
     /// Nobody asked for one.
     Off,
-    /// One is started with the first group.
+    /// One is started before the first process.
     Wanted,
     Running(PipeWriter),
 }
@@ -37,13 +37,18 @@ pub fn guard_groups() {
     }
 }
 
-/// Tells the guard of a group that begins. Without a guard groups still end with us unless we are killed.
-pub(super) fn begins(group: i32) {
+/// Starts the guard if it is wanted and not there yet. Called before a process starts, so that little time passes until
+/// it is guarded. Without a guard groups still end with us unless we are killed.
+pub(super) fn prepare() {
     let mut guard = guard();
     if let Guard::Wanted = *guard {
         *guard = start().map_or(Guard::Off, Guard::Running);
     }
-    tell(&mut guard, group);
+}
+
+/// Tells the guard of a group that begins.
+pub(super) fn begins(group: i32) {
+    tell(&mut guard(), group);
 }
 
 /// Tells the guard of a group that ended.

@@ -57,6 +57,7 @@ impl ChildCommand {
             .argv
             .split_first()
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no command"))?;
+        guard::prepare();
         let mut wrap = CommandWrap::with_new(program, |command| {
             command
                 .args(args)
