@@ -6,7 +6,7 @@ use super::dependencies::{self, DeclaredDeps};
 use super::grouping::{Grouping, Resource, readiness_by_kind};
 use super::images::Images;
 use super::naming::Naming;
-use super::{Declarations, DeclaredLocal, options, unused};
+use super::{Declarations, DeclaredLocal, StepLedger, live_update, options, unused};
 use crate::diag::Diagnostic;
 use crate::k8s::{Entity, KubeContext, order};
 use crate::model::{
@@ -83,6 +83,12 @@ pub fn assemble(
     assembled
         .manifests
         .extend(uncategorized(&grouping, upsert_timeout));
+    errors_of_live_updates(
+        declared.live_update_steps,
+        &grouping,
+        &images,
+        &mut assembled.errors,
+    );
     let is_allowed = declared.allowed_contexts.contains(&surroundings.kube.name);
     if deploys && !is_allowed {
         assembled.errors.extend(context_fault(surroundings));
@@ -94,6 +100,17 @@ pub fn assemble(
         &mut assembled.errors,
     );
     assembled
+}
+
+fn errors_of_live_updates(
+    steps: StepLedger,
+    grouping: &Grouping,
+    images: &Images,
+    errors: &mut Vec<Diagnostic>,
+) {
+    errors.extend(live_update::restarts(grouping, images));
+    live_update::check_paths(grouping, images, errors);
+    errors.extend(steps.unused());
 }
 
 fn without_objects(resource: &Resource) -> Option<Diagnostic> {
@@ -163,7 +180,7 @@ fn build_manifests(
             deploy: DeployTarget::K8s(K8sTarget {
                 id: TargetId::k8s(&name),
                 entities,
-                images: resource.images.iter().map(|at| images.id(*at)).collect(),
+                images: images.injected(&resource.images),
                 readiness,
                 extra_pod_selectors: resource.extra_pod_selectors.clone(),
                 upsert_timeout,
@@ -187,7 +204,8 @@ fn build_manifests(
     built.dedup();
     assembled.dockerignores = built
         .into_iter()
-        .map(|at| images.declared(at).dockerignore.path.clone())
+        .flat_map(|at| images.declared(at).dockerignores())
+        .cloned()
         .collect();
 }
 

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{CallSite, DeclaredLocal};
+use super::live_update::StepLedger;
+use super::{CallSite, DeclaredImage, DeclaredLocal};
 use crate::k8s::json_path::JsonPath;
 use crate::k8s::{Entity, ObjectMatcher};
 use crate::model::{
-    DiscoveryStrategy, Ignore, ImageLocator, ImageRef, Link, LocalPath, OnChange, PodReadiness, PortForward,
+    DiscoveryStrategy, Ignore, ImageLocator, Link, LocalPath, OnChange, PodReadiness, PortForward, Registry,
 };
 
 /// Everything that a Tiltfile, and what it loaded, declared; each list in the order of the calls.
@@ -16,10 +17,16 @@ pub struct Declarations {
     pub objects: Vec<DeclaredObject>,
     /// Images.
     pub images: Vec<DeclaredImage>,
+    /// Where the image of a reference is among them.
+    pub image_positions: HashMap<String, usize>,
+    /// Where images are pushed, and the call that said so.
+    pub default_registry: Option<(Registry, CallSite)>,
     /// Calls of `k8s_kind` and `k8s_image_json_path`.
     pub kinds: Vec<DeclaredKind>,
     /// Calls of `k8s_resource`.
     pub resources: Vec<ResourceOptions>,
+    /// Steps of live updates that no live update has yet.
+    pub live_update_steps: StepLedger,
     /// Calls of `local_resource`.
     pub locals: Vec<DeclaredLocal>,
     /// Names of resources that are taken when the call runs, each with the built-in that made the resource.
@@ -50,37 +57,6 @@ pub struct DeclaredKind {
     pub locators: Vec<(ImageLocator, JsonPath)>,
     /// When resources with such an object count as ready, if that was said.
     pub readiness: Option<PodReadiness>,
-}
-
-/// A `docker_build` call.
-#[derive(Clone, Debug)]
-pub struct DeclaredImage {
-    /// Its reference.
-    pub image: ImageRef,
-    /// The reference as written.
-    pub written: String,
-    /// The build context.
-    pub context: LocalPath,
-    /// The Dockerfile; `<context>/Dockerfile` for inline contents.
-    pub dockerfile: LocalPath,
-    /// The Dockerfile's text.
-    pub dockerfile_contents: String,
-    /// `KEY=value`, or `KEY` for a value from the environment; sorted.
-    pub build_args: Vec<String>,
-    /// The stage to build, if not the last.
-    pub stage: Option<String>,
-    /// Patterns of `ignore=`.
-    pub ignore: Vec<String>,
-    /// Paths of `only=`.
-    pub only: Vec<String>,
-    /// The dockerignore file that holds for it, existing or not.
-    pub dockerignore: Ignorefile,
-    /// Which of the Dockerfile's path and the context are roots of git repositories, in this order.
-    pub git_roots: Vec<LocalPath>,
-    /// The file that declared it.
-    pub declared_in: LocalPath,
-    /// The call.
-    pub site: CallSite,
 }
 
 /// A file of ignore patterns.

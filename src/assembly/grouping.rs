@@ -10,7 +10,7 @@ use super::images::Images;
 use super::naming::{self, Naming};
 use super::{CallSite, DeclaredKind, DeclaredObject};
 use crate::diag::Diagnostic;
-use crate::k8s::image_locator::{image_fields, template_labels};
+use crate::k8s::image_locator::{env_values, image_fields, template_labels};
 use crate::k8s::{Entity, configured_images, identifier};
 use crate::model::{ImageRef, K8sOptions, OnChange, PodReadiness};
 
@@ -287,6 +287,14 @@ impl Grouping {
                     errors.push(unfit_place(object, &why));
                     break;
                 }
+            }
+        }
+        if images.any_in_env_vars() {
+            for image in env_values(&object.entity)
+                .into_iter()
+                .filter_map(|value| ImageRef::parse(value).ok())
+            {
+                found.add(images.find_in_env_var(&image));
             }
         }
         self.deployed_images.extend(deployed);

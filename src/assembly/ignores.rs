@@ -2,38 +2,59 @@
 //!
 //! Rule: `reference/tiltfile-api.md` 3.11.
 
-use super::DeclaredImage;
+use super::{DeclaredBuild, DeclaredCustomBuild, DeclaredDockerBuild, DeclaredImage};
 use crate::model::{Ignore, LocalPath};
 
 /// Returns what is not sent to the engine: the declaring file, `.git`, `ignore=`, what `only=` leaves out, and the
 /// dockerignore file's patterns.
-pub(super) fn of_context(image: &DeclaredImage) -> Vec<Ignore> {
-    let whole = |base: LocalPath| Ignore {
-        base,
-        patterns: Vec::new(),
-    };
-    let below = |patterns: Vec<String>| {
-        (!patterns.is_empty()).then(|| Ignore {
-            base: image.context.clone(),
-            patterns,
-        })
-    };
-    let mut ignores = vec![whole(image.declared_in.clone())];
-    ignores.extend(image.git_roots.iter().map(|root| whole(root.join(".git"))));
-    ignores.extend(below(image.ignore.clone()));
-    ignores.extend(below(only_patterns(&image.only)));
-    ignores.extend(image.dockerignore.ignore_below(&image.context));
+pub(super) fn of_context(image: &DeclaredImage, build: &DeclaredDockerBuild) -> Vec<Ignore> {
+    let mut ignores = always(image);
+    ignores.extend(below(&build.context, image.ignore.clone()));
+    ignores.extend(below(&build.context, only_patterns(&build.only)));
+    ignores.extend(build.dockerignore.ignore_below(&build.context));
     ignores
 }
 
-/// Returns what is not watched: the same, and the Dockerfile, which is watched as a part of the configuration.
+/// Returns what is not watched. The Dockerfile is watched as a part of the configuration.
 pub(super) fn of_watch(image: &DeclaredImage) -> Vec<Ignore> {
-    let mut ignores = of_context(image);
-    ignores.push(Ignore {
-        base: image.dockerfile.clone(),
-        patterns: Vec::new(),
-    });
+    match &image.build {
+        DeclaredBuild::Docker(build) => {
+            let mut ignores = of_context(image, build);
+            ignores.push(whole(build.dockerfile.clone()));
+            ignores
+        }
+        DeclaredBuild::Custom(build) => of_custom_watch(image, build),
+    }
+}
+
+fn of_custom_watch(image: &DeclaredImage, build: &DeclaredCustomBuild) -> Vec<Ignore> {
+    let mut ignores = always(image);
+    for (directory, dockerignore) in &build.directories {
+        ignores.extend(below(directory, image.ignore.clone()));
+        ignores.extend(dockerignore.ignore_below(directory));
+    }
     ignores
+}
+
+fn always(image: &DeclaredImage) -> Vec<Ignore> {
+    let git = image.git_roots.iter().map(|root| whole(root.join(".git")));
+    std::iter::once(whole(image.declared_in.clone()))
+        .chain(git)
+        .collect()
+}
+
+fn whole(base: LocalPath) -> Ignore {
+    Ignore {
+        base,
+        patterns: Vec::new(),
+    }
+}
+
+fn below(base: &LocalPath, patterns: Vec<String>) -> Option<Ignore> {
+    (!patterns.is_empty()).then(|| Ignore {
+        base: base.clone(),
+        patterns,
+    })
 }
 
 /// Everything is left out but these paths.

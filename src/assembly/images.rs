@@ -1,8 +1,8 @@
 //! Declared images: which references mean them, and what they are built on.
 
-use super::{DeclaredImage, dockerfile, ignores};
-use crate::diag::Diagnostic;
-use crate::model::{DockerBuild, ImageBuild, ImageRef, ImageSelector, ImageTarget, TargetId};
+use super::{DeclaredBuild, DeclaredCustomBuild, DeclaredDockerBuild, DeclaredImage, dockerfile, ignores};
+use crate::diag::{Diagnostic, nearest};
+use crate::model::{CustomBuild, DockerBuild, ImageBuild, ImageRef, ImageSelector, ImageTarget, TargetId};
 
 /// All declared images, in the order of their declaration.
 pub(super) struct Images {
@@ -52,6 +52,22 @@ impl Images {
         Some(found)
     }
 
+    /// Returns whether any image is looked for in values of environment variables.
+    pub(super) fn any_in_env_vars(&self) -> bool {
+        self.list
+            .iter()
+            .any(|known| known.declared.injection.match_in_env_vars)
+    }
+
+    /// Returns the first image that a value of an environment variable means, and marks it as used.
+    pub(super) fn find_in_env_var(&mut self, value: &ImageRef) -> Option<usize> {
+        let means =
+            |known: &Image| known.declared.injection.match_in_env_vars && known.selector.matches(value);
+        let found = self.list.iter().position(means)?;
+        self.list[found].used = true;
+        Some(found)
+    }
+
     /// Returns these images and all that they are built on, each once, after its bases.
     pub(super) fn with_bases(&self, direct: &[usize]) -> Result<Vec<usize>, ImageCycle> {
         let mut sorted = Vec::new();
@@ -64,6 +80,14 @@ impl Images {
     /// Returns the id of an image.
     pub(super) fn id(&self, at: usize) -> TargetId {
         TargetId::image(&self.list[at].declared.image.familiar())
+    }
+
+    /// Returns the ids of those that are built and put into objects, in the same order.
+    pub(super) fn injected(&self, direct: &[usize]) -> Vec<TargetId> {
+        let built = direct
+            .iter()
+            .filter(|at| !self.declared(**at).is_live_update_only());
+        built.map(|at| self.id(*at)).collect()
     }
 
     /// Returns the image as the engine sees it.
@@ -79,16 +103,14 @@ impl Images {
         ImageTarget {
             id: self.id(at),
             selector: image.selector.clone(),
-            build: ImageBuild::Docker(DockerBuild {
-                context: declared.context.clone(),
-                dockerfile: declared.dockerfile.clone(),
-                dockerfile_contents: declared.dockerfile_contents.clone(),
-                build_args: declared.build_args.clone(),
-                stage: declared.stage.clone(),
-                context_ignores: ignores::of_context(declared),
-            }),
+            build: match &declared.build {
+                DeclaredBuild::Docker(build) => ImageBuild::Docker(docker_build(declared, build)),
+                DeclaredBuild::Custom(build) => ImageBuild::Custom(custom_build(declared, build)),
+            },
+            injection: declared.injection.clone(),
+            live_update: declared.live_update.clone(),
             base_images,
-            watched: vec![declared.context.clone()],
+            watched: declared.watched().to_vec(),
             watch_ignores: ignores::of_watch(declared),
         }
     }
@@ -114,16 +136,55 @@ impl Images {
 
     fn find_bases(&mut self, at: usize, errors: &mut Vec<Diagnostic>) {
         let declared = &self.list[at].declared;
-        match dockerfile::base_images(&declared.dockerfile_contents, &declared.build_args) {
+        let images = match &declared.build {
+            DeclaredBuild::Docker(build) => {
+                dockerfile::base_images(&build.dockerfile_contents, &build.build_args).map_err(|error| {
+                    Diagnostic::error(error.to_string())
+                        .at(declared.site.place())
+                        .hint(format!("{} must have a FROM instruction", build.dockerfile))
+                })
+            }
+            DeclaredBuild::Custom(build) => {
+                return self.find_image_deps(at, &build.image_deps.clone(), errors);
+            }
+        };
+        match images {
             Ok(images) => {
                 let bases: Vec<usize> = images.iter().filter_map(|image| self.find(image)).collect();
                 self.list[at].bases = bases;
             }
-            Err(error) => errors.push(
-                Diagnostic::error(error.to_string())
-                    .at(declared.site.place())
-                    .hint(format!("{} must have a FROM instruction", declared.dockerfile)),
-            ),
+            Err(error) => errors.push(error),
+        }
+    }
+
+    /// Finds the images that a custom build needs; each must be declared.
+    fn find_image_deps(&mut self, at: usize, deps: &[ImageRef], errors: &mut Vec<Diagnostic>) {
+        let mut bases = Vec::new();
+        for dep in deps {
+            match self.find(dep) {
+                Some(base) => bases.push(base),
+                None => errors.push(self.unknown_dep(at, dep)),
+            }
+        }
+        self.list[at].bases = bases;
+    }
+
+    fn unknown_dep(&self, at: usize, dep: &ImageRef) -> Diagnostic {
+        let declared = &self.list[at].declared;
+        let dep = dep.familiar();
+        let error = Diagnostic::error(format!(
+            "image \"{}\": image dep \"{dep}\" not found",
+            declared.image.familiar()
+        ))
+        .at(declared.site.argument("image_deps", 14));
+        let known: Vec<String> = self
+            .list
+            .iter()
+            .map(|image| image.declared.image.familiar())
+            .collect();
+        match nearest(&dep, known.iter().map(String::as_str)) {
+            Some(near) => error.hint(format!("did you mean \"{near}\"?")),
+            None => error,
         }
     }
 
@@ -146,5 +207,28 @@ impl Images {
         path.pop();
         sorted.push(at);
         Ok(())
+    }
+}
+
+fn docker_build(declared: &DeclaredImage, build: &DeclaredDockerBuild) -> DockerBuild {
+    DockerBuild {
+        context: build.context.clone(),
+        dockerfile: build.dockerfile.clone(),
+        dockerfile_contents: build.dockerfile_contents.clone(),
+        build_args: build.build_args.clone(),
+        stage: build.stage.clone(),
+        context_ignores: ignores::of_context(declared, build),
+        options: build.options.clone(),
+    }
+}
+
+fn custom_build(declared: &DeclaredImage, build: &DeclaredCustomBuild) -> CustomBuild {
+    CustomBuild {
+        command: build.command.clone(),
+        deps: build.deps.clone(),
+        output: build.output,
+        tag: build.tag.clone(),
+        image_ref_file: build.image_ref_file.clone(),
+        live_update_only: declared.is_live_update_only(),
     }
 }

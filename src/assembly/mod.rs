@@ -6,11 +6,13 @@
 mod assemble;
 mod call_site;
 mod declarations;
+mod declared_image;
 mod dependencies;
 pub mod dockerfile;
 mod grouping;
 mod ignores;
 mod images;
+mod live_update;
 mod locals;
 mod naming;
 mod options;
@@ -18,8 +20,8 @@ mod unused;
 
 pub use assemble::{Assembled, Surroundings, assemble};
 pub use call_site::{CallShape, CallSite};
-pub use declarations::{
-    Declarations, DeclaredImage, DeclaredKind, DeclaredObject, Ignorefile, ResourceOptions, Subject,
-};
+pub use declarations::{Declarations, DeclaredKind, DeclaredObject, Ignorefile, ResourceOptions, Subject};
+pub use declared_image::{DeclaredBuild, DeclaredCustomBuild, DeclaredDockerBuild, DeclaredImage};
+pub use live_update::StepLedger;
 pub use locals::DeclaredLocal;
 pub use naming::Naming;

@@ -1,4 +1,5 @@
-//! What manifests ask for that this version does not do. It is said once per resource and session.
+//! What manifests ask for that this version does not do. It is said once per resource and session; what
+//! cannot be updated at all is left out.
 
 use std::collections::BTreeSet;
 
@@ -6,17 +7,23 @@ use super::config::Mode;
 use super::effect::Effect;
 use super::state::State;
 use crate::logs::{Level, LogEvent};
-use crate::model::{Manifest, ManifestName, OnChange, TriggerMode};
+use crate::model::{ImageBuild, ImageTarget, Manifest, ManifestName, OnChange, TriggerMode};
 
 /// Something that a manifest asks for in vain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Gap {
     ManualTrigger,
+    CustomBuild,
+    LiveUpdate,
 }
 
 impl Gap {
     fn text(self) -> &'static str {
         match self {
+            Self::CustomBuild => "this version does not run custom_build yet; it is left out",
+            Self::LiveUpdate => {
+                "this version does not update running containers in place yet; a change leads to a full build"
+            }
             Self::ManualTrigger => {
                 "this version does not start updates on request yet, only at start or on a change"
             }
@@ -26,6 +33,12 @@ impl Gap {
 
 fn gaps(manifest: &Manifest, mode: Mode) -> Vec<Gap> {
     let mut gaps = Vec::new();
+    if manifest.images.iter().any(is_built_by_command) {
+        gaps.push(Gap::CustomBuild);
+    }
+    if manifest.images.iter().any(|image| image.live_update.is_some()) {
+        gaps.push(Gap::LiveUpdate);
+    }
     // Nobody can ask in a run that ends by itself.
     if mode == Mode::Up && manifest.trigger_mode != TriggerMode::new(OnChange::Update, true) {
         gaps.push(Gap::ManualTrigger);
@@ -54,4 +67,18 @@ pub(super) fn tell(
         }
     }
     effects
+}
+
+/// Returns the manifests that can be updated, without the images that are never built.
+pub(super) fn possible(manifests: Vec<Manifest>) -> Vec<Manifest> {
+    let mut manifests = manifests;
+    manifests.retain(|manifest| !manifest.images.iter().any(is_built_by_command));
+    for manifest in &mut manifests {
+        manifest.images.retain(|image| !image.is_live_update_only());
+    }
+    manifests
+}
+
+fn is_built_by_command(image: &ImageTarget) -> bool {
+    matches!(image.build, ImageBuild::Custom(_)) && !image.is_live_update_only()
 }

@@ -69,7 +69,7 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
         effects = not_yet::tell(state, &manifests, &outcome.enabled);
         effects.extend(replace_manifests(
             state,
-            manifests,
+            not_yet::possible(manifests),
             &outcome.enabled,
             &loading.files,
         ));

@@ -38,6 +38,22 @@ pub fn image_fields(entity: &Entity) -> Vec<ImageField> {
     containers
 }
 
+/// Returns the values of the environment variables of all containers, in the order of `image_fields`.
+pub fn env_values(entity: &Entity) -> Vec<&str> {
+    let mut values = Vec::new();
+    for spec in pod_specs(entity) {
+        for list in ["initContainers", "containers"] {
+            let containers = entity.value().pointer(&format!("{spec}/{list}"));
+            let containers = containers.and_then(Value::as_array).into_iter().flatten();
+            let variables = containers
+                .filter_map(|container| container.get("env")?.as_array())
+                .flatten();
+            values.extend(variables.filter_map(|variable| variable.get("value")?.as_str()));
+        }
+    }
+    values
+}
+
 /// Returns JSON pointers to the pod specs of an object.
 pub fn pod_specs(entity: &Entity) -> Vec<String> {
     let pointer = match (template_path(entity), entity.api_version(), entity.kind()) {

@@ -11,6 +11,7 @@ mod ignore;
 mod image_ref;
 mod k8s_options;
 mod link;
+mod live_update;
 mod local;
 mod manifest;
 mod paths;
@@ -32,6 +33,7 @@ pub use ignore::IgnoreMatcher;
 pub use image_ref::{ImageRef, ImageRefError, ImageSelector};
 pub use k8s_options::{DiscoveryStrategy, ImageLocator, K8sOptions, ObjectPatterns};
 pub use link::{Link, PortForward};
+pub use live_update::{Exec, LiveUpdate, Sync};
 pub use local::LocalTarget;
 pub use manifest::{Manifest, OnChange, TriggerMode};
 pub use paths::LocalPath;
@@ -39,6 +41,9 @@ pub use pod::{Container, ContainerState, Owner, Pod, PodCondition, PodPhase};
 pub use probe::{Probe, ProbeAction};
 pub use registry::{BuiltImage, Registry};
 pub use settings::{CiSettings, UpdateSettings};
-pub use target::{DeployTarget, DockerBuild, Ignore, ImageBuild, ImageTarget, K8sTarget, PodReadiness};
+pub use target::{
+    CustomBuild, DeployTarget, DockerBuild, DockerOptions, Ignore, ImageBuild, ImageTarget, Injection,
+    K8sTarget, OutputMode, PodReadiness,
+};
 pub use time::Timestamp;
 pub use url::Url;

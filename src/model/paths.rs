@@ -45,6 +45,26 @@ impl LocalPath {
         self.0.strip_prefix(&base.0).unwrap_or(&self.0)
     }
 
+    /// Returns the path as seen from `base`, with `..` where it is not below it; `.` for `base` itself.
+    pub fn relative_with_dots(&self, base: &Self) -> String {
+        let parts = |path: &Self| -> Vec<String> {
+            let parts = path.0.components();
+            parts
+                .map(|part| part.as_os_str().to_string_lossy().into_owned())
+                .collect()
+        };
+        let (path, base) = (parts(self), parts(base));
+        let n_common = path.iter().zip(&base).take_while(|(a, b)| a == b).count();
+        let up = std::iter::repeat_n("..", base.len() - n_common);
+        let down = path.iter().skip(n_common).map(String::as_str);
+        let relative: Vec<&str> = up.chain(down).collect();
+        if relative.is_empty() {
+            ".".to_owned()
+        } else {
+            relative.join("/")
+        }
+    }
+
     /// Returns the path for a file operation.
     pub fn as_path(&self) -> &Path {
         &self.0
@@ -73,6 +93,14 @@ mod tests {
         assert_eq!(dir.to_string(), "/a/c");
         assert_eq!(dir.join("../x").to_string(), "/a/x");
         assert_eq!(dir.join("/etc/hosts").to_string(), "/etc/hosts");
+        for (path, relative) in [
+            ("/a/c", "."),
+            ("/a/c/x/y", "x/y"),
+            ("/a/b", "../b"),
+            ("/", "../.."),
+        ] {
+            assert_eq!(LocalPath::new(path).relative_with_dots(&dir), relative);
+        }
         assert!(dir.join("x").is_within(&dir) && !LocalPath::new("/a/cc").is_within(&dir));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ImageSelector, K8sOptions, LocalPath, LocalTarget, TargetId};
+use super::{Command, ImageSelector, K8sOptions, LiveUpdate, LocalPath, LocalTarget, TargetId};
 use crate::k8s::Entity;
 
 /// An image that is built for one or more resources.
@@ -14,6 +14,10 @@ pub struct ImageTarget {
     pub selector: ImageSelector,
     /// How it is built.
     pub build: ImageBuild,
+    /// How it is put into objects.
+    pub injection: Injection,
+    /// How its containers are changed in place, if they are.
+    pub live_update: Option<LiveUpdate>,
     /// Images of the same manifest that this one is built on.
     pub base_images: Vec<TargetId>,
     /// Paths whose change makes the image stale.
@@ -22,11 +26,70 @@ pub struct ImageTarget {
     pub watch_ignores: Vec<Ignore>,
 }
 
+impl ImageTarget {
+    /// Returns whether the image is never built, only its containers are changed in place.
+    pub fn is_live_update_only(&self) -> bool {
+        matches!(&self.build, ImageBuild::Custom(build) if build.live_update_only)
+    }
+}
+
 /// How an image is built.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ImageBuild {
     /// By the Docker engine from a Dockerfile.
     Docker(DockerBuild),
+    /// By a command.
+    Custom(CustomBuild),
+}
+
+/// How an image is put into objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Injection {
+    /// Whether it is looked for in values of environment variables too.
+    pub match_in_env_vars: bool,
+    /// What its containers run instead of what their YAML says.
+    pub command: Option<Vec<String>>,
+    /// The arguments of its containers instead of those in their YAML.
+    pub args: Option<Vec<String>>,
+}
+
+/// A `custom_build()` call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CustomBuild {
+    /// What builds it.
+    pub command: Command,
+    /// Files and directories that it is made of, as given; `None` where the Tiltfile said `None`.
+    pub deps: Option<Vec<LocalPath>>,
+    /// Where the command leaves the image.
+    pub output: OutputMode,
+    /// The tag that the command gives it; `None` is one that it is told.
+    pub tag: Option<String>,
+    /// The file that the command writes the image's reference to.
+    pub image_ref_file: Option<LocalPath>,
+    /// Whether it is never built: only its containers are changed in place.
+    pub live_update_only: bool,
+}
+
+/// Where the command of a custom build leaves the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputMode {
+    /// In the Docker engine; it is pushed from there.
+    LocalDocker,
+    /// In the Docker engine, and pushed.
+    LocalDockerAndRemote,
+    /// Pushed.
+    Remote,
+}
+
+impl OutputMode {
+    /// Returns the word that result files use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LocalDocker => "local-docker",
+            Self::LocalDockerAndRemote => "local-docker-and-remote",
+            Self::Remote => "remote",
+        }
+    }
 }
 
 /// A `docker_build()` call.
@@ -44,6 +107,29 @@ pub struct DockerBuild {
     pub stage: Option<String>,
     /// What is not sent to the engine; a file is left out if any of these matches it.
     pub context_ignores: Vec<Ignore>,
+    /// What the engine is told beside.
+    pub options: DockerOptions,
+}
+
+/// Options of a build that the Docker engine is told as they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DockerOptions {
+    /// SSH agents or keys for the build, as in `docker build --ssh`.
+    pub ssh: Vec<String>,
+    /// Secrets for the build, as in `docker build --secret`.
+    pub secrets: Vec<String>,
+    /// The network of its commands.
+    pub network: Option<String>,
+    /// Whether base images are pulled although they are there.
+    pub pull: bool,
+    /// Images whose layers may be used again.
+    pub cache_from: Vec<String>,
+    /// Such as `linux/amd64`.
+    pub platform: Option<String>,
+    /// More tags for the image.
+    pub extra_tags: Vec<String>,
+    /// `host:ip`, for its commands.
+    pub extra_hosts: Vec<String>,
 }
 
 /// Files that are left out.

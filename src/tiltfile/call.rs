@@ -72,19 +72,6 @@ impl<'v, 'a, 'e> Call<'v, 'a, 'e, '_> {
     pub(super) fn fault(&self, message: impl AsRef<str>) -> Fault {
         Fault::new(format!("{}: {}", self.builtin.name, message.as_ref()))
     }
-
-    /// Refuses parameters that this version does not support yet.
-    pub(super) fn refuse(&self, parameters: &[&'static str]) -> Outcome<()> {
-        match parameters.iter().find_map(|name| self.get(name)) {
-            None => Ok(()),
-            Some(arg) => Err(self
-                .fault(format!(
-                    "parameter \"{}\" is not supported by this version yet",
-                    arg.name
-                ))
-                .at(arg.place())),
-        }
-    }
 }
 
 impl<'v> Arg<'v> {

@@ -12,7 +12,7 @@ use starlark::values::{Heap, Value};
 use super::call::Arg;
 use super::fault::Outcome;
 use super::session::Session;
-use super::values::{Blob, Record};
+use super::values::{ActionValue, Blob, Record, StepValue};
 use crate::model::LocalPath;
 
 impl<'v> Arg<'v> {
@@ -187,6 +187,8 @@ pub(super) fn type_name(value: Value<'_>) -> &'static str {
             "module"
         }
         "native_function" | "native_method" | "bound_method" => "builtin_function_or_method",
+        _ if let Some(made) = StepValue::from_value(value) => made.step.kind(),
+        _ if let Some(action) = ActionValue::from_value(value) => action.kind(),
         name => name,
     }
 }

@@ -17,7 +17,9 @@ use crate::diag::Diagnostic;
 use crate::engine::LoadOutcome;
 use crate::k8s::{Entity, KubeContext};
 use crate::logs::LogWriter;
-use crate::model::{ApiObjects, CiSettings, Ignore, LocalPath, Manifest, ManifestName, UpdateSettings};
+use crate::model::{
+    ApiObjects, CiSettings, Ignore, LocalPath, Manifest, ManifestName, Registry, UpdateSettings,
+};
 
 /// The stack of a thread that evaluates: Starlark functions recurse on it, up to 10,000 deep.
 const STACK_BYTES: usize = 512 << 20;
@@ -71,6 +73,8 @@ pub struct Load {
     pub watch_ignores: Vec<Ignore>,
     /// Settings for updates.
     pub update_settings: UpdateSettings,
+    /// Where images are pushed, if the Tiltfile says so.
+    pub default_registry: Option<Registry>,
     /// Settings for `tilt ci`.
     pub ci_settings: CiSettings,
     /// The content of `.tiltignore` beside the Tiltfile.
@@ -129,6 +133,8 @@ impl Load {
     fn assemble(&mut self, session: &Session<'_>) {
         let request = session.request;
         let declared = session.declared.take();
+        let registry = declared.default_registry.as_ref();
+        self.default_registry = registry.map(|(registry, _)| registry.clone());
         self.secrets = secrets::of(declared.objects.iter().map(|object| &object.entity));
         let function = session.naming.take();
         let position = function

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::Load;
 use super::secrets::Secret;
-use crate::model::{DeployTarget, Manifest, format_go_duration};
+use crate::model::{DeployTarget, Manifest, Registry, format_go_duration};
 
 impl Load {
     /// Returns the result as JSON, with a newline at its end. Only meaningful for a load that succeeded.
@@ -82,7 +82,7 @@ impl Load {
             "VersionSettings": {"CheckUpdates": true},
             "UpdateSettings": {"SuppressUnusedImageWarnings": list_or_null(suppressed)},
             "WatchSettings": {"Ignores": null},
-            "DefaultRegistry": null,
+            "DefaultRegistry": self.default_registry.as_ref().map(registry),
             "ObjectSet": self.objects.to_json(),
             "Hashes": {
                 "TiltfileSHA256": self.hashes.tiltfile,
@@ -115,6 +115,17 @@ impl Load {
         fields.insert("readinessTimeout".to_owned(), readiness.into());
         Value::Object(fields)
     }
+}
+
+fn registry(registry: &Registry) -> Value {
+    let mut fields = json!({"host": registry.host});
+    if let Some(host) = &registry.host_from_container_runtime {
+        fields["hostFromContainerRuntime"] = host.as_str().into();
+    }
+    if let Some(name) = &registry.single_name {
+        fields["singleName"] = name.as_str().into();
+    }
+    fields
 }
 
 fn secret((value, secret): (&String, &Secret)) -> (String, Value) {

@@ -7,9 +7,9 @@ use serde_json::json;
 use tilt::engine::ObjectId;
 use tilt::k8s::{Entity, Origin};
 use tilt::model::{
-    Command, DeployTarget, DockerBuild, ImageBuild, ImageRef, ImageSelector, ImageTarget, K8sOptions,
-    K8sTarget, LocalPath, LocalTarget, Manifest, ManifestName, PodReadiness, Probe, ProbeAction, TargetId,
-    TriggerMode,
+    Command, DeployTarget, DockerBuild, DockerOptions, ImageBuild, ImageRef, ImageSelector, ImageTarget,
+    Injection, K8sOptions, K8sTarget, LocalPath, LocalTarget, Manifest, ManifestName, PodReadiness, Probe,
+    ProbeAction, TargetId, TriggerMode,
 };
 
 use crate::rng::Rng;
@@ -203,7 +203,10 @@ impl Project {
                 build_args: Vec::new(),
                 stage: None,
                 context_ignores: Vec::new(),
+                options: DockerOptions::default(),
             }),
+            injection: Injection::default(),
+            live_update: None,
             base_images: BASES[image].map(image_id).into_iter().collect(),
             watched: vec![dir],
             watch_ignores: Vec::new(),

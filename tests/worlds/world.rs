@@ -266,7 +266,9 @@ impl<B: Brain> World<B> {
             let content = match &step.action {
                 ImageAction::Reuse(built) => self.contents.of(&built.local_ref),
                 ImageAction::Build => {
-                    let ImageBuild::Docker(docker) = &step.image.build;
+                    let ImageBuild::Docker(docker) = &step.image.build else {
+                        panic!("worlds have no custom builds");
+                    };
                     Content {
                         image,
                         files: self.files[image],

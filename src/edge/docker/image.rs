@@ -34,7 +34,12 @@ pub async fn build_image(
     cancel: &CancellationToken,
 ) -> Result<BuiltImage, BuildError> {
     let name = &request.image.selector.image;
-    let ImageBuild::Docker(build) = &request.image.build;
+    let ImageBuild::Docker(build) = &request.image.build else {
+        return Err(BuildError::new(format!(
+            "custom_build of {:?} is not supported by this version yet",
+            name.familiar()
+        )));
+    };
     let build_request = BuildRequest {
         context: build.context.clone(),
         ignores: build.context_ignores.clone(),

@@ -90,8 +90,9 @@ fn what_an_update_would_do_differently_is_deployed_again() {
             "its Dockerfile",
             || {
                 let mut web = with_images("web", &["app"]);
-                let crate::model::ImageBuild::Docker(docker) = &mut web.images[0].build;
-                docker.dockerfile_contents.push_str("\nRUN x");
+                if let crate::model::ImageBuild::Docker(docker) = &mut web.images[0].build {
+                    docker.dockerfile_contents.push_str("\nRUN x");
+                }
                 web
             },
             true,

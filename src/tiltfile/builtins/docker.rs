@@ -3,9 +3,10 @@
 use starlark::values::Value;
 
 use super::Builtin;
-use crate::assembly::{DeclaredImage, Ignorefile};
+use super::images;
+use crate::assembly::{DeclaredBuild, DeclaredDockerBuild, DeclaredImage, Ignorefile};
 use crate::diag::Diagnostic;
-use crate::model::{ImageRef, ImageSelector, LocalPath};
+use crate::model::{DockerOptions, ImageRef, LocalPath};
 use crate::tiltfile::call::{Arg, Call};
 use crate::tiltfile::fault::{Fault, Outcome, io_message};
 use crate::tiltfile::kinds::stringable;
@@ -16,49 +17,26 @@ pub(super) static BUILTINS: &[Builtin] = &[Builtin {
     signature: "ref, context, build_args={}, dockerfile=?, dockerfile_contents=?, cache=?, live_update=[], \
                 match_in_env_vars=False, ignore=[], only=[], entrypoint=?, container_args=?, target='', ssh=[], \
                 secret=[], network='', extra_tag=[], cache_from=[], pull=False, platform='', extra_hosts=[]",
-    doc: "Declares an image that Docker builds from a Dockerfile, for every workload whose YAML names it.",
+    doc: "Declares an image that Docker builds from a Dockerfile, for every workload whose YAML names it. `context` is the \
+          directory that is sent; `dockerfile` (a path) is `Dockerfile` in it, or its text is given as `dockerfile_contents` (a \
+          string or a blob). `ignore` holds patterns as in a `.dockerignore`, `only` the paths that are sent at all. \
+          `live_update` is a list of steps: `initial_sync()`, `fall_back_on()`, `sync()`, `run()`. `entrypoint` (a string for \
+          `sh -c` or a list of strings) and `container_args` replace the command and the arguments of the containers; with \
+          `match_in_env_vars` the image is looked for in values of environment variables too. `build_args` (a dict of strings), \
+          `target`, `ssh`, `secret`, `network`, `extra_tag`, `cache_from`, `pull` (a bool), `platform` and `extra_hosts` are \
+          options of `docker build`; where several are possible, a string or a list of strings.",
     run: docker_build,
 }];
 
-/// What this version does not do yet.
-const REFUSED: &[&str] = &[
-    "live_update",
-    "match_in_env_vars",
-    "entrypoint",
-    "container_args",
-    "ssh",
-    "secret",
-    "network",
-    "extra_tag",
-    "cache_from",
-    "pull",
-    "platform",
-    "extra_hosts",
-];
-
 fn docker_build<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let session = call.session();
-    let written = call.required("ref").text()?.to_owned();
-    let image = ImageRef::parse(&written).map_err(|error| {
-        Fault::new(format!("Argument 1 (ref): can't parse \"{written}\": {error}"))
-            .at(call.required("ref").place())
-    })?;
+    let (written, image) = images::reference(call)?;
     let context = call.required("context").path(session)?;
     let build_args = match call.get("build_args") {
         Some(arg) => build_args(&arg)?,
         None => Vec::new(),
     };
-    call.refuse(REFUSED)?;
-    if call.get("cache").is_some() {
-        let place = call.site().place();
-        session.warn(
-            Diagnostic::warning(
-                "docker_build(cache=...) is obsolete, and currently a no-op.\n\
-                 You should switch to live_update to optimize your builds.",
-            )
-            .at(place),
-        );
-    }
+    warn_of_cache(call);
     let (dockerfile, dockerfile_contents) = dockerfile(call, session, &context)?;
     let ignore = call.get("ignore").map_or(Ok(Vec::new()), |arg| arg.patterns())?;
     let only = call.get("only").map_or(Ok(Vec::new()), |arg| only(&arg))?;
@@ -66,47 +44,70 @@ fn docker_build<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
         Some(arg) => Some(arg.text()?.to_owned()).filter(|stage| !stage.is_empty()),
         None => None,
     };
-    let git_roots = [&dockerfile, &context]
-        .into_iter()
-        .filter(|path| session.host.is_dir(&path.join(".git")))
-        .cloned()
-        .collect();
     let declared = DeclaredImage {
         image,
         written,
-        dockerignore: dockerignore(session, &dockerfile, &context),
-        context,
-        dockerfile,
-        dockerfile_contents,
-        build_args,
-        stage,
+        injection: images::injection(call)?,
+        live_update: match call.get("live_update") {
+            Some(arg) => arg.live_update(session)?,
+            None => None,
+        },
+        git_roots: images::git_roots(session, [&dockerfile, &context]),
+        build: DeclaredBuild::Docker(Box::new(DeclaredDockerBuild {
+            dockerignore: dockerignore(session, &dockerfile, &context),
+            context,
+            dockerfile,
+            dockerfile_contents,
+            build_args,
+            stage,
+            only,
+            options: options(call)?,
+        })),
         ignore,
-        only,
-        git_roots,
         declared_in: session.running_file(),
         site: call.site(),
     };
-    register(session, declared)?;
+    images::register(session, declared)?;
     Ok(Value::new_none())
 }
 
-fn register(session: &Session<'_>, declared: DeclaredImage) -> Outcome<()> {
-    let mut declarations = session.declared.borrow_mut();
-    let selector = ImageSelector::new(declared.image.clone());
-    let earlier = declarations
-        .images
-        .iter()
-        .find(|other| ImageSelector::new(other.image.clone()) == selector);
-    if let Some(earlier) = earlier {
-        return Err(Fault::new(format!(
-            "Image for ref \"{}\" has already been defined",
-            declared.image.familiar()
-        ))
-        .at(declared.site.argument("ref", 0))
-        .hint(format!("it was first defined at {}", earlier.site.position())));
+fn warn_of_cache(call: &Call<'_, '_, '_, '_>) {
+    if call.get("cache").is_some() {
+        let warning = Diagnostic::warning(
+            "docker_build(cache=...) is obsolete, and currently a no-op.\n\
+             You should switch to live_update to optimize your builds.",
+        );
+        call.session().warn(warning.at(call.site().place()));
     }
-    declarations.images.push(declared);
-    Ok(())
+}
+
+/// Returns what the engine is told as it is.
+fn options(call: &Call<'_, '_, '_, '_>) -> Outcome<DockerOptions> {
+    let texts = |name| call.get(name).map_or(Ok(Vec::new()), |arg| arg.text_or_list());
+    let platform = images::option(call.get("platform"))?;
+    let options = DockerOptions {
+        ssh: texts("ssh")?,
+        secrets: texts("secret")?,
+        network: images::option(call.get("network"))?,
+        pull: call.get("pull").map_or(Ok(false), |arg| arg.boolean())?,
+        cache_from: texts("cache_from")?,
+        platform: platform.or_else(|| {
+            call.session()
+                .host
+                .env("DOCKER_DEFAULT_PLATFORM")
+                .filter(|p| !p.is_empty())
+        }),
+        extra_tags: texts("extra_tag")?,
+        extra_hosts: texts("extra_hosts")?,
+    };
+    for tag in &options.extra_tags {
+        if let Err(error) = ImageRef::parse(tag) {
+            let message = format!("Argument extra_tag=\"{tag}\" not a valid image reference: {error}");
+            let arg = call.get("extra_tag").map(|arg| arg.place());
+            return Err(Fault::new(message).at(arg.unwrap_or_else(|| call.site().place())));
+        }
+    }
+    Ok(options)
 }
 
 /// Returns `KEY=value`, or `KEY` for an empty value, sorted by key.
@@ -174,6 +175,5 @@ fn dockerignore(session: &Session<'_>, dockerfile: &LocalPath, context: &LocalPa
     } else {
         context.join(".dockerignore")
     };
-    let text = session.host.read(&path).unwrap_or_default();
-    Ignorefile::parse(path, &String::from_utf8_lossy(&text))
+    images::ignorefile(session, path)
 }

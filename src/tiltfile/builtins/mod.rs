@@ -5,12 +5,15 @@
 //! kind. What Tilt has and this version lacks is listed in `unsupported`.
 
 mod commands;
+mod custom_build;
 mod docker;
 mod files;
 mod filter;
 mod git;
+mod images;
 mod kubernetes;
 mod language;
+mod live_update;
 mod loading;
 mod local_resource;
 mod os;
@@ -94,6 +97,8 @@ pub(super) fn functions() -> impl Iterator<Item = &'static Builtin> {
         filter::BUILTINS,
         workloads::BUILTINS,
         docker::BUILTINS,
+        custom_build::BUILTINS,
+        live_update::BUILTINS,
         local_resource::BUILTINS,
         probes::BUILTINS,
         unsupported::BUILTINS,

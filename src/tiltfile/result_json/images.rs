@@ -4,29 +4,129 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{DockerBuild, Ignore, ImageBuild, ImageTarget, Manifest};
+use super::list_or_null;
+use crate::model::{
+    CustomBuild, DockerBuild, Exec, Ignore, ImageBuild, ImageTarget, LiveUpdate, LocalPath, Manifest,
+};
 
 pub(super) fn image_target(manifest: &Manifest, image: &ImageTarget) -> Value {
     let mut fields = Map::new();
-    fields.insert("selector".to_owned(), image.selector.image.familiar().into());
+    let mut add = |name: &str, value: Value| {
+        fields.insert(name.to_owned(), value);
+    };
+    let name = format!("{}:{}", manifest.name, image.id.name);
+    add("selector", image.selector.image.familiar().into());
     if image.selector.exact {
-        fields.insert("matchExact".to_owned(), true.into());
+        add("matchExact", true.into());
     }
-    let ImageBuild::Docker(build) = &image.build;
-    let rest = json!({
-        "LiveUpdateName": "",
-        "LiveUpdateSpec": {"basePath": "", "selector": {}},
-        "LiveUpdateReconciler": false,
-        "DockerImageName": format!("{}:{}", manifest.name, image.id.name),
-        "CmdImageName": "",
-        "BuildDetails": docker_build(image, build),
-        "IsLiveUpdateOnly": false,
-        "FileWatchIgnores": ignores(&image.watch_ignores),
-    });
-    if let Value::Object(rest) = rest {
-        fields.extend(rest);
+    if image.injection.match_in_env_vars {
+        add("matchInEnvVars", true.into());
+    }
+    if let Some(command) = &image.injection.command {
+        add("overrideCommand", json!({"command": command}));
+    }
+    if let Some(args) = &image.injection.args {
+        add("overrideArgs", json!({"args": list_or_null(args)}));
+    }
+    let has_live_update = image.live_update.is_some();
+    add(
+        "LiveUpdateName",
+        if has_live_update {
+            name.as_str().into()
+        } else {
+            "".into()
+        },
+    );
+    add("LiveUpdateSpec", live_update(image.live_update.as_ref()));
+    add("LiveUpdateReconciler", has_live_update.into());
+    let (docker_name, cmd_name, details) = match &image.build {
+        ImageBuild::Docker(build) => (name, String::new(), docker_build(image, build)),
+        ImageBuild::Custom(build) => (String::new(), name, custom_build(image, build)),
+    };
+    add("DockerImageName", docker_name.into());
+    add("CmdImageName", cmd_name.into());
+    add("BuildDetails", details);
+    add("IsLiveUpdateOnly", image.is_live_update_only().into());
+    add("FileWatchIgnores", ignores(&image.watch_ignores));
+    Value::Object(fields)
+}
+
+fn live_update(update: Option<&LiveUpdate>) -> Value {
+    let Some(update) = update else {
+        return json!({"basePath": "", "selector": {}});
+    };
+    let mut fields = Map::new();
+    let mut add = |name: &str, value: Value| {
+        fields.insert(name.to_owned(), value);
+    };
+    let relative = |path: &LocalPath| path.relative_with_dots(&update.base);
+    add("basePath", update.base.to_string().into());
+    add(
+        "selector",
+        match &update.container {
+            Some(container) => json!({"kubernetes": {"discoveryName": "", "containerName": container}}),
+            None => json!({}),
+        },
+    );
+    if !update.stop_paths.is_empty() {
+        let paths: Vec<String> = update.stop_paths.iter().map(relative).collect();
+        add("stopPaths", paths.into());
+    }
+    if !update.syncs.is_empty() {
+        let syncs = update.syncs.iter();
+        let syncs =
+            syncs.map(|sync| json!({"localPath": relative(&sync.source), "containerPath": sync.destination}));
+        add("syncs", syncs.collect());
+    }
+    if !update.execs.is_empty() {
+        let exec = |exec: &Exec| {
+            let triggers = list_or_null(&exec.triggers);
+            json!({"args": exec.argv, "triggerPaths": triggers, "echoOff": exec.echo_off})
+        };
+        add("execs", update.execs.iter().map(exec).collect());
+    }
+    if update.restart {
+        add("restart", "always".into());
+    }
+    if update.initial_sync {
+        add("initialSync", json!({}));
     }
     Value::Object(fields)
+}
+
+fn custom_build(image: &ImageTarget, build: &CustomBuild) -> Value {
+    let mut fields = Map::new();
+    let mut add = |name: &str, value: Value| {
+        fields.insert(name.to_owned(), value);
+    };
+    add("ref", "".into());
+    add("args", build.command.argv.clone().into());
+    if let Some(dir) = &build.command.dir {
+        add("dir", dir.to_string().into());
+    }
+    if !build.command.env.is_empty() {
+        add("env", build.command.env.clone().into());
+    }
+    if !image.base_images.is_empty() {
+        add("imageMaps", image_maps(image));
+    }
+    add("outputMode", build.output.as_str().into());
+    if let Some(tag) = &build.tag {
+        add("outputTag", tag.as_str().into());
+    }
+    if let Some(file) = &build.image_ref_file {
+        add("outputsImageRefTo", file.to_string().into());
+    }
+    let deps: Option<Vec<String>> = build
+        .deps
+        .as_ref()
+        .map(|deps| deps.iter().map(ToString::to_string).collect());
+    add("Deps", deps.into());
+    Value::Object(fields)
+}
+
+fn image_maps(image: &ImageTarget) -> Value {
+    image.base_images.iter().map(|id| id.name.as_str()).collect()
 }
 
 fn docker_build(image: &ImageTarget, build: &DockerBuild) -> Value {
@@ -48,11 +148,31 @@ fn docker_build(image: &ImageTarget, build: &DockerBuild) -> Value {
     if let Some(stage) = &build.stage {
         add("target", stage.as_str().into());
     }
-    if !image.base_images.is_empty() {
-        let names: Vec<&str> = image.base_images.iter().map(|id| id.name.as_str()).collect();
-        add("imageMaps", names.into());
+    let options = &build.options;
+    add_texts(&mut add, "sshAgentConfigs", &options.ssh);
+    add_texts(&mut add, "secrets", &options.secrets);
+    if let Some(network) = &options.network {
+        add("network", network.as_str().into());
     }
+    if options.pull {
+        add("pull", true.into());
+    }
+    add_texts(&mut add, "cacheFrom", &options.cache_from);
+    if let Some(platform) = &options.platform {
+        add("platform", platform.as_str().into());
+    }
+    add_texts(&mut add, "extraTags", &options.extra_tags);
+    if !image.base_images.is_empty() {
+        add("imageMaps", image_maps(image));
+    }
+    add_texts(&mut add, "extraHosts", &options.extra_hosts);
     Value::Object(fields)
+}
+
+fn add_texts(add: &mut impl FnMut(&str, Value), name: &str, texts: &[String]) {
+    if !texts.is_empty() {
+        add(name, texts.into());
+    }
 }
 
 /// Returns what is left out; see `Ignore`.

@@ -10,10 +10,12 @@
 )]
 
 mod blob;
+mod custom_build;
 mod endless;
 mod function;
 mod git_repo;
 mod link;
+mod live_update_step;
 mod module;
 mod object_id;
 mod port_forward;
@@ -22,10 +24,12 @@ mod record;
 mod trigger_mode;
 
 pub(super) use blob::Blob;
+pub(super) use custom_build::CustomBuildValue;
 pub(super) use endless::Endless;
 pub(super) use function::Function;
 pub(super) use git_repo::GitRepo;
 pub(super) use link::LinkValue;
+pub(super) use live_update_step::{Step, StepValue};
 pub(super) use module::BuiltinModule;
 pub(super) use object_id::ObjectId;
 pub(super) use port_forward::PortForwardValue;

@@ -2,7 +2,9 @@
 
 use tilt::edge::docker::{ClusterFacts, ImageRequest, build_image, deliver_image};
 use tilt::k8s::Product;
-use tilt::model::{DockerBuild, ImageBuild, ImageSelector, ImageTarget, Registry, TargetId};
+use tilt::model::{
+    DockerBuild, DockerOptions, ImageBuild, ImageSelector, ImageTarget, Injection, Registry, TargetId,
+};
 
 use super::world::{World, fresh, image};
 
@@ -17,7 +19,10 @@ fn target(world: &World, name: &str, dockerfile: &str) -> ImageTarget {
             build_args: Vec::new(),
             stage: None,
             context_ignores: Vec::new(),
+            options: DockerOptions::default(),
         }),
+        injection: Injection::default(),
+        live_update: None,
         base_images: Vec::new(),
         watched: Vec::new(),
         watch_ignores: Vec::new(),
