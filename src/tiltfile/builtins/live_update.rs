@@ -38,7 +38,7 @@ pub(super) static BUILTINS: &[Builtin] = &[
         signature: "cmd, trigger=[], echo_off=False",
         doc: "Returns a step of a live update: a command that is run in the container, a string for `sh -c` or a list of \
               strings; with `trigger` (a path or a list of paths) only if one of these changed.",
-        run: run,
+        run: run_step,
     },
     Builtin {
         name: "sync",
@@ -73,7 +73,7 @@ fn sync<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     Ok(make(call, Step::Sync(sync)))
 }
 
-fn run<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
+fn run_step<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let cmd = call.required("cmd");
     let argv = cmd.argv()?;
     let triggers = match call.get("trigger") {
