@@ -4,7 +4,7 @@ use starlark::eval::Evaluator;
 use starlark::values::{Heap, Value};
 
 use super::builtins::Builtin;
-use super::fault::{Fault, Outcome};
+use super::fault::Fault;
 use super::session::Session;
 use super::signature::{Bound, Signature};
 use crate::assembly::CallSite;
