@@ -82,6 +82,7 @@ pub(super) fn prepare(
             is_main: true,
             program: program(),
             memory: Memory::default(),
+            clock: None,
         },
         connection,
     ))

@@ -1,8 +1,12 @@
 //! `tilt alpha tiltfile-result`.
 
+use std::time::Duration;
+
 use super::{exit, flags, session};
 use crate::edge::{RealHost, clock, load};
 use crate::logs::{LogFilter, LogStore, LogWriter, StreamPrinter};
+use crate::model::{format_go_duration, parse_go_duration};
+use crate::tiltfile::BuiltinCall;
 
 /// Evaluate a Tiltfile and print the result as JSON
 ///
@@ -14,6 +18,12 @@ pub(super) struct Args {
     /// Kubernetes context to use in place of the current one
     #[arg(long, value_name = "NAME")]
     context: Option<String>,
+    /// Print how long each call of a built-in took, in place of the result
+    #[arg(short, long)]
+    builtin_timings: bool,
+    /// With --builtin-timings, leave out calls that took less
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = parse_go_duration)]
+    dur_threshold: Duration,
     /// Arguments for the Tiltfile
     #[arg(value_name = "TILTFILE_ARGS")]
     args: Vec<String>,
@@ -21,13 +31,14 @@ pub(super) struct Args {
 
 /// Runs the command; `verbose` shows what the Tiltfile prints also when it loads.
 pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<u8> {
-    let (request, _) = session::prepare(
+    let (mut request, _) = session::prepare(
         args.tiltfile.path()?,
         args.args,
         "alpha tiltfile-result",
         args.context.as_deref(),
         None,
     )?;
+    request.clock = args.builtin_timings.then_some(clock::now);
     let store = LogStore::in_memory();
     let log = LogWriter::global(store.clone());
     let began = clock::now();
@@ -45,8 +56,30 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<u8> {
         eprintln!("{error}");
         return Ok(exit::TILTFILE_FAILED);
     }
-    print!("{}", load.result_json());
+    if args.builtin_timings {
+        anyhow::ensure!(
+            !load.calls.is_empty(),
+            "executed Tiltfile, but recorded no Builtin calls"
+        );
+        let took = clock::now().duration_since(began);
+        print!("{}", timings(&load.calls, args.dur_threshold, took));
+    } else {
+        print!("{}", load.result_json());
+    }
     Ok(exit::SUCCESS)
+}
+
+fn timings(calls: &[BuiltinCall], threshold: Duration, whole: Duration) -> String {
+    let shown = calls
+        .iter()
+        .filter(|call| call.took >= threshold && !call.name.starts_with("__"));
+    let lines = shown.map(|call| {
+        let reused = if call.reused { " (reused)" } else { "" };
+        let took = format_go_duration(call.took);
+        format!("- {}({}) took {took}{reused}\n", call.name, call.arguments)
+    });
+    let whole = format!("Tiltfile execution took {}\n", format_go_duration(whole));
+    lines.chain([whole]).collect()
 }
 
 /// Returns what the log holds, as it is printed.

@@ -117,6 +117,9 @@ impl Session<'_> {
         if let Some(checkout) = memory.lock().checkouts.get(&key) {
             return Ok(checkout.directory.clone());
         }
+        if self.must_end() {
+            return Err(Fault::new("the load has failed before"));
+        }
         let wanted = RepoRequest {
             url,
             reference,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 
@@ -11,7 +12,7 @@ use super::fault::io_message;
 use super::naming::NamingFunction;
 use super::secrets::{self, Secret};
 use super::session::Session;
-use super::{Host, Memory};
+use super::{BuiltinCall, Host, Memory};
 use crate::assembly::{Ignorefile, Naming, Surroundings, assemble};
 use crate::diag::Diagnostic;
 use crate::engine::LoadOutcome;
@@ -43,6 +44,8 @@ pub struct LoadRequest {
     pub program: Program,
     /// What earlier loads of the session left.
     pub memory: Memory,
+    /// Reads the clock, to time the calls of built-ins; `None` for not timing them.
+    pub clock: Option<fn() -> Instant>,
 }
 
 /// What a Tiltfile can know about the program that evaluates it.
@@ -85,6 +88,8 @@ pub struct Load {
     pub objects: ApiObjects,
     /// The host of the session's web page.
     pub web_host: String,
+    /// The calls of built-ins in the order in which they ended, if they were timed.
+    pub calls: Vec<BuiltinCall>,
     /// What was executed.
     pub hashes: Hashes,
 }
@@ -219,14 +224,16 @@ pub fn load(request: &LoadRequest, host: &dyn Host, log: &LogWriter, cancelled: 
     load.read_tiltignore(&session);
     let executed = session.run(&request.file);
     load.hash(&session);
-    match executed {
-        Ok(_) => load.assemble(&session),
-        Err(fault) if fault.is_exit() => load.assemble(&session),
-        Err(fault) => load.errors.push(fault.diagnostic()),
+    load.errors
+        .extend(session.all_faults(executed.err().filter(|fault| !fault.is_exit())));
+    if load.errors.is_empty() {
+        session.forget_unused_results();
+        load.assemble(&session);
     }
     load.objects = session.objects.take();
     load.config_files = session.config_files.into_inner().into_iter().collect();
     load.warnings = session.warnings.into_inner();
+    load.calls = session.calls.into_inner();
     load
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Rule: `reference/tiltfile-api.md` 1.12.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use super::host::{HostCommand, Ran, Stream};
@@ -27,6 +28,21 @@ impl Session<'_> {
         stdin: Vec<u8>,
         output: &mut dyn FnMut(Stream, &[u8]),
     ) -> Result<Ran, String> {
+        if self.must_end() {
+            return Err("the load has failed before".to_owned());
+        }
+        let mut run = HostCommand {
+            command,
+            environment: self.environment_of(command),
+            stdin,
+            output,
+        };
+        let ran = self.host.run(&mut run, &self.cancelled);
+        ran.map_err(|error| self.why_not_started(command, &error))
+    }
+
+    /// Returns the whole environment of a command.
+    pub(super) fn environment_of(&self, command: &Command) -> BTreeMap<String, String> {
         let mut environment = self.host.environment();
         for variable in &command.env {
             if let Some((name, value)) = variable.split_once('=') {
@@ -40,14 +56,7 @@ impl Session<'_> {
                 .entry(name.to_owned())
                 .or_insert_with(|| value.to_owned());
         }
-        let mut run = HostCommand {
-            command,
-            environment,
-            stdin,
-            output,
-        };
-        let ran = self.host.run(&mut run, &self.cancelled);
-        ran.map_err(|error| self.why_not_started(command, &error))
+        environment
     }
 
     fn why_not_started(&self, command: &Command, error: &io::Error) -> String {

@@ -24,7 +24,7 @@ use super::naming::NamingFunction;
 use super::source::Source;
 use super::surroundings::too_deep;
 use super::values::GitRepo;
-use super::{Host, LoadRequest, extensions};
+use super::{BuiltinCall, Host, LoadRequest, extensions};
 use crate::assembly::{CallSite, Declarations};
 use crate::diag::Diagnostic;
 use crate::logs::LogWriter;
@@ -56,6 +56,18 @@ pub(super) struct Session<'h> {
     pub(super) naming: RefCell<Option<NamingFunction>>,
     /// Whether that function runs: most built-ins cannot be called then.
     pub(super) naming_runs: Cell<bool>,
+    /// The number of this load in its session.
+    pub(super) load_number: u64,
+    /// Whether the built-in that runs has reused a result.
+    pub(super) reused: Cell<bool>,
+    /// The calls of built-ins that have ended, if calls are timed.
+    pub(super) calls: RefCell<Vec<BuiltinCall>>,
+    /// Faults that did not end the load.
+    pub(super) faults: RefCell<Vec<Diagnostic>>,
+    /// Whether the load ended because it had failed before.
+    pub(super) ended: Cell<bool>,
+    /// The lines of a traceback that lead to the file which runs.
+    pub(super) outer_lines: RefCell<Vec<String>>,
     sources: RefCell<HashMap<String, Rc<Source>>>,
     files: RefCell<HashMap<LocalPath, FileState>>,
     directories: RefCell<Vec<LocalPath>>,
@@ -97,6 +109,12 @@ impl<'h> Session<'h> {
             last_loaded: RefCell::default(),
             naming: RefCell::default(),
             naming_runs: Cell::new(false),
+            load_number: request.memory.next_load(),
+            reused: Cell::default(),
+            calls: RefCell::default(),
+            faults: RefCell::default(),
+            ended: Cell::default(),
+            outer_lines: RefCell::default(),
             sources: RefCell::default(),
             files: RefCell::default(),
             directories: RefCell::default(),
@@ -255,6 +273,16 @@ impl<'h> Session<'h> {
         base.to_string_lossy().into_owned()
     }
 
+    /// Returns the line of a traceback for a `load` statement of the file that runs.
+    fn load_statement(&self, written: &str) -> Vec<String> {
+        let source = self.source(&self.running_file().to_string());
+        let shown = source.and_then(|source| {
+            let at = source.loads.get(written)?;
+            Some(format!("  {}: in <toplevel>", source.text.show(*at)))
+        });
+        shown.into_iter().collect()
+    }
+
     /// Returns the file that a `load` or `include` names.
     pub(super) fn resolve(&self, written: &str) -> Outcome<LocalPath> {
         if let Some(module) = written.strip_prefix(extensions::PREFIX) {
@@ -267,7 +295,10 @@ impl<'h> Session<'h> {
 /// The `load` statement calls this when it is reached, not before.
 impl FileLoader for Session<'_> {
     fn load(&self, written: &str) -> starlark::Result<FrozenModule> {
-        let loaded = self.resolve(written).and_then(|path| self.run(&path));
+        let statement = self.load_statement(written);
+        let loaded = self.below(statement, || {
+            self.resolve(written).and_then(|path| self.run(&path))
+        });
         written.clone_into(&mut self.last_loaded.borrow_mut());
         loaded.map(|executed| executed.module).map_err(|fault| {
             let fault = if fault.has_trace() {

@@ -23,6 +23,8 @@ pub(super) struct Source {
     map: OffsetMap,
     calls: HashMap<(u32, u32), Arc<CallShape>>,
     operators: HashMap<(u32, u32), usize>,
+    /// Where the `load` statements begin, by what they load.
+    pub(super) loads: HashMap<String, usize>,
     /// Names that the file assigns at its top level.
     pub(super) assigned: Vec<String>,
 }
@@ -37,6 +39,7 @@ impl Source {
             map: rewritten.map,
             calls: HashMap::new(),
             operators: HashMap::new(),
+            loads: HashMap::new(),
             assigned: Vec::new(),
         };
         let parsed = parsed.map(|mut ast| {
@@ -98,6 +101,10 @@ impl Source {
             StmtP::For(ForP { over, .. }) => {
                 let at = self.map.original(stmt.span.begin().get() as usize);
                 self.operators.entry(key(over.span)).or_insert(at);
+            }
+            StmtP::Load(load) => {
+                let at = self.map.original(stmt.span.begin().get() as usize);
+                self.loads.entry(load.module.node.clone()).or_insert(at);
             }
             _ => {}
         }

@@ -60,7 +60,7 @@ impl Session<'_> {
     }
 
     /// Returns what to mark: the whole expression, or of a call that failed by itself only its name.
-    fn place(&self, span: &FileSpan, is_call: bool) -> Option<Place> {
+    pub(super) fn place(&self, span: &FileSpan, is_call: bool) -> Option<Place> {
         let source = self.source(span.filename())?;
         Some(if is_call {
             source.call_site(span).place()

@@ -314,3 +314,22 @@ fn what_it_started_ends_with_it_even_when_it_is_killed() {
     assert_eq!(rest, 0, "nobody writes any more");
     assert!(killed.elapsed().as_secs() < 30, "they ended by themselves");
 }
+
+#[test]
+fn timings_of_builtins_are_shown_in_place_of_the_result() {
+    let folder = Folder::new(&[("Tiltfile", "local('true', quiet=True)\nprint('x')\n")]);
+    let ran = folder.tilt(&["alpha", "tiltfile-result", "-b"], &[]);
+    let lines = ran.status(0).stdout();
+    let lines: Vec<&str> = lines.lines().collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert!(
+        lines[0].starts_with("- local(\"true\", quiet=True) took "),
+        "{lines:?}"
+    );
+    assert!(lines[1].starts_with("- print(\"x\") took "), "{lines:?}");
+    assert!(lines[2].starts_with("Tiltfile execution took "), "{lines:?}");
+    let long = folder.tilt(&["alpha", "tiltfile-result", "-b", "--dur-threshold", "1h"], &[]);
+    assert_eq!(long.status(0).stdout().lines().count(), 1);
+    let nothing = Folder::new(&[("Tiltfile", "x = 1\n")]).tilt(&["alpha", "tiltfile-result", "-b"], &[]);
+    assert!(nothing.status(1).stderr().contains("recorded no Builtin calls"));
+}

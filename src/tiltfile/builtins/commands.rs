@@ -34,8 +34,11 @@ fn local<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
         None => Vec::new(),
     };
     let deps = call.get("deps").and_then(Arg::unless_none);
-    let deps = deps.map_or(Ok(Vec::new()), |arg| arg.paths(session))?;
-    session.config_files.borrow_mut().extend(deps);
+    let deps = deps.map(|arg| arg.paths(session)).transpose()?;
+    session
+        .config_files
+        .borrow_mut()
+        .extend(deps.iter().flatten().cloned());
     check_context(call)?;
     let shown = command.display();
     if !echo_off {
@@ -46,7 +49,11 @@ fn local<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
         return Err(failed("empty cmd"));
     }
     let mut lines = Lines::new((!quiet).then_some(session.log));
-    let ran = session.run_command(&command, stdin, &mut |stream, bytes| lines.hear(stream, bytes));
+    let mut hear = |stream: Stream, bytes: &[u8]| lines.hear(stream, bytes);
+    let ran = match deps {
+        Some(deps) => session.run_or_reuse(&command, stdin, &deps, &mut hear),
+        None => session.run_command(&command, stdin, &mut hear),
+    };
     lines.finish();
     let ran = ran.map_err(|why| failed(&why))?;
     if let Some(failure) = &ran.failure {

@@ -11,7 +11,7 @@ use starlark::values::{NoSerialize, StarlarkPagablePanic, StarlarkValue, Value, 
 use crate::model::LocalPath;
 use crate::tiltfile::builtins::Builtin;
 use crate::tiltfile::call::Call;
-use crate::tiltfile::fault::Fault;
+use crate::tiltfile::fault::{Fault, Outcome};
 use crate::tiltfile::session::Session;
 use crate::tiltfile::signature::Signature;
 
@@ -46,6 +46,23 @@ impl Function {
     }
 }
 
+impl Function {
+    fn call<'v>(&self, args: &Arguments<'v, '_>, eval: &mut Evaluator<'v, '_, '_>) -> Outcome<Value<'v>> {
+        let bound = self
+            .signature
+            .bind(args, eval.heap())
+            .map_err(|fault| fault.map_message(|message| format!("{}: {message}", self.builtin.name)))?;
+        let mut call = Call {
+            builtin: self.builtin,
+            signature: &self.signature,
+            bound,
+            owner: self.owner.as_ref(),
+            eval,
+        };
+        (self.builtin.run)(&mut call)
+    }
+}
+
 impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -71,23 +88,23 @@ impl<'v> StarlarkValue<'v> for Function {
         eval: &mut Evaluator<'v, '_, '_>,
     ) -> starlark::Result<Value<'v>> {
         let name = self.builtin.name;
-        if Session::of(eval).naming_runs.get() && !crate::tiltfile::builtins::is_pure(self.builtin) {
+        let session = Session::of(eval);
+        if session.naming_runs.get() && !crate::tiltfile::builtins::is_pure(self.builtin) {
             return Err(Fault::new(format!(
                 "{name} cannot be called by the function of workload_to_resource_function"
             ))
             .into());
         }
-        let bound = self
-            .signature
-            .bind(args, eval.heap())
-            .map_err(|fault| fault.map_message(|message| format!("{name}: {message}")))?;
-        let mut call = Call {
-            builtin: self.builtin,
-            signature: &self.signature,
-            bound,
-            owner: self.owner.as_ref(),
-            eval,
-        };
-        Ok((self.builtin.run)(&mut call)?)
+        let running = session.call_begins(name, args, eval.heap());
+        let way = session.way_into_file(name, eval);
+        let result = session.below(way, || self.call(args, eval));
+        session.call_ends(running);
+        match result {
+            Ok(value) => Ok(value),
+            Err(fault) => {
+                session.defer(name, fault, &eval.call_stack())?;
+                Ok(Value::new_none())
+            }
+        }
     }
 }

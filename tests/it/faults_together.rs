@@ -1,0 +1,88 @@
+//! Faults of a load that do not depend on each other are told together; what acts does not run once the load has failed.
+
+use tilt::tiltfile::{MemoryHost, Ran};
+
+use crate::support::{errors, load, load_with, request};
+
+/// Returns the first lines of all faults: the last line of each traceback.
+#[track_caller]
+fn faults(files: &str) -> Vec<String> {
+    let load = load(files);
+    assert!(load.manifests.is_none(), "a load with faults has no resources");
+    let lines = load.errors.iter().map(|error| {
+        let mut lines = error.message.lines();
+        let last = lines.find(|line| line.starts_with("Error"));
+        last.unwrap_or(&error.message).to_owned()
+    });
+    lines.collect()
+}
+
+#[test]
+fn declarations_that_fail_do_not_hide_each_other() {
+    let found = faults(
+        "--- Tiltfile\nk8s_yaml('a.yaml')\nfor port in [1, 2]:\n    k8s_resource(port)\n\
+         docker_build('not a ref', '.')\nv1alpha1.ui_button('b')\nlocal_resource()\n",
+    );
+    let expected = [
+        "Error in k8s_yaml: error reading yaml file: open /src/a.yaml: no such file or directory",
+        "Error in k8s_resource: k8s_resource: for parameter workload: Value should be convertible to string",
+        "Error in docker_build: Argument 1 (ref): can't parse \"not a ref\"",
+        "Error in v1alpha1.ui_button: [spec.text: Required value",
+        "Error in local_resource: local_resource: missing argument for name",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found}");
+    }
+}
+
+#[test]
+fn the_fault_that_ends_the_load_comes_last() {
+    let found = faults("--- Tiltfile\nk8s_yaml('a.yaml')\nx = [][1]\nk8s_yaml('b.yaml')\n");
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[1].contains("out of range"), "{found:#?}");
+}
+
+#[test]
+fn the_way_to_each_fault_is_shown() {
+    let error = errors(
+        "--- Tiltfile\nload('lib/Tiltfile', 'x')\ninclude('other/Tiltfile')\n--- lib/Tiltfile\nx = 1\ndef f():\n    \
+         k8s_yaml('a.yaml')\nf()\n--- other/Tiltfile\nk8s_yaml('b.yaml')\n",
+    );
+    let first = "Traceback (most recent call last):\n  /src/Tiltfile:1:1: in <toplevel>\n  /src/lib/Tiltfile:4:2: in \
+                 <toplevel>\n  /src/lib/Tiltfile:3:13: in f\nError in k8s_yaml: error reading yaml file: open \
+                 /src/lib/a.yaml";
+    let second = "Traceback (most recent call last):\n  /src/Tiltfile:2:8: in <toplevel>\n  <builtin>: in include\n  \
+                  /src/other/Tiltfile:1:9: in <toplevel>\nError in k8s_yaml: error reading yaml file: open \
+                  /src/other/b.yaml";
+    assert!(error.contains(first) && error.contains(second), "{error}");
+}
+
+#[test]
+fn nothing_runs_once_a_load_has_failed() {
+    let tiltfile = "k8s_yaml('a.yaml')\nk8s_yaml('b.yaml')\nlocal('touch x')\nk8s_yaml('c.yaml')\n";
+    let host = MemoryHost::default()
+        .with_file("/src/Tiltfile", tiltfile)
+        .with_command("touch x", Ran::default());
+    let (load, _) = load_with(&request(), &host);
+    assert_eq!(host.ran(), [""; 0]);
+    assert_eq!(load.errors.len(), 2, "those before it: {:#?}", load.errors);
+    let fetch = faults("--- Tiltfile\nk8s_yaml('a.yaml')\nload('ext://a', 'x')\n");
+    assert_eq!(fetch.len(), 1, "{fetch:#?}");
+}
+
+#[test]
+fn a_fault_that_a_loop_repeats_is_told_once_and_many_are_cut_off() {
+    assert_eq!(
+        faults("--- Tiltfile\nfor i in range(9):\n    k8s_yaml('a.yaml')\n").len(),
+        1
+    );
+    let many = faults("--- Tiltfile\nfor i in range(99):\n    k8s_yaml('%d.yaml' % i)\n");
+    assert_eq!(many.len(), 21);
+}
+
+#[test]
+fn guards_end_the_load_at_once() {
+    let found = faults("--- Tiltfile\nif not os.getenv('X'):\n    fail('set X')\nk8s_yaml('a.yaml')\n");
+    assert_eq!(found, ["Error in fail: set X"]);
+}
