@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::edge::clock;
-use crate::logs::{LogReader, StreamPrinter};
+use crate::logs::{LogReader, StreamPrinter, odd_bytes};
 
 /// Prints all that the reader returns, until the log is closed and its last line is printed.
 ///
@@ -24,6 +24,7 @@ pub async fn print_stream(
             Some(segments) => printer.print(clock::now(), segments, &mut text),
             None => printer.finish(&mut text),
         }
+        let text = odd_bytes::restore(text);
         // A terminal may be slow, or stopped by its user: that must not hold up other tasks.
         let written = tokio::task::spawn_blocking(move || {
             let outcome = out.write_all(&text).and_then(|()| out.flush());

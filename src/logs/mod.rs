@@ -8,6 +8,7 @@ mod codec;
 mod disk;
 mod event;
 mod filter;
+pub mod odd_bytes;
 mod print;
 mod reader;
 mod scrub;

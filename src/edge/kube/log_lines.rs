@@ -4,6 +4,7 @@
 use k8s_openapi::jiff::Timestamp;
 
 use super::log_position::{Position, Written};
+use crate::logs::odd_bytes;
 
 /// A line longer than this is handed on in pieces.
 const MAX_LINE: usize = 1 << 20;
@@ -204,9 +205,8 @@ fn incomplete_tail(text: &[u8]) -> usize {
     if after + 1 < needed { after + 1 } else { 0 }
 }
 
-/// Bytes that are no text are shown as such; all others are kept.
 fn into_text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    odd_bytes::decode(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -309,7 +309,7 @@ mod tests {
             at(1, 2, "ok").as_bytes(),
         ]
         .concat();
-        assert_eq!(lines.feed(&input, ""), "caf\u{fffd}\nok\n");
+        assert_eq!(lines.feed(&input, ""), "caf\u{10ffe9}\nok\n");
     }
 
     #[test]

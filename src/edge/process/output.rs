@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::logs::{Level, LogWriter};
+use crate::logs::{Level, LogWriter, odd_bytes};
 
 /// Hands over what can be read until the end.
 async fn pump(mut from: impl AsyncRead + Unpin, mut take: impl FnMut(&[u8])) {
@@ -64,7 +64,7 @@ impl Drop for Collected {
     }
 }
 
-/// Turns chunks of bytes into text; a character over two chunks stays whole, what is no text becomes `\u{FFFD}`.
+/// Turns chunks of bytes into text; a character over two chunks stays whole, what is no text comes out as it was.
 #[derive(Default)]
 struct Text {
     rest: Vec<u8>,
@@ -73,24 +73,23 @@ struct Text {
 impl Text {
     fn push(&mut self, bytes: &[u8]) -> String {
         self.rest.extend_from_slice(bytes);
-        let mut text = String::with_capacity(self.rest.len());
-        loop {
-            let (valid, bad) = match std::str::from_utf8(&self.rest) {
-                Ok(_) => (self.rest.len(), None),
-                Err(err) => (err.valid_up_to(), Some(err.error_len())),
-            };
-            text.push_str(&String::from_utf8_lossy(&self.rest[..valid]));
-            let Some(Some(n_bad)) = bad else {
-                self.rest.drain(..valid);
-                return text;
-            };
-            text.push(char::REPLACEMENT_CHARACTER);
-            self.rest.drain(..valid + n_bad);
-        }
+        // The beginning of a character waits for the rest of it.
+        let open = self
+            .rest
+            .utf8_chunks()
+            .last()
+            .map_or(0, |chunk| match chunk.invalid() {
+                invalid if std::str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none()) => {
+                    invalid.len()
+                }
+                _ => 0,
+            });
+        let rest = self.rest.split_off(self.rest.len() - open);
+        odd_bytes::decode(&std::mem::replace(&mut self.rest, rest)).into_owned()
     }
 
     fn finish(&mut self) -> String {
-        String::from_utf8_lossy(&std::mem::take(&mut self.rest)).into_owned()
+        odd_bytes::decode(&std::mem::take(&mut self.rest)).into_owned()
     }
 }
 
@@ -107,9 +106,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_replaced() {
+    fn what_is_no_text_comes_out_as_it_was() {
         let mut text = Text::default();
-        assert_eq!(text.push(b"a\xffb\xe2"), "a\u{FFFD}b");
-        assert_eq!(text.finish(), "\u{FFFD}");
+        let all = text.push(b"a\xffb\xe2") + &text.finish();
+        assert_eq!(odd_bytes::restore(all.into_bytes()), b"a\xffb\xe2");
     }
 }

@@ -4,6 +4,7 @@
 //!
 //! Rule: `reference/engine.md` 2.8, "Build output printing (BuildKit)".
 
+use crate::logs::odd_bytes;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -113,7 +114,7 @@ impl Step {
     }
 
     fn log(&mut self, log: &VertexLog, lines: &mut Vec<Line>) {
-        self.partial_line.push_str(&String::from_utf8_lossy(&log.msg));
+        self.partial_line.push_str(&odd_bytes::decode(&log.msg));
         let Some(end) = self.partial_line.rfind('\n') else {
             return;
         };
