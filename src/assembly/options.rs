@@ -5,6 +5,7 @@
 use super::grouping::{Grouping, Resource};
 use super::{ResourceOptions, Subject};
 use crate::diag::{Diagnostic, nearest};
+use crate::k8s::Entity;
 use crate::k8s::identifier::{self, Identifier};
 use crate::k8s::selector::{ObjectSelector, fragment};
 
@@ -113,13 +114,7 @@ fn find_by_entity(call: &ResourceOptions, text: &str, grouping: &Grouping) -> Re
         .collect();
     match &matching[..] {
         [(at, _)] => Ok(*at),
-        [] => {
-            let known: Vec<String> = workloads().map(|(_, entity)| identifier::full(entity)).collect();
-            Err(fail(format!(
-                "matches no workload. known workloads: {}",
-                known.join(", ")
-            )))
-        }
+        [] => Err(no_workload(fail, &id, text, grouping)),
         several => {
             let ids: Vec<&str> = several.iter().map(|(_, id)| id.as_str()).collect();
             Err(
@@ -127,6 +122,36 @@ fn find_by_entity(call: &ResourceOptions, text: &str, grouping: &Grouping) -> Re
                     .hint("add the kind, the namespace or the group until only one is left"),
             )
         }
+    }
+}
+
+/// Explains that an identifier means no workload: the nearest name, or what else it means.
+fn no_workload(
+    fail: impl Fn(String) -> Diagnostic,
+    id: &Identifier,
+    text: &str,
+    grouping: &Grouping,
+) -> Diagnostic {
+    let others = (0..grouping.objects.len()).map(|at| grouping.entity(at));
+    let others: Vec<String> = others
+        .filter(|entity| id.matches(entity))
+        .map(identifier::full)
+        .collect();
+    if !others.is_empty() {
+        return fail(format!("matches no workload, only {}", others.join(", ")))
+            .hint("move objects that are no workloads with objects=[...]");
+    }
+    let workloads = grouping.resources.iter().filter_map(|resource| resource.workload);
+    let workloads: Vec<&Entity> = workloads.map(|at| grouping.entity(at)).collect();
+    let known: Vec<String> = workloads.iter().map(|entity| identifier::full(entity)).collect();
+    let error = fail(format!(
+        "matches no workload. known workloads: {}",
+        known.join(", ")
+    ));
+    let name = text.split(':').next().unwrap_or(text);
+    match nearest(name, workloads.iter().map(|entity| entity.name())) {
+        Some(near) => error.hint(format!("did you mean \"{near}\"?")),
+        None => error,
     }
 }
 

@@ -23,6 +23,7 @@ mod memory;
 mod memory_host;
 mod naming;
 mod objects;
+mod quiet_command;
 mod reference_page;
 mod result_json;
 mod reuse;

@@ -52,6 +52,8 @@ pub(super) struct Session<'h> {
     pub(super) executed: RefCell<Vec<Arc<str>>>,
     /// The path in the `load` statement that ran last.
     pub(super) last_loaded: RefCell<String>,
+    /// The version of the installed helm, once it was asked for.
+    pub(super) helm_version: RefCell<Option<String>>,
     /// The function that names resources, if there is one.
     pub(super) naming: RefCell<Option<NamingFunction>>,
     /// Whether that function runs: most built-ins cannot be called then.
@@ -107,6 +109,7 @@ impl<'h> Session<'h> {
             registered: RefCell::default(),
             executed: RefCell::default(),
             last_loaded: RefCell::default(),
+            helm_version: RefCell::default(),
             naming: RefCell::default(),
             naming_runs: Cell::new(false),
             load_number: request.memory.next_load(),

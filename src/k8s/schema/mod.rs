@@ -13,6 +13,8 @@ static TYPES: &str = include_str!("types.txt");
 pub(super) struct Struct {
     /// Its fields, sorted by name.
     fields: Vec<Field>,
+    /// Positions of those that are written also when they are empty.
+    always_written: Vec<usize>,
     /// Its name without a package.
     pub(super) name: &'static str,
 }
@@ -67,6 +69,7 @@ impl StructRef {
     pub(super) fn get(&self) -> &'static Struct {
         static EMPTY: Struct = Struct {
             fields: Vec::new(),
+            always_written: Vec::new(),
             name: "",
         };
         self.found.get_or_init(|| find(self.name)).unwrap_or(&EMPTY)
@@ -84,9 +87,28 @@ impl Struct {
         &self.fields
     }
 
-    /// Returns where a field stands among all.
-    pub(super) fn position(&self, name: &str) -> Option<usize> {
-        self.fields.binary_search_by(|field| field.name.cmp(name)).ok()
+    /// Returns a field.
+    pub(super) fn field(&self, name: &str) -> Option<&Field> {
+        let at = self.fields.binary_search_by(|field| field.name.cmp(name));
+        at.ok().map(|at| &self.fields[at])
+    }
+
+    /// Returns the fields that are written also when they are empty.
+    pub(super) fn always_written(&self) -> impl Iterator<Item = &Field> {
+        self.always_written.iter().map(|at| &self.fields[*at])
+    }
+}
+
+impl Field {
+    /// Returns whether this is what a cluster says about an object, which is not part of what is wanted.
+    pub(super) fn is_status(&self) -> bool {
+        self.name == "status" && matches!(self.shape, Shape::Struct(_))
+    }
+
+    /// Returns whether something is written also for an empty value. Structs are never empty.
+    fn is_always_written(&self) -> bool {
+        let is_struct = matches!(self.shape, Shape::Struct(_) | Shape::Quantity | Shape::IntOrString);
+        (!self.omits_empty || is_struct) && !self.is_status()
     }
 }
 
@@ -148,7 +170,12 @@ fn parse(name: &'static str, line: &'static str) -> Struct {
     };
     let mut fields: Vec<Field> = line.split_ascii_whitespace().filter_map(field).collect();
     fields.sort_by_key(|field| field.name);
-    Struct { fields, name: short }
+    let always = (0..fields.len()).filter(|at| fields[*at].is_always_written());
+    Struct {
+        always_written: always.collect(),
+        fields,
+        name: short,
+    }
 }
 
 fn shape_of(text: &'static str, package: &'static str) -> Option<Shape> {

@@ -25,8 +25,6 @@ pub(super) struct TypeFault {
 /// A field that was dropped, because its type does not have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Dropped {
-    /// Its name.
-    pub(super) name: String,
     /// Its path.
     pub(super) path: String,
     /// The field of that type whose name is nearest, if one is near.
@@ -36,7 +34,7 @@ pub(super) struct Dropped {
 /// Reads one object.
 #[derive(Default)]
 pub(super) struct Reader {
-    /// What has a wrong type, in the order of the names of fields.
+    /// What has a wrong type, in the order of paths.
     pub(super) faults: Vec<TypeFault>,
     /// What was dropped.
     pub(super) dropped: Vec<Dropped>,
@@ -56,171 +54,157 @@ enum Step {
 struct Unfit;
 
 impl Reader {
-    /// Returns an object of a type as Go writes it. Only meaningful when there are no faults.
-    pub(super) fn read(&mut self, object: Map<String, Value>, of: &'static Struct) -> Map<String, Value> {
-        self.fields(object, of)
+    /// Makes an object what Go writes for it. Only meaningful when there are no faults.
+    pub(super) fn read(&mut self, object: &mut Map<String, Value>, of: &'static Struct) {
+        self.fields(object, of);
+        self.faults.sort_by(|a, b| a.path.cmp(&b.path));
     }
 
-    fn fields(&mut self, object: Map<String, Value>, of: &'static Struct) -> Map<String, Value> {
+    fn fields(&mut self, object: &mut Map<String, Value>, of: &'static Struct) {
         self.owners.push(of.name);
-        let mut given: Vec<Option<Value>> = vec![None; of.fields().len()];
-        for (name, value) in object {
-            match of.position(&name) {
-                Some(at) => given[at] = Some(value),
-                None => self.drop_field(name, of),
+        object.retain(|name, value| match of.field(name) {
+            Some(field) => !field.is_status() && self.within(Step::Field(field.name), |me| me.field(field, value)),
+            None => {
+                self.note_dropped(name, of);
+                false
             }
-        }
-        let mut written = Map::new();
-        for (field, value) in of.fields().iter().zip(given) {
-            if is_status(field) {
-                continue;
+        });
+        for field in of.always_written() {
+            if !object.contains_key(field.name) {
+                let mut value = Value::Null;
+                if self.within(Step::Field(field.name), |me| me.field(field, &mut value)) {
+                    object.insert(field.name.to_owned(), value);
+                }
             }
-            self.path.push(Step::Field(field.name));
-            if let Some(value) = self.field(field, value.unwrap_or(Value::Null)) {
-                written.insert(field.name.to_owned(), value);
-            }
-            self.path.pop();
         }
         self.owners.pop();
-        written
     }
 
-    fn drop_field(&mut self, name: String, of: &'static Struct) {
-        let near = crate::diag::nearest(&name, of.fields().iter().map(|field| field.name));
-        self.path.push(Step::Key(name.clone()));
-        let path = self.shown_path();
+    fn within<T>(&mut self, step: Step, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(step);
+        let result = read(self);
         self.path.pop();
-        self.dropped.push(Dropped { name, path, near });
+        result
     }
 
-    /// Returns what is written for a field; `None` for nothing.
-    fn field(&mut self, field: &'static Field, value: Value) -> Option<Value> {
-        if let Shape::Pointer(inner) = &field.shape {
-            return match value {
-                Value::Null => (!field.omits_empty).then_some(Value::Null),
-                value => self.value(inner, value).ok(),
-            };
-        }
-        if matches!(field.shape, Shape::Time) && value.is_null() {
-            return None;
-        }
-        let written = self.value(&field.shape, value).ok()?;
-        (!field.omits_empty || !is_empty(&field.shape, &written)).then_some(written)
+    fn note_dropped(&mut self, name: &str, of: &'static Struct) {
+        let near = crate::diag::nearest(name, of.fields().iter().map(|field| field.name));
+        let path = self.within(Step::Key(name.to_owned()), |me| me.shown_path());
+        self.dropped.push(Dropped { path, near });
     }
 
-    /// Returns what is written for a value of a type; `null` gives the type's zero value.
-    fn value(&mut self, shape: &'static Shape, value: Value) -> Result<Value, Unfit> {
-        match (shape, value) {
-            (Shape::Pointer(inner), Value::Null) => match **inner {
-                Shape::Struct(_) => Ok(Value::Null),
-                _ => self.value(inner, Value::Null),
-            },
-            (Shape::Pointer(inner), value) => self.value(inner, value),
-            (Shape::Struct(of), Value::Object(object)) => Ok(self.fields(object, of.get()).into()),
-            (Shape::Struct(of), Value::Null) => Ok(self.fields(Map::new(), of.get()).into()),
+    /// Makes a value what is written for a field; returns whether anything is.
+    fn field(&mut self, field: &'static Field, value: &mut Value) -> bool {
+        match &field.shape {
+            Shape::Pointer(_) if value.is_null() => !field.omits_empty,
+            Shape::Pointer(inner) => self.value(inner, value).is_ok(),
+            Shape::Time if value.is_null() => false,
+            shape => self.value(shape, value).is_ok() && !(field.omits_empty && is_empty(shape, value)),
+        }
+    }
+
+    /// Makes a value what is written for a type; `null` becomes the type's zero value.
+    fn value(&mut self, shape: &'static Shape, value: &mut Value) -> Result<(), Unfit> {
+        match (shape, &mut *value) {
+            (Shape::Pointer(inner), Value::Null) if matches!(**inner, Shape::Struct(_)) => {}
+            (Shape::Pointer(inner), _) => return self.value(inner, value),
+            (Shape::Struct(of), Value::Object(object)) => self.fields(object, of.get()),
+            (Shape::Struct(of), Value::Null) => {
+                let mut object = Map::new();
+                self.fields(&mut object, of.get());
+                *value = object.into();
+            }
             (Shape::List(inner), Value::Array(items)) => self.list(inner, items),
             (Shape::Map(inner), Value::Object(entries)) => self.map(inner, entries),
-            (Shape::List(_) | Shape::Map(_) | Shape::Bytes | Shape::Any, Value::Null) => Ok(Value::Null),
-            (Shape::Any, value) => Ok(value),
-            (Shape::Quantity, value) => self.quantity(value),
-            (Shape::Time, value @ (Value::String(_) | Value::Null)) => Ok(value),
-            (Shape::IntOrString, value @ (Value::Number(_) | Value::String(_))) => Ok(value),
-            (Shape::IntOrString, Value::Null) => Ok(0.into()),
-            (Shape::SchemaOrBool(_), value @ (Value::Bool(_) | Value::Null)) => Ok(value),
-            (Shape::SchemaOrTexts(_), value @ (Value::Array(_) | Value::Null)) => Ok(value),
-            (Shape::SchemaOrList(_), Value::Null) => Ok(Value::Null),
+            (Shape::List(_) | Shape::Map(_) | Shape::Bytes | Shape::Time, Value::Null) => {}
+            (Shape::Any, _) | (Shape::Time, Value::String(_)) => {}
+            (Shape::Quantity, _) => return self.quantity(value),
+            (Shape::IntOrString, Value::Number(_) | Value::String(_)) => {}
+            (Shape::IntOrString, Value::Null) => *value = 0.into(),
+            (Shape::SchemaOrBool(_), Value::Bool(_) | Value::Null) => {}
+            (Shape::SchemaOrTexts(_), Value::Array(_) | Value::Null) | (Shape::SchemaOrList(_), Value::Null) => {}
             (Shape::SchemaOrList(of), Value::Array(items)) => self.schemas(of, items),
             (
                 Shape::SchemaOrBool(of) | Shape::SchemaOrTexts(of) | Shape::SchemaOrList(of),
                 Value::Object(object),
-            ) => Ok(self.fields(object, of.get()).into()),
-            (shape, value) => self.scalar(shape, value),
+            ) => self.fields(object, of.get()),
+            _ => return self.scalar(shape, value),
         }
+        Ok(())
     }
 
-    fn scalar(&mut self, shape: &'static Shape, value: Value) -> Result<Value, Unfit> {
-        match (shape, value) {
-            (Shape::Text(_), Value::Null) => Ok(Value::String(String::new())),
-            (Shape::Bool(_), Value::Null) => Ok(false.into()),
-            (Shape::Integer { .. } | Shape::Float(_), Value::Null) => Ok(0.into()),
-            (Shape::Text(_), value @ Value::String(_)) | (Shape::Bool(_), value @ Value::Bool(_)) => {
-                Ok(value)
+    fn scalar(&mut self, shape: &'static Shape, value: &mut Value) -> Result<(), Unfit> {
+        match (shape, &*value) {
+            (Shape::Text(_), Value::Null) => *value = Value::String(String::new()),
+            (Shape::Bool(_), Value::Null) => *value = false.into(),
+            (Shape::Integer { .. } | Shape::Float(_), Value::Null) => *value = 0.into(),
+            (Shape::Text(_), Value::String(_)) | (Shape::Bool(_), Value::Bool(_)) => {}
+            (Shape::Float(_), Value::Number(_)) => {}
+            (Shape::Integer { bits, .. }, Value::Number(number)) if fits(number, *bits) => {}
+            (Shape::Integer { .. }, Value::Number(number)) => {
+                return self.unfit(shape, &format!("number {number}"));
             }
-            (Shape::Float(_), value @ Value::Number(_)) => Ok(value),
-            (Shape::Integer { bits, .. }, Value::Number(number)) if fits(&number, *bits) => Ok(number.into()),
-            (Shape::Integer { .. }, Value::Number(number)) => self.unfit(shape, &format!("number {number}")),
-            (Shape::Bytes, Value::String(text)) => self.bytes(&text),
-            (shape, value) => self.unfit(shape, kind_of(&value)),
+            (Shape::Bytes, Value::String(_)) => return self.bytes(value),
+            (shape, value) => return self.unfit(shape, kind_of(value)),
+        }
+        Ok(())
+    }
+
+    // What is wrong with an element is noted; the others are read all the same.
+    fn list(&mut self, inner: &'static Shape, items: &mut [Value]) {
+        for (at, item) in items.iter_mut().enumerate() {
+            let _ = self.within(Step::Item(at), |me| me.value(inner, item));
         }
     }
 
-    fn list(&mut self, inner: &'static Shape, items: Vec<Value>) -> Result<Value, Unfit> {
-        let mut written = Vec::with_capacity(items.len());
-        for (at, item) in items.into_iter().enumerate() {
-            self.path.push(Step::Item(at));
-            let item = self.value(inner, item);
-            self.path.pop();
-            written.extend(item);
-        }
-        Ok(written.into())
-    }
-
-    fn map(&mut self, inner: &'static Shape, entries: Map<String, Value>) -> Result<Value, Unfit> {
-        let mut written = Map::with_capacity(entries.len());
-        for (key, value) in entries {
-            if let (Shape::Text(_), Value::String(_)) = (inner, &value) {
-                written.insert(key, value);
-                continue;
+    fn map(&mut self, inner: &'static Shape, entries: &mut Map<String, Value>) {
+        for (key, value) in entries.iter_mut() {
+            if !matches!((inner, &*value), (Shape::Text(_), Value::String(_))) {
+                let _ = self.within(Step::Key(key.clone()), |me| me.value(inner, value));
             }
-            self.path.push(Step::Key(key.clone()));
-            let value = self.value(inner, value);
-            self.path.pop();
-            written.extend(value.map(|value| (key, value)));
         }
-        Ok(written.into())
     }
 
-    fn schemas(&mut self, of: &'static StructRef, items: Vec<Value>) -> Result<Value, Unfit> {
-        let mut written = Vec::with_capacity(items.len());
-        for (at, item) in items.into_iter().enumerate() {
-            self.path.push(Step::Item(at));
-            match item {
-                Value::Object(object) => written.push(self.fields(object, of.get()).into()),
-                other => written.push(other),
+    fn schemas(&mut self, of: &'static StructRef, items: &mut [Value]) {
+        for (at, item) in items.iter_mut().enumerate() {
+            if let Value::Object(object) = item {
+                self.within(Step::Item(at), |me| me.fields(object, of.get()));
             }
-            self.path.pop();
         }
-        Ok(written.into())
     }
 
-    fn quantity(&mut self, value: Value) -> Result<Value, Unfit> {
-        let text = match value {
-            Value::Null => return Ok("0".into()),
-            Value::String(text) => text,
-            Value::Number(number) => number.to_string(),
-            other => other.to_string(),
+    fn quantity(&mut self, value: &mut Value) -> Result<(), Unfit> {
+        let canonical = match &*value {
+            Value::Null => Ok("0".to_owned()),
+            Value::String(text) => quantity::canonical(text),
+            other => quantity::canonical(&other.to_string()),
         };
-        match quantity::canonical(&text) {
-            Ok(text) => Ok(text.into()),
+        match canonical {
+            Ok(text) => {
+                *value = text.into();
+                Ok(())
+            }
             Err(why) => self.fault(why.to_string()),
         }
     }
 
-    fn bytes(&mut self, text: &str) -> Result<Value, Unfit> {
-        let base64 = base64::engine::general_purpose::STANDARD;
-        let clean = text.replace(['\n', '\r'], "");
-        let at = match base64.decode(&clean) {
-            Ok(_) => return Ok(clean.into()),
+    fn bytes(&mut self, value: &mut Value) -> Result<(), Unfit> {
+        let Value::String(text) = value else {
+            return Ok(());
+        };
+        text.retain(|c| !matches!(c, '\n' | '\r'));
+        let at = match base64::engine::general_purpose::STANDARD.decode(&*text) {
+            Ok(_) => return Ok(()),
             Err(base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _)) => {
                 at
             }
             Err(base64::DecodeError::InvalidLength(at)) => at - at % 4,
-            Err(base64::DecodeError::InvalidPadding) => clean.trim_end_matches('=').len(),
+            Err(base64::DecodeError::InvalidPadding) => text.trim_end_matches('=').len(),
         };
         self.fault(format!("illegal base64 data at input byte {at}"))
     }
 
-    fn unfit(&mut self, shape: &Shape, found: &str) -> Result<Value, Unfit> {
+    fn unfit(&mut self, shape: &Shape, found: &str) -> Result<(), Unfit> {
         let fields: Vec<&str> = self.path.iter().filter_map(Step::field).collect();
         let owner = self.owners.last().copied().unwrap_or_default();
         self.fault(format!(
@@ -230,7 +214,7 @@ impl Reader {
         ))
     }
 
-    fn fault(&mut self, message: String) -> Result<Value, Unfit> {
+    fn fault(&mut self, message: String) -> Result<(), Unfit> {
         let path = self.shown_path();
         self.faults.push(TypeFault { message, path });
         Err(Unfit)
@@ -266,11 +250,6 @@ impl fmt::Display for Step {
             Self::Item(at) => write!(f, "[{at}]"),
         }
     }
-}
-
-/// What a cluster says about an object is not part of what is wanted.
-fn is_status(field: &Field) -> bool {
-    field.name == "status" && matches!(field.shape, Shape::Struct(_))
 }
 
 /// Returns whether Go takes a value for empty. Structs never are.

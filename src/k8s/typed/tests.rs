@@ -8,12 +8,12 @@ use crate::k8s::schema;
 fn read(object: Value) -> (Value, Reader) {
     let text = |key: &str| object[key].as_str().unwrap_or_default().to_owned();
     let of = schema::of_kind(&text("apiVersion"), &text("kind")).expect("a known kind");
-    let Value::Object(object) = object else {
+    let Value::Object(mut object) = object else {
         panic!("not an object")
     };
     let mut reader = Reader::default();
-    let written = reader.read(object, of);
-    (written.into(), reader)
+    reader.read(&mut object, of);
+    (object.into(), reader)
 }
 
 #[track_caller]

@@ -55,7 +55,7 @@ impl ObjectReader<'_> {
             }
             return Ok(());
         }
-        let fields = self.typed(fields, &kind, &version, path)?;
+        self.read_typed(&mut fields, &kind, &version, path)?;
         let origin = Origin {
             source: self.source.to_owned(),
             line: self.line,
@@ -65,19 +65,22 @@ impl ObjectReader<'_> {
     }
 
     /// Reads an object of a kind that Kubernetes itself defines as Go does; others stay as they are.
-    fn typed(
+    fn read_typed(
         &mut self,
-        fields: Map<String, Value>,
+        fields: &mut Map<String, Value>,
         kind: &str,
         version: &str,
         path: &str,
-    ) -> Result<Map<String, Value>, YamlFault> {
+    ) -> Result<(), YamlFault> {
         let Some(of) = schema::of_kind(version, kind) else {
-            return Ok(fields);
+            return Ok(());
         };
-        let name = name(&fields);
         let mut reader = Reader::default();
-        let written = reader.read(fields, of);
+        reader.read(fields, of);
+        if reader.dropped.is_empty() && reader.faults.is_empty() {
+            return Ok(());
+        }
+        let name = name(fields);
         for dropped in reader.dropped {
             self.out.dropped.push(DroppedField {
                 message: format!(
@@ -90,7 +93,7 @@ impl ObjectReader<'_> {
         }
         let mut faults = reader.faults.into_iter();
         let Some(first) = faults.next() else {
-            return Ok(written);
+            return Ok(());
         };
         let more = faults.map(|fault| {
             let line = self.spot(path, &fault.path).line;

@@ -11,7 +11,9 @@ mod files;
 mod filter;
 mod git;
 mod images;
+mod helm;
 mod kubernetes;
+mod kustomize;
 mod language;
 mod live_update;
 mod loading;
@@ -93,6 +95,8 @@ pub(super) fn functions() -> impl Iterator<Item = &'static Builtin> {
         records::BUILTINS,
         git::BUILTINS,
         kubernetes::BUILTINS,
+        helm::BUILTINS,
+        kustomize::BUILTINS,
         resources::BUILTINS,
         filter::BUILTINS,
         workloads::BUILTINS,
