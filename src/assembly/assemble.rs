@@ -10,8 +10,8 @@ use super::{Declarations, DeclaredLocal, StepLedger, live_update, options, unuse
 use crate::diag::Diagnostic;
 use crate::k8s::{Entity, KubeContext, order};
 use crate::model::{
-    DeployTarget, ImageLocator, K8sOptions, K8sTarget, LocalPath, Manifest, ManifestName, OnChange,
-    PodReadiness, TargetId, TriggerMode,
+    DeployTarget, ImageLocator, K8sTarget, LocalPath, Manifest, ManifestName, OnChange, PodReadiness,
+    TargetId, TriggerMode,
 };
 
 /// What the surroundings say about an assembly.
@@ -53,6 +53,7 @@ pub fn assemble(
         declared.objects,
         &mut images,
         declared.kinds,
+        declared.deploys,
         declared.names,
         naming,
         errors,
@@ -114,7 +115,8 @@ fn errors_of_live_updates(
 }
 
 fn without_objects(resource: &Resource) -> Option<Diagnostic> {
-    resource.objects.is_empty().then(|| {
+    let is_deployed = !resource.objects.is_empty() || resource.options.custom_deploy.is_some();
+    (!is_deployed).then(|| {
         Diagnostic::error(format!(
             "resource \"{}\": could not associate any k8s_yaml() or k8s_custom_deploy() with this resource",
             resource.name
@@ -184,7 +186,7 @@ fn build_manifests(
                 readiness,
                 extra_pod_selectors: resource.extra_pod_selectors.clone(),
                 upsert_timeout,
-                options,
+                options: Box::new(options),
             }),
             images: targets.into_iter().map(|at| images.target(at)).collect(),
             trigger_mode: TriggerMode::new(
@@ -244,7 +246,7 @@ fn readiness(resource: &Resource, grouping: &Grouping, entities: &[Entity]) -> P
     let of_kinds = [PodReadiness::Wait, PodReadiness::Ignore, PodReadiness::Succeeded]
         .into_iter()
         .find(|readiness| by_kind.contains(readiness));
-    let is_group = resource.workload.is_none();
+    let is_group = resource.workload.is_none() && resource.options.custom_deploy.is_none();
     let has_pods = !resource.extra_pod_selectors.is_empty() || !resource.images.is_empty();
     let by_default = if is_group && !has_pods {
         PodReadiness::Ignore
@@ -271,7 +273,7 @@ fn uncategorized(grouping: &Grouping, upsert_timeout: Duration) -> Option<Manife
             readiness: PodReadiness::Ignore,
             extra_pod_selectors: Vec::new(),
             upsert_timeout,
-            options: K8sOptions::default(),
+            options: Box::default(),
         }),
         images: Vec::new(),
         trigger_mode: TriggerMode::Auto,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::live_update::StepLedger;
-use super::{CallSite, DeclaredImage, DeclaredLocal};
+use super::{CallSite, DeclaredDeploy, DeclaredImage, DeclaredLocal};
 use crate::k8s::json_path::JsonPath;
 use crate::k8s::{Entity, ObjectMatcher};
 use crate::model::{
@@ -27,6 +27,8 @@ pub struct Declarations {
     pub resources: Vec<ResourceOptions>,
     /// Steps of live updates that no live update has yet.
     pub live_update_steps: StepLedger,
+    /// Calls of `k8s_custom_deploy`.
+    pub deploys: Vec<DeclaredDeploy>,
     /// Calls of `local_resource`.
     pub locals: Vec<DeclaredLocal>,
     /// Names of resources that are taken when the call runs, each with the built-in that made the resource.

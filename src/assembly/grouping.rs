@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::images::Images;
 use super::naming::{self, Naming};
-use super::{CallSite, DeclaredKind, DeclaredObject};
+use super::{CallSite, DeclaredDeploy, DeclaredKind, DeclaredObject, deploys};
 use crate::diag::Diagnostic;
 use crate::k8s::image_locator::{env_values, image_fields, template_labels};
 use crate::k8s::{Entity, configured_images, identifier};
@@ -86,6 +86,7 @@ impl Grouping {
         declared: Vec<DeclaredObject>,
         images: &mut Images,
         kinds: Vec<DeclaredKind>,
+        deploys: Vec<DeclaredDeploy>,
         reserved: HashMap<String, &'static str>,
         naming: Option<Naming<'_>>,
         errors: &mut Vec<Diagnostic>,
@@ -100,6 +101,9 @@ impl Grouping {
             kinds,
             ..Self::default()
         };
+        // These are resources from the start, and can be renamed.
+        grouping.reserved.retain(|_, maker| *maker != "k8s_resource");
+        deploys::add(deploys, &mut grouping, images, errors);
         grouping.index_services();
         let mut workloads = Vec::new();
         for at in 0..grouping.objects.len() {

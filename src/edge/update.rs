@@ -159,6 +159,9 @@ impl Update {
         target: &K8sTarget,
         steps: &mut Steps,
     ) -> Result<(), String> {
+        if target.options.custom_deploy.is_some() {
+            return Err("the commands of k8s_custom_deploy are not run by this version yet".to_owned());
+        }
         steps.begin("Deploying");
         let images: Vec<(ImageSelector, BuiltImage)> = target
             .images
@@ -169,6 +172,7 @@ impl Update {
             manifest: &plan.manifest,
             entities: target.entities.clone(),
             images: &images,
+            locators: &target.options.image_locators,
             ownership: &self.tools.ownership,
             timeout: target.upsert_timeout,
         };

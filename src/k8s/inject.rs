@@ -3,9 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::Entity;
+use super::inject_configured::Places;
 use super::labels::{Ownership, add_labels, add_template_hash};
 use super::pod_parts::{for_each_container, is_built_in, pod_spec_mut};
-use crate::model::{BuiltImage, ImageRef, ImageSelector, ManifestName, TargetId};
+use crate::model::{BuiltImage, ImageLocator, ImageRef, ImageSelector, ManifestName, TargetId};
 
 /// An image of the resource occurs in none of its objects.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,13 +23,16 @@ pub fn inject(
     entities: &mut [Entity],
     manifest: &ManifestName,
     images: &[(ImageSelector, BuiltImage)],
+    locators: &[ImageLocator],
     ownership: &Ownership,
 ) -> Result<(), MissingImage> {
+    let places = Places::new(locators);
     let mut injected = vec![false; images.len()];
     for entity in entities {
         add_labels(entity, manifest, ownership);
         if !images.is_empty() {
             inject_images(entity, images, &mut injected);
+            places.inject(entity, images, &mut injected);
         }
         add_template_hash(entity);
     }
@@ -100,11 +104,20 @@ mod tests {
     }
 
     fn injected(value: Value, images: &[(ImageSelector, BuiltImage)]) -> Result<Value, MissingImage> {
+        injected_at(value, images, &[])
+    }
+
+    fn injected_at(
+        value: Value,
+        images: &[(ImageSelector, BuiltImage)],
+        locators: &[ImageLocator],
+    ) -> Result<Value, MissingImage> {
         let mut entities = [Entity::new(value, Origin::default())];
         inject(
             &mut entities,
             &ManifestName::from("web"),
             images,
+            locators,
             &Ownership::default(),
         )?;
         Ok(entities[0].value().clone())
@@ -159,6 +172,30 @@ mod tests {
                 "{kind}"
             );
         }
+    }
+
+    #[test]
+    fn configured_places_of_custom_resources_get_the_built_image() {
+        let locator = |path: &str, fields: Option<(&str, &str)>| ImageLocator {
+            objects: crate::model::ObjectPatterns {
+                kind: "machine".to_owned(),
+                ..crate::model::ObjectPatterns::default()
+            },
+            path: path.to_owned(),
+            fields: fields.map(|(repository, tag)| (repository.to_owned(), tag.to_owned())),
+        };
+        let object = json!({"apiVersion": "x.io/v1", "kind": "Machine", "metadata": {}, "spec": {
+            "parts": [{"a/b": "web"}, {"a/b": "other"}], "made": {"repo": "web", "tag": "old"}}});
+        let locators = [
+            locator("{.spec.parts[*].a/b}", None),
+            locator("{.spec.made}", Some(("repo", "tag"))),
+        ];
+        let got = injected_at(object, &[built("web")], &locators).expect("the image occurs");
+        assert_eq!(
+            got["spec"],
+            json!({"parts": [{"a/b": "localhost:5000/web:tilt-1"}, {"a/b": "other"}],
+                "made": {"repo": "localhost:5000/web", "tag": "tilt-1"}})
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod field_place;
 pub mod identifier;
 pub mod image_locator;
 pub mod inject;
+mod inject_configured;
 pub mod json_path;
 pub mod kind_order;
 pub mod labels;

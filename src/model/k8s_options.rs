@@ -1,6 +1,6 @@
 //! What is declared for the Kubernetes objects of a resource beside the objects themselves.
 
-use super::{Link, PortForward};
+use super::{Command, Ignore, Link, LocalPath, PortForward};
 
 /// What is declared for the Kubernetes objects of a resource beside the objects themselves.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,6 +13,8 @@ pub struct K8sOptions {
     pub discovery_strategy: Option<DiscoveryStrategy>,
     /// Where images are in objects of kinds that are not known.
     pub image_locators: Vec<ImageLocator>,
+    /// Commands that deploy it, in place of objects.
+    pub custom_deploy: Option<CustomDeploy>,
 }
 
 /// How the pods of a resource are found.
@@ -57,4 +59,17 @@ pub struct ImageLocator {
     pub path: String,
     /// The keys of repository and tag in such a map.
     pub fields: Option<(String, String)>,
+}
+
+/// Commands that deploy a resource and take it away again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomDeploy {
+    /// Deploys; prints what it deployed as YAML.
+    pub apply: Command,
+    /// Takes it away.
+    pub delete: Command,
+    /// Paths whose change deploys again.
+    pub deps: Vec<LocalPath>,
+    /// What is left out when watching.
+    pub watch_ignores: Vec<Ignore>,
 }

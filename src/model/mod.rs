@@ -31,7 +31,7 @@ pub use ids::{
 };
 pub use ignore::IgnoreMatcher;
 pub use image_ref::{ImageRef, ImageRefError, ImageSelector};
-pub use k8s_options::{DiscoveryStrategy, ImageLocator, K8sOptions, ObjectPatterns};
+pub use k8s_options::{CustomDeploy, DiscoveryStrategy, ImageLocator, K8sOptions, ObjectPatterns};
 pub use link::{Link, PortForward};
 pub use live_update::{Exec, LiveUpdate, Sync};
 pub use local::LocalTarget;

@@ -184,7 +184,7 @@ pub struct K8sTarget {
     /// Time allowed for applying one object.
     pub upsert_timeout: Duration,
     /// What was declared beside the objects.
-    pub options: K8sOptions,
+    pub options: Box<K8sOptions>,
 }
 
 /// When a Kubernetes resource counts as ready.

@@ -486,7 +486,10 @@ fn a_wrong_type_in_yaml_is_marked_there() {
 #[test]
 fn an_unknown_field_in_yaml_is_left_out_with_a_warning() {
     let yaml = "kind: Deployment\napiVersion: apps/v1\nmetadata:\n  name: s\nspec:\n  replica: 3\n";
-    let files = project("k8s_yaml('app.yaml')\nk8s_yaml('app.yaml', allow_duplicates=True)", yaml);
+    let files = project(
+        "k8s_yaml('app.yaml')\nk8s_yaml('app.yaml', allow_duplicates=True)",
+        yaml,
+    );
     let load = load(&files);
     let warned: Vec<String> = load.warnings.iter().map(|warning| warning.render()).collect();
     insta::assert_snapshot!(warned.join("\n\n"), @r#"
@@ -514,4 +517,81 @@ fn two_workloads_never_make_one_resource() {
     hint: two workloads cannot make one resource: web:deployment:default:apps (/src/app.yaml:1) and web:deployment:default:apps (/src/app.yaml:9)
     "#
     );
+}
+
+#[test]
+fn a_custom_deploy_is_a_resource_with_commands_images_and_a_live_update() {
+    let builds = "docker_build('string', '.', dockerfile_contents='FROM scratch')\n";
+    let calls = "k8s_custom_deploy('kite', ' fly ', ['land', 'it'], ['lib'], image_selector='tail', \
+                 live_update=[sync('lib', '/lib')], apply_env={'A': 'b'}, delete_dir='sub', image_deps=['string'])\n\
+                 k8s_resource('kite', new_name='dragon', port_forwards=80)";
+    let files = project(&format!("{builds}{calls}"), "");
+    let (target, _) = k8s(&files, "dragon");
+    let deploy = target.options.custom_deploy.expect("a custom deploy");
+    assert_eq!(deploy.apply.argv, ["sh", "-c", "fly"]);
+    assert_eq!(deploy.apply.env, ["A=b"]);
+    assert_eq!(deploy.delete.argv, ["land", "it"]);
+    assert_eq!(
+        deploy.delete.dir.map(|dir| dir.to_string()).as_deref(),
+        Some("/src/sub")
+    );
+    assert_eq!(deploy.watch_ignores[0].patterns, ["lib"]);
+    assert_eq!(target.options.port_forwards.len(), 1);
+    let built: Vec<&str> = target.images.iter().map(|id| id.name.as_str()).collect();
+    assert_eq!(
+        built,
+        ["string"],
+        "the image of the live update is not put into objects"
+    );
+    assert_eq!(resources(&files), "dragon: ; images string tail; wait");
+}
+
+#[test]
+fn custom_deploys_that_do_not_fit_are_refused() {
+    let deploy = |rest: &str| format!("k8s_custom_deploy('kite', 'fly', 'land', deps=[]{rest})");
+    let steps = "live_update=[sync('lib', '/lib')]";
+    for (calls, expected) in [
+        (
+            "k8s_custom_deploy('kite', '', 'land', [])".to_owned(),
+            "k8s_custom_deploy: apply_cmd cannot be empty",
+        ),
+        (
+            "k8s_custom_deploy('kite', 'fly', [], [])".to_owned(),
+            "k8s_custom_deploy: delete_cmd cannot be empty",
+        ),
+        (
+            "k8s_custom_deploy('kite', 'fly', 'land')".to_owned(),
+            "missing argument for deps",
+        ),
+        (
+            deploy(&format!(", {steps}")),
+            "k8s_custom_deploy: no Live Update selector specified",
+        ),
+        (
+            deploy(&format!(", {steps}, image_selector='a', container_selector='b'")),
+            "k8s_custom_deploy: cannot specify more than one Live Update selector",
+        ),
+        (
+            deploy(", image_deps=['nothing']"),
+            "resource \"kite\": image build \"nothing\" not found",
+        ),
+        (
+            deploy(", image_deps=['A b']"),
+            "must be a valid image reference: ",
+        ),
+        (
+            format!("{0}\n{0}", deploy("")),
+            "error making resource for kite: k8s_resource named \"kite\" already exists",
+        ),
+        (
+            format!("local_resource('kite', 'x')\n{}", deploy("")),
+            "error making resource for kite: local_resource named \"kite\" already exists",
+        ),
+        (
+            format!("{}\nlocal_resource('kite', 'x')", deploy("")),
+            "k8s_resource named \"kite\" already exists",
+        ),
+    ] {
+        check_error(&project(&calls, ""), expected);
+    }
 }

@@ -8,8 +8,8 @@ use tilt::engine::ObjectId;
 use tilt::k8s::{Entity, Origin};
 use tilt::model::{
     Command, DeployTarget, DockerBuild, DockerOptions, ImageBuild, ImageRef, ImageSelector, ImageTarget,
-    Injection, K8sOptions, K8sTarget, LocalPath, LocalTarget, Manifest, ManifestName, PodReadiness, Probe,
-    ProbeAction, TargetId, TriggerMode,
+    Injection, K8sTarget, LocalPath, LocalTarget, Manifest, ManifestName, PodReadiness, Probe, ProbeAction,
+    TargetId, TriggerMode,
 };
 
 use crate::rng::Rng;
@@ -176,7 +176,7 @@ impl Project {
                     readiness: resource.readiness(),
                     extra_pod_selectors: Vec::new(),
                     upsert_timeout: Duration::from_secs(30),
-                    options: K8sOptions::default(),
+                    options: Box::default(),
                 }),
             },
             trigger_mode: resource.trigger_mode,

@@ -17,7 +17,7 @@ use crate::k8s::inject::inject;
 use crate::k8s::kind_order::batches;
 use crate::k8s::labels::{Ownership, template_hashes};
 use crate::logs::LogWriter;
-use crate::model::{BuiltImage, ImageSelector, ManifestName, ObjectUid, format_go_duration};
+use crate::model::{BuiltImage, ImageLocator, ImageSelector, ManifestName, ObjectUid, format_go_duration};
 
 /// How many objects of a batch are applied at a time.
 const PARALLEL: usize = 10;
@@ -33,6 +33,8 @@ pub struct ApplyRequest<'a> {
     pub entities: Vec<Entity>,
     /// The images to put in, with the references that they replace.
     pub images: &'a [(ImageSelector, BuiltImage)],
+    /// Where images are in objects of kinds that are not known.
+    pub locators: &'a [ImageLocator],
     /// Who deploys.
     pub ownership: &'a Ownership,
     /// Time allowed for each object.
@@ -64,7 +66,14 @@ pub async fn apply(
     let log = log.indented("     ");
     log.info("Applying YAML to cluster");
     let mut entities = request.entities;
-    if let Err(error) = inject(&mut entities, request.manifest, request.images, request.ownership) {
+    let injected = inject(
+        &mut entities,
+        request.manifest,
+        request.images,
+        request.locators,
+        request.ownership,
+    );
+    if let Err(error) = injected {
         return ApplyOutcome {
             error: Some(error.to_string()),
             ..ApplyOutcome::default()

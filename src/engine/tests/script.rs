@@ -156,7 +156,7 @@ pub(super) fn manifest(name: &str) -> Manifest {
             readiness: PodReadiness::Wait,
             extra_pod_selectors: Vec::new(),
             upsert_timeout: Duration::from_secs(30),
-            options: K8sOptions::default(),
+            options: Box::default(),
         }),
         trigger_mode: TriggerMode::Auto,
         resource_deps: Vec::new(),

@@ -107,7 +107,10 @@ impl Field {
 
     /// Returns whether something is written also for an empty value. Structs are never empty.
     fn is_always_written(&self) -> bool {
-        let is_struct = matches!(self.shape, Shape::Struct(_) | Shape::Quantity | Shape::IntOrString);
+        let is_struct = matches!(
+            self.shape,
+            Shape::Struct(_) | Shape::Quantity | Shape::IntOrString
+        );
         (!self.omits_empty || is_struct) && !self.is_status()
     }
 }

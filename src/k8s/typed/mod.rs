@@ -63,7 +63,9 @@ impl Reader {
     fn fields(&mut self, object: &mut Map<String, Value>, of: &'static Struct) {
         self.owners.push(of.name);
         object.retain(|name, value| match of.field(name) {
-            Some(field) => !field.is_status() && self.within(Step::Field(field.name), |me| me.field(field, value)),
+            Some(field) => {
+                !field.is_status() && self.within(Step::Field(field.name), |me| me.field(field, value))
+            }
             None => {
                 self.note_dropped(name, of);
                 false
@@ -122,7 +124,8 @@ impl Reader {
             (Shape::IntOrString, Value::Number(_) | Value::String(_)) => {}
             (Shape::IntOrString, Value::Null) => *value = 0.into(),
             (Shape::SchemaOrBool(_), Value::Bool(_) | Value::Null) => {}
-            (Shape::SchemaOrTexts(_), Value::Array(_) | Value::Null) | (Shape::SchemaOrList(_), Value::Null) => {}
+            (Shape::SchemaOrTexts(_), Value::Array(_) | Value::Null)
+            | (Shape::SchemaOrList(_), Value::Null) => {}
             (Shape::SchemaOrList(of), Value::Array(items)) => self.schemas(of, items),
             (
                 Shape::SchemaOrBool(of) | Shape::SchemaOrTexts(of) | Shape::SchemaOrList(of),

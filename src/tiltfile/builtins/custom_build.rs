@@ -112,7 +112,7 @@ fn output(call: &Call<'_, '_, '_, '_>) -> Outcome<(OutputMode, Option<String>, O
 }
 
 /// Returns the directories among these paths, each once, with their dockerignore files.
-fn directories(session: &Session<'_>, paths: &[LocalPath]) -> Vec<(LocalPath, Ignorefile)> {
+pub(super) fn directories(session: &Session<'_>, paths: &[LocalPath]) -> Vec<(LocalPath, Ignorefile)> {
     let mut directories: Vec<(LocalPath, Ignorefile)> = Vec::new();
     for path in paths.iter().filter(|path| session.host.is_dir(path)) {
         if !directories.iter().any(|(known, _)| known == path) {

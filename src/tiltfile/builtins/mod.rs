@@ -6,12 +6,13 @@
 
 mod commands;
 mod custom_build;
+mod custom_deploy;
 mod docker;
 mod files;
 mod filter;
 mod git;
-mod images;
 mod helm;
+mod images;
 mod kubernetes;
 mod kustomize;
 mod language;
@@ -95,6 +96,7 @@ pub(super) fn functions() -> impl Iterator<Item = &'static Builtin> {
         records::BUILTINS,
         git::BUILTINS,
         kubernetes::BUILTINS,
+        custom_deploy::BUILTINS,
         helm::BUILTINS,
         kustomize::BUILTINS,
         resources::BUILTINS,

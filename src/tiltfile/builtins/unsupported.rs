@@ -24,7 +24,6 @@ pub(super) static BUILTINS: &[Builtin] = &[
     missing("experimental_analytics_report"),
     missing("experimental_metrics_settings"),
     missing("experimental_telemetry_cmd"),
-    missing("k8s_custom_deploy"),
     missing("listdir"),
     missing("read_json"),
     missing("read_yaml"),

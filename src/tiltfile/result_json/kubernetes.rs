@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use crate::k8s::yaml;
 use crate::model::{
-    ImageLocator, K8sTarget, Link, Manifest, ObjectPatterns, PortForward, TargetId, format_go_duration,
+    Command, ImageLocator, K8sTarget, Link, Manifest, ObjectPatterns, PortForward, TargetId,
+    format_go_duration,
 };
 
 /// Containers whose logs nobody wants to read.
@@ -44,6 +45,12 @@ pub(super) fn target(manifest: &Manifest, target: &K8sTarget, web_host: &str) ->
         "podLogStreamTemplateSpec",
         json!({"sinceTime": null, "ignoreContainers": QUIET_CONTAINERS}),
     );
+    if let Some(deploy) = &options.custom_deploy {
+        add("applyCmd", command(&deploy.apply));
+        add("deleteCmd", command(&deploy.delete));
+        let watch = format!("{}:apply", manifest.name);
+        add("restartOn", json!({"fileWatches": [watch]}));
+    }
     if let Some(strategy) = options.discovery_strategy {
         add("discoveryStrategy", strategy.as_str().into());
     }
@@ -51,7 +58,10 @@ pub(super) fn target(manifest: &Manifest, target: &K8sTarget, web_host: &str) ->
     add("Name", manifest.name.as_str().into());
     add("PodReadinessMode", target.readiness.as_str().into());
     add("Links", links(&options.links));
-    add("FileWatchIgnores", Value::Null);
+    let deploy = options.custom_deploy.as_ref();
+    let watch_ignores = deploy.map_or(&[][..], |deploy| &deploy.watch_ignores);
+    let ignores = (!watch_ignores.is_empty()).then(|| super::images::ignores(watch_ignores));
+    add("FileWatchIgnores", ignores.unwrap_or_default());
     Value::Object(fields)
 }
 
@@ -80,6 +90,14 @@ pub(super) fn links(links: &[Link]) -> Value {
         })
     };
     links.iter().map(link).collect::<Vec<_>>().into()
+}
+
+fn command(command: &Command) -> Value {
+    json!({
+        "args": command.argv,
+        "dir": command.dir.as_ref().map(ToString::to_string).unwrap_or_default(),
+        "env": super::list_or_null(&command.env),
+    })
 }
 
 fn add_list<T>(add: &mut impl FnMut(&str, Value), name: &str, list: &[T], show: impl Fn(&T) -> Value) {

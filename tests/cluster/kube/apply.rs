@@ -93,7 +93,7 @@ async fn a_look_tells_that_objects_of_the_usual_kinds_are_unchanged() {
         .iter()
         .map(|object| Entity::new(object.clone(), Origin::default()))
         .collect();
-    inject(&mut entities, &ManifestName::from("web"), &[], &ownership()).expect("no images to miss");
+    inject(&mut entities, &ManifestName::from("web"), &[], &[], &ownership()).expect("no images to miss");
     for entity in &entities {
         let live = world.get(&format!("{}/{}", entity.kind(), entity.name()));
         assert!(

@@ -51,6 +51,7 @@ impl World {
                 .map(|object| Entity::new(object.clone(), Origin::default()))
                 .collect(),
             images: &[],
+            locators: &[],
             ownership: &ownership(),
             timeout: Duration::from_secs(30),
         };

@@ -1,0 +1,58 @@
+//! Puts built images at the places that `k8s_kind` and `k8s_image_json_path` name.
+
+use serde_json::Value;
+
+use super::json_path::JsonPath;
+use super::{Entity, ObjectMatcher, configured_images};
+use crate::model::{BuiltImage, ImageLocator, ImageSelector};
+
+/// The places, ready to be looked at.
+pub(super) struct Places<'a>(Vec<(&'a ImageLocator, ObjectMatcher, JsonPath)>);
+
+impl<'a> Places<'a> {
+    /// Prepares the places. All were parsed when the Tiltfile was loaded.
+    pub(super) fn new(locators: &'a [ImageLocator]) -> Self {
+        let place = |locator: &'a ImageLocator| {
+            let objects = ObjectMatcher::new(locator.objects.clone()).ok()?;
+            Some((locator, objects, JsonPath::parse(&locator.path).ok()?))
+        };
+        Self(locators.iter().filter_map(place).collect())
+    }
+
+    /// Replaces the images in an object, and notes which were found.
+    pub(super) fn inject(
+        &self,
+        entity: &mut Entity,
+        images: &[(ImageSelector, BuiltImage)],
+        injected: &mut [bool],
+    ) {
+        for (locator, objects, path) in &self.0 {
+            if !objects.matches(entity) {
+                continue;
+            }
+            for found in configured_images::at(entity, locator, path).unwrap_or_default() {
+                let at = images
+                    .iter()
+                    .position(|(selector, _)| selector.matches(&found.image));
+                let target = found
+                    .pointer
+                    .and_then(|pointer| entity.value_mut().pointer_mut(&pointer));
+                if let (Some(at), Some(target)) = (at, target) {
+                    injected[at] = true;
+                    write(target, locator, &images[at].1);
+                }
+            }
+        }
+    }
+}
+
+fn write(target: &mut Value, locator: &ImageLocator, built: &BuiltImage) {
+    match (&locator.fields, &mut *target) {
+        (Some((repository, tag)), Value::Object(map)) => {
+            let image = &built.cluster_ref;
+            map.insert(repository.clone(), image.familiar_name().into());
+            map.insert(tag.clone(), image.tag().unwrap_or_default().into());
+        }
+        _ => *target = built.cluster_ref.familiar().into(),
+    }
+}
