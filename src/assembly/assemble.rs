@@ -48,7 +48,8 @@ pub fn assemble(
 ) -> Assembled {
     let mut assembled = Assembled::default();
     let errors = &mut assembled.errors;
-    let mut images = Images::new(declared.images, errors);
+    let registry = declared.default_registry.map(|(registry, _)| registry);
+    let mut images = Images::new(declared.images, registry, errors);
     let grouping = Grouping::new(
         declared.objects,
         &mut images,

@@ -92,6 +92,17 @@ impl DeclaredImage {
         }
     }
 
+    /// Returns whether the default registry is part of its name: not where the command pushes an image of a fixed name.
+    pub(super) fn is_named_by_registry(&self) -> bool {
+        match &self.build {
+            DeclaredBuild::Docker(_) => true,
+            DeclaredBuild::Custom(build) => {
+                let has_own_name = build.output == OutputMode::Remote && build.tag.is_some();
+                !self.is_live_update_only() && !has_own_name
+            }
+        }
+    }
+
     /// Returns whether it is never built: its command does nothing, and its containers are changed in place.
     pub(super) fn is_live_update_only(&self) -> bool {
         match &self.build {

@@ -1,12 +1,21 @@
 //! Declared images: which references mean them, and what they are built on.
 
+use std::collections::HashMap;
+
 use super::{DeclaredBuild, DeclaredCustomBuild, DeclaredDockerBuild, DeclaredImage, dockerfile, ignores};
 use crate::diag::{Diagnostic, nearest};
-use crate::model::{CustomBuild, DockerBuild, ImageBuild, ImageRef, ImageSelector, ImageTarget, TargetId};
+use crate::model::{
+    CustomBuild, DockerBuild, ImageBuild, ImageRef, ImageSelector, ImageTarget, Registry, TargetId,
+};
 
 /// All declared images, in the order of their declaration.
 pub(super) struct Images {
     list: Vec<Image>,
+    /// Positions of the images of each name, in order.
+    by_name: HashMap<String, Vec<usize>>,
+    in_env_vars: bool,
+    /// Where images are pushed, if the Tiltfile says so.
+    registry: Option<Registry>,
 }
 
 struct Image {
@@ -25,12 +34,20 @@ impl Images {
     /// Finds out which references mean each image, and what it is built on.
     ///
     /// A declaration with a tag matches that tag only; so do all declarations of a name that is declared twice.
-    pub(super) fn new(declared: Vec<DeclaredImage>, errors: &mut Vec<Diagnostic>) -> Self {
-        let names: Vec<String> = declared.iter().map(|image| image.image.name()).collect();
+    pub(super) fn new(
+        declared: Vec<DeclaredImage>,
+        registry: Option<Registry>,
+        errors: &mut Vec<Diagnostic>,
+    ) -> Self {
+        let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, image) in declared.iter().enumerate() {
+            by_name.entry(image.image.name()).or_default().push(at);
+        }
+        let in_env_vars = declared.iter().any(|image| image.injection.match_in_env_vars);
         let list = declared.into_iter().map(|declared| {
             let mut selector = ImageSelector::new(declared.image.clone());
-            let name = declared.image.name();
-            selector.exact |= names.iter().filter(|other| **other == name).count() > 1;
+            let same_name = by_name.get(&declared.image.name());
+            selector.exact |= same_name.is_some_and(|images| images.len() > 1);
             Image {
                 declared,
                 selector,
@@ -38,7 +55,12 @@ impl Images {
                 used: false,
             }
         });
-        let mut images = Self { list: list.collect() };
+        let mut images = Self {
+            list: list.collect(),
+            by_name,
+            in_env_vars,
+            registry,
+        };
         for at in 0..images.list.len() {
             images.find_bases(at, errors);
         }
@@ -47,23 +69,26 @@ impl Images {
 
     /// Returns the first declared image that a reference means, and marks it as used.
     pub(super) fn find(&mut self, image: &ImageRef) -> Option<usize> {
-        let found = self.list.iter().position(|known| known.selector.matches(image))?;
+        let found = self.first(image, |_| true)?;
         self.list[found].used = true;
         Some(found)
     }
 
+    /// Returns the first image that a reference means and that passes a test. All that it can mean have its name.
+    fn first(&self, image: &ImageRef, test: impl Fn(&Image) -> bool) -> Option<usize> {
+        let candidates = self.by_name.get(&image.name())?;
+        let means = |at: &&usize| self.list[**at].selector.matches(image) && test(&self.list[**at]);
+        candidates.iter().find(means).copied()
+    }
+
     /// Returns whether any image is looked for in values of environment variables.
     pub(super) fn any_in_env_vars(&self) -> bool {
-        self.list
-            .iter()
-            .any(|known| known.declared.injection.match_in_env_vars)
+        self.in_env_vars
     }
 
     /// Returns the first image that a value of an environment variable means, and marks it as used.
     pub(super) fn find_in_env_var(&mut self, value: &ImageRef) -> Option<usize> {
-        let means =
-            |known: &Image| known.declared.injection.match_in_env_vars && known.selector.matches(value);
-        let found = self.list.iter().position(means)?;
+        let found = self.first(value, |known| known.declared.injection.match_in_env_vars)?;
         self.list[found].used = true;
         Some(found)
     }
@@ -108,6 +133,7 @@ impl Images {
                 DeclaredBuild::Custom(build) => ImageBuild::Custom(custom_build(declared, build)),
             },
             injection: declared.injection.clone(),
+            registry: self.registry.clone().filter(|_| declared.is_named_by_registry()),
             live_update: declared.live_update.clone(),
             base_images,
             watched: declared.watched().to_vec(),

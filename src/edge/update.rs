@@ -13,6 +13,7 @@ use super::docker::{self, ClusterFacts, Docker, ImageRequest};
 use super::kube::{self, ApplyRequest, Cluster};
 use crate::engine::{ImageAction, ImageStep, ObjectId, UpdateOutcome, UpdatePlan};
 use crate::k8s::Entity;
+use crate::k8s::inject::InjectedImage;
 use crate::k8s::labels::Ownership;
 use crate::logs::{LogStore, LogWriter};
 use crate::model::{BuiltImage, ImageSelector, K8sTarget, TargetId};
@@ -121,7 +122,8 @@ impl Update {
 
     async fn build_and_push(&mut self, step: &ImageStep, steps: &mut Steps) -> Result<(), String> {
         let docker = self.docker()?;
-        let facts = Arc::clone(&self.tools.facts);
+        let mut facts = ClusterFacts::clone(&self.tools.facts);
+        facts.registry = step.image.registry.clone().or(facts.registry);
         steps.begin(&format!(
             "Building Dockerfile: [{}]",
             step.image.selector.image.familiar()
@@ -163,10 +165,11 @@ impl Update {
             return Err("the commands of k8s_custom_deploy are not run by this version yet".to_owned());
         }
         steps.begin("Deploying");
-        let images: Vec<(ImageSelector, BuiltImage)> = target
+        let images: Vec<InjectedImage> = plan
             .images
             .iter()
-            .filter_map(|id| self.images.get(id).cloned())
+            .filter(|step| target.images.contains(&step.image.id))
+            .filter_map(|step| self.injected(step))
             .collect();
         let request = ApplyRequest {
             manifest: &plan.manifest,
@@ -182,6 +185,16 @@ impl Update {
         self.outcome.job_complete = applied.job_complete;
         self.outcome.deployed = applied.error.is_none();
         applied.error.map_or(Ok(()), Err)
+    }
+
+    fn injected(&self, step: &ImageStep) -> Option<InjectedImage> {
+        let (selector, built) = self.images.get(&step.image.id)?.clone();
+        let injection = step.image.injection.clone();
+        Some(InjectedImage {
+            selector,
+            built,
+            injection,
+        })
     }
 
     fn remember(&mut self, step: &ImageStep, built: BuiltImage) {

@@ -1,50 +1,92 @@
 //! Puts built images into objects. Finding which images occur in an object is `image_locator`'s part.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::Entity;
 use super::inject_configured::Places;
 use super::labels::{Ownership, add_labels, add_template_hash};
 use super::pod_parts::{for_each_container, is_built_in, pod_spec_mut};
-use crate::model::{BuiltImage, ImageLocator, ImageRef, ImageSelector, ManifestName, TargetId};
+use crate::model::{BuiltImage, ImageLocator, ImageRef, ImageSelector, Injection, ManifestName, TargetId};
 
-/// An image of the resource occurs in none of its objects.
+/// An image to put into objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InjectedImage {
+    /// Which references it replaces.
+    pub selector: ImageSelector,
+    /// What it was built as.
+    pub built: BuiltImage,
+    /// Where else it is looked for, and what its containers run.
+    pub injection: Injection,
+}
+
+/// Why an image cannot be put into the objects of a resource.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Docker image missing from yaml: {0}")]
-pub struct MissingImage(pub String);
+pub enum InjectError {
+    /// It occurs in none of the objects.
+    #[error("Docker image missing from yaml: {0}")]
+    Missing(String),
+    /// It occurs in an object, but no container runs it, so that there is nothing to give a command to.
+    #[error(
+        "could not inject command or arguments into {object}: no container found with image {image}; entrypoint and \
+         container_args need one"
+    )]
+    NoContainer {
+        /// The object.
+        object: String,
+        /// The image, as people write it.
+        image: String,
+    },
+}
 
 /// Makes objects ready to be applied: labels, built images, pull policies, template hashes, in this order.
 ///
 /// # Errors
-/// When an image occurs in none of the objects.
+/// When an image occurs in none of the objects, or should run another command where no container runs it.
 ///
 /// Rule: `reference/engine.md` 2.13.
 pub fn inject(
     entities: &mut [Entity],
     manifest: &ManifestName,
-    images: &[(ImageSelector, BuiltImage)],
+    images: &[InjectedImage],
     locators: &[ImageLocator],
     ownership: &Ownership,
-) -> Result<(), MissingImage> {
+) -> Result<(), InjectError> {
     let places = Places::new(locators);
     let mut injected = vec![false; images.len()];
     for entity in entities {
         add_labels(entity, manifest, ownership);
         if !images.is_empty() {
-            inject_images(entity, images, &mut injected);
-            places.inject(entity, images, &mut injected);
+            let mut found = inject_images(entity, images);
+            found.anywhere.extend(places.inject(entity, images));
+            check_overrides(entity, images, &found)?;
+            for at in found.anywhere {
+                injected[at] = true;
+            }
         }
         add_template_hash(entity);
     }
     match injected.iter().position(|done| !done) {
-        Some(at) => Err(MissingImage(TargetId::image(&images[at].0.image.familiar()).name)),
+        Some(at) => {
+            let name = images[at].selector.image.familiar();
+            Err(InjectError::Missing(TargetId::image(&name).name))
+        }
         None => Ok(()),
     }
 }
 
-fn inject_images(entity: &mut Entity, images: &[(ImageSelector, BuiltImage)], injected: &mut [bool]) {
+/// Positions of the images that were found in one object.
+#[derive(Default)]
+struct Found {
+    anywhere: BTreeSet<usize>,
+    in_containers: BTreeSet<usize>,
+}
+
+fn inject_images(entity: &mut Entity, images: &[InjectedImage]) -> Found {
+    let mut found = Found::default();
     if !is_built_in(entity) {
-        return;
+        return found;
     }
     if entity.kind() == "StatefulSet" {
         // A pod that never gets ready would block the pods after it, also when its image is replaced by a good one.
@@ -53,38 +95,77 @@ fn inject_images(entity: &mut Entity, images: &[(ImageSelector, BuiltImage)], in
         }
     }
     let Some(spec) = pod_spec_mut(entity) else {
-        return;
+        return found;
     };
     for_each_container(spec, |container| {
-        replace(container, "image", images, injected);
+        if let Some(at) = replace(container, "image", images, |_| true) {
+            found.in_containers.insert(at);
+            override_command(container, &images[at].injection);
+        }
+        found.anywhere.extend(replace_in_variables(container, images));
         container.insert("imagePullPolicy".to_owned(), "IfNotPresent".into());
     });
+    found.anywhere.extend(&found.in_containers);
     let volumes = spec.get_mut("volumes").and_then(Value::as_array_mut);
     for volume in volumes.into_iter().flatten() {
         if let Some(image) = volume.get_mut("image").and_then(Value::as_object_mut)
-            && replace(image, "reference", images, injected)
+            && let Some(at) = replace(image, "reference", images, |_| true)
         {
+            found.anywhere.insert(at);
             image.insert("pullPolicy".to_owned(), "IfNotPresent".into());
+        }
+    }
+    found
+}
+
+/// Gives a container the command and the arguments that its image asks for; a command alone leaves the arguments.
+fn override_command(container: &mut Map<String, Value>, injection: &Injection) {
+    for (field, words) in [("command", &injection.command), ("args", &injection.args)] {
+        if let Some(words) = words {
+            container.insert(field.to_owned(), words.as_slice().into());
         }
     }
 }
 
+fn replace_in_variables(container: &mut Map<String, Value>, images: &[InjectedImage]) -> Vec<usize> {
+    let variables = container.get_mut("env").and_then(Value::as_array_mut);
+    let variables = variables.into_iter().flatten().filter_map(Value::as_object_mut);
+    variables
+        .filter_map(|variable| {
+            replace(variable, "value", images, |image| {
+                image.injection.match_in_env_vars
+            })
+        })
+        .collect()
+}
+
+/// Puts the first of the images that may be here, and that the field means, into the field; returns its position.
 fn replace(
     holder: &mut Map<String, Value>,
     field: &str,
-    images: &[(ImageSelector, BuiltImage)],
-    injected: &mut [bool],
-) -> bool {
-    let written = holder.get(field).and_then(Value::as_str);
-    let Some(image) = written.and_then(|text| ImageRef::parse(text).ok()) else {
-        return false;
+    images: &[InjectedImage],
+    may: impl Fn(&InjectedImage) -> bool,
+) -> Option<usize> {
+    let written = ImageRef::parse(holder.get(field)?.as_str()?).ok()?;
+    let at = images
+        .iter()
+        .position(|image| may(image) && image.selector.matches(&written))?;
+    holder.insert(field.to_owned(), images[at].built.cluster_ref.familiar().into());
+    Some(at)
+}
+
+fn check_overrides(entity: &Entity, images: &[InjectedImage], found: &Found) -> Result<(), InjectError> {
+    let overrides = |at: &&usize| {
+        let injection = &images[**at].injection;
+        injection.command.is_some() || injection.args.is_some()
     };
-    let Some(at) = images.iter().position(|(selector, _)| selector.matches(&image)) else {
-        return false;
-    };
-    injected[at] = true;
-    holder.insert(field.to_owned(), images[at].1.cluster_ref.familiar().into());
-    true
+    match found.anywhere.difference(&found.in_containers).find(overrides) {
+        Some(at) => Err(InjectError::NoContainer {
+            object: format!("{}/{}", entity.kind(), entity.name()),
+            image: images[*at].selector.image.familiar(),
+        }),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -93,25 +174,29 @@ mod tests {
     use crate::k8s::Origin;
     use serde_json::json;
 
-    fn built(name: &str) -> (ImageSelector, BuiltImage) {
+    fn built(name: &str) -> InjectedImage {
         let image = ImageRef::parse(name).expect("a reference");
         let tagged = ImageRef::parse(&format!("localhost:5000/{name}:tilt-1")).expect("a reference");
         let built = BuiltImage {
             local_ref: tagged.clone(),
             cluster_ref: tagged,
         };
-        (ImageSelector::new(image), built)
+        InjectedImage {
+            selector: ImageSelector::new(image),
+            built,
+            injection: Injection::default(),
+        }
     }
 
-    fn injected(value: Value, images: &[(ImageSelector, BuiltImage)]) -> Result<Value, MissingImage> {
+    fn injected(value: Value, images: &[InjectedImage]) -> Result<Value, InjectError> {
         injected_at(value, images, &[])
     }
 
     fn injected_at(
         value: Value,
-        images: &[(ImageSelector, BuiltImage)],
+        images: &[InjectedImage],
         locators: &[ImageLocator],
-    ) -> Result<Value, MissingImage> {
+    ) -> Result<Value, InjectError> {
         let mut entities = [Entity::new(value, Origin::default())];
         inject(
             &mut entities,
@@ -142,6 +227,47 @@ mod tests {
             spec["volumes"],
             json!([{"image": {"reference": "localhost:5000/web:tilt-1", "pullPolicy": "IfNotPresent"}},
                 {"image": {"reference": "nginx"}}, {"emptyDir": {}}])
+        );
+    }
+
+    #[test]
+    fn an_image_brings_the_command_and_the_arguments_of_its_containers() {
+        let words = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        let old = json!({"image": "web", "command": ["old"], "args": ["-a"]});
+        for (command, args, expected) in [
+            (words(&["new"]), None, json!([["new"], ["-a"]])),
+            (None, words(&["-b", "c"]), json!([["old"], ["-b", "c"]])),
+            (words(&["new"]), words(&[]), json!([["new"], []])),
+        ] {
+            let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {}, "spec": {
+                "containers": [old, {"image": "nginx", "command": ["kept"]}]}});
+            let mut image = built("web");
+            (image.injection.command, image.injection.args) = (command, args);
+            let got = injected(pod, &[image]).expect("the image occurs");
+            let containers = &got["spec"]["containers"];
+            assert_eq!(json!([containers[0]["command"], containers[0]["args"]]), expected);
+            assert_eq!(containers[1]["command"], json!(["kept"]));
+        }
+    }
+
+    #[test]
+    fn an_image_is_put_into_variables_only_where_it_asks_for_that() {
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {}, "spec": {"containers": [{"image": "nginx",
+            "env": [{"name": "A", "value": "web:old"}, {"name": "B", "value": "not an image!"}, {"name": "C"}]}]}});
+        let mut image = built("web");
+        assert!(injected(pod.clone(), std::slice::from_ref(&image)).is_err());
+        image.injection.match_in_env_vars = true;
+        let got = injected(pod.clone(), std::slice::from_ref(&image)).expect("the image occurs");
+        assert_eq!(
+            got["spec"]["containers"][0]["env"],
+            json!([{"name": "A", "value": "localhost:5000/web:tilt-1"}, {"name": "B", "value": "not an image!"},
+                {"name": "C"}])
+        );
+        image.injection.command = Some(vec!["x".to_owned()]);
+        let error = injected(pod, &[image]).expect_err("nothing runs it");
+        assert!(
+            error.to_string().contains("no container found with image web"),
+            "{error}"
         );
     }
 

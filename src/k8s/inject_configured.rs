@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
+use super::inject::InjectedImage;
 use super::json_path::JsonPath;
 use super::{Entity, ObjectMatcher, configured_images};
-use crate::model::{BuiltImage, ImageLocator, ImageSelector};
+use crate::model::{BuiltImage, ImageLocator};
 
 /// The places, ready to be looked at.
 pub(super) struct Places<'a>(Vec<(&'a ImageLocator, ObjectMatcher, JsonPath)>);
@@ -19,13 +20,9 @@ impl<'a> Places<'a> {
         Self(locators.iter().filter_map(place).collect())
     }
 
-    /// Replaces the images in an object, and notes which were found.
-    pub(super) fn inject(
-        &self,
-        entity: &mut Entity,
-        images: &[(ImageSelector, BuiltImage)],
-        injected: &mut [bool],
-    ) {
+    /// Replaces the images in an object, and returns the positions of those that were found.
+    pub(super) fn inject(&self, entity: &mut Entity, images: &[InjectedImage]) -> Vec<usize> {
+        let mut injected = Vec::new();
         for (locator, objects, path) in &self.0 {
             if !objects.matches(entity) {
                 continue;
@@ -33,16 +30,17 @@ impl<'a> Places<'a> {
             for found in configured_images::at(entity, locator, path).unwrap_or_default() {
                 let at = images
                     .iter()
-                    .position(|(selector, _)| selector.matches(&found.image));
+                    .position(|image| image.selector.matches(&found.image));
                 let target = found
                     .pointer
                     .and_then(|pointer| entity.value_mut().pointer_mut(&pointer));
                 if let (Some(at), Some(target)) = (at, target) {
-                    injected[at] = true;
-                    write(target, locator, &images[at].1);
+                    injected.push(at);
+                    write(target, locator, &images[at].built);
                 }
             }
         }
+        injected
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Command, ImageSelector, K8sOptions, LiveUpdate, LocalPath, LocalTarget, TargetId};
+use super::{Command, ImageSelector, K8sOptions, LiveUpdate, LocalPath, LocalTarget, Registry, TargetId};
 use crate::k8s::Entity;
 
 /// An image that is built for one or more resources.
@@ -16,6 +16,8 @@ pub struct ImageTarget {
     pub build: ImageBuild,
     /// How it is put into objects.
     pub injection: Injection,
+    /// Where it is pushed, if the Tiltfile says so; else it is the cluster that says it.
+    pub registry: Option<Registry>,
     /// How its containers are changed in place, if they are.
     pub live_update: Option<LiveUpdate>,
     /// Images of the same manifest that this one is built on.

@@ -206,6 +206,7 @@ impl Project {
                 options: DockerOptions::default(),
             }),
             injection: Injection::default(),
+            registry: None,
             live_update: None,
             base_images: BASES[image].map(image_id).into_iter().collect(),
             watched: vec![dir],

@@ -14,14 +14,14 @@ use super::config::{DockerConfig, Settings};
 use super::context::ReadFault;
 use super::error::{BuildError, is_corruption};
 use super::http::{ApiError, Reply, body, query};
-use super::session::{DOCKERFILE_NAME, Session, SessionFiles};
+use super::session::{DOCKERFILE_NAME, Offers, SecretStore, Session, SessionFiles, SshAgents};
 use super::stream_output::StreamOutput;
 use super::tarball::{self, ContextProgress};
 use crate::assembly::dockerfile::base_images;
 use crate::edge::clock;
 use crate::edge::process::Environment;
 use crate::logs::LogWriter;
-use crate::model::{Ignore, IgnoreMatcher, LocalPath};
+use crate::model::{DockerOptions, Ignore, IgnoreMatcher, LocalPath};
 
 /// How lines of a step stand below its first line.
 pub(super) const INDENT: &str = "     ";
@@ -39,8 +39,8 @@ pub struct BuildRequest {
     pub build_args: Vec<String>,
     /// The stage to build, if not the last.
     pub stage: Option<String>,
-    /// Such as `linux/amd64`; `None` for the engine's own.
-    pub platform: Option<String>,
+    /// What the engine is told beside. Its platform is the engine's own where there is none.
+    pub options: DockerOptions,
 }
 
 /// The content of an image: `sha256:` and 64 hex digits.
@@ -93,9 +93,10 @@ impl Docker {
             return Err(error.hint("check the context that docker_build() names"));
         }
         let config = Settings { env: &self.env }.config().map_err(BuildError::new)?;
+        let offers = self.offers(&request.options).map_err(BuildError::new)?;
         let fault = ReadFault::default();
         let mut built = if self.uses_buildkit {
-            self.build_with_buildkit(request, config.clone(), fault.clone(), log)
+            self.build_with_buildkit(request, config.clone(), fault.clone(), offers, log)
                 .await
         } else {
             self.build_classic(request, &config, fault.clone(), log).await
@@ -116,6 +117,7 @@ impl Docker {
         request: &BuildRequest,
         config: DockerConfig,
         fault: ReadFault,
+        offers: Offers,
         log: &LogWriter,
     ) -> Result<ImageId, ApiError> {
         let ignores = IgnoreMatcher::new(&request.ignores);
@@ -125,7 +127,7 @@ impl Docker {
             request.dockerfile.clone(),
             fault,
         );
-        let session = Session::open(&self.http, files, config, self.env.clone()).await?;
+        let session = Session::open(&self.http, files, config, self.env.clone(), offers).await?;
         let mut options = self.options(request, DOCKERFILE_NAME);
         options.extend([
             ("version", "2".to_owned()),
@@ -174,6 +176,18 @@ impl Docker {
         follow(self.http.send(post).await?, log).await
     }
 
+    /// Returns the secrets and agents that a build may use.
+    fn offers(&self, options: &DockerOptions) -> Result<Offers, String> {
+        let is_needed = !options.secrets.is_empty() || !options.ssh.is_empty();
+        if is_needed && !self.uses_buildkit {
+            return Err("secret= and ssh= need BuildKit, which this Docker engine does not have or DOCKER_BUILDKIT turns off".to_owned());
+        }
+        Ok(Offers {
+            secrets: SecretStore::new(&options.secrets, self.env.clone())?,
+            ssh: SshAgents::new(&options.ssh, &self.env)?,
+        })
+    }
+
     fn options(&self, request: &BuildRequest, dockerfile: &str) -> Vec<(&'static str, String)> {
         let labels = serde_json::json!({"dev.tilt.built": "true", "dev.tilt.gc": "true"});
         let mut options = vec![
@@ -184,7 +198,7 @@ impl Docker {
             ("forcerm", "1".to_owned()),
         ];
         options.extend(request.stage.clone().map(|stage| ("target", stage)));
-        options.extend(request.platform.clone().map(|platform| ("platform", platform)));
+        options.extend(passed_on(&request.options));
         options
     }
 
@@ -201,6 +215,23 @@ impl Docker {
     }
 }
 
+/// Returns the parameters for what the engine is told as it is.
+fn passed_on(options: &DockerOptions) -> Vec<(&'static str, String)> {
+    let mut parameters = Vec::new();
+    parameters.extend(options.platform.clone().map(|platform| ("platform", platform)));
+    parameters.extend(options.network.clone().map(|network| ("networkmode", network)));
+    parameters.extend(options.pull.then(|| ("pull", "1".to_owned())));
+    parameters.extend(options.extra_tags.iter().map(|tag| ("t", tag.clone())));
+    if !options.cache_from.is_empty() {
+        let images = serde_json::to_string(&options.cache_from).unwrap_or_default();
+        parameters.push(("cachefrom", images));
+    }
+    if !options.extra_hosts.is_empty() {
+        parameters.push(("extrahosts", options.extra_hosts.join(",")));
+    }
+    parameters
+}
+
 fn text_of(value: Option<&std::ffi::OsStr>) -> Option<String> {
     value.map(|value| value.to_string_lossy().into_owned())
 }
@@ -215,6 +246,7 @@ fn build_path(options: &[(&'static str, String)]) -> String {
 /// Returns the text before the build's output: the Dockerfile as it is built.
 fn header(request: &BuildRequest) -> String {
     let platform = request
+        .options
         .platform
         .as_ref()
         .map(|p| format!(" for platform {p}"))
@@ -299,7 +331,10 @@ mod tests {
             dockerfile: dockerfile.to_owned(),
             build_args: Vec::new(),
             stage: None,
-            platform: platform.map(str::to_owned),
+            options: DockerOptions {
+                platform: platform.map(str::to_owned),
+                ..DockerOptions::default()
+            },
         }
     }
 

@@ -8,7 +8,9 @@ use super::delivery::{ClusterFacts, Delivery, delivery, is_shared_with_cluster, 
 use super::error::BuildError;
 use crate::assembly::dockerfile::replace_base_images;
 use crate::logs::LogWriter;
-use crate::model::{BuiltImage, DockerBuild, ImageBuild, ImageRef, ImageSelector, ImageTarget, Registry};
+use crate::model::{
+    BuiltImage, DockerBuild, DockerOptions, ImageBuild, ImageRef, ImageSelector, ImageTarget, Registry,
+};
 
 /// An image to build.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +49,14 @@ pub async fn build_image(
             .map_err(|err| BuildError::new(format!("{err} of image {:?}", name.familiar())))?,
         build_args: build.build_args.clone(),
         stage: build.stage.clone(),
-        platform: request.platform.map(str::to_owned),
+        options: DockerOptions {
+            platform: build
+                .options
+                .platform
+                .clone()
+                .or_else(|| request.platform.map(str::to_owned)),
+            ..build.options.clone()
+        },
     };
     let image_id = docker.build(&build_request, log, cancel).await?;
     let built = references(name, request.registry, &image_id.content_tag())?;

@@ -13,11 +13,11 @@ use super::rejection::explain;
 use crate::engine::{AppliedObject, ObjectId};
 use crate::k8s::Entity;
 use crate::k8s::display::{display_names, kind_and_name};
-use crate::k8s::inject::inject;
+use crate::k8s::inject::{InjectedImage, inject};
 use crate::k8s::kind_order::batches;
 use crate::k8s::labels::{Ownership, template_hashes};
 use crate::logs::LogWriter;
-use crate::model::{BuiltImage, ImageLocator, ImageSelector, ManifestName, ObjectUid, format_go_duration};
+use crate::model::{ImageLocator, ManifestName, ObjectUid, format_go_duration};
 
 /// How many objects of a batch are applied at a time.
 const PARALLEL: usize = 10;
@@ -31,8 +31,8 @@ pub struct ApplyRequest<'a> {
     pub manifest: &'a ManifestName,
     /// The objects as written.
     pub entities: Vec<Entity>,
-    /// The images to put in, with the references that they replace.
-    pub images: &'a [(ImageSelector, BuiltImage)],
+    /// The images to put in.
+    pub images: &'a [InjectedImage],
     /// Where images are in objects of kinds that are not known.
     pub locators: &'a [ImageLocator],
     /// Who deploys.

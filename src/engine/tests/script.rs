@@ -199,6 +199,7 @@ fn image_target(name: &str, base: Option<TargetId>) -> ImageTarget {
             options: DockerOptions::default(),
         }),
         injection: Injection::default(),
+        registry: None,
         live_update: None,
         base_images: base.into_iter().collect(),
         watched: vec![dir],

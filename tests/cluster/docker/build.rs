@@ -55,7 +55,7 @@ async fn the_log_shows_the_dockerfile_and_the_steps() {
     let world = World::new(&[]).await;
     let run = format!("RUN echo {}; echo two >&2", fresh());
     let mut request = world.request(&format!("{BASE}{run}\n"));
-    request.platform = Some("linux/amd64".to_owned());
+    request.options.platform = Some("linux/amd64".to_owned());
     world.build(&request).await.expect("built");
     let log = world.log();
     let expected = format!(

@@ -22,6 +22,7 @@ fn target(world: &World, name: &str, dockerfile: &str) -> ImageTarget {
             options: DockerOptions::default(),
         }),
         injection: Injection::default(),
+        registry: None,
         live_update: None,
         base_images: Vec::new(),
         watched: Vec::new(),

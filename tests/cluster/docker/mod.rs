@@ -3,4 +3,5 @@
 
 mod build;
 mod deliver;
+mod options;
 mod world;

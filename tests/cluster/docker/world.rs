@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tilt::edge::docker::{BuildError, BuildRequest, Docker, ImageId};
 use tilt::edge::process::Environment;
 use tilt::logs::{LogStore, LogWriter};
-use tilt::model::{Ignore, ImageRef, LocalPath, ManifestName, SpanId};
+use tilt::model::{DockerOptions, Ignore, ImageRef, LocalPath, ManifestName, SpanId};
 use tokio_util::sync::CancellationToken;
 
 /// A scratch context and what was logged while building it.
@@ -53,7 +53,7 @@ impl World {
             dockerfile: dockerfile.to_owned(),
             build_args: Vec::new(),
             stage: None,
-            platform: None,
+            options: DockerOptions::default(),
         }
     }
 

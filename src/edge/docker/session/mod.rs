@@ -1,22 +1,26 @@
-//! A BuildKit session: the engine asks over it for the files of a build that it lacks, and for logins.
+//! A BuildKit session: the engine asks over it for the files of a build that it lacks, for logins, secrets and SSH agents.
 //!
-//! The session is a connection that the engine calls us on. What it may ask for is in `files` (with `request`) and in
-//! [`Registries`].
+//! The session is a connection that the engine calls us on. What it may ask for is in `files` (with `request`), `secrets`,
+//! `ssh` and [`Registries`].
 
 mod files;
 mod request;
+mod secrets;
+mod ssh;
 
 use std::sync::Arc;
 
 use bollard::health::health_check_response::ServingStatus;
 use bollard::health::health_server::{Health, HealthServer};
 use bollard::health::{HealthCheckRequest, HealthCheckResponse, HealthListRequest, HealthListResponse};
+use bollard::moby::buildkit::secrets::v1::secrets_server::SecretsServer;
 use bollard::moby::filesync::v1::auth_server::{Auth, AuthServer};
 use bollard::moby::filesync::v1::file_sync_server::FileSyncServer;
 use bollard::moby::filesync::v1::{
     CredentialsRequest, CredentialsResponse, FetchTokenRequest, FetchTokenResponse, GetTokenAuthorityRequest,
     GetTokenAuthorityResponse, VerifyTokenAuthorityRequest, VerifyTokenAuthorityResponse,
 };
+use bollard::moby::sshforward::v1::ssh_server::SshServer;
 use hyper::Method;
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -26,6 +30,8 @@ use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 pub(super) use files::{DOCKERFILE_NAME, SessionFiles};
+pub(super) use secrets::SecretStore;
+pub(super) use ssh::SshAgents;
 
 use super::auth::credentials;
 use super::config::DockerConfig;
@@ -40,12 +46,13 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Opens a session that offers these files and logins.
+    /// Opens a session that offers these files, logins and what a build may use beside.
     pub(super) async fn open(
         http: &Http,
         files: SessionFiles,
         config: DockerConfig,
         env: Arc<Environment>,
+        offers: Offers,
     ) -> Result<Self, ApiError> {
         let id = random_id();
         let request = http
@@ -66,6 +73,18 @@ impl Session {
             )
             .header(
                 "X-Docker-Expose-Session-Grpc-Method",
+                "/moby.buildkit.secrets.v1.Secrets/GetSecret",
+            )
+            .header(
+                "X-Docker-Expose-Session-Grpc-Method",
+                "/moby.sshforward.v1.SSH/CheckAgent",
+            )
+            .header(
+                "X-Docker-Expose-Session-Grpc-Method",
+                "/moby.sshforward.v1.SSH/ForwardAgent",
+            )
+            .header(
+                "X-Docker-Expose-Session-Grpc-Method",
                 "/grpc.health.v1.Health/Check",
             )
             .body(body(""))
@@ -73,6 +92,8 @@ impl Session {
         let (upgraded, connection) = http.send(request).await?.upgrade().await?;
         let routes = Routes::new(FileSyncServer::new(files))
             .add_service(AuthServer::new(Registries { config, env }))
+            .add_service(SecretsServer::new(offers.secrets))
+            .add_service(SshServer::new(offers.ssh))
             .add_service(HealthServer::new(Alive))
             .prepare();
         let serving = tokio::spawn(async move {
@@ -90,6 +111,12 @@ impl Session {
             _connection: connection,
         })
     }
+}
+
+/// What a build may use beside its files.
+pub(super) struct Offers {
+    pub(super) secrets: SecretStore,
+    pub(super) ssh: SshAgents,
 }
 
 fn random_id() -> String {
