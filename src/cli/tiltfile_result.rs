@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{exit, flags, session};
 use crate::edge::{RealHost, clock, load};
-use crate::logs::{LogFilter, LogStore, LogWriter, StreamPrinter};
+use crate::logs::{LogStore, LogWriter};
 use crate::model::{format_go_duration, parse_go_duration};
 use crate::tiltfile::BuiltinCall;
 
@@ -82,18 +82,15 @@ fn timings(calls: &[BuiltinCall], threshold: Duration, whole: Duration) -> Strin
     lines.chain([whole]).collect()
 }
 
-/// Returns what the log holds, as it is printed.
+/// Returns what the log holds, without the words that a session puts before warnings.
 fn printed(store: &LogStore) -> String {
-    let mut printer = StreamPrinter::new(LogFilter::default());
     let mut reader = store.reader();
-    let mut text = Vec::new();
+    let mut text = String::new();
     loop {
         let batch = reader.try_next_batch();
         if batch.is_empty() {
-            break;
+            return text;
         }
-        printer.print(clock::now(), &batch, &mut text);
+        batch.iter().for_each(|segment| text.push_str(&segment.text));
     }
-    printer.finish(&mut text);
-    String::from_utf8_lossy(&text).into_owned()
 }

@@ -1,9 +1,7 @@
 //! `tilt version`.
 
 use super::exit;
-
-/// The version of Tilt that this program is compatible with: what Tiltfiles and extensions ask for.
-pub(super) const COMPATIBLE_VERSION: &str = "0.37.6";
+use crate::model::COMPATIBLE_VERSION;
 
 /// Prints the version line.
 pub(super) fn run() -> u8 {

@@ -1,11 +1,13 @@
 //! This machine, as a Tiltfile sees it.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::Metadata;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
@@ -14,7 +16,7 @@ use etcetera::base_strategy::{BaseStrategy, Xdg};
 use super::git_checkouts::GitCheckouts;
 use super::process::{ChildCommand, Environment, run_to_end, set_own};
 use crate::model::LocalPath;
-use crate::tiltfile::{Checkout, CheckoutFault, DirEntry, Host, HostCommand, Ran, RepoRequest};
+use crate::tiltfile::{Checkout, CheckoutFault, DirEntry, Host, HostCommand, Ran, RepoRequest, Variables};
 
 /// The files, the environment and the programs of this machine. It remembers what it read: one host serves one evaluation.
 #[derive(Debug, Default)]
@@ -98,24 +100,8 @@ impl Host for RealHost {
         std::fs::canonicalize(path).map(LocalPath::new)
     }
 
-    fn env(&self, name: &str) -> Option<String> {
-        let value = Environment::inherited().get(name).map(ToOwned::to_owned);
-        value.map(|value| value.to_string_lossy().into_owned())
-    }
-
-    fn environment(&self) -> BTreeMap<String, String> {
-        let own = Environment::inherited();
-        let variables = own.iter().map(|(name, value)| {
-            (
-                name.to_string_lossy().into_owned(),
-                value.to_string_lossy().into_owned(),
-            )
-        });
-        variables.collect()
-    }
-
-    fn set_env(&self, name: &str, value: Option<&str>) {
-        set_own(name, value);
+    fn variables(&self) -> Arc<dyn Variables> {
+        Arc::new(Own)
     }
 
     fn run(&self, run: &mut HostCommand<'_>, cancelled: &AtomicBool) -> io::Result<Ran> {
@@ -164,5 +150,27 @@ mod tests {
         std::fs::write(path("changed"), "2").unwrap();
         std::fs::remove_file(path("gone")).unwrap();
         assert_eq!(host.changed_since_read(), [path("changed"), path("gone")]);
+    }
+}
+
+/// The environment of this program.
+struct Own;
+
+impl Variables for Own {
+    fn get(&self, name: &str) -> Option<String> {
+        let value = Environment::inherited().get(name).map(ToOwned::to_owned);
+        value.map(|value| value.to_string_lossy().into_owned())
+    }
+
+    fn all(&self) -> BTreeMap<String, String> {
+        let own = Environment::inherited();
+        let text = |value: &OsStr| value.to_string_lossy().into_owned();
+        own.iter()
+            .map(|(name, value)| (text(name), text(value)))
+            .collect()
+    }
+
+    fn set(&self, name: &str, value: Option<&str>) {
+        set_own(name, value);
     }
 }

@@ -18,10 +18,12 @@ mod paths;
 mod pod;
 mod probe;
 mod registry;
+mod session_settings;
 mod settings;
 mod target;
 mod time;
 mod url;
+mod version;
 
 pub use api::{ApiKind, ApiObject, ApiObjects};
 pub use command::Command;
@@ -40,6 +42,7 @@ pub use paths::LocalPath;
 pub use pod::{Container, ContainerState, Owner, Pod, PodCondition, PodPhase};
 pub use probe::{Probe, ProbeAction};
 pub use registry::{BuiltImage, Registry};
+pub use session_settings::{DockerPrune, FEATURES, OBSOLETE_FEATURES, SessionSettings, Telemetry};
 pub use settings::{CiSettings, UpdateSettings};
 pub use target::{
     CustomBuild, DeployTarget, DockerBuild, DockerOptions, Ignore, ImageBuild, ImageTarget, Injection,
@@ -47,3 +50,4 @@ pub use target::{
 };
 pub use time::Timestamp;
 pub use url::Url;
+pub use version::{COMPATIBLE_VERSION, VersionConstraint};

@@ -12,7 +12,6 @@ use super::kinds::{elements, go_type, list_or_tuple, stringable, type_name};
 use super::session::Session;
 use crate::model::{Command, ImageRef, LocalPath, parse_go_duration};
 
-#[allow(dead_code, reason = "built-ins that take them follow")]
 impl<'v> Arg<'v> {
     /// Returns `None` for `None`, else the argument.
     pub(super) fn unless_none(self) -> Option<Self> {

@@ -22,6 +22,7 @@ struct Inner {
     place: Option<Place>,
     hints: Vec<String>,
     is_exit: bool,
+    is_unmarked: bool,
 }
 
 impl Fault {
@@ -45,6 +46,12 @@ impl Fault {
     /// Returns whether `exit()` raised it.
     pub(super) fn is_exit(&self) -> bool {
         self.0.is_exit
+    }
+
+    /// Shows no source line: the traceback says enough.
+    #[must_use]
+    pub(super) fn unmarked(self) -> Self {
+        self.change(|inner| inner.is_unmarked = true)
     }
 
     /// Sets what is marked in the source, unless something is or a traceback leads elsewhere.
@@ -109,7 +116,8 @@ impl Fault {
             (None, false) => format!("{}\nError: {}", traceback(&inner.trace), inner.message),
         };
         let mut diagnostic = Diagnostic::error(message);
-        diagnostic.place = inner.place.clone().map(Box::new);
+        let place = inner.place.clone().filter(|_| !inner.is_unmarked);
+        diagnostic.place = place.map(Box::new);
         diagnostic.hints.clone_from(&inner.hints);
         diagnostic
     }

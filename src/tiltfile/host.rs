@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::{Checkout, CheckoutFault, RepoRequest};
@@ -34,16 +35,23 @@ pub trait Host: Send + Sync {
     /// When there is nothing at that path.
     fn real_path(&self, path: &LocalPath) -> io::Result<LocalPath>;
 
+    /// Returns the environment variables. They last as long as this program.
+    fn variables(&self) -> Arc<dyn Variables>;
+
     /// Returns the value of an environment variable; `None` when it is not set.
     fn env(&self, name: &str) -> Option<String> {
-        self.environment().remove(name)
+        self.variables().get(name)
     }
 
     /// Returns the whole environment.
-    fn environment(&self) -> BTreeMap<String, String>;
+    fn environment(&self) -> BTreeMap<String, String> {
+        self.variables().all()
+    }
 
-    /// Sets an environment variable, or unsets it. It lasts as long as this program.
-    fn set_env(&self, name: &str, value: Option<&str>);
+    /// Sets an environment variable, or unsets it.
+    fn set_env(&self, name: &str, value: Option<&str>) {
+        self.variables().set(name, value);
+    }
 
     /// Runs a command to its end, and kills it with all that it started once `cancelled` is set.
     ///
@@ -56,6 +64,18 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// When they cannot be had.
     fn checkout(&self, wanted: &RepoRequest<'_>, cancelled: &AtomicBool) -> Result<Checkout, CheckoutFault>;
+}
+
+/// Environment variables.
+pub trait Variables: Send + Sync {
+    /// Returns the value of a variable; `None` when it is not set.
+    fn get(&self, name: &str) -> Option<String>;
+
+    /// Returns all variables.
+    fn all(&self) -> BTreeMap<String, String>;
+
+    /// Sets a variable, or unsets it.
+    fn set(&self, name: &str, value: Option<&str>);
 }
 
 /// Something in a directory.

@@ -12,6 +12,7 @@ use super::fault::io_message;
 use super::naming::NamingFunction;
 use super::secrets::{self, Secret};
 use super::session::Session;
+use super::values::Kept;
 use super::{BuiltinCall, Host, Memory};
 use crate::assembly::{Ignorefile, Naming, Surroundings, assemble};
 use crate::diag::Diagnostic;
@@ -19,7 +20,8 @@ use crate::engine::LoadOutcome;
 use crate::k8s::{Entity, KubeContext};
 use crate::logs::LogWriter;
 use crate::model::{
-    ApiObjects, CiSettings, Ignore, LocalPath, Manifest, ManifestName, Registry, UpdateSettings,
+    ApiObjects, CiSettings, Ignore, LocalPath, Manifest, ManifestName, Registry, SessionSettings,
+    UpdateSettings,
 };
 
 /// The stack of a thread that evaluates: Starlark functions recurse on it, up to 10,000 deep.
@@ -80,6 +82,8 @@ pub struct Load {
     pub default_registry: Option<Registry>,
     /// Settings for `tilt ci`.
     pub ci_settings: CiSettings,
+    /// Other settings of the session.
+    pub session_settings: SessionSettings,
     /// The content of `.tiltignore` beside the Tiltfile.
     pub tiltignore: Option<Ignorefile>,
     /// Values that must not be shown, by value.
@@ -135,12 +139,29 @@ impl Load {
         };
     }
 
+    /// Keeps what holds also when the load fails.
+    fn keep_settings(&mut self, session: &Session<'_>) {
+        let settings = session.settings.take();
+        self.update_settings = settings.update;
+        self.ci_settings = settings.ci;
+        let watch_ignores = settings.session.watch_ignores.iter();
+        self.watch_ignores
+            .extend(watch_ignores.map(|(base, patterns)| Ignore {
+                base: base.clone(),
+                patterns: patterns.clone(),
+            }));
+        if settings.session.scrub_secrets {
+            let declared = session.declared.borrow();
+            self.secrets = secrets::of(declared.objects.iter().map(|object| &object.entity));
+        }
+        self.session_settings = settings.session;
+    }
+
     fn assemble(&mut self, session: &Session<'_>) {
         let request = session.request;
         let declared = session.declared.take();
         let registry = declared.default_registry.as_ref();
         self.default_registry = registry.map(|(registry, _)| registry.clone());
-        self.secrets = secrets::of(declared.objects.iter().map(|object| &object.entity));
         let function = session.naming.take();
         let position = function
             .as_ref()
@@ -178,7 +199,7 @@ impl Load {
         }
         session.config_files.borrow_mut().extend(assembled.dockerignores);
         if self.errors.is_empty() {
-            match enabled(&assembled.manifests, &request.args) {
+            match enabled(&assembled.manifests, &request.args, &session.config.borrow()) {
                 Ok(enabled) => self.enabled = enabled,
                 Err(error) => self.errors.push(error),
             }
@@ -221,9 +242,11 @@ pub fn load(request: &LoadRequest, host: &dyn Host, log: &LogWriter, cancelled: 
         return load;
     }
     let session = Session::new(request, host, log, cancelled);
+    let _kept = Kept::new(request, host.variables());
     load.read_tiltignore(&session);
     let executed = session.run(&request.file);
     load.hash(&session);
+    load.keep_settings(&session);
     load.errors
         .extend(session.all_faults(executed.err().filter(|fault| !fault.is_exit())));
     if load.errors.is_empty() {
@@ -251,7 +274,15 @@ pub fn load_on_big_stack(
             .spawn_scoped(scope, || load(request, host, log, cancelled));
         match thread.map(std::thread::ScopedJoinHandle::join) {
             Ok(Ok(load)) => load,
-            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            // The panic was printed where it happened; the files that may be at fault are still watched.
+            Ok(Err(_)) => Load {
+                config_files: vec![request.file.clone()],
+                errors: vec![
+                    Diagnostic::error(format!("{}: internal error", request.file))
+                        .hint("this is a fault of tilt; please report it with what it printed"),
+                ],
+                ..Load::default()
+            },
             Err(cause) => Load {
                 errors: vec![Diagnostic::error(format!("cannot start a thread: {cause}"))],
                 ..Load::default()

@@ -6,14 +6,14 @@ use std::path::Component;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::{Checkout, CheckoutFault, DirEntry, Host, HostCommand, Ran, RepoRequest, Stream};
+use super::{Checkout, CheckoutFault, DirEntry, Host, HostCommand, Ran, RepoRequest, Stream, Variables};
 use crate::model::LocalPath;
 
 /// Files, variables and commands held in memory. A clone shares the variables.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryHost {
     files: BTreeMap<LocalPath, Vec<u8>>,
-    variables: Arc<Mutex<BTreeMap<String, String>>>,
+    variables: Arc<MemoryVariables>,
     commands: BTreeMap<String, Ran>,
     ran: Arc<Mutex<Vec<String>>>,
     repos: BTreeMap<(String, String), LocalPath>,
@@ -71,12 +71,6 @@ impl MemoryHost {
         self
     }
 
-    fn variables(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
-        self.variables
-            .lock()
-            .expect("no panic while the variables are held")
-    }
-
     fn keep(&mut self, file: Option<(LocalPath, String)>) {
         if let Some((path, content)) = file {
             self.files.insert(path, content.into_bytes());
@@ -127,15 +121,8 @@ impl Host for MemoryHost {
         }
     }
 
-    fn environment(&self) -> BTreeMap<String, String> {
-        self.variables().clone()
-    }
-
-    fn set_env(&self, name: &str, value: Option<&str>) {
-        match value {
-            Some(value) => self.variables().insert(name.to_owned(), value.to_owned()),
-            None => self.variables().remove(name),
-        };
+    fn variables(&self) -> Arc<dyn Variables> {
+        Arc::<MemoryVariables>::clone(&self.variables)
     }
 
     fn run(&self, run: &mut HostCommand<'_>, cancelled: &AtomicBool) -> io::Result<Ran> {
@@ -163,6 +150,33 @@ impl Host for MemoryHost {
             }),
             None => Err(CheckoutFault::Download("fatal: there is no network".to_owned())),
         }
+    }
+}
+
+/// Variables held in memory.
+#[derive(Debug, Default)]
+struct MemoryVariables(Mutex<BTreeMap<String, String>>);
+
+impl MemoryVariables {
+    fn held(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.0.lock().expect("no panic while the variables are held")
+    }
+}
+
+impl Variables for MemoryVariables {
+    fn get(&self, name: &str) -> Option<String> {
+        self.held().get(name).cloned()
+    }
+
+    fn all(&self) -> BTreeMap<String, String> {
+        self.held().clone()
+    }
+
+    fn set(&self, name: &str, value: Option<&str>) {
+        match value {
+            Some(value) => self.held().insert(name.to_owned(), value.to_owned()),
+            None => self.held().remove(name),
+        };
     }
 }
 

@@ -7,13 +7,16 @@
 mod builtins;
 mod call;
 mod checkout;
+mod config;
 mod converters;
+mod data;
 mod deferred;
 mod depth;
 mod enabled;
 mod extensions;
 mod fault;
 mod format;
+mod go_path;
 mod guard;
 mod host;
 mod kinds;
@@ -41,7 +44,7 @@ mod values;
 mod wording;
 
 pub use checkout::{Checkout, CheckoutFault, RepoRequest};
-pub use host::{DirEntry, Host, HostCommand, Ran, Stream};
+pub use host::{DirEntry, Host, HostCommand, Ran, Stream, Variables};
 pub use load::{Hashes, Load, LoadRequest, Program, load, load_on_big_stack};
 pub use memory::Memory;
 pub use memory_host::MemoryHost;

@@ -106,6 +106,9 @@ fn module(page: &mut String, members: &'static Members) {
             Member::Function(builtin) if builtins::is_missing(builtin) => {}
             Member::Function(builtin) => functions.push(builtin),
             Member::Text(_) => others.push(format!("- `{}.{name}` (string)\n", members.name)),
+            Member::Value(value) => {
+                others.push(format!("- `{}.{name}` ({})\n", members.name, value.doc()));
+            }
             Member::Module(inner) => modules.push(inner),
         }
     }

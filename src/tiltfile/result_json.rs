@@ -6,12 +6,14 @@ mod images;
 mod kubernetes;
 mod local;
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use serde_json::{Map, Value, json};
 
 use super::Load;
 use super::secrets::Secret;
-use crate::model::{DeployTarget, Manifest, Registry, format_go_duration};
+use crate::model::{DeployTarget, DockerPrune, LocalPath, Manifest, Registry, Telemetry, format_go_duration};
 
 impl Load {
     /// Returns the result as JSON, with a newline at its end. Only meaningful for a load that succeeded.
@@ -44,44 +46,28 @@ impl Load {
             }),
         };
         let config_files: Vec<String> = self.config_files.iter().map(ToString::to_string).collect();
+        let session = &self.session_settings;
+        let watch_ignores: Vec<Value> = session.watch_ignores.iter().map(watch_ignore).collect();
         let suppressed = &self.update_settings.suppress_unused_image_warnings;
         json!({
             "Manifests": manifests.iter().map(|m| manifest(m, &self.web_host)).collect::<Vec<_>>(),
             "EnabledManifests": self.enabled_in_order(manifests),
             "Tiltignore": tiltignore,
             "ConfigFiles": config_files,
-            "FeatureFlags": {
-                "bulk_disable_resources": false,
-                "cluster_refresh": false,
-                "disable_resources": true,
-                "events": true,
-                "facets": true,
-                "labels": true,
-                "live_update_v2": true,
-                "multiple_containers_per_pod": true,
-                "offline_snapshot_creation": true,
-                "snapshots": true,
-                "update_history": false,
-            },
-            "TeamID": "",
-            "TelemetrySettings": {
-                "Cmd": {"Argv": null, "Dir": "", "Env": null, "EchoOff": false},
-                "Workdir": "",
-                "Period": 60_000_000_000_u64,
-            },
+            "FeatureFlags": session.features,
+            "TeamID": session.team,
+            "TelemetrySettings": telemetry(&session.telemetry),
             "Secrets": self.secrets.iter().map(secret).collect::<Map<_, _>>(),
             "Error": null,
-            "DockerPruneSettings": {
-                "Enabled": true,
-                "MaxAge": 21_600_000_000_000_u64,
-                "NumBuilds": 0,
-                "Interval": 3_600_000_000_000_u64,
-                "KeepRecent": 2,
+            "DockerPruneSettings": docker_prune(&session.docker_prune),
+            "AnalyticsOpt": match session.analytics {
+                None => 0,
+                Some(false) => 1,
+                Some(true) => 2,
             },
-            "AnalyticsOpt": 0,
-            "VersionSettings": {"CheckUpdates": true},
+            "VersionSettings": {"CheckUpdates": session.check_updates},
             "UpdateSettings": {"SuppressUnusedImageWarnings": list_or_null(suppressed)},
-            "WatchSettings": {"Ignores": null},
+            "WatchSettings": {"Ignores": list_or_null(&watch_ignores)},
             "DefaultRegistry": self.default_registry.as_ref().map(registry),
             "ObjectSet": self.objects.to_json(),
             "Hashes": {
@@ -126,6 +112,39 @@ fn registry(registry: &Registry) -> Value {
         fields["singleName"] = name.as_str().into();
     }
     fields
+}
+
+fn telemetry(telemetry: &Telemetry) -> Value {
+    let text = |path: &Option<LocalPath>| path.as_ref().map(ToString::to_string).unwrap_or_default();
+    let command = &telemetry.command;
+    json!({
+        "Cmd": {
+            "Argv": list_or_null(&command.argv),
+            "Dir": text(&command.dir),
+            "Env": list_or_null(&command.env),
+            "EchoOff": false,
+        },
+        "Workdir": text(&telemetry.workdir),
+        "Period": nanoseconds(telemetry.period),
+    })
+}
+
+fn docker_prune(prune: &DockerPrune) -> Value {
+    json!({
+        "Enabled": prune.enabled,
+        "MaxAge": nanoseconds(prune.max_age),
+        "NumBuilds": prune.num_builds,
+        "Interval": nanoseconds(prune.interval),
+        "KeepRecent": prune.keep_recent,
+    })
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn watch_ignore((base, patterns): &(LocalPath, Vec<String>)) -> Value {
+    json!({"LocalPath": base.to_string(), "Source": "watch_settings()", "Patterns": patterns})
 }
 
 fn secret((value, secret): (&String, &Secret)) -> (String, Value) {

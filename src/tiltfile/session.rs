@@ -17,6 +17,7 @@ use starlark::syntax::AstModule;
 use starlark::values::Value;
 
 use super::builtins::globals;
+use super::config::ConfigState;
 use super::depth::{MAX_NESTING, is_too_deep};
 use super::fault::{Fault, Outcome, io_message};
 use super::guard::{MAX_HEAP_BYTES, guarded, too_large};
@@ -28,7 +29,7 @@ use super::{BuiltinCall, Host, LoadRequest, extensions};
 use crate::assembly::{CallSite, Declarations};
 use crate::diag::Diagnostic;
 use crate::logs::LogWriter;
-use crate::model::{ApiObjects, LocalPath};
+use crate::model::{ApiObjects, CiSettings, LocalPath, SessionSettings, UpdateSettings};
 
 /// Calls may be nested this deep; Tilt has no limit and crashes.
 pub(super) const MAX_CALL_DEPTH: usize = 10_000;
@@ -70,6 +71,8 @@ pub(super) struct Session<'h> {
     pub(super) ended: Cell<bool>,
     /// The lines of a traceback that lead to the file which runs.
     pub(super) outer_lines: RefCell<Vec<String>>,
+    pub(super) config: RefCell<ConfigState>,
+    pub(super) settings: RefCell<Settings>,
     sources: RefCell<HashMap<String, Rc<Source>>>,
     files: RefCell<HashMap<LocalPath, FileState>>,
     directories: RefCell<Vec<LocalPath>>,
@@ -82,6 +85,14 @@ pub(super) struct Executed {
     pub(super) module: FrozenModule,
     /// The names that it assigned at its top level.
     pub(super) names: Rc<[String]>,
+}
+
+/// What was set for the whole session so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Settings {
+    pub(super) session: SessionSettings,
+    pub(super) update: UpdateSettings,
+    pub(super) ci: CiSettings,
 }
 
 #[derive(Clone)]
@@ -118,6 +129,8 @@ impl<'h> Session<'h> {
             faults: RefCell::default(),
             ended: Cell::default(),
             outer_lines: RefCell::default(),
+            config: RefCell::default(),
+            settings: RefCell::default(),
             sources: RefCell::default(),
             files: RefCell::default(),
             directories: RefCell::default(),
@@ -157,6 +170,11 @@ impl<'h> Session<'h> {
         if !self.host.is_dir(path) {
             self.config_files.borrow_mut().insert(path.clone());
         }
+    }
+
+    /// Records a path whose change, or that of anything below it, makes another load necessary.
+    pub(super) fn watches(&self, path: LocalPath) {
+        self.config_files.borrow_mut().insert(path);
     }
 
     /// Writes a warning to the log and keeps it.

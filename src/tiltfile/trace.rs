@@ -77,7 +77,6 @@ impl Session<'_> {
         };
         let text = source.text.text();
         Written {
-            expression: text.get(source.range(span)).unwrap_or_default().to_owned(),
             from_operator: text
                 .get(source.operator(span)..)
                 .unwrap_or_default()

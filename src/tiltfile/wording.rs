@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::builtins::{functions, is_unsupported_attribute, modules};
+use super::builtins::{functions, modules};
 use super::fault::Fault;
 use crate::diag::nearest;
 
@@ -201,8 +201,6 @@ const SYNTAX: &[(&str, &str)] = &[
 /// What surrounds an error of the running file.
 #[derive(Default)]
 pub(super) struct Written {
-    /// The expression that failed.
-    pub(super) expression: String,
     /// The text from its operator on.
     pub(super) from_operator: String,
     /// The path in the `load` statement that ran last.
@@ -215,10 +213,6 @@ pub(super) struct Written {
 
 /// Returns an error of the running file in Go's words.
 pub(super) fn runtime(text: &str, written: &Written) -> Fault {
-    let expression = written.expression.trim();
-    if text.contains("has no attribute") && is_unsupported_attribute(expression) {
-        return Fault::new(format!("{expression} is not supported by this version yet"));
-    }
     if let Some(name) = read_too_early(text).filter(|name| written.assigned.iter().any(|known| known == name))
     {
         return Fault::new(format!("global variable {name} referenced before assignment"));

@@ -134,6 +134,22 @@ pub fn decode(text: &str) -> Result<Value, YamlFault> {
     Ok(value)
 }
 
+/// Reads the documents of a stream as plain data. Empty ones are left out.
+///
+/// # Errors
+/// When the text is no YAML.
+pub fn decode_stream(text: &str) -> Result<Vec<Value>, YamlFault> {
+    let mut values = Vec::new();
+    for document in documents(text) {
+        match json_values(document.text) {
+            Some(several) => values.extend(several),
+            None => values.push(decode(document.text).map_err(|fault| shift(fault, document.line))?),
+        }
+    }
+    values.retain(|value| !value.is_null());
+    Ok(values)
+}
+
 /// Writes objects as a stream, keys sorted at every level.
 ///
 /// Rule: `reference/tiltfile-api.md` A.2.

@@ -97,7 +97,9 @@ fn check_context(call: &Call<'_, '_, '_, '_>) -> Outcome<()> {
         "Refusing to run '{builtin}' because {name} might be a production kube context.\n\
          If you're sure you want to continue add:\n\tallow_k8s_contexts('{name}')\n\
          before this function call in your Tiltfile. Otherwise, switch k8s contexts and restart Tilt."
-    )))
+    ))
+    // What a refused command would have done is not to be found in any output.
+    .unmarked())
 }
 
 /// Writes whole lines to the log, those of each stream together.

@@ -3,6 +3,7 @@
 use std::io;
 
 use starlark::values::Value;
+use starlark::values::list::AllocList;
 
 use super::Builtin;
 use crate::tiltfile::call::Call;
@@ -18,10 +19,22 @@ pub(super) static BUILTINS: &[Builtin] = &[
         run: blob,
     },
     Builtin {
+        name: "listdir",
+        signature: "dir, recursive=False",
+        doc: "Returns the absolute paths (list of strings) of the files in a directory, sorted; hidden ones too,               directories not. What is no directory holds nothing. Args: `dir` (path); `recursive` (bool): go down into               directories, and watch the whole.",
+        run: listdir,
+    },
+    Builtin {
         name: "read_file",
         signature: "paths, default=?",
         doc: "Returns the content of a file as a blob, or `default` when the file does not exist.",
         run: read_file,
+    },
+    Builtin {
+        name: "watch_file",
+        signature: "paths",
+        doc: "Evaluates the Tiltfile again when a file, or anything in a directory, changes. Args: `paths` (path).",
+        run: watch_file,
     },
 ];
 
@@ -56,4 +69,37 @@ fn read_file<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     };
     let source = format!("file: {path}");
     Ok(call.heap().alloc(Blob { text, source }))
+}
+
+fn watch_file<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
+    let session = call.session();
+    let path = call.required("paths").path(session)?;
+    session.watches(path);
+    Ok(Value::new_none())
+}
+
+fn listdir<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
+    let session = call.session();
+    let directory = call.required("dir").path(session)?;
+    let recursive = call.get("recursive").map_or(Ok(false), |arg| arg.boolean())?;
+    if recursive {
+        session.watches(directory.clone());
+    }
+    let mut files = Vec::new();
+    // What is still to be listed, the next one last.
+    let mut waiting = vec![(directory, true)];
+    while let Some((path, is_dir)) = waiting.pop() {
+        if !is_dir {
+            files.push(path.to_string());
+            continue;
+        }
+        let entries = session.host.list(&path).unwrap_or_default();
+        let below = entries
+            .into_iter()
+            .rev()
+            .filter(|entry| recursive || !entry.is_dir)
+            .map(|entry| (path.join(entry.name), entry.is_dir));
+        waiting.extend(below);
+    }
+    Ok(call.heap().alloc(AllocList(files)))
 }

@@ -5,9 +5,12 @@
 //! kind. What Tilt has and this version lacks is listed in `unsupported`.
 
 mod commands;
+mod config;
 mod custom_build;
 mod custom_deploy;
 mod docker;
+mod encoding;
+mod environ;
 mod files;
 mod filter;
 mod git;
@@ -21,12 +24,15 @@ mod loading;
 mod local_resource;
 mod os;
 mod probes;
+mod program;
 mod records;
 mod resources;
+mod settings;
 mod unsupported;
 mod v1alpha1;
 mod workloads;
 
+pub(super) use environ::ENVIRON_METHODS;
 pub(super) use git::GIT_REPO_PATHS;
 
 use std::sync::LazyLock;
@@ -37,7 +43,7 @@ use starlark::values::Value;
 use super::call::Call;
 use super::fault::Outcome;
 use super::rewrite::ENDLESS;
-use super::values::{BuiltinModule, Endless, Function, TriggerModeValue};
+use super::values::{BuiltinModule, Endless, Function, ModuleValue, TriggerModeValue};
 
 /// A built-in function.
 pub(super) struct Builtin {
@@ -62,6 +68,8 @@ pub(super) struct Members {
     pub(super) functions: &'static [Builtin],
     /// Its texts.
     pub(super) texts: &'static [(&'static str, &'static str)],
+    /// Its other values, known only while a file is evaluated.
+    pub(super) values: &'static [(&'static str, ModuleValue)],
     /// The modules in it; their names begin with this one's.
     pub(super) modules: &'static [Members],
 }
@@ -70,6 +78,7 @@ pub(super) struct Members {
 pub(super) enum Member {
     Function(&'static Builtin),
     Text(&'static str),
+    Value(ModuleValue),
     Module(&'static Members),
 }
 
@@ -82,7 +91,11 @@ impl Members {
             .map(|f| (short(f.name), Member::Function(f)));
         let texts = self.texts.iter().map(|(name, text)| (*name, Member::Text(text)));
         let modules = self.modules.iter().map(|m| (short(m.name), Member::Module(m)));
-        functions.chain(texts).chain(modules)
+        let values = self
+            .values
+            .iter()
+            .map(|(name, value)| (*name, Member::Value(*value)));
+        functions.chain(texts).chain(values).chain(modules)
     }
 }
 
@@ -92,6 +105,7 @@ pub(super) fn functions() -> impl Iterator<Item = &'static Builtin> {
         language::BUILTINS,
         commands::BUILTINS,
         files::BUILTINS,
+        encoding::BUILTINS,
         loading::BUILTINS,
         records::BUILTINS,
         git::BUILTINS,
@@ -102,6 +116,7 @@ pub(super) fn functions() -> impl Iterator<Item = &'static Builtin> {
         resources::BUILTINS,
         filter::BUILTINS,
         workloads::BUILTINS,
+        settings::BUILTINS,
         docker::BUILTINS,
         custom_build::BUILTINS,
         live_update::BUILTINS,
@@ -120,14 +135,14 @@ pub(super) fn is_pure(builtin: &Builtin) -> bool {
 
 /// Returns every module.
 pub(super) fn modules() -> impl Iterator<Item = &'static Members> {
-    [&os::OS, &v1alpha1::V1ALPHA1]
-        .into_iter()
-        .chain(unsupported::MODULES)
-}
-
-/// Returns whether an expression, as written, is an attribute that Tilt has and this version lacks.
-pub(super) fn is_unsupported_attribute(written: &str) -> bool {
-    unsupported::ATTRIBUTES.contains(&written)
+    [
+        &os::OS,
+        &program::SYS,
+        &program::SHLEX,
+        &config::CONFIG,
+        &v1alpha1::V1ALPHA1,
+    ]
+    .into_iter()
 }
 
 /// Returns the names that every file sees.

@@ -2,77 +2,13 @@
 
 use starlark::values::Value;
 
-use super::{Builtin, Members};
+use super::Builtin;
 use crate::tiltfile::call::Call;
 use crate::tiltfile::fault::{Fault, Outcome};
 
 pub(super) static BUILTINS: &[Builtin] = &[
-    missing("analytics_settings"),
-    missing("ci_settings"),
     missing("dc_resource"),
-    missing("decode_json"),
-    missing("decode_yaml"),
-    missing("decode_yaml_stream"),
-    missing("disable_feature"),
-    missing("disable_snapshots"),
     missing("docker_compose"),
-    missing("docker_prune_settings"),
-    missing("enable_feature"),
-    missing("encode_json"),
-    missing("encode_yaml"),
-    missing("encode_yaml_stream"),
-    missing("experimental_analytics_report"),
-    missing("experimental_metrics_settings"),
-    missing("experimental_telemetry_cmd"),
-    missing("listdir"),
-    missing("read_json"),
-    missing("read_yaml"),
-    missing("read_yaml_stream"),
-    missing("secret_settings"),
-    missing("set_team"),
-    missing("update_settings"),
-    missing("version_settings"),
-    missing("watch_file"),
-    missing("watch_settings"),
-];
-
-pub(super) static MODULES: &[Members] = &[
-    Members {
-        name: "sys",
-        functions: &[],
-        texts: &[],
-        modules: &[],
-    },
-    Members {
-        name: "shlex",
-        functions: &[missing("shlex.quote")],
-        texts: &[],
-        modules: &[],
-    },
-    Members {
-        name: "config",
-        functions: &[
-            missing("config.clear_enabled_resources"),
-            missing("config.define_bool"),
-            missing("config.define_object"),
-            missing("config.define_string"),
-            missing("config.define_string_list"),
-            missing("config.parse"),
-            missing("config.set_enabled_resources"),
-        ],
-        texts: &[],
-        modules: &[],
-    },
-];
-
-/// Attributes that are no functions; see `wording`.
-pub(super) static ATTRIBUTES: &[&str] = &[
-    "os.environ",
-    "sys.argv",
-    "sys.executable",
-    "config.main_dir",
-    "config.main_path",
-    "config.tilt_subcommand",
 ];
 
 /// The docstring of what is not there yet.

@@ -38,6 +38,7 @@ impl<'v> StarlarkValue<'v> for BuiltinModule {
         Some(match member {
             Member::Function(builtin) => heap.alloc(Function::new(builtin)),
             Member::Text(text) => heap.alloc(text),
+            Member::Value(value) => value.alloc(heap)?,
             Member::Module(members) => heap.alloc(Self { members }),
         })
     }

@@ -23,6 +23,7 @@ pub(super) static V1ALPHA1: Members = Members {
     name: "v1alpha1",
     functions: shapes::CONSTRUCTORS,
     texts: &[],
+    values: &[],
     modules: &[],
 };
 
