@@ -8,6 +8,7 @@ use crate::k8s::json_path::JsonPath;
 use crate::k8s::{Entity, ObjectMatcher};
 use crate::model::{
     DiscoveryStrategy, Ignore, ImageLocator, Link, LocalPath, OnChange, PodReadiness, PortForward, Registry,
+    go_path,
 };
 
 /// Everything that a Tiltfile, and what it loaded, declared; each list in the order of the calls.
@@ -71,7 +72,8 @@ pub struct Ignorefile {
 }
 
 impl Ignorefile {
-    /// Reads patterns: comments and blank lines are dropped, the others trimmed, without `/` at both ends.
+    /// Reads patterns: comments and blank lines are dropped, the others trimmed and cleaned as paths, without a `/` in
+    /// front.
     pub fn parse(path: LocalPath, text: &str) -> Self {
         let clean = |line: &str| {
             let line = line.trim();
@@ -79,10 +81,14 @@ impl Ignorefile {
                 Some(pattern) => ("!", pattern.trim()),
                 None => ("", line),
             };
-            let pattern = match pattern.trim_matches('/') {
-                "" if pattern.is_empty() => return None,
-                trimmed => trimmed,
-            };
+            if line.is_empty() || pattern.is_empty() {
+                return (!line.is_empty()).then(|| not.to_owned());
+            }
+            let pattern = go_path::clean(pattern);
+            let pattern = pattern
+                .strip_prefix('/')
+                .filter(|rest| !rest.is_empty())
+                .unwrap_or(&pattern);
             Some(format!("{not}{pattern}"))
         };
         let patterns = text
@@ -153,8 +159,8 @@ mod tests {
     fn comments_blanks_and_outer_slashes_are_dropped_from_an_ignorefile() {
         let file = Ignorefile::parse(
             LocalPath::new("/a/.dockerignore"),
-            "# c\n\n  *.md \n/node_modules/\n!/keep\n",
+            "# c\n\n  *.md \n/node_modules/\n!/keep\na/./b/../c\n/\n",
         );
-        assert_eq!(file.patterns, ["*.md", "node_modules", "!keep"]);
+        assert_eq!(file.patterns, ["*.md", "node_modules", "!keep", "a/c", "/"]);
     }
 }

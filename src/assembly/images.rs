@@ -149,10 +149,8 @@ impl Images {
     /// Returns the declarations that nothing uses, except those whose disuse is deliberate.
     pub(super) fn unused<'a>(&'a self, allowed: &'a [String]) -> impl Iterator<Item = &'a DeclaredImage> {
         let deliberate = |image: &Image| {
-            allowed.iter().any(|text| {
-                ImageRef::parse(text).is_ok_and(|suppressed| suppressed == image.declared.image)
-                    || *text == image.declared.written
-            })
+            let name = image.declared.image.familiar();
+            allowed.iter().any(|text| *text == name || text == "*")
         };
         self.list
             .iter()

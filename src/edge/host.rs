@@ -133,26 +133,6 @@ impl Host for RealHost {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_that_changed_after_it_was_read_is_known_by_its_content() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = |name: &str| LocalPath::new(dir.path().join(name));
-        let host = RealHost::default();
-        for name in ["same", "rewritten", "changed", "gone"] {
-            std::fs::write(path(name), "1").unwrap();
-            host.read(&path(name)).unwrap();
-        }
-        std::fs::write(path("rewritten"), "1").unwrap();
-        std::fs::write(path("changed"), "2").unwrap();
-        std::fs::remove_file(path("gone")).unwrap();
-        assert_eq!(host.changed_since_read(), [path("changed"), path("gone")]);
-    }
-}
-
 /// The environment of this program.
 struct Own;
 
@@ -172,5 +152,25 @@ impl Variables for Own {
 
     fn set(&self, name: &str, value: Option<&str>) {
         set_own(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changed_after_it_was_read_is_known_by_its_content() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| LocalPath::new(dir.path().join(name));
+        let host = RealHost::default();
+        for name in ["same", "rewritten", "changed", "gone"] {
+            std::fs::write(path(name), "1").unwrap();
+            host.read(&path(name)).unwrap();
+        }
+        std::fs::write(path("rewritten"), "1").unwrap();
+        std::fs::write(path("changed"), "2").unwrap();
+        std::fs::remove_file(path("gone")).unwrap();
+        assert_eq!(host.changed_since_read(), [path("changed"), path("gone")]);
     }
 }

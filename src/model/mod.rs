@@ -6,6 +6,8 @@
 mod api;
 mod command;
 mod duration;
+mod float;
+pub mod go_path;
 mod ids;
 mod ignore;
 mod image_ref;
@@ -28,6 +30,7 @@ mod version;
 pub use api::{ApiKind, ApiObject, ApiObjects};
 pub use command::Command;
 pub use duration::{format_go_duration, parse_go_duration};
+pub use float::format_go_float;
 pub use ids::{
     BuildId, DeleteId, LoadId, ManifestName, ObjectUid, ServeId, SpanId, TargetId, TargetKind, sanitize_name,
 };

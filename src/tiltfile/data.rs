@@ -79,7 +79,7 @@ fn convert(value: Value<'_>, depth: usize) -> Result<Json, String> {
         for (key, value) in dict.iter() {
             fields.push((field(key)?, convert(value, depth + 1)?));
         }
-        fields.sort_by(|(left, _), (right, _)| left.cmp(right));
+        fields.sort_by_key(|(key, _)| *key);
         return Ok(Json::Object(
             fields
                 .into_iter()

@@ -16,7 +16,6 @@ mod enabled;
 mod extensions;
 mod fault;
 mod format;
-mod go_path;
 mod guard;
 mod host;
 mod kinds;

@@ -509,21 +509,13 @@ fn entities_that_mean_no_workload_or_several() {
 
 #[test]
 fn builtins_that_are_not_there_yet() {
-    assert_snapshot!(errors("--- Tiltfile\nx = config.parse()\n"), @r"
+    assert_snapshot!(errors("--- Tiltfile\nx = docker_compose('a.yaml')\n"), @r"
     Traceback (most recent call last):
-      /src/Tiltfile:1:17: in <toplevel>
-    Error in config.parse: config.parse is not supported by this version yet
+      /src/Tiltfile:1:19: in <toplevel>
+    Error in docker_compose: docker_compose is not supported by this version yet
       |
-    1 | x = config.parse()
-      |     ^^^^^^^^^^^^
-    ");
-    assert_snapshot!(errors("--- Tiltfile\nx = os.environ['A']\n"), @r"
-    Traceback (most recent call last):
-      /src/Tiltfile:1:7: in <toplevel>
-    Error: os.environ is not supported by this version yet
-      |
-    1 | x = os.environ['A']
-      |     ^^^^^^^^^^
+    1 | x = docker_compose('a.yaml')
+      |     ^^^^^^^^^^^^^^
     ");
 }
 

@@ -161,7 +161,7 @@ fn arguments_select_resources_with_what_they_need() {
     let (load, _) = load_with(&request, &host);
     assert!(load.error_text().expect("an error").starts_with(
         "You specified some resources that could not be found: \"d\"\nIs this a typo? Existing resources in Tiltfile: \
-         \"a\", \"b\", \"c\", \"uncategorized\""
+         \"b\", \"c\", \"uncategorized\""
     ));
 }
 

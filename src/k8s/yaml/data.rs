@@ -1,4 +1,4 @@
-//! Plain data between YAML or JSON and `serde_json::Value`.
+//! Plain data from YAML or JSON to `serde_json::Value`.
 //!
 //! `Value` itself cannot be used: a crate that we depend on makes `serde_json` keep numbers as text for the whole build,
 //! and any other format then sees a number as a map with a private key.
@@ -6,7 +6,6 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Map, Number, Value};
 
 /// Plain data. Keys become text as in Go (`on: 1` has the key `true`), whole floats integers.
@@ -106,40 +105,5 @@ fn plain_number(number: Number) -> Value {
             .visit_f64::<serde_json::Error>(value)
             .unwrap_or_default(),
         (None, None, None) => Value::Number(number),
-    }
-}
-
-/// Plain data with sorted keys. Numbers are written as numbers whatever features of `serde_json` are on.
-pub(super) struct Sorted<'a>(pub(super) &'a Value);
-
-impl Serialize for Sorted<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Value::Null => serializer.serialize_unit(),
-            Value::Bool(value) => serializer.serialize_bool(*value),
-            Value::String(text) => serializer.serialize_str(text),
-            Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
-                (Some(value), _, _) => serializer.serialize_i64(value),
-                (_, Some(value), _) => serializer.serialize_u64(value),
-                (_, _, Some(value)) => serializer.serialize_f64(value),
-                (None, None, None) => serializer.serialize_str(&number.to_string()),
-            },
-            Value::Array(items) => {
-                let mut seq = serializer.serialize_seq(Some(items.len()))?;
-                for item in items {
-                    seq.serialize_element(&Sorted(item))?;
-                }
-                seq.end()
-            }
-            Value::Object(fields) => {
-                let mut sorted: Vec<_> = fields.iter().collect();
-                sorted.sort_by_key(|(key, _)| *key);
-                let mut map = serializer.serialize_map(Some(sorted.len()))?;
-                for (key, value) in sorted {
-                    map.serialize_entry(key, &Sorted(value))?;
-                }
-                map.end()
-            }
-        }
     }
 }

@@ -6,8 +6,9 @@
 
 mod data;
 mod objects;
+mod write;
 
-use data::{Plain, Sorted};
+use data::Plain;
 use objects::ObjectReader;
 use serde_json::Value;
 
@@ -159,9 +160,10 @@ pub fn write(entities: &[Entity]) -> String {
 }
 
 /// Writes plain data as one document, keys sorted at every level.
+///
+/// Rule: `reference/tiltfile-api.md` A.2.
 pub fn encode(value: &Value) -> String {
-    let options = serde_saphyr::ser_options! { compact_list_indent: true };
-    serde_saphyr::to_string_with_options(&Sorted(value), options).unwrap_or_default()
+    write::encode(value)
 }
 
 /// Returns the values of a JSON text, which may hold several one after the other; `None` when it is none.

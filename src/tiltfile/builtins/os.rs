@@ -3,10 +3,9 @@
 use starlark::values::Value;
 
 use super::{Builtin, Members};
-use crate::model::LocalPath;
+use crate::model::{LocalPath, go_path};
 use crate::tiltfile::call::{Arg, Call};
 use crate::tiltfile::fault::{Fault, Outcome};
-use crate::tiltfile::go_path;
 use crate::tiltfile::values::ModuleValue;
 
 pub(super) static OS: Members = Members {

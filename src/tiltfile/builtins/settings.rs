@@ -365,8 +365,10 @@ fn watch_settings<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
         .get("ignore")
         .map_or(Ok(Vec::new()), |arg| arg.text_or_list())?;
     let directory = call.session().directory();
-    change(call, |settings| {
-        settings.watch_ignores.push((directory, patterns))
-    });
+    if !patterns.is_empty() {
+        change(call, |settings| {
+            settings.watch_ignores.push((directory, patterns));
+        });
+    }
     Ok(Value::new_none())
 }

@@ -6,10 +6,7 @@ use super::Builtin;
 use crate::tiltfile::call::Call;
 use crate::tiltfile::fault::{Fault, Outcome};
 
-pub(super) static BUILTINS: &[Builtin] = &[
-    missing("dc_resource"),
-    missing("docker_compose"),
-];
+pub(super) static BUILTINS: &[Builtin] = &[missing("dc_resource"), missing("docker_compose")];
 
 /// The docstring of what is not there yet.
 pub(super) const DOC: &str = "Not supported by this version yet.";

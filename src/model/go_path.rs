@@ -1,7 +1,7 @@
 //! Paths as text, by the rules of Go's `path/filepath`, which the functions of `os.path` follow.
 
 /// Returns the shortest path that means the same, by its text alone; `.` for an empty one.
-pub(super) fn clean(path: &str) -> String {
+pub fn clean(path: &str) -> String {
     let rooted = path.starts_with('/');
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
@@ -26,7 +26,7 @@ pub(super) fn clean(path: &str) -> String {
 }
 
 /// Joins parts and cleans the result; empty parts are left out, and an absolute part does not start over.
-pub(super) fn join<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+pub fn join<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     if parts.is_empty() {
         return String::new();
@@ -35,7 +35,7 @@ pub(super) fn join<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// Returns the last part of a path; `.` for an empty one, `/` for the root.
-pub(super) fn base(path: &str) -> String {
+pub fn base(path: &str) -> String {
     if path.is_empty() {
         return ".".to_owned();
     }
@@ -46,13 +46,13 @@ pub(super) fn base(path: &str) -> String {
 }
 
 /// Returns all but the last part of a path, cleaned.
-pub(super) fn dir(path: &str) -> String {
+pub fn dir(path: &str) -> String {
     let end = path.rfind('/').map_or(0, |at| at + 1);
     clean(&path[..end])
 }
 
 /// Returns how a path is reached from another one, by their texts; `None` when that cannot be said.
-pub(super) fn relative(base: &str, target: &str) -> Option<String> {
+pub fn relative(base: &str, target: &str) -> Option<String> {
     let (base, target) = (clean(base), clean(target));
     if base.starts_with('/') != target.starts_with('/') {
         return None;
