@@ -12,6 +12,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 use etcetera::base_strategy::{BaseStrategy, Xdg};
+use sha2::{Digest, Sha256};
 
 use super::git_checkouts::GitCheckouts;
 use super::process::{ChildCommand, Environment, run_to_end, set_own};
@@ -73,6 +74,16 @@ impl Host for RealHost {
         read.entry(path.clone())
             .or_insert_with(|| ReadFile::new(meta.as_ref(), &content));
         Ok(content)
+    }
+
+    fn content_hash(&self, path: &LocalPath, most: u64) -> io::Result<([u8; 32], u64)> {
+        let mut file = std::fs::File::open(path)?;
+        if file.metadata()?.len() > most {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let mut hash = Sha256::new();
+        let n_bytes = io::copy(&mut file, &mut hash)?;
+        Ok((hash.finalize().into(), n_bytes))
     }
 
     fn is_dir(&self, path: &LocalPath) -> bool {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::model::{
-    BuildId, BuiltImage, CiSettings, DeleteId, Ignore, LoadId, LocalPath, Manifest, ManifestName, ObjectUid,
-    Pod, ServeId, TargetId, Timestamp, UpdateSettings,
+    ApiObjects, BuildId, BuiltImage, CiSettings, DeleteId, Ignore, LoadId, LocalPath, Manifest, ManifestName,
+    ObjectUid, Pod, ServeId, TargetId, Timestamp, UpdateSettings,
 };
 
 /// Something that happened. Each outcome carries the id that its effect had; the engine ignores an id it no longer runs.
@@ -87,6 +87,8 @@ pub struct LoadOutcome {
     pub update_settings: UpdateSettings,
     /// Settings for `tilt ci`.
     pub ci_settings: CiSettings,
+    /// Objects of the API that the Tiltfile registered; also those of a load that failed.
+    pub objects: ApiObjects,
 }
 
 /// The state of the connection to the cluster.

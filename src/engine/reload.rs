@@ -67,6 +67,7 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
         state.update_settings = outcome.update_settings;
         state.ci_settings = outcome.ci_settings;
         effects = not_yet::tell(state, &manifests, &outcome.enabled);
+        effects.extend(not_yet::tell_of_objects(state, &outcome.objects));
         effects.extend(replace_manifests(
             state,
             not_yet::possible(manifests),

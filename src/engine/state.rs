@@ -61,6 +61,8 @@ pub(crate) struct State {
     pub(crate) events: SeenEvents,
     /// What was said of a resource that this version does not do.
     pub(crate) told: BTreeSet<(ManifestName, Gap)>,
+    /// The objects of which it was said that this version does not run them.
+    pub(crate) told_objects: BTreeSet<String>,
     /// What was last asked of the edge.
     pub(crate) asked: Asked,
     /// What has to be looked at again before the event at hand is done with.
@@ -280,6 +282,7 @@ impl State {
             streams: Streams::default(),
             events: SeenEvents::default(),
             told: BTreeSet::new(),
+            told_objects: BTreeSet::new(),
             asked: Asked::default(),
             dirty: Dirty::default(),
             verdict: None,

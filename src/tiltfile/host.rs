@@ -5,6 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use sha2::{Digest, Sha256};
+
 use super::{Checkout, CheckoutFault, RepoRequest};
 use crate::model::{Command, LocalPath};
 
@@ -16,6 +18,19 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// When it cannot be read; the kind tells a missing file from other faults.
     fn read(&self, path: &LocalPath) -> io::Result<Vec<u8>>;
+
+    /// Returns the SHA-256 and the length of a file's content.
+    ///
+    /// # Errors
+    /// As [`Host::read`]; also, with the kind `FileTooLarge`, for a file of more than `most` bytes.
+    fn content_hash(&self, path: &LocalPath, most: u64) -> io::Result<([u8; 32], u64)> {
+        let content = self.read(path)?;
+        let n_bytes = content.len() as u64;
+        if n_bytes > most {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok((Sha256::digest(&content).into(), n_bytes))
+    }
 
     /// Returns whether there is a directory.
     fn is_dir(&self, path: &LocalPath) -> bool;

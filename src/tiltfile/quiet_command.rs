@@ -18,17 +18,36 @@ pub(super) enum QuietFault {
 
 impl Session<'_> {
     /// Runs a command in the current directory and returns what it printed.
-    pub(super) fn run_quietly(&self, argv: Vec<String>) -> Result<String, QuietFault> {
+    ///
+    /// `inputs` is all that the result depends on beside the command, if that is known; then a result of an earlier load
+    /// may do.
+    pub(super) fn run_quietly(
+        &self,
+        argv: Vec<String>,
+        inputs: Option<&[LocalPath]>,
+    ) -> Result<String, QuietFault> {
         let command = Command {
             argv,
             dir: Some(self.directory()),
             env: Vec::new(),
         };
         let shown = command.display();
-        self.log.info(&format!("Running: {shown}"));
-        let ran = self
-            .run_command(&command, Vec::new(), &mut |_, _| {})
-            .map_err(QuietFault::NotStarted)?;
+        let reusable = inputs.map(|inputs| self.reusable(&command, &[], inputs));
+        let kept = reusable.as_ref().and_then(|reusable| self.kept(reusable));
+        let ran = match (kept, &reusable) {
+            (Some(ran), _) => {
+                self.log.info(&format!("Nothing has changed for: {shown}"));
+                Ok(ran)
+            }
+            (None, reusable) => {
+                self.log.info(&format!("Running: {shown}"));
+                match reusable {
+                    Some(reusable) => self.run_and_keep(reusable, Vec::new(), &mut |_, _| {}),
+                    None => self.run_command(&command, Vec::new(), &mut |_, _| {}),
+                }
+            }
+        };
+        let ran = ran.map_err(QuietFault::NotStarted)?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let Some(failure) = ran.failure else {
             return Ok(text(&ran.stdout));

@@ -15,6 +15,10 @@ use crate::model::{Command, LocalPath};
 /// A directory can be reached through links for ever; no real one is this deep.
 const MAX_DEPTH: usize = 64;
 
+/// Inputs of more files or bytes than this take longer to look at than most commands run.
+const MAX_FILES: usize = 50_000;
+const MAX_BYTES: u64 = 256 << 20;
+
 pub(super) type Fingerprint = [u8; 32];
 
 /// A result, what it was made from, and the load that used it last.
@@ -25,9 +29,72 @@ pub(super) struct Kept {
     used_by: u64,
 }
 
+/// A command whose result may be there already.
+pub(super) struct Reusable<'a> {
+    command: &'a Command,
+    inputs: &'a [LocalPath],
+    identity: Fingerprint,
+    /// `None` when the inputs cannot be read, or are too much to read at each load.
+    before: Option<Fingerprint>,
+}
+
 impl Session<'_> {
-    /// Runs a command whose result depends on nothing but itself and the content of `inputs` (files, or directories with
-    /// all that is in them), or returns what it gave before. `output` hears what it prints, or has printed.
+    /// Looks at a command whose result depends on nothing but itself and the content of `inputs`: files, or directories
+    /// with all that is in them.
+    pub(super) fn reusable<'a>(
+        &self,
+        command: &'a Command,
+        stdin: &[u8],
+        inputs: &'a [LocalPath],
+    ) -> Reusable<'a> {
+        Reusable {
+            command,
+            inputs,
+            identity: self.identity(command, stdin),
+            before: self.fingerprint(inputs),
+        }
+    }
+
+    /// Returns what a command gave before, if that still holds.
+    pub(super) fn kept(&self, reusable: &Reusable<'_>) -> Option<Ran> {
+        let before = reusable.before?;
+        let mut memory = self.request.memory.lock();
+        let kept = memory.results.get_mut(&reusable.identity)?;
+        if kept.inputs != before {
+            return None;
+        }
+        kept.used_by = self.load_number;
+        self.reused.set(true);
+        Some(kept.ran.clone())
+    }
+
+    /// Runs a command, and keeps what it gives.
+    ///
+    /// # Errors
+    /// As [`Session::run_command`].
+    pub(super) fn run_and_keep(
+        &self,
+        reusable: &Reusable<'_>,
+        stdin: Vec<u8>,
+        output: &mut dyn FnMut(Stream, &[u8]),
+    ) -> Result<Ran, String> {
+        let ran = self.run_command(reusable.command, stdin, output)?;
+        if ran.failure.is_none()
+            && let Some(inputs) = reusable.before
+            && self.fingerprint(reusable.inputs) == Some(inputs)
+        {
+            let kept = Kept {
+                inputs,
+                ran: ran.clone(),
+                used_by: self.load_number,
+            };
+            let mut memory = self.request.memory.lock();
+            memory.results.insert(reusable.identity, kept);
+        }
+        Ok(ran)
+    }
+
+    /// Runs a command, or returns what it gave before. `output` hears what it prints, or has printed.
     ///
     /// # Errors
     /// As [`Session::run_command`].
@@ -38,37 +105,15 @@ impl Session<'_> {
         inputs: &[LocalPath],
         output: &mut dyn FnMut(Stream, &[u8]),
     ) -> Result<Ran, String> {
-        let before = self.fingerprint(inputs);
-        let key = self.identity(command, &stdin);
-        if let Some(ran) = before.and_then(|before| self.kept(&key, &before)) {
-            self.reused.set(true);
-            output(Stream::Stdout, &ran.stdout);
-            output(Stream::Stderr, &ran.stderr);
-            return Ok(ran);
+        let reusable = self.reusable(command, &stdin, inputs);
+        match self.kept(&reusable) {
+            Some(ran) => {
+                output(Stream::Stdout, &ran.stdout);
+                output(Stream::Stderr, &ran.stderr);
+                Ok(ran)
+            }
+            None => self.run_and_keep(&reusable, stdin, output),
         }
-        let ran = self.run_command(command, stdin, output)?;
-        if ran.failure.is_none()
-            && let Some(before) = before
-            && self.fingerprint(inputs) == Some(before)
-        {
-            let kept = Kept {
-                inputs: before,
-                ran: ran.clone(),
-                used_by: self.load_number,
-            };
-            self.request.memory.lock().results.insert(key, kept);
-        }
-        Ok(ran)
-    }
-
-    fn kept(&self, key: &Fingerprint, inputs: &Fingerprint) -> Option<Ran> {
-        let mut memory = self.request.memory.lock();
-        let kept = memory
-            .results
-            .get_mut(key)
-            .filter(|kept| kept.inputs == *inputs)?;
-        kept.used_by = self.load_number;
-        Some(kept.ran.clone())
     }
 
     /// Forgets the results that this load, or a later one that runs beside it, had no use for.
@@ -99,32 +144,50 @@ impl Session<'_> {
         hash.finalize().into()
     }
 
-    /// Returns a fingerprint of the content of paths; `None` when something cannot be read.
+    /// Returns a fingerprint of the content of paths; `None` when something cannot be read, or is too much.
     fn fingerprint(&self, paths: &[LocalPath]) -> Option<Fingerprint> {
-        let mut hash = Sha256::new();
+        let mut walk = Walk {
+            session: self,
+            hash: Sha256::new(),
+            n_files: 0,
+            bytes_left: MAX_BYTES,
+        };
         for path in paths {
-            self.add_content(&mut hash, path, 0)?;
+            walk.add(path, 0)?;
         }
-        Some(hash.finalize().into())
+        Some(walk.hash.finalize().into())
     }
+}
 
-    fn add_content(&self, hash: &mut Sha256, path: &LocalPath, depth: usize) -> Option<()> {
-        if depth > MAX_DEPTH || self.cancelled.load(Ordering::Relaxed) {
+/// A way through files, with what is left of the time that it may take.
+struct Walk<'a, 'h> {
+    session: &'a Session<'h>,
+    hash: Sha256,
+    n_files: usize,
+    bytes_left: u64,
+}
+
+impl Walk<'_, '_> {
+    fn add(&mut self, path: &LocalPath, depth: usize) -> Option<()> {
+        let host = self.session.host;
+        self.n_files += 1;
+        let is_too_much = depth > MAX_DEPTH || self.n_files > MAX_FILES;
+        if is_too_much || self.session.cancelled.load(Ordering::Relaxed) {
             return None;
         }
-        hash.update(path.as_path().as_os_str().as_encoded_bytes());
-        if self.host.is_dir(path) {
-            hash.update(b"\0directory\0");
-            for entry in self.host.list(path).ok()? {
-                self.add_content(hash, &path.join(&entry.name), depth + 1)?;
+        self.hash.update(path.as_path().as_os_str().as_encoded_bytes());
+        if host.is_dir(path) {
+            self.hash.update(b"\0directory\0");
+            for entry in host.list(path).ok()? {
+                self.add(&path.join(&entry.name), depth + 1)?;
             }
-        } else if self.host.exists(path) {
-            let content = self.host.read(path).ok()?;
-            hash.update(b"\0file\0");
-            hash.update(content.len().to_le_bytes());
-            hash.update(&content);
+        } else if host.exists(path) {
+            let (content, n_bytes) = host.content_hash(path, self.bytes_left).ok()?;
+            self.bytes_left = self.bytes_left.checked_sub(n_bytes)?;
+            self.hash.update(b"\0file\0");
+            self.hash.update(content);
         } else {
-            hash.update(b"\0nothing\0");
+            self.hash.update(b"\0nothing\0");
         }
         Some(())
     }

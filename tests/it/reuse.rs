@@ -190,3 +190,114 @@ fn calls_are_timed_and_say_whether_they_reused_something() {
         ]
     );
 }
+
+/// A host where helm and kustomize give a config map.
+fn rendering(tiltfile: &str, files: &[(&str, &str)]) -> MemoryHost {
+    let ran = |stdout: &str| Ran {
+        stdout: stdout.into(),
+        ..Ran::default()
+    };
+    let yaml = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
+    let commands = [
+        ("helm version --short", "v3.18.6\n"),
+        (
+            "helm template chart /src/chart --include-crds --values v.yaml",
+            yaml,
+        ),
+        (
+            "helm template chart /src/chart --include-crds --values https://x/v.yaml",
+            yaml,
+        ),
+        ("kustomize build over", yaml),
+        ("kustomize build --enable-helm over", yaml),
+    ];
+    let host = files.iter().fold(MemoryHost::default(), |host, (path, content)| {
+        host.with_file(&format!("/src/{path}"), *content)
+    });
+    let host = host
+        .with_file("/src/Tiltfile", tiltfile)
+        .with_env("PATH", "/bin")
+        .with_file("/bin/kustomize", "");
+    commands.iter().fold(host, |host, (command, stdout)| {
+        host.with_command(command, ran(stdout))
+    })
+}
+
+/// Loads files, then others, and returns what ran the second time.
+#[track_caller]
+fn second(tiltfile: &str, before: &[(&str, &str)], after: &[(&str, &str)]) -> Vec<String> {
+    let request = session();
+    let first = load(&request, &rendering(tiltfile, before)).0;
+    assert!(!first.is_empty());
+    load(&request, &rendering(tiltfile, after)).0
+}
+
+#[test]
+fn a_chart_is_rendered_again_when_it_or_its_values_have_changed() {
+    let tiltfile = "k8s_yaml(helm('chart', values='v.yaml'))\n";
+    let files = [
+        ("chart/Chart.yaml", "name: a"),
+        ("chart/templates/a.yaml", "x"),
+        ("v.yaml", "n: 1"),
+        ("other", "1"),
+    ];
+    let template = "helm template chart /src/chart --include-crds --values v.yaml";
+    let with = |at: usize, content| {
+        let mut files = files;
+        files[at].1 = content;
+        files
+    };
+    assert_eq!(second(tiltfile, &files, &files), [""; 0]);
+    assert_eq!(second(tiltfile, &files, &with(3, "2")), [""; 0]);
+    assert_eq!(second(tiltfile, &files, &with(1, "y")), [template]);
+    assert_eq!(second(tiltfile, &files, &with(2, "n: 2")), [template]);
+    let remote = "k8s_yaml(helm('chart', values='https://x/v.yaml'))\n";
+    assert_eq!(
+        second(remote, &files, &files).len(),
+        1,
+        "an address may give something else"
+    );
+}
+
+#[test]
+fn a_kustomization_is_built_again_when_something_of_it_has_changed() {
+    let over = "resources: [../base]\npatches: [{path: p.yaml}]\nconfigMapGenerator: [{name: c, files: [k=data.txt]}]\n";
+    let files = [
+        ("over/kustomization.yaml", over),
+        ("over/p.yaml", "p"),
+        ("over/data.txt", "1"),
+        ("base/kustomization.yml", "resources: [a.yaml]"),
+        ("base/a.yaml", "a"),
+        ("base/other.yaml", "o"),
+    ];
+    let tiltfile = "k8s_yaml(kustomize('over'))\n";
+    assert_eq!(second(tiltfile, &files, &files), [""; 0]);
+    let mut changed = files;
+    changed[5].1 = "2";
+    assert_eq!(second(tiltfile, &files, &changed), [""; 0]);
+    for at in 1..5 {
+        let mut changed = files;
+        changed[at].1 = if at == 3 {
+            "resources: [a.yaml, other.yaml]"
+        } else {
+            "changed"
+        };
+        assert_eq!(
+            second(tiltfile, &files, &changed),
+            ["kustomize build over"],
+            "{}",
+            files[at].0
+        );
+    }
+    for unknown in [
+        "resources: ['https://example.com/x']",
+        "resources: ['github.com/x/y?ref=v1']",
+        "helmCharts: [{name: x}]",
+        "generators: [x.yaml]",
+    ] {
+        let files = [("over/kustomization.yaml", unknown)];
+        assert_eq!(second(tiltfile, &files, &files).len(), 1, "{unknown}");
+    }
+    let flagged = "k8s_yaml(kustomize('over', flags=['--enable-helm']))\n";
+    assert_eq!(second(flagged, &files, &files).len(), 1);
+}

@@ -77,7 +77,7 @@ pub(crate) fn resources(files: &str) -> String {
     manifests.iter().map(describe).collect::<Vec<_>>().join("\n")
 }
 
-fn describe(manifest: &Manifest) -> String {
+pub(crate) fn describe(manifest: &Manifest) -> String {
     let target = match &manifest.deploy {
         DeployTarget::K8s(target) => target,
         DeployTarget::Local(target) => return describe_local(manifest, target),

@@ -10,8 +10,8 @@ use tilt::engine::{
     LoadOutcome, LogStream, Mode, ObjectId, Server, ServerStatus, UpdateOutcome, UpdatePlan, WatchSet,
 };
 use tilt::model::{
-    BuildId, BuiltImage, CiSettings, DeleteId, ImageBuild, ImageRef, LoadId, LocalPath, ObjectUid, ServeId,
-    TargetId, TargetKind, Timestamp, UpdateSettings,
+    ApiObjects, BuildId, BuiltImage, CiSettings, DeleteId, ImageBuild, ImageRef, LoadId, LocalPath,
+    ObjectUid, ServeId, TargetId, TargetKind, Timestamp, UpdateSettings,
 };
 use tilt::view::View;
 
@@ -398,6 +398,7 @@ impl<B: Brain> World<B> {
                 timeout: Some(Duration::from_secs(90)),
                 ..CiSettings::default()
             },
+            objects: ApiObjects::default(),
         };
         if !fails {
             self.ledger.defined(project);

@@ -51,11 +51,12 @@ fn helm<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     if has_crds_flag {
         argv.push("--include-crds".to_owned());
     }
+    let inputs = inputs(session, &chart, &values);
     let mut flag = |flag: &str, value: String| argv.extend([flag.to_owned(), value]);
     values.into_iter().for_each(|file| flag("--values", file));
     set.into_iter().for_each(|value| flag("--set", value));
     let rendered = session
-        .run_quietly(argv)
+        .run_quietly(argv, inputs.as_deref())
         .map_err(|fault| fault.into_fault(|fault, stderr| mark(session, fault, &chart, stderr)))?;
     let source = format!("helm: {chart}");
     let mut text = without_tests(&rendered);
@@ -100,19 +101,30 @@ fn watch(session: &Session<'_>, chart: &LocalPath, values: &[String]) {
     config_files.insert(chart.clone());
 }
 
+/// Returns all that a rendered chart depends on; `None` when some of it is elsewhere.
+fn inputs(session: &Session<'_>, chart: &LocalPath, values: &[String]) -> Option<Vec<LocalPath>> {
+    let is_local = |file: &&String| !file.contains("://");
+    let files = values.iter().take_while(is_local);
+    let files = files.map(|file| session.directory().join(file));
+    let inputs: Vec<LocalPath> = std::iter::once(chart.clone()).chain(files).collect();
+    (inputs.len() == values.len() + 1).then_some(inputs)
+}
+
 /// Returns the version of the installed program, such as `v3.18.6`; asked once in a load.
 fn version(session: &Session<'_>) -> Outcome<String> {
     if let Some(version) = session.helm_version.borrow().as_ref() {
         return Ok(version.clone());
     }
     let argv = ["helm", "version", "--short"].map(str::to_owned).to_vec();
-    let printed = session.run_quietly(argv).map_err(|fault| match fault {
-        QuietFault::NotStarted(why) if why.contains("not found in $PATH") => {
-            Fault::new("Unable to find Helm installation. Make sure `helm` is on your $PATH.")
-                .hint("https://helm.sh/docs/intro/install/ says how to install it")
-        }
-        other => other.into_fault(|fault, _| fault),
-    })?;
+    let printed = session
+        .run_quietly(argv, Some(&[]))
+        .map_err(|fault| match fault {
+            QuietFault::NotStarted(why) if why.contains("not found in $PATH") => {
+                Fault::new("Unable to find Helm installation. Make sure `helm` is on your $PATH.")
+                    .hint("https://helm.sh/docs/intro/install/ says how to install it")
+            }
+            other => other.into_fault(|fault, _| fault),
+        })?;
     let last = printed.trim().lines().last().unwrap_or_default().trim();
     let found = ["v3.", "3.", "v4."].iter().any(|prefix| last.starts_with(prefix));
     if !found {

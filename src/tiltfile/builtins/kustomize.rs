@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 use starlark::values::Value;
 
-use super::Builtin;
+use super::{Builtin, kustomize_inputs};
 use crate::k8s::yaml;
 use crate::model::LocalPath;
 use crate::tiltfile::call::Call;
@@ -16,7 +16,7 @@ use crate::tiltfile::session::Session;
 use crate::tiltfile::values::Blob;
 
 /// What the file of a kustomization may be called.
-const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub(super) const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 pub(super) static BUILTINS: &[Builtin] = &[Builtin {
     name: "kustomize",
@@ -46,9 +46,10 @@ fn kustomize<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
             ["kubectl", "kustomize"].map(str::to_owned).to_vec()
         }
     };
+    let inputs = kustomize_inputs::inputs(session, &directory, &flags);
     argv.extend(flags);
     argv.push(relative(&directory, &session.directory()));
-    let text = session.run_quietly(argv).map_err(|fault| {
+    let text = session.run_quietly(argv, inputs.as_deref()).map_err(|fault| {
         fault.into_fault(|fault, stderr| name_file(session, fault.at(arg.place()), &directory, stderr))
     })?;
     let mut found = BTreeSet::new();

@@ -18,6 +18,7 @@ mod helm;
 mod images;
 mod kubernetes;
 mod kustomize;
+mod kustomize_inputs;
 mod language;
 mod live_update;
 mod loading;
