@@ -84,7 +84,7 @@ pub fn assemble(
         .extend(locals.map(|local| local.manifest(on_change)));
     assembled
         .manifests
-        .extend(uncategorized(&grouping, upsert_timeout));
+        .extend(uncategorized(&mut grouping, upsert_timeout));
     errors_of_live_updates(
         declared.live_update_steps,
         &grouping,
@@ -160,7 +160,8 @@ fn build_manifests(
     assembled: &mut Assembled,
 ) {
     let mut built = Vec::new();
-    for resource in &grouping.resources {
+    let mut resources = std::mem::take(&mut grouping.resources);
+    for resource in &mut resources {
         let targets = match images.with_bases(&resource.images) {
             Ok(targets) => targets,
             Err(cycle) => {
@@ -169,14 +170,11 @@ fn build_manifests(
             }
         };
         built.extend(targets.iter().copied());
-        let mut entities: Vec<Entity> = resource
-            .objects
-            .iter()
-            .map(|at| grouping.entity(*at).clone())
-            .collect();
-        let readiness = readiness(resource, grouping, &entities);
-        let mut options = resource.options.clone();
+        let readiness = readiness(resource, grouping);
+        let mut options = std::mem::take(&mut resource.options);
         options.image_locators = image_locators(resource, grouping);
+        let objects = resource.objects.iter();
+        let mut entities: Vec<Entity> = objects.map(|at| grouping.take(*at)).collect();
         entities.sort_by_key(|entity| order::rank(entity.kind()));
         let name = ManifestName::new(resource.name.as_str());
         assembled.manifests.push(Manifest {
@@ -203,6 +201,7 @@ fn build_manifests(
             name,
         });
     }
+    grouping.resources = resources;
     built.sort_unstable();
     built.dedup();
     assembled.dockerignores = built
@@ -236,14 +235,11 @@ fn image_locators(resource: &Resource, grouping: &Grouping) -> Vec<ImageLocator>
 }
 
 /// Rule: `reference/tiltfile-api.md` 3.6, pod readiness.
-fn readiness(resource: &Resource, grouping: &Grouping, entities: &[Entity]) -> PodReadiness {
+fn readiness(resource: &Resource, grouping: &Grouping) -> PodReadiness {
     let declared = resource.objects.iter().flat_map(|at| grouping.kinds_of(*at));
     let declared = declared.filter_map(|kind| kind.readiness);
-    let by_kind: Vec<PodReadiness> = entities
-        .iter()
-        .filter_map(readiness_by_kind)
-        .chain(declared)
-        .collect();
+    let entities = resource.objects.iter().map(|at| grouping.entity(*at));
+    let by_kind: Vec<PodReadiness> = entities.filter_map(readiness_by_kind).chain(declared).collect();
     let of_kinds = [PodReadiness::Wait, PodReadiness::Ignore, PodReadiness::Succeeded]
         .into_iter()
         .find(|readiness| by_kind.contains(readiness));
@@ -258,9 +254,12 @@ fn readiness(resource: &Resource, grouping: &Grouping, entities: &[Entity]) -> P
 }
 
 /// Objects that belong to no resource make one of their own.
-fn uncategorized(grouping: &Grouping, upsert_timeout: Duration) -> Option<Manifest> {
-    let left = grouping.objects.iter().filter(|object| object.owner.is_none());
-    let mut entities: Vec<Entity> = left.map(|object| object.declared.entity.clone()).collect();
+fn uncategorized(grouping: &mut Grouping, upsert_timeout: Duration) -> Option<Manifest> {
+    let left = grouping
+        .objects
+        .iter_mut()
+        .filter(|object| object.owner.is_none());
+    let mut entities: Vec<Entity> = left.map(|object| object.declared.entity.take()).collect();
     if entities.is_empty() {
         return None;
     }

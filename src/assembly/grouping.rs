@@ -10,7 +10,7 @@ use super::images::Images;
 use super::naming::{self, Naming};
 use super::{CallSite, DeclaredDeploy, DeclaredKind, DeclaredObject, deploys};
 use crate::diag::Diagnostic;
-use crate::k8s::image_locator::{env_values, image_fields, template_labels};
+use crate::k8s::image_locator::{self, env_values, template_labels};
 use crate::k8s::{Entity, configured_images, identifier};
 use crate::model::{ImageRef, K8sOptions, OnChange, PodReadiness};
 
@@ -139,6 +139,11 @@ impl Grouping {
         &self.objects[at].declared.entity
     }
 
+    /// Takes an object away. Only for the end, when nothing asks about it any more.
+    pub(super) fn take(&mut self, at: usize) -> Entity {
+        self.objects[at].declared.entity.take()
+    }
+
     /// Returns the position of the resource of this name.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
@@ -238,7 +243,7 @@ impl Grouping {
         let candidates = pairs.filter_map(|pair| self.services.get(&pair)).flatten();
         candidates
             .copied()
-            .filter(|at| selects(self.entity(*at), self.entity(workload), &labels))
+            .filter(|at| selects(self.entity(*at), self.entity(workload), labels))
             .collect()
     }
 
@@ -265,15 +270,15 @@ impl Grouping {
         let mut found = FoundImages::default();
         let mut deployed = Vec::new();
         let object = &self.objects[at].declared;
-        for field in image_fields(&object.entity) {
+        for text in image_locator::images(&object.entity) {
             found.any = true;
-            match ImageRef::parse(&field.image) {
+            match ImageRef::parse(text) {
                 Ok(image) => {
                     deployed.push(image.familiar_name());
                     found.add(images.find(&image));
                 }
                 Err(error) => {
-                    errors.push(invalid_image(object, &field.image, &error.to_string()));
+                    errors.push(invalid_image(object, text, &error.to_string()));
                     break;
                 }
             }
@@ -354,7 +359,12 @@ pub(super) fn is_workload_by_kind(entity: &Entity) -> bool {
 
 /// Returns when a resource with this object counts as ready, where its kind decides that.
 pub(super) fn readiness_by_kind(entity: &Entity) -> Option<PodReadiness> {
-    if !entity.api_version().to_lowercase().contains("batch/v1") {
+    const BATCH: &[u8] = b"batch/v1";
+    let version = entity.api_version().as_bytes();
+    if !version
+        .windows(BATCH.len())
+        .any(|part| part.eq_ignore_ascii_case(BATCH))
+    {
         return None;
     }
     let kind = entity.kind().to_lowercase();

@@ -66,6 +66,8 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<u8> {
     } else {
         print!("{}", load.result_json());
     }
+    // The program ends here: giving back the memory piece by piece would only take time.
+    std::mem::forget(load);
     Ok(exit::SUCCESS)
 }
 

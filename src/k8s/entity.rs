@@ -39,6 +39,12 @@ impl Entity {
         &mut self.value
     }
 
+    /// Takes the object, and leaves an empty one.
+    pub fn take(&mut self) -> Self {
+        let empty = Self::new(Value::Object(Map::new()), Origin::default());
+        std::mem::replace(self, empty)
+    }
+
     /// Returns the object's `kind`, empty if it has none.
     pub fn kind(&self) -> &str {
         self.text(&["kind"])

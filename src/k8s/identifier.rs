@@ -72,6 +72,9 @@ pub fn shortest_unique(entities: &[&Entity]) -> Vec<String> {
     let all: Vec<[String; MAX_PARTS]> = entities.iter().map(|entity| parts(entity)).collect();
     let mut names: Vec<Option<String>> = vec![None; all.len()];
     for n_parts in 1..=MAX_PARTS {
+        if names.iter().all(Option::is_some) {
+            break;
+        }
         let candidates: Vec<String> = all.iter().map(|parts| joined(parts, n_parts)).collect();
         let mut counts: HashMap<&str, usize> = HashMap::new();
         for candidate in &candidates {

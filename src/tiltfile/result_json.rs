@@ -2,6 +2,7 @@
 //!
 //! Rule: `reference/tiltfile-api.md` 4. Fields of features that this version lacks have their values for "not used".
 
+mod go_formatter;
 mod images;
 mod kubernetes;
 mod local;
@@ -9,6 +10,7 @@ mod local;
 use std::time::Duration;
 
 use base64::Engine as _;
+use go_formatter::GoFormatter;
 use serde_json::{Map, Value, json};
 
 use super::Load;
@@ -18,21 +20,12 @@ use crate::model::{DeployTarget, DockerPrune, LocalPath, Manifest, Registry, Tel
 impl Load {
     /// Returns the result as JSON, with a newline at its end. Only meaningful for a load that succeeded.
     pub fn result_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(&self.result()).unwrap_or_default();
-        // These occur only inside strings, so they can be escaped in the text as Go does.
-        for (character, escape) in [
-            ('<', "\\u003c"),
-            ('>', "\\u003e"),
-            ('&', "\\u0026"),
-            ('\u{2028}', "\\u2028"),
-            ('\u{2029}', "\\u2029"),
-        ] {
-            if text.contains(character) {
-                text = text.replace(character, escape);
-            }
-        }
-        text.push('\n');
-        text
+        let mut text = Vec::new();
+        let mut serializer = serde_json::Serializer::with_formatter(&mut text, GoFormatter::default());
+        // Writing to memory does not fail, and all keys are texts.
+        let _ = serde::Serialize::serialize(&self.result(), &mut serializer);
+        text.push(b'\n');
+        String::from_utf8(text).unwrap_or_default()
     }
 
     fn result(&self) -> Value {

@@ -48,7 +48,7 @@ pub(super) struct Session<'h> {
     pub(super) config_files: RefCell<BTreeSet<LocalPath>>,
     pub(super) warnings: RefCell<Vec<Diagnostic>>,
     /// Tracebacks of the `k8s_yaml` calls that registered an object, by what identifies the object.
-    pub(super) registered: RefCell<HashMap<[String; 4], String>>,
+    pub(super) registered: RefCell<HashMap<String, Rc<str>>>,
     /// The content of all executed files, in the order in which they started.
     pub(super) executed: RefCell<Vec<Arc<str>>>,
     /// The path in the `load` statement that ran last.

@@ -1,6 +1,7 @@
 //! Built-ins about Kubernetes objects and contexts.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use starlark::values::Value;
 
@@ -96,23 +97,24 @@ fn k8s_yaml<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
 fn check_duplicates(call: &Call<'_, '_, '_, '_>, entities: &[Entity]) -> Outcome<()> {
     let session = call.session();
     let mut registered = session.registered.borrow_mut();
-    let mut here: Option<String> = None;
+    let mut here: Option<Rc<str>> = None;
     for entity in entities {
         let key = [
-            entity.name().to_owned(),
-            entity.namespace().unwrap_or_default().to_owned(),
-            entity.kind().to_owned(),
-            entity.api_version().to_owned(),
-        ];
+            entity.name(),
+            entity.namespace().unwrap_or_default(),
+            entity.kind(),
+            entity.api_version(),
+        ]
+        .join("\n");
         if let Some(first) = registered.get(&key) {
             return Err(duplicate(entity, first));
         }
         let trace = here.get_or_insert_with(|| {
             let (mut lines, inside) = session.lines(&call.eval.call_stack());
             lines.push(format!("  <builtin>: in {inside}"));
-            traceback(&lines)
+            traceback(&lines).into()
         });
-        registered.insert(key, trace.clone());
+        registered.insert(key, Rc::clone(trace));
     }
     Ok(())
 }
