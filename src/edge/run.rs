@@ -294,6 +294,7 @@ impl Edge {
                             facts,
                             platform,
                             ownership,
+                            commands,
                             log,
                         };
                         update::run(tools, plan, cancel).await

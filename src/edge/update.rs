@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::clock;
-use super::docker::{self, ClusterFacts, Docker, ImageRequest};
+use super::docker::{self, ClusterFacts, Docker, ImageRequest, PushWish};
 use super::kube::{self, ApplyRequest, Cluster};
+use super::local::CommandVariables;
 use crate::engine::{ImageAction, ImageStep, ObjectId, UpdateOutcome, UpdatePlan};
 use crate::k8s::Entity;
 use crate::k8s::inject::InjectedImage;
 use crate::k8s::labels::Ownership;
 use crate::logs::{LogStore, LogWriter};
-use crate::model::{BuiltImage, ImageSelector, K8sTarget, TargetId};
+use crate::model::{BuiltImage, ImageBuild, ImageSelector, K8sTarget, OutputMode, TargetId};
 
 /// What an update works with.
 #[derive(Clone)]
@@ -31,6 +32,8 @@ pub struct UpdateTools {
     pub platform: Option<String>,
     /// Who deploys.
     pub ownership: Arc<Ownership>,
+    /// What commands find in their environment.
+    pub commands: Arc<CommandVariables>,
     /// Where lines go.
     pub log: LogStore,
 }
@@ -102,7 +105,7 @@ impl Update {
             let base_is_fresh = step.image.base_images.iter().any(|base| fresh.contains(base));
             match &step.action {
                 ImageAction::Reuse(built) if !base_is_fresh => {
-                    if self.docker()?.has_image(&built.local_ref).await {
+                    if is_remote(step) || self.docker()?.has_image(&built.local_ref).await {
                         reused.push(built.local_ref.familiar());
                         self.remember(step, built.clone());
                         continue;
@@ -123,11 +126,13 @@ impl Update {
     async fn build_and_push(&mut self, step: &ImageStep, steps: &mut Steps) -> Result<(), String> {
         let docker = self.docker()?;
         let mut facts = ClusterFacts::clone(&self.tools.facts);
-        facts.registry = step.image.registry.clone().or(facts.registry);
-        steps.begin(&format!(
-            "Building Dockerfile: [{}]",
-            step.image.selector.image.familiar()
-        ));
+        facts.registry = facts.registry.or_else(|| step.image.registry.clone());
+        let how = match &step.image.build {
+            ImageBuild::Docker(_) => "Dockerfile",
+            ImageBuild::Custom(_) => "Custom Build",
+        };
+        let name = step.image.selector.image.familiar();
+        steps.begin(&format!("Building {how}: [{name}]"));
         let bases: Vec<(ImageSelector, BuiltImage)> = step
             .image
             .base_images
@@ -138,6 +143,7 @@ impl Update {
             image: &step.image,
             bases: &bases,
             registry: facts.registry.as_ref(),
+            commands: &self.tools.commands,
             platform: self.tools.platform.as_deref(),
         };
         let built = docker::build_image(&docker, request, &self.log, &self.cancel).await;
@@ -146,7 +152,7 @@ impl Update {
 
         steps.begin(&format!("Pushing {}", built.local_ref.familiar()));
         let delivered =
-            docker::deliver_image(&docker, &built, step.needs_push, &facts, &self.log, &self.cancel).await;
+            docker::deliver_image(&docker, &built, push_wish(step), &facts, &self.log, &self.cancel).await;
         steps.end();
         delivered.map_err(|error| error.to_string())?;
 
@@ -208,6 +214,19 @@ impl Update {
             .clone()
             .ok_or_else(|| "there is no Docker engine to build images with".to_owned())
     }
+}
+
+fn push_wish(step: &ImageStep) -> PushWish {
+    match &step.image.build {
+        ImageBuild::Custom(build) if build.output != OutputMode::LocalDocker => PushWish::DoneByBuild,
+        _ if step.needs_push => PushWish::Needed,
+        _ => PushWish::BaseOnly,
+    }
+}
+
+/// Returns whether the image is only in a registry, so that the engine cannot be asked for it.
+fn is_remote(step: &ImageStep) -> bool {
+    matches!(&step.image.build, ImageBuild::Custom(build) if build.output == OutputMode::Remote)
 }
 
 /// Returns what is deleted before a forced update: everything but Namespaces, in reverse order of kinds.

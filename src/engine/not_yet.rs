@@ -1,5 +1,4 @@
-//! What manifests ask for that this version does not do. It is said once per resource and session; what
-//! cannot be updated at all is left out.
+//! What manifests ask for that this version does not do. It is said once per resource and session.
 
 use std::collections::BTreeSet;
 
@@ -7,22 +6,18 @@ use super::config::Mode;
 use super::effect::Effect;
 use super::state::State;
 use crate::logs::{Level, LogEvent};
-use crate::model::{
-    ApiKind, ApiObject, ApiObjects, ImageBuild, ImageTarget, Manifest, ManifestName, OnChange, TriggerMode,
-};
+use crate::model::{ApiKind, ApiObject, ApiObjects, Manifest, ManifestName, OnChange, TriggerMode};
 
 /// Something that a manifest asks for in vain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Gap {
     ManualTrigger,
-    CustomBuild,
     LiveUpdate,
 }
 
 impl Gap {
     fn text(self) -> &'static str {
         match self {
-            Self::CustomBuild => "this version does not run custom_build yet; it is left out",
             Self::LiveUpdate => {
                 "this version does not update running containers in place yet; a change leads to a full build"
             }
@@ -35,9 +30,6 @@ impl Gap {
 
 fn gaps(manifest: &Manifest, mode: Mode) -> Vec<Gap> {
     let mut gaps = Vec::new();
-    if manifest.images.iter().any(is_built_by_command) {
-        gaps.push(Gap::CustomBuild);
-    }
     if manifest.images.iter().any(|image| image.live_update.is_some()) {
         gaps.push(Gap::LiveUpdate);
     }
@@ -102,16 +94,10 @@ pub(super) fn tell_of_objects(state: &mut State, objects: &ApiObjects) -> Option
     Some(Effect::Log(line.level(Level::Warn)))
 }
 
-/// Returns the manifests that can be updated, without the images that are never built.
-pub(super) fn possible(manifests: Vec<Manifest>) -> Vec<Manifest> {
-    let mut manifests = manifests;
-    manifests.retain(|manifest| !manifest.images.iter().any(is_built_by_command));
+/// Returns the manifests without the images that are never built.
+pub(super) fn possible(mut manifests: Vec<Manifest>) -> Vec<Manifest> {
     for manifest in &mut manifests {
         manifest.images.retain(|image| !image.is_live_update_only());
     }
     manifests
-}
-
-fn is_built_by_command(image: &ImageTarget) -> bool {
-    matches!(image.build, ImageBuild::Custom(_)) && !image.is_live_update_only()
 }

@@ -48,6 +48,10 @@ pub struct BuildRequest {
 pub struct ImageId(String);
 
 impl ImageId {
+    pub(super) fn new(id: String) -> Self {
+        Self(id)
+    }
+
     /// Returns the tag that stands for this content: the same content always has the same tag.
     ///
     /// Rule: `reference/engine.md` 2.4, "Tags".

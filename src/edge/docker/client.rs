@@ -152,6 +152,21 @@ impl Docker {
         self.http.get::<serde::de::IgnoredAny>(&path).await.is_ok()
     }
 
+    /// Returns the variables by which a program finds this engine, as `NAME=value`, where it is the cluster's own.
+    pub(super) fn cluster_variables(&self) -> Vec<String> {
+        if !self.is_minikubes {
+            return Vec::new();
+        }
+        let variables = self
+            .env
+            .iter()
+            .map(|(name, value)| (name.to_string_lossy(), value.to_string_lossy()));
+        variables
+            .filter(|(name, _)| name.starts_with("DOCKER_"))
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect()
+    }
+
     /// Gives an image a further name.
     pub(super) async fn tag(&self, image_id: &str, image: &ImageRef) -> Result<(), ApiError> {
         let name = image.familiar_name();

@@ -21,9 +21,22 @@ pub struct ClusterFacts {
     pub cluster_name: String,
 }
 
+/// Who needs an image in a registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PushWish {
+    /// The cluster.
+    Needed,
+    /// Nobody: it is only what other images are built on.
+    BaseOnly,
+    /// Its own build saw to it.
+    DoneByBuild,
+}
+
 /// How an image gets into the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
+    /// Its own build sees to it.
+    DoneByBuild,
     /// Not at all: it is only what other images are built on.
     BaseImage,
     /// Not at all: the cluster runs what the engine has.
@@ -38,6 +51,7 @@ impl Delivery {
     /// Returns the line that is printed for it.
     pub fn line(self) -> &'static str {
         match self {
+            Self::DoneByBuild => "Skipping push: custom_build() configured to handle push itself",
             Self::BaseImage => "Skipping push: base image does not need deploy",
             Self::SharedEngine => "Skipping push: building on cluster's container runtime",
             Self::LoadIntoKind => "Loading image to KIND",
@@ -49,9 +63,11 @@ impl Delivery {
 /// Decides how an image gets into the cluster; `shared` is whether the cluster runs what the engine has.
 ///
 /// Rule: `reference/engine.md` 2.7, "Push step decision".
-pub fn delivery(needs_push: bool, shared: bool, image: &BuiltImage, cluster: &ClusterFacts) -> Delivery {
+pub fn delivery(push: PushWish, shared: bool, image: &BuiltImage, cluster: &ClusterFacts) -> Delivery {
     let is_kind = cluster.product == Product::Kind;
-    if !needs_push {
+    if push == PushWish::DoneByBuild {
+        Delivery::DoneByBuild
+    } else if push == PushWish::BaseOnly {
         Delivery::BaseImage
     } else if shared {
         Delivery::SharedEngine
@@ -209,19 +225,68 @@ mod tests {
     fn the_first_reason_decides_how_an_image_is_delivered() {
         let same = image("a:1", "a:1");
         let other = image("a:1", "b:1");
-        for (needs_push, shared, image, cluster, expected) in [
-            (false, true, &same, cluster(Product::Kind), Delivery::BaseImage),
-            (true, true, &same, cluster(Product::Kind), Delivery::SharedEngine),
-            (true, false, &same, cluster(Product::Kind), Delivery::LoadIntoKind),
-            (true, false, &other, cluster(Product::Kind), Delivery::Push),
-            (true, false, &same, with_registry(Product::Kind), Delivery::Push),
-            (true, false, &same, cluster(Product::K3d), Delivery::Push),
-            (true, false, &same, cluster(Product::Unknown), Delivery::Push),
+        for (push, shared, image, cluster, expected) in [
+            (
+                PushWish::DoneByBuild,
+                true,
+                &same,
+                cluster(Product::Kind),
+                Delivery::DoneByBuild,
+            ),
+            (
+                PushWish::BaseOnly,
+                true,
+                &same,
+                cluster(Product::Kind),
+                Delivery::BaseImage,
+            ),
+            (
+                PushWish::Needed,
+                true,
+                &same,
+                cluster(Product::Kind),
+                Delivery::SharedEngine,
+            ),
+            (
+                PushWish::Needed,
+                false,
+                &same,
+                cluster(Product::Kind),
+                Delivery::LoadIntoKind,
+            ),
+            (
+                PushWish::Needed,
+                false,
+                &other,
+                cluster(Product::Kind),
+                Delivery::Push,
+            ),
+            (
+                PushWish::Needed,
+                false,
+                &same,
+                with_registry(Product::Kind),
+                Delivery::Push,
+            ),
+            (
+                PushWish::Needed,
+                false,
+                &same,
+                cluster(Product::K3d),
+                Delivery::Push,
+            ),
+            (
+                PushWish::Needed,
+                false,
+                &same,
+                cluster(Product::Unknown),
+                Delivery::Push,
+            ),
         ] {
             assert_eq!(
-                delivery(needs_push, shared, image, &cluster),
+                delivery(push, shared, image, &cluster),
                 expected,
-                "needs_push={needs_push} shared={shared} {:?}",
+                "{push:?} shared={shared} {:?}",
                 cluster.product
             );
         }

@@ -2,11 +2,13 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::build::{BuildRequest, INDENT};
+use super::build::{BuildRequest, INDENT, ImageId};
 use super::client::Docker;
-use super::delivery::{ClusterFacts, Delivery, delivery, is_shared_with_cluster, load_into_kind};
+use super::custom::build_custom_image;
+use super::delivery::{ClusterFacts, Delivery, PushWish, delivery, is_shared_with_cluster, load_into_kind};
 use super::error::BuildError;
 use crate::assembly::dockerfile::replace_base_images;
+use crate::edge::local::CommandVariables;
 use crate::logs::LogWriter;
 use crate::model::{
     BuiltImage, DockerBuild, DockerOptions, ImageBuild, ImageRef, ImageSelector, ImageTarget, Registry,
@@ -21,6 +23,8 @@ pub struct ImageRequest<'a> {
     pub bases: &'a [(ImageSelector, BuiltImage)],
     /// Where it will be pushed; `None` keeps its name.
     pub registry: Option<&'a Registry>,
+    /// What the command of a custom build finds in its environment.
+    pub commands: &'a CommandVariables,
     /// Such as `linux/amd64`; `None` for the engine's own.
     pub platform: Option<&'a str>,
 }
@@ -36,11 +40,9 @@ pub async fn build_image(
     cancel: &CancellationToken,
 ) -> Result<BuiltImage, BuildError> {
     let name = &request.image.selector.image;
-    let ImageBuild::Docker(build) = &request.image.build else {
-        return Err(BuildError::new(format!(
-            "custom_build of {:?} is not supported by this version yet",
-            name.familiar()
-        )));
+    let build = match &request.image.build {
+        ImageBuild::Docker(build) => build,
+        ImageBuild::Custom(build) => return build_custom_image(docker, request, build, log, cancel).await,
     };
     let build_request = BuildRequest {
         context: build.context.clone(),
@@ -60,11 +62,14 @@ pub async fn build_image(
     };
     let image_id = docker.build(&build_request, log, cancel).await?;
     let built = references(name, request.registry, &image_id.content_tag())?;
-    docker
-        .tag(image_id.as_str(), &built.local_ref)
-        .await
-        .map_err(|err| BuildError::new(format!("TagImage: {err}")))?;
+    tag_built(docker, &image_id, &built).await?;
     Ok(built)
+}
+
+/// Gives an image the name by which this machine knows it.
+pub(super) async fn tag_built(docker: &Docker, id: &ImageId, built: &BuiltImage) -> Result<(), BuildError> {
+    let tagged = docker.tag(id.as_str(), &built.local_ref).await;
+    tagged.map_err(|err| BuildError::new(format!("TagImage: {err}")))
 }
 
 /// Brings a built image to where the cluster gets it from; lines go below the step's header.
@@ -74,17 +79,17 @@ pub async fn build_image(
 pub async fn deliver_image(
     docker: &Docker,
     image: &BuiltImage,
-    needs_push: bool,
+    push: PushWish,
     cluster: &ClusterFacts,
     log: &LogWriter,
     cancel: &CancellationToken,
 ) -> Result<(), BuildError> {
     let log = log.indented(INDENT);
     let shared = docker.is_minikubes || is_shared_with_cluster(docker.host(), cluster);
-    let how = delivery(needs_push, shared, image, cluster);
+    let how = delivery(push, shared, image, cluster);
     log.info(how.line());
     match how {
-        Delivery::BaseImage | Delivery::SharedEngine => Ok(()),
+        Delivery::DoneByBuild | Delivery::BaseImage | Delivery::SharedEngine => Ok(()),
         Delivery::LoadIntoKind => load_into_kind(&image.local_ref, cluster, &docker.env, &log, cancel).await,
         Delivery::Push => docker.push(&image.local_ref, &log, cancel).await,
     }
@@ -104,7 +109,7 @@ fn effective_dockerfile(
 /// Returns the names of an image with this content.
 ///
 /// Rule: `reference/engine.md` 2.4.
-fn references(
+pub(super) fn references(
     name: &ImageRef,
     registry: Option<&Registry>,
     content_tag: &str,

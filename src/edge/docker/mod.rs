@@ -5,7 +5,7 @@
 //!
 //! - `config`, `endpoint`, `http`: where the engine is, and speaking with it.
 //! - `context`, `tarball`: what is sent. `session`: a BuildKit session, over which the engine fetches only what changed.
-//! - `build`, `buildkit_output`, `stream_output`: making an image, and what is printed meanwhile.
+//! - `build`, `buildkit_output`, `stream_output`: making an image, and what is printed meanwhile. `custom`: by a command.
 //! - `auth`, `push`, `delivery`: registries, and whether an image must be pushed at all.
 
 mod auth;
@@ -14,6 +14,7 @@ mod buildkit_output;
 mod client;
 mod config;
 mod context;
+mod custom;
 mod delivery;
 mod endpoint;
 mod error;
@@ -26,6 +27,8 @@ mod tarball;
 
 pub use build::{BuildRequest, ImageId};
 pub use client::{ConnectError, Docker};
-pub use delivery::{ClusterFacts, Delivery, delivery, is_shared_with_cluster, minikube_environment};
+pub use delivery::{
+    ClusterFacts, Delivery, PushWish, delivery, is_shared_with_cluster, minikube_environment,
+};
 pub use error::BuildError;
 pub use image::{ImageRequest, build_image, deliver_image};

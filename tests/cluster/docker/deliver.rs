@@ -1,6 +1,9 @@
 //! What an update does for an image: names, bases, pushes.
 
-use tilt::edge::docker::{ClusterFacts, ImageRequest, build_image, deliver_image};
+use std::sync::LazyLock;
+
+use tilt::edge::docker::{ClusterFacts, ImageRequest, PushWish, build_image, deliver_image};
+use tilt::edge::local::CommandVariables;
 use tilt::k8s::Product;
 use tilt::model::{
     DockerBuild, DockerOptions, ImageBuild, ImageSelector, ImageTarget, Injection, Registry, TargetId,
@@ -47,9 +50,12 @@ fn request<'a>(image: &'a ImageTarget, cluster: &'a ClusterFacts) -> ImageReques
         image,
         bases: &[],
         registry: cluster.registry.as_ref(),
+        commands: &NO_VARIABLES,
         platform: None,
     }
 }
+
+static NO_VARIABLES: LazyLock<CommandVariables> = LazyLock::new(CommandVariables::default);
 
 #[tokio::test]
 async fn an_image_is_built_on_another_that_we_built_and_pushed() {
@@ -77,15 +83,36 @@ async fn an_image_is_built_on_another_that_we_built_and_pushed() {
     assert!(world.docker.has_image(&built.local_ref).await);
     assert!(!world.docker.has_image(&built.local_ref.with_tag("never")).await);
 
-    deliver_image(&world.docker, &built_base, false, &cluster, &log, &world.cancel)
-        .await
-        .expect("nothing to do");
-    deliver_image(&world.docker, &built, true, &cluster, &log, &world.cancel)
-        .await
-        .expect("pushed");
-    deliver_image(&world.docker, &built, true, &cluster, &log, &world.cancel)
-        .await
-        .expect("pushed again");
+    deliver_image(
+        &world.docker,
+        &built_base,
+        PushWish::BaseOnly,
+        &cluster,
+        &log,
+        &world.cancel,
+    )
+    .await
+    .expect("nothing to do");
+    deliver_image(
+        &world.docker,
+        &built,
+        PushWish::Needed,
+        &cluster,
+        &log,
+        &world.cancel,
+    )
+    .await
+    .expect("pushed");
+    deliver_image(
+        &world.docker,
+        &built,
+        PushWish::Needed,
+        &cluster,
+        &log,
+        &world.cancel,
+    )
+    .await
+    .expect("pushed again");
     let log = world.log();
     let base_ref = built_base.local_ref.familiar();
     assert!(log.contains(&format!("  FROM {base_ref}\n")), "{log}");
@@ -137,7 +164,15 @@ async fn a_registry_that_is_not_there_is_named() {
     let built = build_image(&world.docker, request(&app, &cluster), &log, &world.cancel)
         .await
         .expect("built");
-    let pushed = deliver_image(&world.docker, &built, true, &cluster, &log, &world.cancel).await;
+    let pushed = deliver_image(
+        &world.docker,
+        &built,
+        PushWish::Needed,
+        &cluster,
+        &log,
+        &world.cancel,
+    )
+    .await;
     let error = pushed.expect_err("nothing listens there").to_string();
     let error = error.replace("[::1]", "127.0.0.1");
     insta::assert_snapshot!(error, @r#"

@@ -1,0 +1,249 @@
+//! Images that a command of the user's builds: it is told which name is expected, and what it made is looked up.
+//!
+//! Rule: `reference/engine.md` 2.11.
+
+use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
+
+use super::build::ImageId;
+use super::client::Docker;
+use super::error::BuildError;
+use super::http::ApiError;
+use super::image::{ImageRequest, references, tag_built};
+use crate::edge::local::CommandVariables;
+use crate::edge::{clock, process::Process};
+use crate::logs::LogWriter;
+use crate::model::{BuiltImage, Command, CustomBuild, ImageRef, LocalPath, OutputMode, Registry};
+
+/// Runs the command of a custom build and returns the image that it made, tagged by its content.
+///
+/// # Errors
+/// When the command fails, does not leave the image where it should, or is canceled.
+pub(super) async fn build_custom_image(
+    docker: &Docker,
+    request: ImageRequest<'_>,
+    build: &CustomBuild,
+    log: &LogWriter,
+    cancel: &CancellationToken,
+) -> Result<BuiltImage, BuildError> {
+    let name = &request.image.selector.image;
+    let expected = match &build.image_ref_file {
+        Some(file) => {
+            remove_old(file)?;
+            None
+        }
+        None => Some(expected_image(name, build, request.registry)?),
+    };
+    let mut command = build.command.clone();
+    command
+        .env
+        .extend(variables_of(docker, &request, expected.as_ref()));
+    announce(&command.env[build.command.env.len()..], log);
+    run(&command, request.commands, log, cancel).await?;
+    match (expected, &build.image_ref_file) {
+        (Some(expected), _) if build.output == OutputMode::Remote => Ok(expected),
+        (Some(expected), _) => {
+            let id = docker.image_id(&expected.local_ref).await?;
+            let built = references(name, request.registry, &id.content_tag())?;
+            tag_built(docker, &id, &built).await?;
+            Ok(built)
+        }
+        (None, file) => {
+            let built = written_image(file.as_ref(), request.registry)?;
+            if build.output != OutputMode::Remote {
+                docker.image_id(&built.local_ref).await?;
+            }
+            Ok(built)
+        }
+    }
+}
+
+/// Returns the name that the command is to give the image: with a tag of its own it keeps its name.
+fn expected_image(
+    name: &ImageRef,
+    build: &CustomBuild,
+    registry: Option<&Registry>,
+) -> Result<BuiltImage, BuildError> {
+    match &build.tag {
+        Some(tag) => references(name, None, tag),
+        None => references(
+            name,
+            registry,
+            &format!("tilt-build-{}", clock::timestamp().0 / 1_000_000),
+        ),
+    }
+}
+
+/// Returns what the command is told, as `NAME=value`.
+fn variables_of(docker: &Docker, request: &ImageRequest<'_>, expected: Option<&BuiltImage>) -> Vec<String> {
+    let mut variables = Vec::new();
+    if let Some(BuiltImage { local_ref, .. }) = expected {
+        variables.push(format!("EXPECTED_REF={}", local_ref.familiar()));
+        variables.push(format!(
+            "EXPECTED_IMAGE={}",
+            local_ref.path().trim_start_matches("library/")
+        ));
+        variables.push(format!("EXPECTED_TAG={}", local_ref.tag().unwrap_or_default()));
+        if let Some(registry) = request.registry {
+            variables.push(format!("REGISTRY_HOST={}", registry.host));
+            variables.push(format!("EXPECTED_REGISTRY={}", registry.host));
+        }
+    }
+    variables.extend(docker.cluster_variables());
+    for (number, (selector, built)) in request.bases.iter().enumerate() {
+        variables.push(format!("TILT_IMAGE_MAP_{number}={}", selector.image.familiar()));
+        variables.push(format!("TILT_IMAGE_{number}={}", built.local_ref.familiar()));
+    }
+    variables
+}
+
+fn announce(variables: &[String], log: &LogWriter) {
+    if variables.is_empty() {
+        return log.info("Custom Build:");
+    }
+    let lines: String = variables
+        .iter()
+        .map(|variable| format!("\n  {variable}"))
+        .collect();
+    log.info(&format!("Custom Build: Injecting Environment Variables{lines}"));
+}
+
+async fn run(
+    command: &Command,
+    variables: &CommandVariables,
+    log: &LogWriter,
+    cancel: &CancellationToken,
+) -> Result<(), BuildError> {
+    let shown = command.display();
+    log.info(&format!("Running cmd: {shown}"));
+    let failed = |why: String| BuildError::new(format!("Custom build {shown:?} failed: {why}"));
+    let mut process = Process::spawn(&variables.child(command), log)
+        .map_err(|error| failed(format!("{shown} failed to start: {error}")))?;
+    let exit = tokio::select! {
+        exit = process.wait() => exit.map_err(|error| failed(error.to_string()))?,
+        () = cancel.cancelled() => {
+            // How it ends does not matter any more.
+            let _ = process.stop(log).await;
+            return Err(BuildError::Canceled);
+        }
+    };
+    if exit.is_success() {
+        Ok(())
+    } else {
+        Err(failed(exit.to_string()))
+    }
+}
+
+/// An image of an earlier run must not be taken for the one of this run.
+fn remove_old(file: &LocalPath) -> Result<(), BuildError> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(BuildError::new(format!(
+            "removing image ref file: {file}: {error}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the image whose name the command wrote to a file.
+fn written_image(file: Option<&LocalPath>, registry: Option<&Registry>) -> Result<BuiltImage, BuildError> {
+    let Some(file) = file else {
+        return Err(BuildError::new("the custom build names no image"));
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        BuildError::new(format!("Could not find image ref in output: {file}: {error}"))
+            .hint("the command must write the image's reference to the file that outputs_image_ref_to names")
+    })?;
+    let written = text.trim();
+    let unfit = |why: &str| {
+        BuildError::new(format!(
+            "Output image ref in file {file} was invalid: {written:?}: {why}"
+        ))
+        .hint("write a whole reference with a tag, such as registry.example.com/web:1.2")
+    };
+    let local_ref = ImageRef::parse(written).map_err(|error| unfit(&error.to_string()))?;
+    if local_ref.tag().is_none() {
+        return Err(unfit("it has no tag"));
+    }
+    let cluster_ref = registry.and_then(|registry| {
+        let host = registry.host_from_container_runtime.as_ref()?;
+        let path = local_ref.familiar();
+        let path = path.strip_prefix(&format!("{}/", registry.host))?;
+        ImageRef::parse(&format!("{host}/{path}")).ok()
+    });
+    Ok(BuiltImage {
+        cluster_ref: cluster_ref.unwrap_or_else(|| local_ref.clone()),
+        local_ref,
+    })
+}
+
+impl Docker {
+    /// Returns the id of an image that a custom build should have left in the engine.
+    async fn image_id(&self, image: &ImageRef) -> Result<ImageId, BuildError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Inspected {
+            id: String,
+        }
+        let path = format!("/images/{}/json", image.familiar());
+        match self.http.get::<Inspected>(&path).await {
+            Ok(inspected) => Ok(ImageId::new(inspected.id)),
+            Err(error @ ApiError::Connect(_)) => Err(BuildError::in_build(&error)),
+            Err(error) => Err(BuildError::new(format!(
+                "Could not find image in Docker\n\
+                 Did your custom_build script properly tag the image?\n\
+                 If your custom_build doesn't use Docker, you might need to use skips_local_docker=True, see \
+                 https://docs.tilt.dev/custom_build.html\n: {error}"
+            ))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registry() -> Registry {
+        Registry {
+            host: "localhost:5000".to_owned(),
+            host_from_container_runtime: Some("registry:5000".to_owned()),
+            single_name: None,
+        }
+    }
+
+    #[test]
+    fn a_written_reference_is_used_as_it_is_and_found_by_the_cluster() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = LocalPath::new(dir.path().join("ref"));
+        let cases = [
+            (
+                "localhost:5000/web:1\n",
+                "localhost:5000/web:1",
+                "registry:5000/web:1",
+            ),
+            ("gcr.io/x/web:1", "gcr.io/x/web:1", "gcr.io/x/web:1"),
+        ];
+        for (text, local, cluster) in cases {
+            std::fs::write(&file, text).unwrap();
+            let built = written_image(Some(&file), Some(&registry())).unwrap();
+            assert_eq!(
+                (built.local_ref.familiar(), built.cluster_ref.familiar()),
+                (local.into(), cluster.into())
+            );
+        }
+        for text in ["", "web", "Not A Reference:1"] {
+            std::fs::write(&file, text).unwrap();
+            let error = written_image(Some(&file), None).unwrap_err().to_string();
+            assert!(
+                error.starts_with("Output image ref in file ") && error.contains("\nhint: "),
+                "{error}"
+            );
+        }
+        remove_old(&file).unwrap();
+        remove_old(&file).unwrap();
+        let error = written_image(Some(&file), None).unwrap_err().to_string();
+        assert!(
+            error.starts_with("Could not find image ref in output: "),
+            "{error}"
+        );
+    }
+}
