@@ -14,6 +14,7 @@ mod kubernetes;
 mod language;
 mod local_resources;
 mod manifests;
+mod projects;
 mod rendering;
 mod result_json;
 mod reuse;
