@@ -182,7 +182,9 @@ fn arguments_that_do_not_fit_are_named() {
 fn manifest(files: &str) -> Manifest {
     let load = load(files);
     assert_eq!(load.error_text(), None);
-    load.manifests.unwrap().remove(0)
+    load.manifests
+        .expect("a load without errors has manifests")
+        .remove(0)
 }
 
 #[track_caller]

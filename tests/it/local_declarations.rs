@@ -214,7 +214,10 @@ fn what_is_not_as_meant_is_warned_of() {
 fn declared(tiltfile: &str) -> (Manifest, LocalTarget) {
     let load = load(&format!("--- Tiltfile\n{tiltfile}\n--- nested/.git/HEAD\n"));
     assert_eq!(load.error_text(), None);
-    let manifest = load.manifests.unwrap().remove(0);
+    let manifest = load
+        .manifests
+        .expect("a load without errors has manifests")
+        .remove(0);
     match manifest.deploy.clone() {
         DeployTarget::Local(target) => (manifest, *target),
         _ => panic!("{} is no local resource", manifest.name),
