@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::dependencies::{self, DeclaredDeps};
-use super::grouping::{Grouping, Resource, readiness_by_kind};
+use super::grouping::{Grouping, Resource};
 use super::images::Images;
 use super::naming::Naming;
+use super::object_images::readiness_by_kind;
 use super::{Declarations, DeclaredLocal, StepLedger, live_update, options, unused};
 use crate::diag::Diagnostic;
 use crate::k8s::{Entity, KubeContext, order};

@@ -4,15 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde_json::{Map, Value};
-
 use super::images::Images;
 use super::naming::{self, Naming};
+use super::object_images::{self, is_workload_by_kind};
+use super::services::Services;
 use super::{CallSite, DeclaredDeploy, DeclaredKind, DeclaredObject, deploys};
 use crate::diag::Diagnostic;
-use crate::k8s::image_locator::{self, env_values, template_labels};
-use crate::k8s::{Entity, configured_images, identifier};
-use crate::model::{ImageRef, K8sOptions, OnChange, PodReadiness};
+use crate::k8s::image_locator::template_labels;
+use crate::k8s::{Entity, identifier};
+use crate::model::{K8sOptions, OnChange, PodReadiness};
 
 /// The objects and the resources that they make.
 #[derive(Default)]
@@ -23,8 +23,6 @@ pub(super) struct Grouping {
     pub(super) resources: Vec<Resource>,
     /// Names of the images that occur in the objects, as people write them.
     pub(super) deployed_images: BTreeSet<String>,
-    /// Positions of Services by the first pair of their selector: only these can select pods with that label.
-    services: BTreeMap<(String, String), Vec<usize>>,
     /// Names of resources that are no workloads, each with the built-in that made it.
     reserved: HashMap<String, &'static str>,
     /// Positions of resources by name.
@@ -104,12 +102,14 @@ impl Grouping {
         // These are resources from the start, and can be renamed.
         grouping.reserved.retain(|_, maker| *maker != "k8s_resource");
         deploys::add(deploys, &mut grouping, images, errors);
-        grouping.index_services();
+        let services = Services::new(grouping.objects.iter().map(|object| &object.declared.entity));
         let mut workloads = Vec::new();
         for at in 0..grouping.objects.len() {
-            let found = grouping.find_images(at, images, errors);
-            let entity = grouping.entity(at);
-            if is_workload_by_kind(entity) || found.any || grouping.kinds_of(at).next().is_some() {
+            let found = object_images::find(&grouping, at, images, errors);
+            let is_of_kind =
+                is_workload_by_kind(grouping.entity(at)) || grouping.kinds_of(at).next().is_some();
+            grouping.deployed_images.extend(found.names);
+            if is_of_kind || found.any {
                 workloads.push((at, found.built));
             }
         }
@@ -123,13 +123,15 @@ impl Grouping {
         };
         let positions: BTreeSet<usize> = workloads.iter().map(|(at, _)| *at).collect();
         for ((at, built), name) in workloads.into_iter().zip(names) {
-            grouping.add_workload(at, name, built, &positions, errors);
+            grouping.add_workload(at, name, built, errors);
+            grouping.give_services(at, &services, &positions);
         }
         for at in 0..grouping.objects.len() {
             let object = &grouping.objects[at];
             if object.owner.is_none() && template_labels(&object.declared.entity).is_some() {
                 let name = object.declared.entity.name().to_owned();
-                grouping.add_workload(at, name, Vec::new(), &positions, errors);
+                grouping.add_workload(at, name, Vec::new(), errors);
+                grouping.give_services(at, &services, &positions);
             }
         }
         Some(grouping)
@@ -181,14 +183,7 @@ impl Grouping {
         self.resources[resource].objects.push(object);
     }
 
-    fn add_workload(
-        &mut self,
-        at: usize,
-        name: String,
-        images: Vec<usize>,
-        workloads: &BTreeSet<usize>,
-        errors: &mut Vec<Diagnostic>,
-    ) {
+    fn add_workload(&mut self, at: usize, name: String, images: Vec<usize>, errors: &mut Vec<Diagnostic>) {
         if let Some(maker) = self.reserved.get(&name) {
             let id = identifier::full(self.entity(at));
             let message =
@@ -215,36 +210,18 @@ impl Grouping {
             ..Resource::new(name, site)
         });
         self.give(at, resource);
-        for service in self.services_of(at) {
+    }
+
+    /// Gives the Services for the pods of a workload to its resource, unless another one has them.
+    fn give_services(&mut self, workload: usize, services: &Services, workloads: &BTreeSet<usize>) {
+        let Some(resource) = self.objects[workload].owner else {
+            return;
+        };
+        for service in services.of(self.entity(workload), |at| self.entity(at)) {
             if self.objects[service].owner.is_none() && !workloads.contains(&service) {
                 self.give(service, resource);
             }
         }
-    }
-
-    fn index_services(&mut self) {
-        for at in 0..self.objects.len() {
-            let selector = selector(self.entity(at)).and_then(|selector| selector.iter().next());
-            if let Some((key, Value::String(value))) = selector {
-                let pair = (key.clone(), value.clone());
-                self.services.entry(pair).or_default().push(at);
-            }
-        }
-    }
-
-    /// Returns the positions of all Services for the pods of a workload, in the order in which they were declared.
-    fn services_of(&self, workload: usize) -> BTreeSet<usize> {
-        let Some(labels) = template_labels(self.entity(workload)) else {
-            return BTreeSet::new();
-        };
-        let pairs = labels
-            .iter()
-            .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
-        let candidates = pairs.filter_map(|pair| self.services.get(&pair)).flatten();
-        candidates
-            .copied()
-            .filter(|at| selects(self.entity(*at), self.entity(workload), labels))
-            .collect()
     }
 
     fn name_taken(&self, at: usize, name: &str, taken: usize) -> Diagnostic {
@@ -264,137 +241,6 @@ impl Grouping {
             None => error,
         }
     }
-
-    /// Parses the images of an object. The workloads that we build are found by theirs.
-    fn find_images(&mut self, at: usize, images: &mut Images, errors: &mut Vec<Diagnostic>) -> FoundImages {
-        let mut found = FoundImages::default();
-        let mut deployed = Vec::new();
-        let object = &self.objects[at].declared;
-        for text in image_locator::images(&object.entity) {
-            found.any = true;
-            match ImageRef::parse(text) {
-                Ok(image) => {
-                    deployed.push(image.familiar_name());
-                    found.add(images.find(&image));
-                }
-                Err(error) => {
-                    errors.push(invalid_image(object, text, &error.to_string()));
-                    break;
-                }
-            }
-        }
-        for (locator, path) in self.kinds_of(at).flat_map(|kind| &kind.locators) {
-            match configured_images::at(&object.entity, locator, path) {
-                Ok(places) => {
-                    for place in places {
-                        found.any = true;
-                        deployed.push(place.image.familiar_name());
-                        found.add(images.find(&place.image));
-                    }
-                }
-                Err(why) => {
-                    errors.push(unfit_place(object, &why));
-                    break;
-                }
-            }
-        }
-        if images.any_in_env_vars() {
-            for image in env_values(&object.entity)
-                .into_iter()
-                .filter_map(|value| ImageRef::parse(value).ok())
-            {
-                found.add(images.find_in_env_var(&image));
-            }
-        }
-        self.deployed_images.extend(deployed);
-        found
-    }
-}
-
-#[derive(Default)]
-struct FoundImages {
-    /// Whether there is any image at all.
-    any: bool,
-    /// Positions of those that are built, each once.
-    built: Vec<usize>,
-}
-
-impl FoundImages {
-    fn add(&mut self, built: Option<usize>) {
-        if let Some(built) = built
-            && !self.built.contains(&built)
-        {
-            self.built.push(built);
-        }
-    }
-}
-
-fn unfit_place(object: &DeclaredObject, why: &str) -> Diagnostic {
-    let entity = &object.entity;
-    Diagnostic::error(format!(
-        "finding image in {}/{}: {why}",
-        entity.kind(),
-        entity.name()
-    ))
-    .at(object.site.place())
-    .hint(format!("the object is {}", shown(entity)))
-}
-
-fn invalid_image(object: &DeclaredObject, image: &str, error: &str) -> Diagnostic {
-    let entity = &object.entity;
-    let subject = if is_workload_by_kind(entity) {
-        format!("finding image in {}/{}", entity.kind(), entity.name())
-    } else {
-        format!("finding images in {}", entity.name())
-    };
-    Diagnostic::error(format!("{subject}: parsing {image}: {error}"))
-        .at(object.site.place())
-        .hint(format!("the object is {}", shown(entity)))
-}
-
-/// Returns whether an object makes a resource although it may have no images: Jobs and CronJobs.
-pub(super) fn is_workload_by_kind(entity: &Entity) -> bool {
-    readiness_by_kind(entity).is_some()
-}
-
-/// Returns when a resource with this object counts as ready, where its kind decides that.
-pub(super) fn readiness_by_kind(entity: &Entity) -> Option<PodReadiness> {
-    const BATCH: &[u8] = b"batch/v1";
-    let version = entity.api_version().as_bytes();
-    if !version
-        .windows(BATCH.len())
-        .any(|part| part.eq_ignore_ascii_case(BATCH))
-    {
-        return None;
-    }
-    let kind = entity.kind().to_lowercase();
-    if kind.contains("cronjob") {
-        Some(PodReadiness::Ignore)
-    } else if kind.contains("job") {
-        Some(PodReadiness::Succeeded)
-    } else {
-        None
-    }
-}
-
-/// Returns whether an object is a Service for the pods of a workload.
-fn selects(service: &Entity, workload: &Entity, labels: &Map<String, Value>) -> bool {
-    let of_service = service.namespace().unwrap_or("default");
-    let same_namespace = of_service == "default" || of_service == workload.namespace().unwrap_or("default");
-    same_namespace && selector(service).is_some_and(|selector| is_subset(selector, labels))
-}
-
-/// Returns the selector of a Service that has one.
-fn selector(service: &Entity) -> Option<&Map<String, Value>> {
-    if service.kind() != "Service" || service.api_version() != "v1" {
-        return None;
-    }
-    let selector = service.get(&["spec", "selector"]).and_then(Value::as_object);
-    selector.filter(|selector| !selector.is_empty())
-}
-
-fn is_subset(selector: &Map<String, Value>, labels: &Map<String, Value>) -> bool {
-    selector.iter().all(|(key, value)| labels.get(key) == Some(value))
 }
 
 /// Returns an object with where it was written.

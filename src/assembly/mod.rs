@@ -16,7 +16,9 @@ mod images;
 mod live_update;
 mod locals;
 mod naming;
+mod object_images;
 mod options;
+mod services;
 mod unused;
 
 pub use assemble::{Assembled, Surroundings, assemble};

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-use super::Entity;
 use super::pod_parts::template_path;
+use super::{Entity, schema};
 
 /// Returns the images of an object in the order in which Tilt finds them: of its pod spec the init containers, then the
 /// containers, then the image volumes. A container without an image gives an empty text.
@@ -36,17 +36,26 @@ pub fn env_values(entity: &Entity) -> Vec<&str> {
 /// Returns the labels of the pods that an object's pod template makes; `None` without a template, as for a bare pod.
 pub fn template_labels(entity: &Entity) -> Option<&Map<String, Value>> {
     static NONE: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
-    let template = at(entity.value(), template_path(entity)?);
+    let path = template_path(entity).filter(|_| is_typed(entity))?;
+    let template = at(entity.value(), path);
     let labels = template.and_then(|template| template.get("metadata")?.get("labels")?.as_object());
     Some(labels.unwrap_or(&NONE))
 }
 
 fn pod_spec(entity: &Entity) -> Option<&Value> {
+    if !is_typed(entity) {
+        return None;
+    }
     match template_path(entity) {
         Some(template) => at(entity.value(), template)?.get("spec"),
         None if entity.api_version() == "v1" && entity.kind() == "Pod" => entity.value().get("spec"),
         None => None,
     }
+}
+
+/// Returns whether the version of a kind is one that is known.
+fn is_typed(entity: &Entity) -> bool {
+    schema::of_kind(entity.api_version(), entity.kind()).is_some()
 }
 
 fn containers(spec: &Value) -> impl Iterator<Item = &Value> {
@@ -108,7 +117,11 @@ mod tests {
     }
 
     #[test]
-    fn custom_resources_have_no_containers() {
+    fn custom_resources_and_unknown_versions_have_no_containers() {
+        check(
+            "{apiVersion: apps/v3, kind: Deployment, spec: {template: {spec: {containers: [{image: a}]}}}}",
+            &[],
+        );
         check(
             "{apiVersion: x.io/v1, kind: Deployment, spec: {template: {spec: {containers: [{image: a}]}}}}",
             &[],

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use starlark::values::dict::DictRef;
+use starlark::values::list::ListRef;
 use starlark::values::{UnpackValue, Value};
 
 use super::Builtin;
@@ -13,7 +14,7 @@ use crate::diag::nearest;
 use crate::model::{DiscoveryStrategy, Link, PodReadiness, Url};
 use crate::tiltfile::call::{Arg, Call};
 use crate::tiltfile::fault::{Fault, Outcome};
-use crate::tiltfile::kinds::{elements, go_type, type_name};
+use crate::tiltfile::kinds::{go_type, type_name};
 use crate::tiltfile::values::{LinkValue, PortForwardValue};
 
 pub(super) static BUILTINS: &[Builtin] = &[
@@ -177,13 +178,13 @@ fn extra_pod_selectors(arg: &Arg<'_>) -> Outcome<Vec<BTreeMap<String, String>>> 
     };
     let selectors: Vec<_> = if let Some(one) = labels(arg.value) {
         vec![one?]
-    } else if let Some(items) = elements(arg.value, arg.heap) {
+    } else if let Some(items) = ListRef::from_value(arg.value) {
         let one = |value: Value<'_>| {
             let got = go_type(value);
             labels(value)
                 .unwrap_or_else(|| Err(fault(format!("pod labels elements must be dicts; got {got}"))))
         };
-        items.into_iter().map(one).collect::<Outcome<_>>()?
+        items.iter().map(one).collect::<Outcome<_>>()?
     } else {
         let got = go_type(arg.value);
         return Err(fault(format!("pod labels must be a dict or a list; got {got}")));
