@@ -2,6 +2,7 @@
 //!
 //! Reading ignore files and deciding which ignores hold for a target is left to `assembly`.
 
+mod glob;
 mod pattern;
 
 use pattern::Pattern;

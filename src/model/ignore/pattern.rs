@@ -1,10 +1,6 @@
 //! One pattern of a `.dockerignore`.
 
-use std::iter::Peekable;
-use std::str::Chars;
-
-use regex::Regex;
-
+use super::glob::Wildcards;
 use crate::model::LocalPath;
 
 /// A pattern that a path below the base matches or not.
@@ -22,8 +18,8 @@ pub(super) struct Pattern {
 enum Glob {
     /// A path, or the first components of one. Most patterns are plain, and this costs next to nothing.
     Plain(String),
-    /// With wildcards; matches whole paths and the first components of one.
-    Regex(Regex),
+    /// With wildcards.
+    Wildcards(Wildcards),
 }
 
 impl Pattern {
@@ -80,7 +76,7 @@ impl Glob {
         if !glob.contains(['*', '?', '[', '\\']) {
             return Some(Self::Plain(glob.to_owned()));
         }
-        Regex::new(&to_regex(glob)?).ok().map(Self::Regex)
+        Wildcards::parse(glob).map(Self::Wildcards)
     }
 
     fn matches(&self, path: &str) -> bool {
@@ -91,7 +87,7 @@ impl Glob {
                         .strip_prefix(plain.as_str())
                         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             }
-            Self::Regex(regex) => !path.is_empty() && regex.is_match(path),
+            Self::Wildcards(wildcards) => wildcards.matches(path),
         }
     }
 }
@@ -111,67 +107,4 @@ fn clean(pattern: &str, base: &LocalPath) -> String {
         }
     }
     parts.join("/")
-}
-
-/// Returns the regular expression for a path or a path above it, `None` where Go's `filepath.Match` has a syntax error.
-fn to_regex(glob: &str) -> Option<String> {
-    let mut out = String::from("(?s)^");
-    let mut chars = glob.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '*' if chars.next_if_eq(&'*').is_some() => {
-                chars.next_if_eq(&'/');
-                out.push_str(if chars.peek().is_some() { "(?:.*/)?" } else { ".*" });
-            }
-            '*' => out.push_str("[^/]*"),
-            '?' => out.push_str("[^/]"),
-            '[' => out.push_str(&class(&mut chars)?),
-            '\\' => out.push_str(&literal(chars.next()?)),
-            c => out.push_str(&literal(c)),
-        }
-    }
-    out.push_str("(?:/.*)?$");
-    Some(out)
-}
-
-/// Reads a character class after its `[`.
-fn class(chars: &mut Peekable<Chars<'_>>) -> Option<String> {
-    let mut out = String::from("[");
-    if chars.next_if_eq(&'^').is_some() {
-        out.push('^');
-    }
-    let mut empty = true;
-    loop {
-        if !empty && chars.next_if_eq(&']').is_some() {
-            out.push(']');
-            return Some(out);
-        }
-        empty = false;
-        let low = class_char(chars)?;
-        let high = if chars.next_if_eq(&'-').is_some() {
-            class_char(chars)?
-        } else {
-            low
-        };
-        if low > high {
-            return None;
-        }
-        out.push_str(&format!(
-            "\\x{{{:x}}}-\\x{{{:x}}}",
-            u32::from(low),
-            u32::from(high)
-        ));
-    }
-}
-
-fn class_char(chars: &mut Peekable<Chars<'_>>) -> Option<char> {
-    match chars.next()? {
-        '-' | ']' => None,
-        '\\' => chars.next(),
-        c => Some(c),
-    }
-}
-
-fn literal(c: char) -> String {
-    regex::escape(c.encode_utf8(&mut [0; 4]))
 }
