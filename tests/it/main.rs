@@ -5,6 +5,7 @@ mod api_objects;
 mod commands;
 mod diagnostics;
 mod dialect;
+mod documentation;
 mod examples;
 mod extensions;
 mod faults_together;

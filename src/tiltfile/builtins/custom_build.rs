@@ -17,20 +17,23 @@ pub(super) static BUILTINS: &[Builtin] = &[
         signature: "ref, command, deps, tag='', disable_push=False, skips_local_docker=False, live_update=[], \
                     match_in_env_vars=False, ignore=[], entrypoint=?, container_args=?, command_bat_val=?, \
                     outputs_image_ref_to=?, command_bat=?, image_deps=[], env={}, dir=?",
-        doc: "Declares an image that a command builds, for every workload whose YAML names it. The command (a string for \
-              `sh -c` or a list of strings) gives the image the name in `$EXPECTED_REF`, or with the tag `tag`, or writes its \
-              reference to the file `outputs_image_ref_to`. A change of one of the paths in `deps` builds it again; `ignore` \
-              holds patterns relative to the directories among them. `image_deps` are images that must be built before. With \
-              `disable_push` the command pushes; with `skips_local_docker` the image is never in the local Docker engine. \
-              `env` and `dir` are for the command. `entrypoint`, `container_args`, `match_in_env_vars` and `live_update` are \
-              those of `docker_build`.",
+        doc: "Declares an image that a command builds, for every workload whose YAML names it. Args: `ref` (string): \
+              the image; `command` (command): gives the image the name in `$EXPECTED_REF`; `deps` (list of paths): a \
+              change of one of them builds it again; `tag` (string): the tag that the command gives it instead; \
+              `outputs_image_ref_to` (path): the file into which the command writes its reference; `disable_push` \
+              (bool): the command pushes; `skips_local_docker` (bool): the image is never in the local Docker \
+              engine; `ignore` (string or list of strings): patterns relative to the directories among `deps`; \
+              `image_deps` (list of references): images that are built before; `env` (dict of strings) and `dir` \
+              (path): for the command; `command_bat`, or `command_bat_val`: used instead on Windows. `entrypoint`, \
+              `container_args`, `match_in_env_vars` and `live_update` are those of `docker_build`.",
         run: custom_build,
     },
     Builtin {
         name: "default_registry",
         signature: "host, host_from_cluster='', single_name=''",
-        doc: "Pushes images to this registry, and names them after it. `host_from_cluster` is the same registry as the cluster \
-              reaches it; with `single_name` all images go to one repository. May be called once.",
+        doc: "Pushes images to a registry, and names them after it. May be called once. Args: `host` (string): the \
+              registry; `host_from_cluster` (string): the same one as the cluster reaches it; `single_name` \
+              (string): one repository for all images.",
         run: default_registry,
     },
 ];

@@ -14,11 +14,13 @@ pub(super) static BUILTINS: &[Builtin] = &[Builtin {
     name: "k8s_custom_deploy",
     signature: "name, apply_cmd, delete_cmd, deps, image_selector='', live_update=[], apply_dir=?, apply_env={}, \
                 apply_cmd_bat=?, delete_dir=?, delete_env={}, delete_cmd_bat=?, container_selector='', image_deps=[]",
-    doc: "Declares a resource that commands deploy and take away, strings for `sh -c` or lists of strings. `apply_cmd` prints \
-          what it deployed as YAML. `deps` (path or list of paths) deploy again when they change; `*_dir` (path) and `*_env` \
-          (dict) are for the commands. `live_update` needs `image_selector` (an image's reference) or `container_selector` (a \
-          container's name). `image_deps` (list of references) are built before and given to the commands as \
-          `TILT_IMAGE_<i>`. Other options come through `k8s_resource`.",
+    doc: "Declares a resource that commands deploy and take away. Args: `name` (string); `apply_cmd` (command): \
+          prints what it deployed as YAML; `delete_cmd` (command); `deps` (path or list of paths): deploy again when \
+          they change; `apply_dir`, `delete_dir` (path), `apply_env`, `delete_env` (dict of strings): for the \
+          commands; `apply_cmd_bat`, `delete_cmd_bat`: used instead on Windows; `live_update` (list of steps): needs \
+          `image_selector` (string: an image's reference) or `container_selector` (string: a container's name); \
+          `image_deps` (list of references): are built before and given to the commands as `TILT_IMAGE_<i>`. Other \
+          options come through `k8s_resource`.",
     run: k8s_custom_deploy,
 }];
 

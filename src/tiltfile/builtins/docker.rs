@@ -17,14 +17,16 @@ pub(super) static BUILTINS: &[Builtin] = &[Builtin {
     signature: "ref, context, build_args={}, dockerfile=?, dockerfile_contents=?, cache=?, live_update=[], \
                 match_in_env_vars=False, ignore=[], only=[], entrypoint=?, container_args=?, target='', ssh=[], \
                 secret=[], network='', extra_tag=[], cache_from=[], pull=False, platform='', extra_hosts=[]",
-    doc: "Declares an image that Docker builds from a Dockerfile, for every workload whose YAML names it. `context` is the \
-          directory that is sent; `dockerfile` (a path) is `Dockerfile` in it, or its text is given as `dockerfile_contents` (a \
-          string or a blob). `ignore` holds patterns as in a `.dockerignore`, `only` the paths that are sent at all. \
-          `live_update` is a list of steps: `initial_sync()`, `fall_back_on()`, `sync()`, `run()`. `entrypoint` (a string for \
-          `sh -c` or a list of strings) and `container_args` replace the command and the arguments of the containers; with \
-          `match_in_env_vars` the image is looked for in values of environment variables too. `build_args` (a dict of strings), \
-          `target`, `ssh`, `secret`, `network`, `extra_tag`, `cache_from`, `pull` (a bool), `platform` and `extra_hosts` are \
-          options of `docker build`; where several are possible, a string or a list of strings.",
+    doc: "Declares an image that Docker builds from a Dockerfile, for every workload whose YAML names it. Args: \
+          `ref` (string): the image; `context` (path): the directory that is sent; `dockerfile` (path): `Dockerfile` \
+          in it if not said; `dockerfile_contents` (string or blob): its text instead; `ignore` (string or list of \
+          strings): patterns as in a `.dockerignore`; `only` (string or list of strings): the paths that are sent at \
+          all; `live_update` (list of steps): `initial_sync()`, `fall_back_on()`, `sync()`, `run()`; `entrypoint` \
+          (command) and `container_args` (list of strings): replace the command and the arguments of the containers; \
+          `match_in_env_vars` (bool): the image is looked for in values of environment variables too; `cache`: \
+          ignored. `build_args` (dict of strings), `target`, `network` and `platform` (string), `ssh`, `secret`, \
+          `extra_tag`, `cache_from` and `extra_hosts` (string or list of strings) and `pull` (bool) are options of \
+          `docker build`.",
     run: docker_build,
 }];
 

@@ -15,19 +15,23 @@ pub(super) static BUILTINS: &[Builtin] = &[
     Builtin {
         name: "blob",
         signature: "input",
-        doc: "Returns text that stands for the content of a file, for example YAML to give to `k8s_yaml`.",
+        doc: "Returns text that stands for the content of a file, for example YAML to give to `k8s_yaml`. Args: \
+              `input` (string).",
         run: blob,
     },
     Builtin {
         name: "listdir",
         signature: "dir, recursive=False",
-        doc: "Returns the absolute paths (list of strings) of the files in a directory, sorted; hidden ones too,               directories not. What is no directory holds nothing. Args: `dir` (path); `recursive` (bool): go down into               directories, and watch the whole.",
+        doc: "Returns the absolute paths (list of strings) of the files in a directory, sorted; hidden ones too, \
+              directories not. What is no directory holds nothing. Args: `dir` (path); `recursive` (bool): go down \
+              into directories, and watch the whole.",
         run: listdir,
     },
     Builtin {
         name: "read_file",
         signature: "paths, default=?",
-        doc: "Returns the content of a file as a blob, or `default` when the file does not exist.",
+        doc: "Returns the content of a file as a blob, or `default` when the file does not exist. The file is \
+              watched. Args: `paths` (path); `default` (string or None).",
         run: read_file,
     },
     Builtin {

@@ -16,7 +16,8 @@ pub(super) static BUILTINS: &[Builtin] = &[
     Builtin {
         name: "allow_k8s_contexts",
         signature: "contexts",
-        doc: "Allows deploying to contexts that are not known to be local development clusters.",
+        doc: "Allows deploying to contexts that are not known to be local development clusters. Args: `contexts` \
+              (string or list of strings): their names.",
         run: allow_k8s_contexts,
     },
     Builtin {
@@ -34,7 +35,8 @@ pub(super) static BUILTINS: &[Builtin] = &[
     Builtin {
         name: "k8s_yaml",
         signature: "yaml, allow_duplicates=False",
-        doc: "Registers the Kubernetes objects of YAML files or blobs.",
+        doc: "Registers Kubernetes objects. Args: `yaml` (path, blob, or list of these): files are watched; \
+              `allow_duplicates` (bool): an object that was registered before is no error.",
         run: k8s_yaml,
     },
 ];

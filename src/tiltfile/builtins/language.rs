@@ -17,7 +17,7 @@ pub(super) static BUILTINS: &[Builtin] = &[
     Builtin {
         name: "fail",
         signature: "msg",
-        doc: "Ends the load with an error.",
+        doc: "Ends the load with an error. Args: `msg` (string).",
         run: fail,
     },
     Builtin {
@@ -29,31 +29,32 @@ pub(super) static BUILTINS: &[Builtin] = &[
     Builtin {
         name: "repr",
         signature: "x",
-        doc: "Returns a value as text, a string in quotes.",
+        doc: "Returns a value as text, a string in quotes. Args: `x` (anything).",
         run: repr,
     },
     Builtin {
         name: "sorted",
         signature: "iterable, key=None, reverse=False",
-        doc: "Returns a new list of the elements in order; equal ones stay in the order they had.",
+        doc: "Returns a new list of the elements in order; equal ones stay in the order they had. Args: `iterable`; \
+              `key` (function): what an element is compared by; `reverse` (bool).",
         run: sorted,
     },
     Builtin {
         name: "str",
         signature: "x=''",
-        doc: "Returns a value as text.",
+        doc: "Returns a value as text. Args: `x` (anything).",
         run: text,
     },
     Builtin {
         name: "type",
         signature: "x",
-        doc: "Returns the name of a value's type.",
+        doc: "Returns the name of a value's type. Args: `x` (anything).",
         run: type_of,
     },
     Builtin {
         name: "warn",
         signature: "msg",
-        doc: "Writes a warning to the log.",
+        doc: "Writes a warning to the log. Args: `msg` (string).",
         run: warn,
     },
     Builtin {

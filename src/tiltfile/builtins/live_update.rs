@@ -16,8 +16,8 @@ pub(super) static BUILTINS: &[Builtin] = &[
     Builtin {
         name: "fall_back_on",
         signature: "paths",
-        doc: "Returns a step of a live update: a change of one of these paths (a string or a list of strings) leads to a \
-              full build.",
+        doc: "Returns a step of a live update: a change of one of some paths leads to a full build. Args: `paths` \
+              (path or list of paths).",
         run: fall_back_on,
     },
     Builtin {
@@ -36,8 +36,9 @@ pub(super) static BUILTINS: &[Builtin] = &[
     Builtin {
         name: "run",
         signature: "cmd, trigger=[], echo_off=False",
-        doc: "Returns a step of a live update: a command that is run in the container, a string for `sh -c` or a list of \
-              strings; with `trigger` (a path or a list of paths) only if one of these changed.",
+        doc: "Returns a step of a live update that runs a command in the container. Args: `cmd` (string for `sh -c`, \
+              or list of strings); `trigger` (path or list of paths): only if one of these changed; `echo_off` \
+              (bool): do not log the command.",
         run: run_step,
     },
     Builtin {

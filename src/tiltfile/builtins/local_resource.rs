@@ -21,24 +21,32 @@ pub(super) static BUILTINS: &[Builtin] = &[
     Builtin {
         name: "local_resource",
         signature: SIGNATURE,
-        doc: "Declares a resource of commands on this machine: `cmd` runs at start and when one of `deps` changes, \
-              `serve_cmd` keeps running. A command is a string for `sh -c` or a list of strings. `env` and `dir` are for \
-              `cmd`, `serve_env` and `serve_dir` for `serve_cmd`. `ignore` holds patterns as in a `.dockerignore`, relative \
-              to the Tiltfile. `readiness_probe` is a `probe()`, `trigger_mode` is `TRIGGER_MODE_AUTO` or \
-              `TRIGGER_MODE_MANUAL`.",
+        doc: "Declares a resource of commands on this machine. Args: `name` (string); `cmd` (command): runs at start \
+              and when one of `deps` changes; `serve_cmd` (command): keeps running; `cmd_bat` and `serve_cmd_bat`: \
+              used instead on Windows; `deps` (path or list of paths); `ignore` (string or list of strings): \
+              patterns as in a `.dockerignore`, relative to the Tiltfile; `env` (dict of strings) and `dir` (path): \
+              for `cmd`; `serve_env` and `serve_dir`: for `serve_cmd`; `readiness_probe` (`probe()`): when the \
+              server is ready; `trigger_mode`: `TRIGGER_MODE_AUTO` or `TRIGGER_MODE_MANUAL`; `auto_init` (bool): \
+              whether it starts with the session; `resource_deps` (list of strings): resources that must have been \
+              ready once before; `allow_parallel` (bool): beside other updates; `links` (URL, `link()`, or list of \
+              these); `labels` (label or list of labels).",
         run: local_resource,
     },
     Builtin {
         name: "test",
         signature: SIGNATURE,
-        doc: "Deprecated: `local_resource(..., allow_parallel=True)`.",
+        doc: "Declares a test: a `local_resource` that may run beside other updates. It is deprecated. All arguments \
+              (`name`, `cmd`, `deps`, `trigger_mode`, `resource_deps`, `ignore`, `auto_init`, `serve_cmd`, \
+              `cmd_bat`, `serve_cmd_bat`, `allow_parallel`, `links`, `labels`, `env`, `serve_env`, \
+              `readiness_probe`, `dir`, `serve_dir`) are those of `local_resource`; `allow_parallel` is true by \
+              default.",
         run: test,
     },
     Builtin {
         name: "trigger_mode",
         signature: "trigger_mode",
-        doc: "Sets what a change does to all resources that do not say it: `TRIGGER_MODE_AUTO` updates them, \
-              `TRIGGER_MODE_MANUAL` waits until a user asks. May be called once.",
+        doc: "Sets when updates of all resources start that do not say it themselves. Args: `trigger_mode`: \
+              `TRIGGER_MODE_AUTO` or `TRIGGER_MODE_MANUAL`.",
         run: trigger_mode,
     },
 ];

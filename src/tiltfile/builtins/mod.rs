@@ -201,6 +201,29 @@ mod tests {
     }
 
     #[test]
+    fn every_parameter_is_named_in_the_docstring() {
+        let all = functions().chain(modules().flat_map(|members| members.functions));
+        let written = |builtin: &'static Builtin| {
+            let names = parameters(builtin.signature).into_iter();
+            names.map(|parameter| parameter.split('=').next().unwrap_or_default())
+        };
+        for builtin in all.filter(|builtin| !is_missing(builtin) && !builtin.name.starts_with("__")) {
+            if !described_arguments(builtin.name).is_empty() {
+                continue;
+            }
+            for name in written(builtin).filter(|name| !name.starts_with('*')) {
+                let named = builtin.doc.contains(&format!("`{name}`"));
+                assert!(named, "the docstring of {} does not name `{name}`", builtin.name);
+            }
+            assert!(
+                !builtin.doc.contains("   "),
+                "stray blanks in the docstring of {}",
+                builtin.name
+            );
+        }
+    }
+
+    #[test]
     fn every_supported_builtin_is_documented_and_its_signature_can_be_read() {
         for builtin in functions().chain(os::OS.functions) {
             assert!(!builtin.doc.is_empty(), "{} has no docstring", builtin.name);

@@ -13,8 +13,8 @@ pub(super) static BUILTINS: &[Builtin] = &[
     Builtin {
         name: "exec_action",
         signature: "command",
-        doc: "Returns a probe action that runs a command, given as a list of strings without a shell. It succeeds when \
-              the command exits with 0.",
+        doc: "Returns a probe action that runs a command and succeeds when that exits with 0. Args: `command` (list \
+              of strings): run without a shell.",
         run: exec_action,
     },
     Builtin {
@@ -28,14 +28,18 @@ pub(super) static BUILTINS: &[Builtin] = &[
         name: "probe",
         signature: "initial_delay_secs=0, timeout_secs=0, period_secs=0, success_threshold=0, failure_threshold=0, \
                     exec=?, http_get=?, tcp_socket=?",
-        doc: "Returns a readiness probe with exactly one action. Numbers are ints; 0 stands for the default: period 10 \
-              s, timeout 1 s, success after 1 try, failure after 3.",
+        doc: "Returns a readiness probe with exactly one action. Args: `exec` (`exec_action()`), `http_get` \
+              (`http_get_action()`), `tcp_socket` (`tcp_socket_action()`); `initial_delay_secs` (int): before the \
+              first try; `period_secs` (int): between tries, 10 if not said; `timeout_secs` (int): for each, 1 if \
+              not said; `success_threshold` (int): how many must succeed, 1 if not said; `failure_threshold` (int): \
+              how many must fail, 3 if not said.",
         run: probe,
     },
     Builtin {
         name: "tcp_socket_action",
         signature: "port, host=''",
-        doc: "Returns a probe action that opens a connection to a port (an int) of `host`, by default `localhost`.",
+        doc: "Returns a probe action that opens a connection. Args: `port` (int); `host` (string): `localhost` if \
+              not said.",
         run: tcp_socket_action,
     },
 ];

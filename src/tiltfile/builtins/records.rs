@@ -11,13 +11,15 @@ pub(super) static BUILTINS: &[Builtin] = &[
     Builtin {
         name: "module",
         signature: "name, **members",
-        doc: "Returns a value of type `module` whose attributes are the keyword arguments. Args: `name` (string).",
+        doc: "Returns a value of type `module` whose attributes are the other keyword arguments, `members`. Args: \
+              `name` (string).",
         run: module,
     },
     Builtin {
         name: "struct",
         signature: "*args, **fields",
-        doc: "Returns an immutable value of type `struct` whose attributes are the keyword arguments. `+` merges two.",
+        doc: "Returns an immutable value of type `struct` whose attributes are the keyword arguments, `fields`. `+` \
+              merges two.",
         run: make_struct,
     },
 ];

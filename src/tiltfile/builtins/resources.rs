@@ -53,9 +53,9 @@ pub(super) static BUILTINS: &[Builtin] = &[
     Builtin {
         name: "port_forward",
         signature: "local_port, container_port=0, name='', link_path='', host=''",
-        doc: "Returns a port-forward for `port_forwards=`. Without `container_port` (int) it leads to the first port that \
-              a container names. `name` (str) and `link_path` (str) only change the link that is shown; `host` (str) is \
-              the address to listen on.",
+        doc: "Returns a port-forward for `port_forwards=`. Args: `local_port` (int); `container_port` (int): the \
+              first port that a container names, if not said; `name` (string) and `link_path` (string): only change \
+              the link that is shown; `host` (string): the address to listen on.",
         run: port_forward,
     },
 ];

@@ -19,9 +19,9 @@ pub(super) static BUILTINS: &[Builtin] = &[
     Builtin {
         name: "k8s_image_json_path",
         signature: "paths, api_version='', kind='', name='', namespace=''",
-        doc: "Says where images are in objects, which become workloads. `paths` (str or list of str) are JSONPaths as \
-              kubectl writes them; the others (str) are regular expressions, matched anywhere and without case, of which \
-              `kind`, `name` or `namespace` must be given.",
+        doc: "Says where images are in objects, which become workloads. Args: `paths` (string or list of strings): \
+              JSONPaths as kubectl writes them; `api_version`, `kind`, `name`, `namespace` (string): regular \
+              expressions, matched anywhere and without case, of which `kind`, `name` or `namespace` must be given.",
         run: k8s_image_json_path,
     },
     Builtin {
@@ -36,8 +36,9 @@ pub(super) static BUILTINS: &[Builtin] = &[
     Builtin {
         name: "workload_to_resource_function",
         signature: "func",
-        doc: "Names resources by a function of the Tiltfile. It takes one argument, with the attributes `name`, `kind`, \
-              `namespace` and `group` of the workload, or these four as arguments, and returns the name (str).",
+        doc: "Names the resources of workloads. Args: `func` (function): is given the workload's identifier, with \
+              the attributes `name`, `kind`, `namespace` and `group`, or these four as arguments, and returns the \
+              name.",
         run: workload_to_resource_function,
     },
 ];

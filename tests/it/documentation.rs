@@ -1,0 +1,19 @@
+//! Pages that are made from the code are what the code says.
+
+use std::path::Path;
+
+#[test]
+fn the_reference_page_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/tiltfile.md");
+    let made = tilt::tiltfile::reference_page();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &made).expect("the page can be written");
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    let differs = kept.lines().zip(made.lines()).find(|(kept, made)| kept != made);
+    assert!(
+        kept == made,
+        "docs/tiltfile.md is not what the code says (first difference: {differs:?}); run UPDATE_DOCS=1 cargo test --test \
+         it documentation"
+    );
+}
