@@ -210,6 +210,8 @@ pub(super) fn go_type(value: Value<'_>) -> &'static str {
         "builtin_function_or_method" => "*starlark.Builtin",
         "range" => "starlark.rangeValue",
         "blob" => "io.Blob",
+        "struct" => "*starlarkstruct.Struct",
+        "module" => "*starlarkstruct.Module",
         other => other,
     }
 }
