@@ -16,6 +16,7 @@ mod inputs;
 mod kubernetes;
 mod language;
 mod live_updates;
+mod local_commands;
 mod local_declarations;
 mod local_resources;
 mod manifests;

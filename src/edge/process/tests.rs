@@ -1,8 +1,11 @@
 //! What a process and its group do to us, and we to them. The children are real; nothing waits for time to pass.
 
 use super::*;
+use std::sync::atomic::AtomicBool;
+
 use crate::logs::{LogReader, LogStore};
 use crate::model::{ManifestName, SpanId};
+use crate::tiltfile::Stream;
 
 fn shell(script: &str) -> ChildCommand {
     ChildCommand {
@@ -137,4 +140,83 @@ async fn a_process_that_ignores_the_signal_is_killed_after_30_s() {
          Time is up! Sending {pid} a kill signal\n"
     );
     assert_eq!(text(&mut reader), expected);
+}
+
+/// Runs to the end on a thread that is no task, as the evaluation of a Tiltfile does.
+fn to_end(script: &str, input: &str, cancelled: &AtomicBool) -> (io::Result<Captured>, String) {
+    let mut heard = String::new();
+    let captured = run_to_end(
+        &shell(script),
+        input.as_bytes().to_vec(),
+        &mut |stream, bytes| {
+            let mark = if stream == Stream::Stdout { '>' } else { '!' };
+            heard.push(mark);
+            heard.push_str(&String::from_utf8_lossy(bytes));
+        },
+        cancelled,
+    );
+    (captured, heard)
+}
+
+#[test]
+fn a_run_to_the_end_is_heard_as_it_goes() {
+    let script = "read line; echo got $line; sleep .05; echo oops >&2; exit 3";
+    let (captured, heard) = to_end(script, "in\n", &AtomicBool::new(false));
+    let captured = captured.unwrap();
+    assert_eq!(captured.exit, Exit::Code(3));
+    assert_eq!(
+        (captured.stdout, captured.stderr),
+        (b"got in\n".to_vec(), b"oops\n".to_vec())
+    );
+    assert_eq!(
+        heard.replace(">!", "!").trim_end_matches(['>', '!']),
+        ">got in\n!oops\n"
+    );
+}
+
+#[test]
+fn a_cancelled_run_ends_with_its_whole_group() {
+    let cancelled = AtomicBool::new(false);
+    let mut pids = String::new();
+    let outcome = run_to_end(
+        &shell("sleep 300 & echo $! $$; wait"),
+        Vec::new(),
+        &mut |_, bytes| {
+            pids.push_str(&String::from_utf8_lossy(bytes));
+            cancelled.store(true, std::sync::atomic::Ordering::Relaxed);
+        },
+        &cancelled,
+    );
+    assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::Interrupted);
+    let pids: Vec<i32> = pids.split_whitespace().map(|pid| pid.parse().unwrap()).collect();
+    assert_eq!(pids.len(), 2);
+    for pid in pids {
+        wait_until_gone(pid);
+    }
+}
+
+/// Waits until a process has ended; one that nobody has waited for yet has.
+fn wait_until_gone(pid: i32) {
+    for _ in 0..500 {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+        if stat.is_err() || stat.is_ok_and(|stat| stat.contains(") Z ")) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("process {pid} still runs");
+}
+
+#[test]
+fn what_a_command_left_running_lives_on() {
+    let script = "sleep 300 >/dev/null 2>&1 & echo $!";
+    let (captured, _) = to_end(script, "", &AtomicBool::new(false));
+    let pid: i32 = String::from_utf8(captured.unwrap().stdout)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    let process = nix::unistd::Pid::from_raw(pid);
+    assert_eq!(nix::sys::signal::kill(process, None), Ok(()));
+    nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGKILL).unwrap();
 }
