@@ -1,5 +1,7 @@
-//! Finds a field in YAML text by its path, for showing where it was written. Reads block style by indentation; what it
-//! cannot follow (flow style, anchors) it leaves at the last key that it found.
+//! Finds a field in YAML text by its path, for showing where it was written. Reads block style by indentation, and flow
+//! style (`{a: [b]}`, JSON) by its brackets; what it cannot follow, such as anchors, it leaves at the last key that it found.
+
+mod flow;
 
 /// Returns line, column and width of a field such as `spec.containers[0].image`; line and column are counted from 1.
 ///
@@ -20,9 +22,11 @@ pub fn locate(text: &str, start: usize, path: &str) -> Option<(usize, usize, usi
         column: 0,
     };
     let mut found = None;
-    for step in steps(path) {
-        let Some((place, inner)) = block.find(&step) else {
-            break;
+    let steps = steps(path);
+    for (at, step) in steps.iter().enumerate() {
+        let Some((place, inner)) = block.find(step) else {
+            let (line, column, _) = found.unwrap_or((first + 1, 1, 0));
+            return flow::locate(text, line, column, found.is_some(), &steps[at..]).or(found);
         };
         found = Some(place);
         block = inner;
@@ -30,6 +34,7 @@ pub fn locate(text: &str, start: usize, path: &str) -> Option<(usize, usize, usi
     found
 }
 
+#[derive(Debug)]
 enum Step {
     Key(String),
     Item(usize),
@@ -151,11 +156,40 @@ mod tests {
     }
 
     #[test]
+    fn flow_style_is_followed_by_its_brackets() {
+        check("spec.list[1].deep.a", Some("a: 1"));
+        let text = "kind: A\nspec: {x: 'a, }b', ports: [{port: 80}, {\"port\": \"81\", name: it's}], last: 1} # end\n";
+        let json = "{\n  \"kind\": \"A\",\n  \"spec\": {\"list\": [1, {\"a\": true}]}\n}\n";
+        for (text, path, expected) in [
+            (text, "spec.ports[1].port", Some("\"port\": \"81\"")),
+            (text, "spec.ports[0]", Some("{port: 80}")),
+            (text, "spec.last", Some("last: 1")),
+            (text, "spec.x", Some("x: 'a, }b'")),
+            (json, "spec.list[1].a", Some("\"a\": true")),
+            (json, "kind", Some("\"kind\": \"A\"")),
+            (json, "other", None),
+        ] {
+            let found = locate(text, 1, path).map(|(line, column, width)| {
+                let line = text.lines().nth(line - 1).expect("a line");
+                line.chars().skip(column - 1).take(width).collect::<String>()
+            });
+            assert_eq!(found.as_deref(), expected, "{path}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_followed_ends_at_the_last_key() {
-        check("spec.list[1].deep.a", Some("deep: {a: 1}"));
+        check("spec.list[1].deep.b", Some("deep: {a: 1}"));
         check("spec.other", Some("spec:"));
         check("metadata.labels[a.b/c]", Some("metadata:"));
         check("status", None);
         check("", None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_and_no_path_is_a_panic(text in "[\\[\\]{}:,'\" a-c\n-]{0,60}", path in "[a-c.\\[\\]0-2]{0,12}", start in 0_usize..4) {
+            let _ = locate(&text, start, &path);
+        }
     }
 }

@@ -158,4 +158,13 @@ mod tests {
             assert_eq!(JsonPath::parse(path), Err(why.to_owned()), "{path}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_path_is_a_panic(text in "[{}\\[\\].*@$?()'=<!:,a-c 0-2+\"\\\\-]{0,40}") {
+            if let Ok(path) = JsonPath::parse(&text) {
+                let _ = path.find(&object());
+            }
+        }
+    }
 }

@@ -223,3 +223,24 @@ fn schemas_of_custom_resources_keep_what_they_hold() {
         (&json!(false), &json!(false))
     );
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_object_is_a_panic_and_reading_twice_changes_nothing(
+        kind in proptest::sample::select(vec!["Pod", "Secret", "Service", "PersistentVolumeClaim"]),
+        field in proptest::sample::select(vec!["spec", "data", "metadata", "status"]),
+        inner in proptest::sample::select(vec!["containers", "ports", "labels", "resources", "x"]),
+        text in "[0-9a-zA-Z.=+-]{0,6}",
+        number in proptest::num::i64::ANY,
+    ) {
+        for value in [json!(text), json!(number), json!(null), json!([null, text]), json!({"limits": {"cpu": text}, "a": number})] {
+            let object = json!({"apiVersion": "v1", "kind": kind, field: {inner: value, "port": number, "b": text}});
+            let (once, reader) = read(object);
+            if reader.faults.is_empty() {
+                let (twice, again) = read(once.clone());
+                assert_eq!((again.faults, again.dropped), (vec![], vec![]));
+                assert_eq!(once, twice);
+            }
+        }
+    }
+}
