@@ -4,6 +4,7 @@
 
 mod docker;
 mod failures;
+mod images;
 mod kube;
 mod stories;
 mod support;

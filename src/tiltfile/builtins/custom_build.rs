@@ -31,7 +31,8 @@ pub(super) static BUILTINS: &[Builtin] = &[
     Builtin {
         name: "default_registry",
         signature: "host, host_from_cluster='', single_name=''",
-        doc: "Pushes images to a registry, and names them after it. May be called once. Args: `host` (string): the \
+        doc: "Pushes images to a registry, and names them after it. A registry that the cluster \
+              announces comes first. May be called once. Args: `host` (string): the \
               registry; `host_from_cluster` (string): the same one as the cluster reaches it; `single_name` \
               (string): one repository for all images.",
         run: default_registry,

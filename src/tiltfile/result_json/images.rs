@@ -81,7 +81,7 @@ fn live_update(update: Option<&LiveUpdate>) -> Value {
     if !update.execs.is_empty() {
         let exec = |exec: &Exec| {
             let triggers = list_or_null(&exec.triggers);
-            json!({"args": exec.argv, "triggerPaths": triggers, "echoOff": exec.echo_off})
+            json!({"args": list_or_null(&exec.argv), "triggerPaths": triggers, "echoOff": exec.echo_off})
         };
         add("execs", update.execs.iter().map(exec).collect());
     }

@@ -55,6 +55,7 @@ fn directory(command: &Command) -> String {
 fn probe(probe: &Probe) -> Value {
     let mut fields = Map::new();
     let (name, action) = match &probe.action {
+        ProbeAction::Exec { command } if command.is_empty() => ("exec", json!({})),
         ProbeAction::Exec { command } => ("exec", json!({"command": command})),
         ProbeAction::HttpGet {
             host,
