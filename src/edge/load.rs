@@ -1,7 +1,7 @@
 //! One evaluation of the Tiltfile in a session: the lines around it, and the check that Docker answers.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use tokio::sync::OnceCell;
@@ -25,7 +25,11 @@ pub async fn run(
 ) -> LoadOutcome {
     let (began, log_begin) = (clock::now(), store.end());
     let host = Arc::new(RealHost::default());
-    let mut load = evaluate(request, Arc::clone(&host), log.clone(), cancelled).await;
+    let mut load = evaluate(request, Arc::clone(&host), log.clone(), Arc::clone(&cancelled)).await;
+    if cancelled.load(Ordering::Relaxed) {
+        // Nobody waits for it any more, and its words would only confuse.
+        return LoadOutcome::default();
+    }
     if load.errors.is_empty()
         && has_images(&load)
         && let Err(error) = connect(&docker).await

@@ -61,6 +61,7 @@ pub async fn run(session: Session, stop: CancellationToken) -> ExitOutcome {
         mode: session.mode,
         started,
         started_at: clock::now(),
+        tiltfile: session.request.file.clone(),
         cwd: session.cwd.clone(),
         default_namespace: session.request.kube.namespace.clone(),
     });

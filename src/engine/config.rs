@@ -13,6 +13,8 @@ pub struct EngineConfig {
     pub started: Timestamp,
     /// The same moment on the clock that `handle` is given.
     pub started_at: Instant,
+    /// The Tiltfile.
+    pub tiltfile: LocalPath,
     /// The working directory: changed files are shown relative to it.
     pub cwd: LocalPath,
     /// The namespace of objects that name none.

@@ -53,7 +53,7 @@ pub(super) fn files_changed_line<'a>(
 /// Returns all files to watch, if that is not what is watched already. `ci` watches none.
 pub(super) fn watch_files(state: &mut State) -> Option<Effect> {
     let wanted = match state.config.mode {
-        Mode::Up if state.tiltfile.loaded => watch_set(state),
+        Mode::Up => watch_set(state),
         _ => return None,
     };
     if state.asked.files.as_ref() == Some(&wanted) {

@@ -15,16 +15,25 @@ use crate::model::{DeployTarget, K8sTarget, LoadId, LocalPath, LocalTarget, Mani
 
 /// Reads the Tiltfile for the first time.
 pub(super) fn on_started(state: &mut State) -> Vec<Effect> {
+    // Watched from the start: also an evaluation that never ends can be mended.
+    state.tiltfile.config_files = vec![state.config.tiltfile.clone()];
+    state.dirty.files = true;
     start_load(state, "Initial Build".to_owned(), BTreeSet::new())
 }
 
-/// Reads the Tiltfile again if a file it depends on changed and no reading is under way. A change during a reading
-/// leads to another one after it.
+/// Reads the Tiltfile again if a file it depends on changed.
+///
+/// A reading that is under way is abandoned where the Tiltfile itself changed: nobody wants its result, and it may
+/// never end. Other changes lead to another one after it: the Tiltfile may write such files itself.
 pub(super) fn load_if_changed(state: &mut State) -> Vec<Effect> {
-    if state.tiltfile.loading.is_some() || state.tiltfile.pending.is_empty() {
+    let is_obsolete = state.tiltfile.pending.contains(&state.config.tiltfile);
+    if state.tiltfile.pending.is_empty() || (state.tiltfile.loading.is_some() && !is_obsolete) {
         return Vec::new();
     }
-    let files = std::mem::take(&mut state.tiltfile.pending);
+    let mut files = std::mem::take(&mut state.tiltfile.pending);
+    if let Some(abandoned) = state.tiltfile.loading.take() {
+        files.extend(abandoned.files);
+    }
     start_load(state, files_changed_line(&state.config.cwd, &files), files)
 }
 

@@ -1,9 +1,9 @@
 //! `tilt ci` and `tilt up` with local resources only: real commands and servers, neither cluster nor Docker.
 #![allow(clippy::disallowed_methods, reason = "these tests run a program")]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::TcpListener;
-use std::process::Stdio;
+use std::process::{Child, ChildStdout, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -18,6 +18,47 @@ fn lines(log: &str) -> Vec<String> {
         .filter(|line| line.contains('│'))
         .map(|line| line.trim().to_owned())
         .collect()
+}
+
+/// `tilt up --stream`, running.
+struct Up {
+    child: Child,
+    output: Lines<BufReader<ChildStdout>>,
+    seen: Vec<String>,
+}
+
+impl Up {
+    fn start(folder: &Folder) -> Self {
+        let mut command = folder.command(&["up", "--stream"], &NO_CLUSTER);
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary runs");
+        let output = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        Self {
+            child,
+            output,
+            seen: Vec::new(),
+        }
+    }
+
+    /// Reads until a line has this text.
+    #[track_caller]
+    fn wait_for(&mut self, text: &str) {
+        loop {
+            let Some(Ok(line)) = self.output.next() else {
+                panic!("{text} is missing in {:#?}", self.seen);
+            };
+            let is_found = line.contains(text);
+            self.seen.push(line);
+            if is_found {
+                return;
+            }
+        }
+    }
+
+    fn stop(&mut self) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a number"));
+        kill(pid, Signal::SIGINT).expect("it lives");
+        assert!(self.child.wait().expect("it ends").success());
+    }
 }
 
 #[test]
@@ -144,31 +185,22 @@ fn a_changed_dependency_runs_the_command_and_starts_the_server_anew() {
         ),
         ("in.txt", "one"),
     ]);
-    let mut child = folder
-        .command(&["up", "--stream"], &NO_CLUSTER)
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the binary runs");
-    let mut seen = Vec::new();
-    let mut output = BufReader::new(child.stdout.take().expect("a pipe"))
-        .lines()
-        .map_while(Result::ok);
-    let mut wait_for = |text: &str| {
-        let is_found = output
-            .by_ref()
-            .inspect(|line| seen.push(line.clone()))
-            .any(|line| line.contains(text));
-        assert!(is_found, "{text} is missing in {seen:#?}");
-    };
-    wait_for("a │ serves one");
+    let mut up = Up::start(&folder);
+    up.wait_for("a │ serves one");
     std::fs::write(folder.path("in.txt"), "two").expect("a file");
-    wait_for("a │ 1 File Changed: [in.txt]");
-    wait_for("a │ made two");
-    wait_for("a │ serves two");
-    kill(
-        Pid::from_raw(i32::try_from(child.id()).expect("a number")),
-        Signal::SIGINT,
-    )
-    .expect("it lives");
-    assert!(child.wait().expect("it ends").success());
+    up.wait_for("a │ 1 File Changed: [in.txt]");
+    up.wait_for("a │ made two");
+    up.wait_for("a │ serves two");
+    up.stop();
+}
+
+#[test]
+fn a_tiltfile_that_never_ends_is_mended_by_an_edit() {
+    let folder = Folder::new(&[("Tiltfile", "print('begins')\nwhile True:\n    pass\n")]);
+    let mut up = Up::start(&folder);
+    up.wait_for("begins");
+    std::fs::write(folder.path("Tiltfile"), "local_resource('a', 'echo it runs')\n").expect("a file");
+    up.wait_for("1 File Changed: [Tiltfile]");
+    up.wait_for("a │ it runs");
+    up.stop();
 }

@@ -119,6 +119,7 @@ impl<B: Brain> World<B> {
             mode: chaos.mode,
             started: Timestamp::from_secs(1_000),
             started_at: now,
+            tiltfile: LocalPath::new("/src/Tiltfile"),
             cwd: LocalPath::new("/src"),
             default_namespace: "default".to_owned(),
         };
@@ -226,7 +227,10 @@ impl<B: Brain> World<B> {
 
     fn obey(&mut self, effect: Effect) {
         match effect {
-            Effect::LoadTiltfile { load, .. } => self.loads.push((load, self.project.clone())),
+            Effect::LoadTiltfile { load, .. } => {
+                // What still ran is abandoned.
+                self.loads = vec![(load, self.project.clone())];
+            }
             Effect::StartUpdate(plan) => {
                 let contents = self.contents_of(&plan);
                 let hangs = self.rng.percent(5);

@@ -31,6 +31,7 @@ impl Script {
             // Half a second into the second, as a session would begin.
             started: Timestamp(STARTED * 1_000_000 + 500_000),
             started_at: now,
+            tiltfile: LocalPath::new("/src/Tiltfile"),
             cwd: LocalPath::new("/src"),
             default_namespace: "default".to_owned(),
         };

@@ -11,6 +11,7 @@ fn a_session_begins_with_a_load_and_then_builds() {
     insta::assert_snapshot!(script.send(Event::Started), @r#"
     Info tiltfile:(Tiltfile):1 (starts an update) "Initial Build\n"
     load 1 as tiltfile:(Tiltfile):1
+    watch files {"configs:(Tiltfile)": 1}
     "#);
     insta::assert_snapshot!(script.load(vec![with_images("web", &["base", "app"])]), @r#"watch files {"configs:(Tiltfile)": 1, "image:app": 1, "image:base": 1}"#);
     insta::assert_snapshot!(script.send(Event::ClusterChanged(ClusterStatus::Connected)), @r#"
@@ -258,7 +259,11 @@ fn a_disabled_resource_is_neither_built_nor_watched() {
     script.send(Event::Started);
     let mut outcome = loaded(vec![with_images("web", &["app"])]);
     outcome.enabled.clear();
-    insta::assert_snapshot!(script.finish_load(outcome), @r#"watch files {"configs:(Tiltfile)": 1}"#);
+    assert_eq!(
+        script.finish_load(outcome),
+        "",
+        "only the Tiltfile is watched, as before"
+    );
     assert_eq!(script.resource("web").update_status, UpdateStatus::None);
 }
 
