@@ -22,6 +22,7 @@ impl World {
         let world = Self(TempDir::with_prefix("tilt-git-").expect("a scratch folder"));
         std::fs::create_dir_all(world.origin()).expect("a folder");
         world.git(&["init", "--quiet", "--initial-branch=main"]);
+        world.write_config();
         world.commit("one");
         world
     }
@@ -60,19 +61,23 @@ impl World {
         self.git(&["rev-parse", "HEAD"])
     }
 
-    fn checkouts(&self) -> GitCheckouts {
-        let mut env = Environment::default();
-        env.set("PATH", std::env::var_os("PATH").unwrap_or_default());
-        env.set("HOME", self.0.path());
-        env.set("GIT_CONFIG_NOSYSTEM", "1");
+    /// Lets git take the repository here for one on the internet.
+    fn write_config(&self) {
         let served = self.0.path().join("served").display().to_string();
         let config = self.0.path().join("gitconfig");
         let text = format!(
             "[url \"{served}/\"]\n insteadOf = https://example.com/\n[url \"/nothing/\"]\n insteadOf = ssh://\n\
              [protocol \"file\"]\n allow = always\n"
         );
-        std::fs::write(&config, text).expect("a file");
-        env.set("GIT_CONFIG_GLOBAL", config);
+        std::fs::write(config, text).expect("a file");
+    }
+
+    fn checkouts(&self) -> GitCheckouts {
+        let mut env = Environment::default();
+        env.set("PATH", std::env::var_os("PATH").unwrap_or_default());
+        env.set("HOME", self.0.path());
+        env.set("GIT_CONFIG_NOSYSTEM", "1");
+        env.set("GIT_CONFIG_GLOBAL", self.0.path().join("gitconfig"));
         GitCheckouts::new(LocalPath::new(self.modules()), env)
     }
 
