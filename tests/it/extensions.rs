@@ -41,8 +41,8 @@ fn all_ways_to_load_know_extensions() {
         ("b/Tiltfile", "print('b')\n"),
         ("c/Tiltfile", "_y = 2\n"),
     ]);
-    let tiltfile = "load('ext://a', 'x')\ninclude('ext://b')\nprint(x)\n";
-    assert_eq!(prints(tiltfile, host), "b\n1\n");
+    let tiltfile = "load('ext://a', 'x')\ninclude('ext://b')\nprint(x, load_dynamic('ext://c')['_y'])\n";
+    assert_eq!(prints(tiltfile, host), "b\n1 2\n");
 }
 
 #[test]
