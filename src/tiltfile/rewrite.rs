@@ -1,4 +1,5 @@
-//! Turns the dialect that Tiltfiles are written in into the one that the evaluator reads: `while` loops and tabs.
+//! Turns the dialect that Tiltfiles are written in into the one that the evaluator reads: `while` loops, tabs, and the
+//! name `assert`.
 //!
 //! `while C:` becomes `for __tick__ in __endless__:` whose suite begins with `if not (C): break`. Tabs outside strings
 //! become blanks: indentation goes to eight-column stops, as in Go's scanner. An [`OffsetMap`] leads back.
@@ -7,6 +8,8 @@ use std::ops::Range;
 
 /// The name of the variable that a rewritten loop assigns.
 pub(super) const TICK: &str = "__tick__";
+/// A name that the evaluator reserves and Go's does not. It gets another one.
+const ASSERT: &str = "assert";
 /// The name of the value that a rewritten loop runs over.
 pub(super) const ENDLESS: &str = "__endless__";
 
@@ -41,7 +44,7 @@ impl OffsetMap {
 
 /// Rewrites a text. Most need no change, and are returned as they are.
 pub(super) fn rewrite(text: &str) -> Rewritten {
-    if !text.contains('\t') && !text.contains("while") {
+    if !text.contains('\t') && !text.contains("while") && !text.contains(ASSERT) {
         return Rewritten {
             text: text.to_owned(),
             map: OffsetMap::default(),
@@ -203,15 +206,33 @@ impl Rewriter<'_> {
     fn copy_code(&mut self, end: usize) {
         while self.at < end {
             let mut next = self.at;
-            while next < end && self.text.as_bytes()[next] != b'\t' {
+            while next < end && self.text.as_bytes()[next] != b'\t' && !self.is_assert(next) {
                 next = token_end(self.text, next).min(end);
             }
             self.copy(next);
-            if self.at < end {
+            if self.at >= end {
+                return;
+            }
+            if self.is_assert(self.at) {
+                self.insert("assert_");
+                self.at += ASSERT.len();
+            } else {
                 self.insert(" ");
                 self.at += 1;
             }
         }
+    }
+
+    /// Returns whether the name `assert` stands here.
+    fn is_assert(&self, at: usize) -> bool {
+        let is_word = |byte: Option<&u8>| {
+            byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_' || !b.is_ascii())
+        };
+        let bytes = self.text.as_bytes();
+        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+        bytes[at..].starts_with(ASSERT.as_bytes())
+            && !is_word(before)
+            && !is_word(bytes.get(at + ASSERT.len()))
     }
 
     fn copy(&mut self, end: usize) {
@@ -288,6 +309,18 @@ mod tests {
         for text in ["s = '''\nwhile x:\n'''\n", "while_ = 1\n", "# while x:\n"] {
             check(text, text);
         }
+    }
+
+    #[test]
+    fn the_name_assert_becomes_another() {
+        check(
+            "assert(x, 'assert')\n# assert\n",
+            "assert_(x, 'assert')\n# assert\n",
+        );
+        check(
+            "assertion = my_assert + assert.x\n",
+            "assertion = my_assert + assert_.x\n",
+        );
     }
 
     #[test]

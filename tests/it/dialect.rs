@@ -32,6 +32,14 @@ fn while_loops_run_at_the_top_and_in_functions() {
 }
 
 #[test]
+fn assert_and_match_are_names_like_others() {
+    check(
+        "def assert(ok, text): return text if not ok else 'fine'\nmatch = 1\nprint(assert(match == 2, text='no'), match)\n",
+        "no 1\n",
+    );
+}
+
+#[test]
 fn tabs_indent() {
     check("if True:\n\tprint('a\tb')\n", "a\tb\n");
 }

@@ -21,6 +21,7 @@ mod local_declarations;
 mod local_resources;
 mod manifests;
 mod projects;
+mod properties;
 mod rendering;
 mod result_json;
 mod reuse;
