@@ -100,7 +100,8 @@ fn has_images(load: &Load) -> bool {
     load.manifests
         .iter()
         .flatten()
-        .any(|manifest| !manifest.images.is_empty())
+        .flat_map(|manifest| &manifest.images)
+        .any(|image| !image.is_live_update_only())
 }
 
 async fn connect(docker: &OnceCell<Arc<Docker>>) -> Result<(), Diagnostic> {

@@ -255,3 +255,61 @@ fn objects_that_this_version_does_not_run_are_told_of_once() {
     let second = script.finish_load(outcome);
     assert!(!second.contains("does not run"), "{second}");
 }
+
+/// A live update that copies everything.
+fn live_update() -> crate::model::LiveUpdate {
+    crate::model::LiveUpdate {
+        base: LocalPath::new("/src"),
+        initial_sync: false,
+        stop_paths: Vec::new(),
+        syncs: vec![crate::model::Sync {
+            source: LocalPath::new("/src/app"),
+            destination: "/app".to_owned(),
+        }],
+        execs: Vec::new(),
+        restart: false,
+        container: None,
+    }
+}
+
+#[test]
+fn a_live_update_is_told_of_once_and_a_change_leads_to_a_full_build() {
+    let web = || {
+        let mut web = with_images("web", &["app"]);
+        web.images[0].live_update = Some(live_update());
+        web
+    };
+    let text = "web: this version does not update running containers in place yet";
+    let mut script = Script::new(crate::engine::Mode::Up);
+    script.send(Event::ClusterChanged(crate::engine::ClusterStatus::Connected));
+    script.send(Event::Started);
+    let first = script.load(vec![web()]);
+    assert!(first.contains(text), "{first}");
+    script.finish(1, deployed(&[("app", "t1")], &[]));
+    let edited = script.edit(TargetId::image("app"), &["/src/app/a"]);
+    assert!(edited.contains("build app and push"), "{edited}");
+    script.edit_tiltfile();
+    let second = script.load(vec![web()]);
+    assert!(!second.contains(text), "{second}");
+}
+
+#[test]
+fn an_image_that_is_only_updated_in_place_is_never_built() {
+    let mut web = with_images("web", &["app"]);
+    web.images[0].live_update = Some(live_update());
+    web.images[0].build = crate::model::ImageBuild::Custom(crate::model::CustomBuild {
+        command: crate::model::Command::default(),
+        deps: None,
+        output: crate::model::OutputMode::Remote,
+        tag: None,
+        image_ref_file: None,
+        live_update_only: true,
+    });
+    let web = k8s(web, |target| target.images.clear());
+    let mut script = Script::new(crate::engine::Mode::Up);
+    script.send(Event::ClusterChanged(crate::engine::ClusterStatus::Connected));
+    script.send(Event::Started);
+    let started = script.load(vec![web]);
+    assert!(started.contains("deploy k8s:web"), "{started}");
+    assert!(!started.contains("build app"), "{started}");
+}
