@@ -243,3 +243,15 @@ fn a_fault_in_an_extension_is_shown_with_the_way_there() {
         "{error}"
     );
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+    #[test]
+    fn whatever_an_extension_is_called_it_stays_in_its_repository(name in "[a-z./%@ ~:-]{0,16}") {
+        let host = official(&[]).with_file("/etc/Tiltfile", "x = 1\n").with_file("/data/Tiltfile", "x = 1\n");
+        let host = host.with_file("/src/Tiltfile", format!("load('ext://{name}', 'x')\n"));
+        let (load, _) = load_with(&request(), &host);
+        let error = load.error_text().unwrap_or_default();
+        proptest::prop_assert!(error.contains("cannot load ext://"), "{name}: {error}");
+    }
+}

@@ -301,3 +301,42 @@ fn names(folder: &Path) -> Vec<String> {
     });
     names.collect()
 }
+
+/// Returns what comes of a checkout when the folder of all programs holds only this `git`, or none.
+fn with_git(script: Option<&str>, cancelled: &AtomicBool) -> Result<Checkout, CheckoutFault> {
+    let folder = TempDir::with_prefix("tilt-git-").expect("a scratch folder");
+    if let Some(script) = script {
+        let program = folder.path().join("git");
+        std::fs::write(&program, script).expect("a file");
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&program, executable).expect("ours");
+    }
+    let mut env = Environment::default();
+    env.set("PATH", folder.path());
+    let log = LogWriter::global(LogStore::in_memory());
+    let wanted = RepoRequest {
+        url: URL,
+        reference: "",
+        log: &log,
+    };
+    let modules = LocalPath::new(folder.path().join("modules"));
+    GitCheckouts::new(modules, env).checkout(&wanted, cancelled)
+}
+
+#[test]
+fn without_git_that_is_what_is_said() {
+    assert_eq!(with_git(None, &AtomicBool::new(false)), Err(CheckoutFault::NoGit));
+}
+
+#[test]
+fn a_git_that_hangs_ends_with_the_load() {
+    let cancelled = AtomicBool::new(false);
+    let fault = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            cancelled.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        with_git(Some("#!/bin/sh\nexec /bin/sleep 600\n"), &cancelled)
+    });
+    assert_eq!(fault, Err(CheckoutFault::Cancelled));
+}

@@ -22,7 +22,8 @@ pub(super) static BUILTINS: &[Builtin] = &[Builtin {
           `paths` (path) is the chart's directory, which is watched; `name` (str) the release, `chart` by default; \
           `namespace` (str) is also written into objects that have none; `values` (str or list of str) are files of \
           values, `set` (str or list of str) single values; `kube_version` (str) is what templates are told; \
-          `skip_crds` (bool) leaves custom resource definitions out.",
+          `skip_crds` (bool) leaves custom resource definitions out. A reload reuses the result while the chart, the files of \
+          values and the environment are unchanged.",
     run: helm,
 }];
 

@@ -23,7 +23,8 @@ pub(super) static BUILTINS: &[Builtin] = &[Builtin {
     signature: "paths, kustomize_bin=?, flags=[]",
     doc: "Returns the objects of a kustomization as a blob, as `kustomize build` writes them, or `kubectl kustomize` where \
           there is no kustomize. `paths` (path) is its directory; all files that it refers to are watched. \
-          `kustomize_bin` (path) is the program to run, `flags` (list of str) are added to the command.",
+          `kustomize_bin` (path) is the program to run, `flags` (list of str) are added to the command. A reload reuses the \
+          result while all that it is made of is local and unchanged.",
     run: kustomize,
 }];
 
