@@ -292,3 +292,10 @@ fn a_probe_and_its_action_can_be_looked_at() {
         "Probe 5 None HTTPGetAction 80 HTTPS \n[\"a\", \"b\"] h [\"host\", \"path\", \"port\", \"scheme\"]\n"
     );
 }
+
+#[test]
+fn trigger_modes_are_shown_by_their_names() {
+    let out =
+        printed("--- Tiltfile\nprint(TRIGGER_MODE_AUTO, TRIGGER_MODE_MANUAL, type(TRIGGER_MODE_AUTO))\n");
+    assert_eq!(out, "TRIGGER_MODE_AUTO TRIGGER_MODE_MANUAL TriggerMode\n");
+}

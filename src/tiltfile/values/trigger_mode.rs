@@ -21,8 +21,8 @@ starlark_simple_value!(TriggerModeValue);
 impl fmt::Display for TriggerModeValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Auto => "TriggerModeAuto",
-            Self::Manual => "TriggerModeManual",
+            Self::Auto => "TRIGGER_MODE_AUTO",
+            Self::Manual => "TRIGGER_MODE_MANUAL",
         })
     }
 }
