@@ -79,10 +79,6 @@ const TABLE: &[(&str, &str)] = &[
         r"^Module has no symbol `(\S+)`$",
         "load: name $1 not found in module $$module",
     ),
-    (
-        r"^This operation mutates an iterable for an iterator while iterating\.$",
-        "cannot change a value during iteration",
-    ),
     (r"^Cannot divide by zero$", "division by zero"),
     (r"^Floor division by zero: .*$", "floored division by zero"),
     (r"^Modulo by zero: .*$", "integer modulo by zero"),
@@ -217,6 +213,9 @@ pub(super) fn runtime(text: &str, written: &Written) -> Fault {
     {
         return Fault::new(format!("global variable {name} referenced before assignment"));
     }
+    if text.starts_with("This operation mutates an iterable") {
+        return Fault::new(iterated(written.method.as_deref())).hint("go through a copy: for x in list(...)");
+    }
     if text == "Immutable" {
         return Fault::new(frozen(written.method.as_deref()));
     }
@@ -275,6 +274,30 @@ fn read_too_early(text: &str) -> Option<&str> {
 fn operator(from: &str) -> &str {
     let end = from.find(|c: char| !"<>=!".contains(c)).unwrap_or(from.len());
     &from[..end]
+}
+
+fn iterated(method: Option<&str>) -> String {
+    let verb = match method {
+        Some("append") => "append to",
+        Some("extend") => "extend",
+        Some("insert") => "insert into",
+        Some("remove") => "remove from",
+        Some("clear" | "pop" | "popitem" | "discard") => {
+            return format!(
+                "{}: cannot delete from a list, dict or set during iteration",
+                method.unwrap_or_default()
+            );
+        }
+        Some(method) => return format!("{method}: cannot insert into hash table during iteration"),
+        None => {
+            return "cannot insert into hash table, nor assign to element of list, during iteration"
+                .to_owned();
+        }
+    };
+    format!(
+        "{}: cannot {verb} list during iteration",
+        method.unwrap_or_default()
+    )
 }
 
 fn frozen(method: Option<&str>) -> String {

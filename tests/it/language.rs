@@ -150,6 +150,37 @@ fn what_cannot_be_parsed_is_told_in_gos_words() {
 }
 
 #[test]
+fn what_is_gone_through_or_finished_cannot_be_changed() {
+    check_errors(&[
+        (
+            "l = [1]\nfor x in l: l.append(2)",
+            "Error in append: append: cannot append to list during iteration",
+        ),
+        (
+            "l = [1]\nfor x in l: l.pop()",
+            "pop: cannot delete from a list, dict or set during iteration",
+        ),
+        (
+            "d = {1: 2}\nfor x in d: d[3] = 4",
+            "cannot insert into hash table, nor assign to element of list, during iteration",
+        ),
+        (
+            "d = {1: 2}\nfor x in d: d.update({3: 4})",
+            "update: cannot insert into hash table during iteration",
+        ),
+        (
+            "load('a', 'l')\nl.append(1)\n--- a\nl = []",
+            "append: cannot append to frozen list",
+        ),
+        (
+            "load('a', 'd')\nd[1] = 2\n--- a\nd = {}",
+            "cannot insert into frozen hash table",
+        ),
+        ("os.x = 1", "can't assign to .x field of module"),
+    ]);
+}
+
+#[test]
 fn whatever_a_file_does_the_answer_is_an_error() {
     let brackets = format!("x = {}1{}", "(".repeat(100_000), ")".repeat(100_000));
     let sum = format!("x = {}1", "1 + ".repeat(20_000));
