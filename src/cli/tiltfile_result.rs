@@ -1,12 +1,14 @@
 //! `tilt alpha tiltfile-result`.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::{exit, flags, session};
 use crate::edge::{RealHost, clock, load};
 use crate::logs::{LogStore, LogWriter};
 use crate::model::{format_go_duration, parse_go_duration};
-use crate::tiltfile::BuiltinCall;
+use crate::tiltfile::{BuiltinCall, load_on_big_stack_then};
 
 /// Evaluate a Tiltfile and print the result as JSON
 ///
@@ -42,12 +44,18 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<u8> {
     let store = LogStore::in_memory();
     let log = LogWriter::global(store.clone());
     let began = clock::now();
-    load::announce(&request, &RealHost::default(), &log);
-    let load = session::load_in_foreground(&request, &log);
-    let error = load.error_text();
-    if error.is_none() {
-        load::announce_success(began, &log);
-    }
+    let host = RealHost::default();
+    load::announce(&request, &host, &log);
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let (load, error, result) = load_on_big_stack_then(&request, &host, &log, cancelled, |load| {
+        let error = load.error_text();
+        if error.is_none() {
+            load::announce_success(began, &log);
+        }
+        let is_wanted = error.is_none() && !args.builtin_timings;
+        let result = is_wanted.then(|| load.result_json());
+        (load, error, result)
+    });
     store.close();
     if verbose || error.is_some() {
         eprint!("{}", printed(&store));
@@ -64,7 +72,7 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<u8> {
         let took = clock::now().duration_since(began);
         print!("{}", timings(&load.calls, args.dur_threshold, took));
     } else {
-        print!("{}", load.result_json());
+        print!("{}", result.unwrap_or_default());
     }
     // The program ends here: giving back the memory piece by piece would only take time.
     std::mem::forget(load);

@@ -268,26 +268,38 @@ pub fn load_on_big_stack(
     log: &LogWriter,
     cancelled: Arc<AtomicBool>,
 ) -> Load {
+    load_on_big_stack_then(request, host, log, cancelled, |load| load)
+}
+
+/// Evaluates a Tiltfile on a thread of its own, whose stack is large enough, and makes something of the result there: what
+/// the evaluation gave back of its memory can then be used again.
+pub fn load_on_big_stack_then<T: Send>(
+    request: &LoadRequest,
+    host: &dyn Host,
+    log: &LogWriter,
+    cancelled: Arc<AtomicBool>,
+    then: impl Fn(Load) -> T + Send + Sync,
+) -> T {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new()
             .name("tiltfile".to_owned())
             .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, || load(request, host, log, cancelled));
+            .spawn_scoped(scope, || then(load(request, host, log, cancelled)));
         match thread.map(std::thread::ScopedJoinHandle::join) {
-            Ok(Ok(load)) => load,
+            Ok(Ok(result)) => result,
             // The panic was printed where it happened; the files that may be at fault are still watched.
-            Ok(Err(_)) => Load {
+            Ok(Err(_)) => then(Load {
                 config_files: vec![request.file.clone()],
                 errors: vec![
                     Diagnostic::error(format!("{}: internal error", request.file))
                         .hint("this is a fault of tilt; please report it with what it printed"),
                 ],
                 ..Load::default()
-            },
-            Err(cause) => Load {
+            }),
+            Err(cause) => then(Load {
                 errors: vec![Diagnostic::error(format!("cannot start a thread: {cause}"))],
                 ..Load::default()
-            },
+            }),
         }
     })
 }

@@ -44,7 +44,7 @@ mod wording;
 
 pub use checkout::{Checkout, CheckoutFault, RepoRequest};
 pub use host::{DirEntry, Host, HostCommand, Ran, Stream, Variables};
-pub use load::{Hashes, Load, LoadRequest, Program, load, load_on_big_stack};
+pub use load::{Hashes, Load, LoadRequest, Program, load, load_on_big_stack, load_on_big_stack_then};
 pub use memory::Memory;
 pub use memory_host::MemoryHost;
 pub use reference_page::reference_page;
