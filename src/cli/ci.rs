@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{exit, flags, session};
 use crate::engine::{ExitOutcome, Mode};
 use crate::model::parse_go_duration;
+use crate::view::{report, table};
 
 /// Start the resources of a Tiltfile, wait until all are healthy or one has failed, and exit
 ///
@@ -36,7 +37,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         args.output_snapshot_on_exit.is_none(),
         "--output-snapshot-on-exit is not part of this version yet"
     );
-    let outcome = session::run(session::Options {
+    let (outcome, view) = session::run(session::Options {
         mode: Mode::Ci {
             timeout_override: args.timeout,
         },
@@ -47,6 +48,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         serve: args.serve,
         log_filter: args.log_filter,
     })?;
+    let rows = report(&view);
+    if !rows.is_empty() {
+        print!("\n{}", table(&rows));
+    }
     Ok(match outcome {
         ExitOutcome::Succeeded => {
             let message = "SUCCESS. All workloads are healthy.";
@@ -59,6 +64,13 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         }
         ExitOutcome::Failed(message) => {
             eprintln!("Error: {message}");
+            // Kubernetes' own words for what the message only says something about.
+            for row in rows
+                .iter()
+                .filter(|row| row.is_from_kubernetes && !message.contains(&row.reason))
+            {
+                eprintln!("  {}: {}", row.resource, row.reason);
+            }
             exit::FAILURE
         }
         ExitOutcome::Interrupted | ExitOutcome::Stopped => {

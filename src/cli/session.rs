@@ -17,6 +17,7 @@ use crate::k8s::labels::Ownership;
 use crate::logs::{Level, LogFilter, LogSource, LogStore, LogWriter, StreamPrinter};
 use crate::model::LocalPath;
 use crate::tiltfile::{Load, LoadRequest, Memory, Program, load_on_big_stack};
+use crate::view::View;
 
 /// What a session is started with.
 pub(super) struct Options {
@@ -30,7 +31,7 @@ pub(super) struct Options {
 }
 
 /// Runs a session to its end; everything it logged has been printed when this returns.
-pub(super) fn run(options: Options) -> anyhow::Result<ExitOutcome> {
+pub(super) fn run(options: Options) -> anyhow::Result<(ExitOutcome, View)> {
     runtime()?.block_on(async {
         let stop = signals::cancel_on_signal().context("cannot listen for signals")?;
         let (mut request, access) = prepare(
@@ -56,10 +57,10 @@ pub(super) fn run(options: Options) -> anyhow::Result<ExitOutcome> {
             log: log.clone(),
             cwd: flags::working_directory()?,
         };
-        let outcome = edge_run::run(session, stop).await;
+        let ended = edge_run::run(session, stop).await;
         log.close();
         printing.await?.context("cannot print the log")?;
-        Ok(outcome)
+        Ok(ended)
     })
 }
 

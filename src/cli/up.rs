@@ -46,7 +46,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         args.output_snapshot_on_exit.is_none(),
         "--output-snapshot-on-exit is not part of this version yet"
     );
-    let outcome = session::run(session::Options {
+    let (outcome, _) = session::run(session::Options {
         mode: Mode::Up,
         subcommand: "up",
         tiltfile: args.tiltfile.path()?,

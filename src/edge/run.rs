@@ -28,6 +28,7 @@ use crate::k8s::labels::Ownership;
 use crate::logs::{LogStore, LogWriter};
 use crate::model::{BuildId, DeployTarget, LoadId, LocalPath, ManifestName, SpanId, Timestamp};
 use crate::tiltfile::LoadRequest;
+use crate::view::View;
 
 /// How many events may wait for the engine before those who report have to wait.
 const EVENT_QUEUE: usize = 1024;
@@ -53,8 +54,8 @@ pub struct Session {
     pub cwd: LocalPath,
 }
 
-/// Runs a session until the engine ends it. `stop` asks it to.
-pub async fn run(session: Session, stop: CancellationToken) -> ExitOutcome {
+/// Runs a session until the engine ends it; returns how, and what was seen last. `stop` asks it to.
+pub async fn run(session: Session, stop: CancellationToken) -> (ExitOutcome, View) {
     let (sender, mut events) = mpsc::channel(EVENT_QUEUE);
     let started = clock::timestamp();
     let mut engine = Engine::new(EngineConfig {
@@ -78,7 +79,7 @@ pub async fn run(session: Session, stop: CancellationToken) -> ExitOutcome {
                     // Nobody reads events any more: whoever still reports must not wait for room in the queue.
                     drop(events);
                     edge.stop().await;
-                    return outcome;
+                    return (outcome, engine.view());
                 }
                 edge.perform(effect);
             }

@@ -14,7 +14,7 @@ pub(super) fn refresh(state: &mut State, name: &ManifestName) {
     if let Some(row) = state.rows.get_mut(name) {
         row.runtime.status = status;
         if status == RuntimeStatus::Ok {
-            row.runtime.last_ready = Some(now);
+            row.runtime.note_ready(now);
         }
     }
 }

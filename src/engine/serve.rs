@@ -53,7 +53,7 @@ pub(super) fn on_changed(state: &mut State, serve: ServeId, status: ServerStatus
         .find_map(|(name, row)| Some((name, row)).filter(|(_, row)| row.is_served_by(serve)));
     let Some((name, row)) = row else { return };
     if let ServerStatus::Running { ready: true, .. } = status {
-        row.runtime.last_ready = Some(now);
+        row.runtime.note_ready(now);
     }
     if let Some(server) = &mut row.server {
         server.status = Some(status);

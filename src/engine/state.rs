@@ -111,6 +111,8 @@ pub(crate) struct Row {
     pub(crate) building: Option<BuildId>,
     /// Whether an update ever started.
     pub(crate) started_first: bool,
+    /// When the first update started.
+    pub(crate) started_at: Option<Instant>,
     /// The last two updates, the later one first.
     pub(crate) history: VecDeque<BuildRecord>,
     pub(crate) deployed: Deployed,
@@ -155,6 +157,8 @@ pub(crate) struct Runtime {
     pub(crate) status: RuntimeStatus,
     /// When it was last seen to be well.
     pub(crate) last_ready: Option<Instant>,
+    /// When it was first seen to be well.
+    pub(crate) first_ready: Option<Instant>,
     /// What was last printed about its newest pod.
     pub(crate) rollout: Option<super::rollout::Printed>,
 }
@@ -167,6 +171,7 @@ impl Default for Runtime {
             newest: None,
             status: RuntimeStatus::Pending,
             last_ready: None,
+            first_ready: None,
             rollout: None,
         }
     }
@@ -328,6 +333,7 @@ impl Row {
             config_edits: BTreeSet::new(),
             building: None,
             started_first: false,
+            started_at: None,
             history: VecDeque::new(),
             deployed: Deployed::default(),
             runtime: Runtime::default(),
@@ -374,6 +380,14 @@ impl Row {
     pub(crate) fn is_due(&self) -> bool {
         self.enabled
             && (self.awaits_first() || (self.manifest.trigger_mode.auto_on_change() && self.has_changes()))
+    }
+}
+
+impl Runtime {
+    /// Notes that it is well.
+    pub(crate) fn note_ready(&mut self, now: Instant) {
+        self.last_ready = Some(now);
+        self.first_ready.get_or_insert(now);
     }
 }
 

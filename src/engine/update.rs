@@ -50,6 +50,7 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
     row.building = Some(build);
     state.dirty.cluster |= !row.started_first;
     row.started_first = true;
+    row.started_at.get_or_insert(state.now);
     state.last_build = build.0;
     state.builds.insert(build, running);
     let plan = UpdatePlan {
@@ -189,7 +190,7 @@ fn record_end(state: &mut State, running: &Running, outcome: &UpdateOutcome) {
         .changed_definition
         .filter(|changed| *changed > running.started_seq);
     if outcome.error.is_none() && row.local().is_some_and(|local| local.readiness_probe.is_none()) {
-        row.runtime.last_ready = Some(now);
+        row.runtime.note_ready(now);
     }
     row.history.push_front(BuildRecord {
         span: running.span.clone(),

@@ -4,12 +4,14 @@
 //! miss states in between. Log text is not here: `logs` has it, by span.
 
 mod project;
+mod report;
 
 use serde::Serialize;
 
 use crate::model::{ManifestName, SpanId};
 
 pub(crate) use project::view;
+pub use report::{ReportRow, report, table};
 
 /// The state of a session at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -64,6 +66,9 @@ pub struct ResourceView {
     pub history: Vec<BuildView>,
     /// The newest pod.
     pub pod: Option<PodView>,
+    /// How long it took from the start of its first update until it was ready for the first time, or has taken so far, in
+    /// milliseconds; `None` before the first update.
+    pub elapsed_ms: Option<u64>,
     /// Whether it was ever ready since this session first deployed it.
     pub ever_ready: bool,
 }
@@ -124,6 +129,8 @@ pub struct PodView {
     pub restarts: u32,
     /// What its containers say is wrong.
     pub errors: Vec<String>,
+    /// What keeps it from being ready, in Kubernetes' words: the reason, and what is said about it.
+    pub trouble: Option<String>,
 }
 
 /// How the last update of a resource went.

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::engine::ClusterStatus;
 use crate::engine::state::{BuildRecord, Row, Running, State, Tiltfile};
-use crate::model::{ManifestName, Pod};
+use crate::model::{Container, ContainerState, ManifestName, Pod, PodPhase};
 
 /// Returns what readers see of the state.
 pub(crate) fn view(state: &State) -> View {
@@ -57,6 +57,10 @@ fn resource(state: &State, name: &ManifestName, row: &Row) -> ResourceView {
         building: running.map(|running| running_build(state, running)),
         history: row.history.iter().map(ended_build).collect(),
         pod: state.newest_pod(row).map(pod),
+        elapsed_ms: row.started_at.map(|started| {
+            let end = row.runtime.first_ready.unwrap_or(state.now);
+            millis(end.saturating_duration_since(started))
+        }),
         ever_ready: row.runtime.last_ready.is_some(),
     }
 }
@@ -116,6 +120,46 @@ fn pod(pod: &Pod) -> PodView {
         containers: pod.containers.len(),
         restarts: pod.containers.iter().map(|container| container.restarts).sum(),
         errors: pod.errors.clone(),
+        trouble: trouble(pod),
+    }
+}
+
+/// Returns what keeps a pod from being ready: that it cannot be scheduled, or what its first faulty container says.
+fn trouble(pod: &Pod) -> Option<String> {
+    let unscheduled = pod
+        .conditions
+        .iter()
+        .find(|condition| condition.kind == "PodScheduled" && condition.status == "False");
+    if let Some(condition) = unscheduled {
+        return Some(words(&condition.reason, &condition.message));
+    }
+    let faulty = |(_, container): (bool, &Container)| match &container.state {
+        ContainerState::Waiting { reason, .. }
+            if matches!(&**reason, "" | "ContainerCreating" | "PodInitializing") =>
+        {
+            None
+        }
+        ContainerState::Waiting { reason, message } => Some(words(reason, message)),
+        ContainerState::Terminated { exit_code: 0, .. } => None,
+        ContainerState::Terminated { reason, exit_code } => Some(words(
+            reason,
+            &format!("container {} exited with {exit_code}", container.name),
+        )),
+        _ => None,
+    };
+    if let Some(trouble) = pod.all_containers().find_map(faulty) {
+        return Some(trouble);
+    }
+    let unready = pod.containers.iter().find(|container| !container.ready);
+    let unready = unready.filter(|_| pod.phase == PodPhase::Running)?;
+    Some(format!("NotReady: container {} is not ready", unready.name))
+}
+
+fn words(reason: &str, message: &str) -> String {
+    if message.is_empty() {
+        reason.to_owned()
+    } else {
+        format!("{reason}: {message}")
     }
 }
 

@@ -232,6 +232,9 @@ fn a_cluster_that_does_not_answer_is_named_with_what_to_start() {
     insta::assert_snapshot!(ran.status(1).messages(), @r#"
     ERROR: Cluster status error: cluster of context "kind-nobody" did not answer at http://127.0.0.1:9: client error (Connect): tcp connect error: Connection refused (os error 111)
     hint: create it with `kind create cluster`, or start its container, or pick another context with `kubectl config use-context`
+
+    RESOURCE       RESULT   TIME  REASON
+    uncategorized  pending  -     waiting-for-cluster: default
     Error: cluster connection failed: cluster of context "kind-nobody" did not answer at http://127.0.0.1:9: client error (Connect): tcp connect error: Connection refused (os error 111)
     "#);
 }
@@ -243,6 +246,9 @@ fn without_a_kubeconfig_it_says_so() {
     insta::assert_snapshot!(ran.status(1).messages(), @r#"
     ERROR: Cluster status error: no kubeconfig names a cluster
     hint: set KUBECONFIG or write ~/.kube/config; `kubectl config get-contexts` shows what there is
+
+    RESOURCE       RESULT   TIME  REASON
+    uncategorized  pending  -     waiting-for-cluster: default
     Error: cluster connection failed: no kubeconfig names a cluster
     "#);
     let down = folder.tilt(&["down"], &[("KUBECONFIG", "none")]);

@@ -1,0 +1,159 @@
+//! What a run of `tilt ci` came to: one row per resource, as a table for people.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::{ResourceView, RuntimeStatus, UpdateStatus, View};
+use crate::model::format_go_duration;
+
+/// What became of one resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportRow {
+    /// Its name.
+    pub resource: String,
+    /// `ok`, `failed`, `pending`, `skipped` or `disabled`.
+    pub result: &'static str,
+    /// From the start of its first update until it was ready, or to the end of the run.
+    pub took: Option<Duration>,
+    /// Why it is not ok: one line.
+    pub reason: String,
+    /// Whether the reason is Kubernetes' own.
+    pub is_from_kubernetes: bool,
+}
+
+/// Returns what became of each resource, in definition order.
+pub fn report(view: &View) -> Vec<ReportRow> {
+    view.resources.iter().map(row).collect()
+}
+
+fn row(resource: &ResourceView) -> ReportRow {
+    let result = result(resource);
+    let is_open = matches!(result, "failed" | "pending");
+    let trouble = trouble(resource).filter(|_| is_open);
+    let is_from_kubernetes = trouble.is_some();
+    let reason = trouble.or_else(|| match result {
+        "failed" => resource.error(),
+        "pending" => waiting(resource),
+        _ => None,
+    });
+    let reason = reason.unwrap_or_default();
+    ReportRow {
+        resource: resource.name.to_string(),
+        result,
+        took: resource.elapsed_ms.map(Duration::from_millis),
+        reason: reason.lines().next().unwrap_or_default().to_owned(),
+        is_from_kubernetes,
+    }
+}
+
+fn result(resource: &ResourceView) -> &'static str {
+    match (resource.update_status, resource.runtime_status) {
+        _ if !resource.enabled => "disabled",
+        (UpdateStatus::Error, _) | (_, RuntimeStatus::Error) => "failed",
+        (UpdateStatus::None, _) => "skipped",
+        (
+            UpdateStatus::Ok | UpdateStatus::NotApplicable,
+            RuntimeStatus::Ok | RuntimeStatus::NotApplicable,
+        ) => "ok",
+        _ => "pending",
+    }
+}
+
+/// Returns what Kubernetes says is wrong with the newest pod.
+fn trouble(resource: &ResourceView) -> Option<String> {
+    if resource.update_status == UpdateStatus::Error {
+        return None;
+    }
+    resource.pod.as_ref()?.trouble.clone()
+}
+
+fn waiting(resource: &ResourceView) -> Option<String> {
+    if let Some(hold) = &resource.hold {
+        return Some(match hold.on.is_empty() {
+            true => hold.reason.to_owned(),
+            false => format!("{}: {}", hold.reason, hold.on.join(", ")),
+        });
+    }
+    if resource.building.is_some() {
+        return Some("still updating".to_owned());
+    }
+    Some(match &resource.pod {
+        Some(pod) => format!("pod {}: {}", pod.name, pod.status),
+        None => "not ready".to_owned(),
+    })
+}
+
+/// Returns the rows as a table with a line for each, columns aligned.
+pub fn table(rows: &[ReportRow]) -> String {
+    const HEADINGS: [&str; 4] = ["RESOURCE", "RESULT", "TIME", "REASON"];
+    let cells = |row: &ReportRow| {
+        let took = row
+            .took
+            .map_or("-".to_owned(), |took| format_go_duration(round(took)));
+        [
+            row.resource.clone(),
+            row.result.to_owned(),
+            took,
+            row.reason.clone(),
+        ]
+    };
+    let lines: Vec<[String; 4]> = [HEADINGS.map(str::to_owned)]
+        .into_iter()
+        .chain(rows.iter().map(cells))
+        .collect();
+    let width = |column: usize| {
+        let widths = lines.iter().map(|line| line[column].chars().count());
+        widths.max().unwrap_or_default()
+    };
+    let widths = [width(0), width(1), width(2)];
+    let mut text = String::new();
+    for line in &lines {
+        let mut shown = String::new();
+        for (cell, width) in line.iter().zip(widths) {
+            // Writing to a string does not fail.
+            let _ = write!(shown, "{cell:width$}  ");
+        }
+        shown.push_str(&line[3]);
+        text.push_str(shown.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn round(took: Duration) -> Duration {
+    const STEP_MILLIS: u64 = 10;
+    let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    Duration::from_millis(millis / STEP_MILLIS * STEP_MILLIS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_a_reason_is_one_line() {
+        let row = |resource: &str, result, took: Option<u64>, reason: &str| ReportRow {
+            resource: resource.to_owned(),
+            result,
+            took: took.map(Duration::from_millis),
+            reason: reason.to_owned(),
+            is_from_kubernetes: false,
+        };
+        let rows = [
+            row("web", "ok", Some(2_119), ""),
+            row(
+                "a-long-name",
+                "failed",
+                Some(61_000),
+                "CrashLoopBackOff: exit code 1",
+            ),
+            row("off", "disabled", None, ""),
+        ];
+        insta::assert_snapshot!(table(&rows), @r"
+        RESOURCE     RESULT    TIME   REASON
+        web          ok        2.11s
+        a-long-name  failed    1m1s   CrashLoopBackOff: exit code 1
+        off          disabled  -
+        ");
+    }
+}
