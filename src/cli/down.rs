@@ -1,14 +1,18 @@
 //! `tilt down`.
 
+use std::time::Duration;
+
 use anyhow::Context;
 
+use super::variables::{DEFAULT_PORT, variables};
 use super::{exit, flags, session};
 use crate::edge::kube::{self, Cluster, ClusterAccess};
-use crate::edge::{RealHost, clock, load, print_stream};
+use crate::edge::local::CommandVariables;
+use crate::edge::{RealHost, clock, custom_deploy, load, print_stream};
 use crate::engine::ObjectId;
 use crate::k8s::Entity;
 use crate::logs::{LogFilter, LogStore, LogWriter, StreamPrinter};
-use crate::model::{Manifest, ManifestName};
+use crate::model::{Command, Manifest, ManifestName};
 
 /// Delete what a Tiltfile deploys
 ///
@@ -95,30 +99,58 @@ async fn delete(
         log.info(&format!("Not deleting namespaces: {}", kept.join(", ")));
         log.info("Run with --delete-namespaces to delete namespaces as well.");
     }
-    if objects.is_empty() {
+    let commands = delete_commands(manifests);
+    if objects.is_empty() && commands.is_empty() {
         return Ok(());
     }
     let access = access.context(kube::NO_KUBECONFIG)?;
+    let variables = CommandVariables::new(variables(("localhost", DEFAULT_PORT), Some(&access), log));
     let cluster = Cluster::connect(access).await?;
-    kube::delete(&cluster, &objects, log)
-        .await
-        .map_err(anyhow::Error::msg)
+    let mut errors = Vec::from_iter(kube::delete(&cluster, &objects, log).await.err());
+    for (command, timeout) in commands {
+        errors.extend(
+            custom_deploy::delete(command, timeout, &variables, log)
+                .await
+                .err(),
+        );
+    }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(anyhow::Error::msg(errors.join("\n")))
+    }
+}
+
+/// Returns the commands that take away what commands have deployed, and how long each may take.
+fn delete_commands<'m>(manifests: &[&'m Manifest]) -> Vec<(&'m Command, Duration)> {
+    let targets = in_order(manifests)
+        .into_iter()
+        .rev()
+        .filter_map(|manifest| manifest.deploy.k8s());
+    targets
+        .filter_map(|k8s| Some((&k8s.options.custom_deploy.as_ref()?.delete, k8s.upsert_timeout)))
+        .collect()
 }
 
 /// Returns all objects in the order to delete them: resources in reverse order, dependents before what they depend on,
 /// the objects of each in reverse order of their kinds.
 fn in_order_of_deletion<'m>(manifests: &[&'m Manifest]) -> Vec<&'m Entity> {
+    in_order(manifests)
+        .into_iter()
+        .rev()
+        .filter_map(|manifest| manifest.deploy.k8s())
+        .flat_map(|k8s| k8s.entities.iter().rev())
+        .collect()
+}
+
+/// Returns resources in definition order, each after those that it depends on.
+fn in_order<'m>(manifests: &[&'m Manifest]) -> Vec<&'m Manifest> {
     let mut sorted: Vec<&Manifest> = Vec::new();
     let mut open: Vec<ManifestName> = Vec::new();
     for manifest in manifests {
         place(manifest, manifests, &mut sorted, &mut open);
     }
-    let entities = sorted
-        .into_iter()
-        .rev()
-        .filter_map(|manifest| manifest.deploy.k8s())
-        .flat_map(|k8s| k8s.entities.iter().rev());
-    entities.collect()
+    sorted
 }
 
 /// Puts a resource behind what it depends on. Cycles were refused by the load; `open` keeps them harmless here too.

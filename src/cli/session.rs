@@ -42,7 +42,11 @@ pub(super) fn run(options: Options) -> anyhow::Result<(ExitOutcome, View)> {
             options.cluster.namespace.as_deref(),
         )?;
         let log = open_log();
-        let variables = variables(&options.serve, access.as_ref(), &LogWriter::global(log.clone()));
+        let variables = variables(
+            (&options.serve.host, options.serve.port),
+            access.as_ref(),
+            &LogWriter::global(log.clone()),
+        );
         request.web_host = options.serve.host;
         request.program.variables.clone_from(&variables);
         let printer = StreamPrinter::new(filter(&options.log_filter));

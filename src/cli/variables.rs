@@ -4,28 +4,27 @@ use std::path::PathBuf;
 
 use etcetera::base_strategy::{BaseStrategy, Xdg};
 
-use super::flags;
 use crate::edge::kube::{ClusterAccess, write_frozen};
 use crate::logs::LogWriter;
 
 /// The port of the web page when none is asked for.
-const DEFAULT_PORT: u16 = 10350;
+pub(super) const DEFAULT_PORT: u16 = 10350;
 
 /// Returns the variables of a session. A kubeconfig that cannot be written is said in the log.
 ///
 /// Rule: `reference/cli-and-ui.md`, "nested `tilt` calls".
 pub(super) fn variables(
-    serve: &flags::Serve,
+    (host, port): (&str, u16),
     access: Option<&ClusterAccess>,
     log: &LogWriter,
 ) -> Vec<(String, String)> {
     let mut variables = vec![
-        ("TILT_HOST".to_owned(), serve.host.clone()),
-        ("TILT_PORT".to_owned(), serve.port.to_string()),
+        ("TILT_HOST".to_owned(), host.to_owned()),
+        ("TILT_PORT".to_owned(), port.to_string()),
         ("TILT_DISABLE_ANALYTICS".to_owned(), "1".to_owned()),
     ];
     if let Some(access) = access {
-        match write_kubeconfig(serve.port, access) {
+        match write_kubeconfig(port, access) {
             Ok(path) => variables.push(("KUBECONFIG".to_owned(), path.to_string_lossy().into_owned())),
             Err(error) => log.warn(&format!("commands get no kubeconfig of this session: {error}")),
         }

@@ -18,7 +18,7 @@ use super::local::{CommandVariables, Servers, run_update};
 use super::process::Environment;
 use super::update::UpdateTools;
 use super::watch_files::{WantedFiles, watch_files};
-use super::{clock, load, update};
+use super::{clock, custom_deploy, load, update};
 use crate::engine::{
     ClusterStatus, ClusterWatch, Effect, Engine, EngineConfig, Event, ExitOutcome, LoadOutcome, Mode,
     UpdateOutcome, UpdatePlan,
@@ -202,12 +202,20 @@ impl Edge {
                 span,
                 reason,
                 objects,
+                command,
             } => {
                 let log = LogWriter::new(self.log.clone(), span, manifest);
-                let cluster = self.cluster.get().cloned();
+                let (cluster, commands) = (self.cluster.get().cloned(), Arc::clone(&self.commands));
                 self.report(
                     async move {
-                        if let Some(Connected { cluster, .. }) = cluster {
+                        if let Some((command, timeout)) = command {
+                            log.info(&format!("Beginning {reason}"));
+                            if let Err(error) =
+                                custom_deploy::delete(&command, timeout, &commands, &log).await
+                            {
+                                log.error(&format!("Error {reason}: {error}"));
+                            }
+                        } else if let Some(Connected { cluster, .. }) = cluster {
                             super::kube::collect_garbage(&cluster, reason, &objects, &log).await;
                         }
                         Event::ObjectsDeleted { delete }

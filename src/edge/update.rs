@@ -8,16 +8,18 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::clock;
 use super::docker::{self, ClusterFacts, Docker, ImageRequest, PushWish};
 use super::kube::{self, ApplyRequest, Cluster};
 use super::local::CommandVariables;
-use crate::engine::{ImageAction, ImageStep, ObjectId, UpdateOutcome, UpdatePlan};
+use super::{clock, custom_deploy};
+use crate::engine::{AppliedObject, ImageAction, ImageStep, ObjectId, UpdateOutcome, UpdatePlan};
 use crate::k8s::Entity;
 use crate::k8s::inject::InjectedImage;
 use crate::k8s::labels::Ownership;
 use crate::logs::{LogStore, LogWriter};
-use crate::model::{BuiltImage, ImageBuild, ImageSelector, K8sTarget, OutputMode, TargetId};
+use crate::model::{
+    BuiltImage, CustomDeploy, ImageBuild, ImageRef, ImageSelector, K8sTarget, OutputMode, TargetId,
+};
 
 /// What an update works with.
 #[derive(Clone)]
@@ -167,10 +169,12 @@ impl Update {
         target: &K8sTarget,
         steps: &mut Steps,
     ) -> Result<(), String> {
-        if target.options.custom_deploy.is_some() {
-            return Err("the commands of k8s_custom_deploy are not run by this version yet".to_owned());
-        }
         steps.begin("Deploying");
+        if let Some(custom) = &target.options.custom_deploy {
+            let deployed = self.deploy_by_command(custom, target).await;
+            steps.end();
+            return deployed;
+        }
         let images: Vec<InjectedImage> = plan
             .images
             .iter()
@@ -191,6 +195,25 @@ impl Update {
         self.outcome.job_complete = applied.job_complete;
         self.outcome.deployed = applied.error.is_none();
         applied.error.map_or(Ok(()), Err)
+    }
+
+    async fn deploy_by_command(&mut self, custom: &CustomDeploy, target: &K8sTarget) -> Result<(), String> {
+        let log = self.log.indented(INDENT);
+        let built = target.images.iter().filter_map(|id| self.images.get(id));
+        let images: Vec<(ImageRef, ImageRef)> = built
+            .map(|(selector, built)| (selector.image.clone(), built.cluster_ref.clone()))
+            .collect();
+        let (timeout, commands) = (target.upsert_timeout, &self.tools.commands);
+        let applied =
+            custom_deploy::apply(&custom.apply, &images, timeout, commands, &log, &self.cancel).await?;
+        let list: String = applied
+            .iter()
+            .map(|object| format!("\n  → {}", shown(object)))
+            .collect();
+        log.info(&format!("Objects applied to cluster:{list}"));
+        self.outcome.applied = applied;
+        self.outcome.deployed = true;
+        Ok(())
     }
 
     fn injected(&self, step: &ImageStep) -> Option<InjectedImage> {
@@ -214,6 +237,10 @@ impl Update {
             .clone()
             .ok_or_else(|| "there is no Docker engine to build images with".to_owned())
     }
+}
+
+fn shown(object: &AppliedObject) -> String {
+    format!("{}:{}", object.id.name, object.id.kind).to_lowercase()
 }
 
 fn push_wish(step: &ImageStep) -> PushWish {

@@ -1,6 +1,7 @@
 //! What to do: everything that the engine ever asks for. Plain data: it can be compared, logged and replayed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::logs::LogEvent;
 use crate::model::{
@@ -38,6 +39,8 @@ pub enum Effect {
         reason: &'static str,
         /// In the order to delete them.
         objects: Vec<ObjectId>,
+        /// What deletes them, where a command deployed them; it is to end in time.
+        command: Option<(Command, Duration)>,
     },
     /// Watch these files from now on; the edge compares with what it watches.
     WatchFiles(WatchSet),

@@ -76,6 +76,13 @@ fn watch_set(state: &State) -> WatchSet {
                 ignores: image.watch_ignores.clone(),
             });
         }
+        if let Some(custom) = row.k8s().and_then(|k8s| k8s.options.custom_deploy.as_ref()) {
+            let watched = WatchedTarget {
+                paths: custom.deps.clone(),
+                ignores: custom.watch_ignores.clone(),
+            };
+            targets.insert(row.manifest.deploy.id().clone(), watched);
+        }
         if let Some(local) = row.local() {
             let watched = WatchedTarget {
                 paths: local.deps.clone().unwrap_or_default(),

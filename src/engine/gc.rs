@@ -2,13 +2,15 @@
 //!
 //! Nothing is deleted that a resource of the Tiltfile has applied, or would apply: then it passes to that resource.
 
+use std::time::Duration;
+
 use super::effect::{Effect, ObjectId};
 use super::event::{AppliedObject, UpdateOutcome};
 use super::reload::Owned;
 use super::state::{Row, Running, State};
 use crate::k8s::Entity;
 use crate::k8s::order::rank;
-use crate::model::{DeleteId, ManifestName, SpanId};
+use crate::model::{Command, DeleteId, ManifestName, SpanId};
 
 /// Takes in what an update applied; after one that ended well, deletes what it no longer has.
 ///
@@ -30,6 +32,15 @@ pub(super) fn note_applied(state: &mut State, running: &Running, outcome: &Updat
     row.deployed.at = Some(now);
     row.deployed.job_complete = outcome.job_complete;
     row.deployed.objects = outcome.applied.clone();
+    let custom = row
+        .k8s()
+        .and_then(|k8s| Some((k8s.options.custom_deploy.as_ref()?, k8s.upsert_timeout)));
+    row.deployed.delete_command = custom.map(|(custom, timeout)| (custom.delete.clone(), timeout));
+    if row.deployed.delete_command.is_some() {
+        // What a command deploys it also takes away.
+        row.deployed.owned.clear();
+        return None;
+    }
     let mut dangling = std::mem::take(&mut row.deployed.owned);
     row.deployed.owned = dangling
         .extract_if(.., |id, _| outcome.applied.iter().any(|now| now.id == *id))
@@ -87,7 +98,29 @@ fn delete(
         span,
         reason,
         objects,
+        command: None,
     })
+}
+
+/// Deletes what a command deployed for a resource that is gone from the Tiltfile, by the command that belongs to it.
+///
+/// Rule: `reference/engine.md` 3.4, "With `deleteCmd`".
+pub(super) fn delete_by_command(
+    state: &mut State,
+    manifest: &ManifestName,
+    span: SpanId,
+    command: (Command, Duration),
+) -> Effect {
+    state.last_delete += 1;
+    state.dirty.cluster = true;
+    Effect::DeleteObjects {
+        delete: DeleteId(state.last_delete),
+        manifest: manifest.clone(),
+        span,
+        reason: "garbage collecting removed Kubernetes objects",
+        objects: Vec::new(),
+        command: Some(command),
+    }
 }
 
 /// Returns which objects of a resource are being deleted just now, because none declared them a moment ago.

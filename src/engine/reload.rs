@@ -211,6 +211,10 @@ fn remove_rows(state: &mut State, gone: BTreeMap<ManifestName, Row>) -> Vec<Effe
                 .history
                 .front()
                 .map_or_else(|| state.tiltfile_span(), |last| last.span.clone());
+            if let Some(command) = row.deployed.delete_command {
+                effects.push(gc::delete_by_command(state, &name, span, command));
+                continue;
+            }
             effects.extend(gc::delete_removed(state, &name, span, row.deployed.owned));
         }
     }

@@ -141,6 +141,8 @@ pub(crate) struct Deployed {
     pub(crate) job_complete: bool,
     /// The objects of that deploy: they own the pods.
     pub(crate) objects: Vec<AppliedObject>,
+    /// What takes it away again, where a command deployed it, and how long that may take.
+    pub(crate) delete_command: Option<(crate::model::Command, std::time::Duration)>,
     /// Everything that it may have left there, also by deploys that failed.
     pub(crate) owned: BTreeMap<ObjectId, AppliedObject>,
 }

@@ -139,3 +139,54 @@ fn processes_mention(text: &str) -> bool {
         !own && String::from_utf8_lossy(&all).contains(text)
     })
 }
+
+const BY_COMMAND: &str = "
+--- Tiltfile
+allow_k8s_contexts('dev')
+k8s_custom_deploy('egg', apply_cmd='kubectl apply -f egg.yaml -o yaml',
+                  delete_cmd='kubectl delete -f egg.yaml --ignore-not-found --wait=false', deps=['egg.yaml'])
+";
+
+fn egg(word: &str) -> String {
+    format!(
+        "apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: egg}}
+spec:
+  selector: {{matchLabels: {{app: egg}}}}
+  template:
+    metadata: {{labels: {{app: egg}}}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - {{name: egg, image: 'localhost:5000/busybox:1', command: [sh, -c, 'echo hatched {word}; exec sleep 1000']}}
+"
+    )
+}
+
+#[test]
+fn what_a_command_deploys_is_followed_deployed_again_and_taken_away_by_its_command() {
+    let project = Project::new("egg", BY_COMMAND);
+    project.write("egg.yaml", &egg("one"));
+    let mut up = project.up();
+    up.wait_for("→ egg:deployment");
+    up.wait_for("egg │ hatched one");
+    project.write("egg.yaml", &egg("two"));
+    up.wait_for("1 File Changed: [egg.yaml]");
+    up.wait_for("egg │ hatched two");
+    project.write(
+        "Tiltfile",
+        "allow_k8s_contexts('dev')\nlocal_resource('rest', 'true')\n",
+    );
+    up.wait_for("Running cmd: kubectl delete");
+    eventually("the deployment is gone", || !project.exists("deployment/egg"));
+    let tiltfile = BY_COMMAND.trim_start_matches("\n--- Tiltfile\n");
+    project.write("Tiltfile", tiltfile);
+    up.wait_for("egg │ hatched two");
+    up.stop("INT");
+    let down = project.tilt(&["down"]);
+    assert_eq!(down.status, Some(0), "{}", down.text);
+    eventually("the deployment is gone again", || {
+        !project.exists("deployment/egg")
+    });
+}

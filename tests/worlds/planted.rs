@@ -114,6 +114,7 @@ fn an_object_that_is_deleted_though_it_is_wanted_is_found() {
         {
             effects.push(Effect::DeleteObjects {
                 delete: DeleteId(u64::MAX),
+                command: None,
                 manifest: ManifestName::from("a"),
                 span: SpanId::from("build:1"),
                 reason: "garbage collecting Kubernetes objects",

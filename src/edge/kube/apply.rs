@@ -165,7 +165,8 @@ fn rejected(cluster: &Cluster, entity: &Entity, error: &RequestError) -> String 
     explain(&error.message(), entity, &fields, cluster.context())
 }
 
-fn applied_object(object: &Value) -> AppliedObject {
+/// Returns what matters of an object that the API server has accepted.
+pub fn applied_object(object: &Value) -> AppliedObject {
     let text = |path: &str| object.pointer(path).and_then(Value::as_str).map(str::to_owned);
     let annotation = object
         .pointer("/metadata/annotations")

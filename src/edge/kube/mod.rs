@@ -26,7 +26,7 @@ mod watch;
 pub const NO_KUBECONFIG: &str = "no kubeconfig names a cluster\n\
     hint: set KUBECONFIG or write ~/.kube/config; `kubectl config get-contexts` shows what there is";
 
-pub use apply::{ApplyOutcome, ApplyRequest, apply};
+pub use apply::{ApplyOutcome, ApplyRequest, applied_object, apply};
 pub use connect::{Cluster, ClusterInfo, ConnectError};
 pub use context::{ClusterAccess, ContextError, read_context};
 pub use delete::{collect_garbage, delete, delete_all};
