@@ -15,7 +15,7 @@ fn the_annotated_tour_loads() {
     let tour = include_str!("../../Tiltfile.example");
     let workloads = [
         deployment("web", "shop/web"),
-        deployment("worker", "busybox"),
+        deployment("worker", "shop/worker"),
         "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate}\nspec:\n  template:\n    spec:\n      \
          containers: [{name: c, image: busybox}]\n"
             .to_owned(),
@@ -23,15 +23,19 @@ fn the_annotated_tour_loads() {
     let files = format!(
         "--- Tiltfile\n{tour}\n--- shop/deploy.yaml\n{}\n--- shop/base/Dockerfile\nFROM scratch\n\
          --- shop/web/Dockerfile\nFROM shop/base\n--- shop/helpers.star\ndef shout(text):\n    return text.upper()\n\
-         --- shop/extra.tiltfile\nprint('more')\n",
+         --- shop/extra.tiltfile\nprint('more')\n\
+         --- shop/counter.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: counter}}\ndata: {{customers: '0'}}\n",
         workloads.concat()
     );
-    insta::assert_snapshot!(resources(&files), @r"
+    insta::assert_snapshot!(resources(&files), @r#"
     frontend: Deployment/web; images shop_base shop_web; wait; after migrate; labels shop
-    worker: Deployment/worker; ignore
+    worker: Deployment/worker; images shop_worker; ignore
     migrate: Job/migrate; succeeded
     settings: ConfigMap/opening-hours; ignore
-    ");
+    lint: echo all is well / 
+    mirror:  / while true; do sleep 60; done
+    uncategorized: ConfigMap/counter; ignore
+    "#);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! of them may speak of the same file. A directory is watched before it is read, so nothing falls between. Where
 //! events were lost, comparing with what is remembered finds what they would have said.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -78,8 +78,10 @@ impl Tree {
     /// Reads all that the rules ask for again; returns how files differ from what is remembered.
     pub(super) fn rescan(&mut self, rules: &WatchRules) -> Found {
         let mut found = Vec::new();
+        // Many roots may be files of one directory, which is read once.
+        let mut read = HashSet::new();
         for root in rules.roots() {
-            self.cover(rules, root, &mut found);
+            self.cover(rules, root, &mut read, &mut found);
         }
         let vanished: Vec<_> = self
             .dirs
@@ -123,7 +125,7 @@ impl Tree {
             self.enter(rules, dir, found);
         }
         for root in rules.roots_within(dir) {
-            self.cover(rules, root, found);
+            self.cover(rules, root, &mut HashSet::new(), found);
         }
     }
 
@@ -163,20 +165,29 @@ impl Tree {
         }
         // Where a watched path vanished, what is left above it shows when it comes back.
         for root in rules.roots_within(path) {
-            self.cover(rules, root, found);
+            self.cover(rules, root, &mut HashSet::new(), found);
         }
     }
 
     /// Watches a path that the rules name: a directory with all below it, a file through the directory that holds it,
     /// one that is missing through the nearest directory there is.
-    fn cover(&mut self, rules: &WatchRules, root: &LocalPath, found: &mut Found) {
+    /// `read` has the directories that were watched and read for other paths just before.
+    fn cover(
+        &mut self,
+        rules: &WatchRules,
+        root: &LocalPath,
+        read: &mut HashSet<LocalPath>,
+        found: &mut Found,
+    ) {
         loop {
             if root.as_path().is_dir() {
                 return self.enter(rules, root, found);
             }
             let Some(above) = nearest_dir(root) else { return };
-            self.watch(&above);
-            self.read(rules, &above, found);
+            if read.insert(above.clone()) {
+                self.watch(&above);
+                self.read(rules, &above, found);
+            }
             // What appeared before the watch was set is seen now; what appears later is told.
             if !root.as_path().is_dir() && nearest_dir(root).as_ref() == Some(&above) {
                 return;
