@@ -14,13 +14,7 @@ use crate::view::{report, table};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    tiltfile: flags::Tiltfile,
-    #[command(flatten)]
-    cluster: flags::Cluster,
-    #[command(flatten)]
-    serve: flags::Serve,
-    #[command(flatten)]
-    log_filter: flags::LogFilter,
+    session: flags::Session,
     /// Time for the whole run, such as 90s or 1h30m; 0 is no limit. Wins over ci_settings() in the Tiltfile (default: 30m)
     #[arg(long, value_name = "DURATION", value_parser = parse_go_duration)]
     timeout: Option<Duration>,
@@ -42,11 +36,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
             timeout_override: args.timeout,
         },
         subcommand: "ci",
-        tiltfile: args.tiltfile.path()?,
+        flags: args.session,
         tiltfile_args: args.args,
-        cluster: args.cluster,
-        serve: args.serve,
-        log_filter: args.log_filter,
     })?;
     let rows = report(&view);
     if !rows.is_empty() {

@@ -63,6 +63,19 @@ pub(super) struct Serve {
     pub(super) webdev_port: u16,
 }
 
+/// What `up` and `ci` share.
+#[derive(Debug, clap::Args)]
+pub(super) struct Session {
+    #[command(flatten)]
+    pub(super) tiltfile: Tiltfile,
+    #[command(flatten)]
+    pub(super) cluster: Cluster,
+    #[command(flatten)]
+    pub(super) serve: Serve,
+    #[command(flatten)]
+    pub(super) log_filter: LogFilter,
+}
+
 /// Which lines are printed. What is stored does not change.
 #[derive(Debug, clap::Args)]
 pub(super) struct LogFilter {

@@ -23,11 +23,8 @@ use crate::view::View;
 pub(super) struct Options {
     pub(super) mode: Mode,
     pub(super) subcommand: &'static str,
-    pub(super) tiltfile: LocalPath,
+    pub(super) flags: flags::Session,
     pub(super) tiltfile_args: Vec<String>,
-    pub(super) cluster: flags::Cluster,
-    pub(super) serve: flags::Serve,
-    pub(super) log_filter: flags::LogFilter,
 }
 
 /// Runs a session to its end; everything it logged has been printed when this returns.
@@ -35,21 +32,21 @@ pub(super) fn run(options: Options) -> anyhow::Result<(ExitOutcome, View)> {
     runtime()?.block_on(async {
         let stop = signals::cancel_on_signal().context("cannot listen for signals")?;
         let (mut request, access) = prepare(
-            options.tiltfile,
+            options.flags.tiltfile.path()?,
             options.tiltfile_args,
             options.subcommand,
-            options.cluster.context.as_deref(),
-            options.cluster.namespace.as_deref(),
+            options.flags.cluster.context.as_deref(),
+            options.flags.cluster.namespace.as_deref(),
         )?;
         let log = open_log();
         let variables = variables(
-            (&options.serve.host, options.serve.port),
+            (&options.flags.serve.host, options.flags.serve.port),
             access.as_ref(),
             &LogWriter::global(log.clone()),
         );
-        request.web_host = options.serve.host;
+        request.web_host = options.flags.serve.host;
         request.program.variables.clone_from(&variables);
-        let printer = StreamPrinter::new(filter(&options.log_filter));
+        let printer = StreamPrinter::new(filter(&options.flags.log_filter));
         let printing = tokio::spawn(print_stream(log.reader(), printer, std::io::stdout()));
         greet(&log);
         let session = Session {

@@ -10,13 +10,7 @@ use crate::engine::{ExitOutcome, Mode};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    tiltfile: flags::Tiltfile,
-    #[command(flatten)]
-    cluster: flags::Cluster,
-    #[command(flatten)]
-    serve: flags::Serve,
-    #[command(flatten)]
-    log_filter: flags::LogFilter,
+    session: flags::Session,
     /// Print logs as they come
     #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, default_value_t = false)]
     stream: bool,
@@ -49,11 +43,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
     let (outcome, _) = session::run(session::Options {
         mode: Mode::Up,
         subcommand: "up",
-        tiltfile: args.tiltfile.path()?,
+        flags: args.session,
         tiltfile_args: args.args,
-        cluster: args.cluster,
-        serve: args.serve,
-        log_filter: args.log_filter,
     })?;
     Ok(match outcome {
         ExitOutcome::Failed(message) => {

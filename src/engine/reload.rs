@@ -11,7 +11,9 @@ use super::not_yet;
 use super::pods;
 use super::state::{Loading, Row, State, TargetState};
 use crate::logs::LogEvent;
-use crate::model::{DeployTarget, K8sTarget, LoadId, LocalPath, LocalTarget, Manifest, ManifestName};
+use crate::model::{
+    DeployTarget, ImageBuild, ImageTarget, K8sTarget, LoadId, LocalPath, LocalTarget, Manifest, ManifestName,
+};
 
 /// Reads the Tiltfile for the first time.
 pub(super) fn on_started(state: &mut State) -> Vec<Effect> {
@@ -159,7 +161,24 @@ fn same_targets(old: &Manifest, new: &Manifest) -> bool {
         (DeployTarget::Local(old), DeployTarget::Local(new)) => same_commands(old, new),
         _ => false,
     };
-    old.images == new.images && same_deploy
+    same_deploy && same_images(&old.images, &new.images)
+}
+
+/// What a command's image is watched for, and where Docker may find layers, does not matter.
+fn same_images(old: &[ImageTarget], new: &[ImageTarget]) -> bool {
+    let essential = |image: &ImageTarget| {
+        let mut image = image.clone();
+        match &mut image.build {
+            ImageBuild::Docker(build) => build.options.cache_from.clear(),
+            ImageBuild::Custom(build) => {
+                build.deps = None;
+                image.watched.clear();
+                image.watch_ignores.clear();
+            }
+        }
+        image
+    };
+    old == new || (old.len() == new.len() && old.iter().map(essential).eq(new.iter().map(essential)))
 }
 
 /// What is watched and what is shown does not matter.
@@ -173,27 +192,26 @@ fn same_commands(old: &LocalTarget, new: &LocalTarget) -> bool {
     commands(old) == commands(new)
 }
 
+/// Ports and links are for people: a change of them deploys nothing.
 fn same_objects(old: &K8sTarget, new: &K8sTarget) -> bool {
-    let values = |target: &K8sTarget| target.entities.len();
-    values(old) == values(new)
+    fn others(target: &K8sTarget) -> impl PartialEq + '_ {
+        let commands = target.options.custom_deploy.as_ref();
+        (
+            (&target.id, &target.images, target.readiness),
+            (&target.extra_pod_selectors, target.upsert_timeout),
+            (
+                &target.options.image_locators,
+                commands.map(|custom| (&custom.apply, &custom.delete)),
+            ),
+        )
+    }
+    old.entities.len() == new.entities.len()
         && old
             .entities
             .iter()
             .zip(&new.entities)
             .all(|(a, b)| a.value() == b.value())
-        && (
-            &old.id,
-            &old.images,
-            old.readiness,
-            &old.extra_pod_selectors,
-            old.upsert_timeout,
-        ) == (
-            &new.id,
-            &new.images,
-            new.readiness,
-            &new.extra_pod_selectors,
-            new.upsert_timeout,
-        )
+        && others(old) == others(new)
 }
 
 /// Deletes what resources had that are gone from the Tiltfile. While one is still being updated its objects are not

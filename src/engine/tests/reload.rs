@@ -2,7 +2,9 @@
 
 use super::script::*;
 use crate::engine::Event;
-use crate::model::{ApiKind, LocalPath, PodReadiness, TargetId, TriggerMode};
+use crate::model::{
+    ApiKind, Command, CustomDeploy, DiscoveryStrategy, LocalPath, PodReadiness, TargetId, TriggerMode,
+};
 use crate::view::UpdateStatus;
 
 #[test]
@@ -57,7 +59,7 @@ fn a_failed_load_keeps_what_runs_and_watches_what_it_read() {
 #[test]
 fn what_an_update_would_do_differently_is_deployed_again() {
     type Change = fn() -> crate::model::Manifest;
-    let rows: [(&str, Change, bool); 8] = [
+    let rows: [(&str, Change, bool); 11] = [
         ("nothing", || with_images("web", &["app"]), false),
         (
             "its YAML",
@@ -111,6 +113,41 @@ fn what_an_update_would_do_differently_is_deployed_again() {
             || {
                 let mut web = with_images("web", &["app"]);
                 web.resource_deps = vec!["db".into()];
+                web
+            },
+            false,
+        ),
+        (
+            "how its pods are found",
+            || {
+                k8s(with_images("web", &["app"]), |k8s| {
+                    k8s.options.discovery_strategy = Some(DiscoveryStrategy::SelectorsOnly)
+                })
+            },
+            false,
+        ),
+        (
+            "the command that deploys it",
+            || {
+                k8s(with_images("web", &["app"]), |k8s| {
+                    k8s.options.custom_deploy = Some(CustomDeploy {
+                        apply: Command::default(),
+                        delete: Command::default(),
+                        deps: Vec::new(),
+                        watch_ignores: Vec::new(),
+                    })
+                })
+            },
+            true,
+        ),
+        (
+            "where Docker may find layers",
+            || {
+                let mut web = with_images("web", &["app"]);
+                let crate::model::ImageBuild::Docker(docker) = &mut web.images[0].build else {
+                    return web;
+                };
+                docker.options.cache_from.push("cache".to_owned());
                 web
             },
             false,
