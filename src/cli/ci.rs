@@ -38,6 +38,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         subcommand: "ci",
         flags: args.session,
         tiltfile_args: args.args,
+        forwards_ports: true,
     })?;
     let rows = report(&view);
     if !rows.is_empty() {

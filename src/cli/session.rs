@@ -25,6 +25,7 @@ pub(super) struct Options {
     pub(super) subcommand: &'static str,
     pub(super) flags: flags::Session,
     pub(super) tiltfile_args: Vec<String>,
+    pub(super) forwards_ports: bool,
 }
 
 /// Runs a session to its end; everything it logged has been printed when this returns.
@@ -56,6 +57,7 @@ pub(super) fn run(options: Options) -> anyhow::Result<(ExitOutcome, View)> {
             access,
             commands: CommandVariables::new(variables),
             log: log.clone(),
+            forwards_ports: options.forwards_ports,
             cwd: flags::working_directory()?,
         };
         let ended = edge_run::run(session, stop).await;

@@ -45,6 +45,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         subcommand: "up",
         flags: args.session,
         tiltfile_args: args.args,
+        forwards_ports: !args.disable_port_forwards,
     })?;
     Ok(match outcome {
         ExitOutcome::Failed(message) => {

@@ -10,6 +10,8 @@ mod host;
 pub mod kube;
 pub mod load;
 pub mod local;
+mod port_forwards;
+mod port_holder;
 mod print;
 pub mod process;
 pub mod run;

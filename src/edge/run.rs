@@ -15,13 +15,14 @@ use tokio_util::task::TaskTracker;
 use super::docker::{self, ClusterFacts, Docker};
 use super::kube::{Cluster, ClusterAccess, ClusterWatcher, NO_KUBECONFIG, PodLogs, RegistryHosting};
 use super::local::{CommandVariables, Servers, run_update};
+use super::port_forwards::PortForwards;
 use super::process::Environment;
 use super::update::UpdateTools;
 use super::watch_files::{WantedFiles, watch_files};
 use super::{clock, custom_deploy, load, update};
 use crate::engine::{
-    ClusterStatus, ClusterWatch, Effect, Engine, EngineConfig, Event, ExitOutcome, LoadOutcome, Mode,
-    UpdateOutcome, UpdatePlan,
+    ClusterStatus, ClusterWatch, Effect, Engine, EngineConfig, Event, ExitOutcome, Forward, LoadOutcome,
+    Mode, UpdateOutcome, UpdatePlan,
 };
 use crate::k8s::Product;
 use crate::k8s::labels::Ownership;
@@ -50,6 +51,8 @@ pub struct Session {
     pub commands: CommandVariables,
     /// Where output goes.
     pub log: LogStore,
+    /// Whether local ports are opened at all.
+    pub forwards_ports: bool,
     /// The directory that paths in messages are relative to.
     pub cwd: LocalPath,
 }
@@ -64,6 +67,7 @@ pub async fn run(session: Session, stop: CancellationToken) -> (ExitOutcome, Vie
         started_at: clock::now(),
         tiltfile: session.request.file.clone(),
         cwd: session.cwd.clone(),
+        forwards_ports: session.forwards_ports,
         default_namespace: session.request.kube.namespace.clone(),
     });
     let mut edge = Edge::new(session, sender, started);
@@ -128,6 +132,9 @@ struct Edge {
     files: watch::Sender<WantedFiles>,
     commands: Arc<CommandVariables>,
     servers: Servers,
+    ports: PortForwards,
+    /// Which ports are to be forwarded; handed on once there is a cluster.
+    forwarded: Vec<Forward>,
     /// What is to be watched; handed on once there is a cluster.
     cluster_watch: ClusterWatch,
 }
@@ -152,10 +159,17 @@ impl Edge {
             shutdown.clone(),
         );
         Self {
-            request: Arc::new(session.request),
-            log: session.log,
             commands,
             servers,
+            ports: PortForwards::new(
+                session.log.clone(),
+                session.request.web_host.clone(),
+                tasks.clone(),
+                shutdown.clone(),
+            ),
+            forwarded: Vec::new(),
+            request: Arc::new(session.request),
+            log: session.log,
             started,
             events,
             tasks,
@@ -182,6 +196,7 @@ impl Edge {
             Event::ClusterChanged(_) => {
                 self.connecting = false;
                 self.watch_cluster();
+                self.forward_ports();
             }
             _ => {}
         }
@@ -239,6 +254,10 @@ impl Edge {
                 }
             }
             Effect::Serve(wanted) => self.servers.set(wanted),
+            Effect::ForwardPorts(wanted) => {
+                self.forwarded = wanted;
+                self.forward_ports();
+            }
             Effect::Log(event) => self.log.append(event),
             Effect::Exit(_) => {}
         }
@@ -363,6 +382,11 @@ impl Edge {
             },
             |panic| Event::ClusterChanged(ClusterStatus::Failed(panic)),
         );
+    }
+
+    fn forward_ports(&mut self) {
+        let client = self.cluster.get().map(|connected| connected.cluster.client());
+        self.ports.set(self.forwarded.clone(), client);
     }
 
     fn watch_cluster(&self) {

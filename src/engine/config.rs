@@ -17,6 +17,8 @@ pub struct EngineConfig {
     pub tiltfile: LocalPath,
     /// The working directory: changed files are shown relative to it.
     pub cwd: LocalPath,
+    /// Whether local ports are opened at all.
+    pub forwards_ports: bool,
     /// The namespace of objects that name none.
     pub default_namespace: String,
 }

@@ -51,6 +51,8 @@ pub enum Effect {
     /// Let these servers run from now on; the edge compares with what runs. Each answers with `ServerChanged`. One that
     /// is no longer wanted is stopped, and has ended before the next one of its resource starts.
     Serve(Vec<Server>),
+    /// Let these local ports lead to these pods from now on; the edge compares with what is open.
+    ForwardPorts(Vec<Forward>),
     /// Write to the log.
     Log(LogEvent),
     /// End the session. The edge reads logs to their present end first.
@@ -102,6 +104,32 @@ pub struct Server {
     pub command: Command,
     /// How to find out whether it is ready; without one it is as soon as it runs.
     pub probe: Option<Probe>,
+}
+
+/// One local port that leads to a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// Whose it is.
+    pub manifest: ManifestName,
+    /// The port on this machine.
+    pub local_port: u16,
+    /// The address to listen on; `None` for the host of the session's web page.
+    pub host: Option<String>,
+    /// Where it leads; `None` while there is no pod.
+    pub pod: Option<ForwardTarget>,
+}
+
+/// Where a local port leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardTarget {
+    /// The pod.
+    pub pod: ObjectUid,
+    /// Its name.
+    pub pod_name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The port in it.
+    pub port: u16,
 }
 
 /// One image of an update.

@@ -6,7 +6,7 @@ use super::config::{EngineConfig, Mode};
 use super::effect::{Effect, ExitOutcome};
 use super::event::Event;
 use super::state::State;
-use super::{ci, cluster_events, files, pods, reload, schedule, serve, streams, update};
+use super::{ci, cluster_events, files, forwards, pods, reload, schedule, serve, streams, update};
 use crate::model::BuildId;
 use crate::view::{View, view};
 
@@ -118,6 +118,9 @@ fn settle(state: &mut State) -> Vec<Effect> {
     }
     if std::mem::take(&mut state.dirty.servers) {
         effects.extend(serve::serve(state));
+    }
+    if std::mem::take(&mut state.dirty.forwards) {
+        effects.extend(forwards::forward(state));
     }
     effects.extend(updates);
     effects.extend(end(state));

@@ -10,6 +10,7 @@ mod config;
 mod effect;
 mod event;
 mod files;
+mod forwards;
 mod gc;
 mod handle;
 mod not_yet;
@@ -27,8 +28,8 @@ mod update;
 
 pub use config::{EngineConfig, Mode};
 pub use effect::{
-    ClusterWatch, Effect, ExitOutcome, ImageAction, ImageStep, LogStream, ObjectId, Server, UpdatePlan,
-    WatchSet, WatchedTarget,
+    ClusterWatch, Effect, ExitOutcome, Forward, ForwardTarget, ImageAction, ImageStep, LogStream, ObjectId,
+    Server, UpdatePlan, WatchSet, WatchedTarget,
 };
 pub use event::{
     AppliedObject, ClusterEvent, ClusterStatus, Event, FileChange, LoadOutcome, ServerStatus, UpdateOutcome,

@@ -13,7 +13,6 @@ use crate::model::{ApiKind, ApiObject, ApiObjects, Manifest, ManifestName, OnCha
 pub(crate) enum Gap {
     ManualTrigger,
     LiveUpdate,
-    PortForward,
 }
 
 impl Gap {
@@ -22,7 +21,6 @@ impl Gap {
             Self::LiveUpdate => {
                 "this version does not update running containers in place yet; a change leads to a full build"
             }
-            Self::PortForward => "this version does not open port-forwards yet",
             Self::ManualTrigger => {
                 "this version does not start updates on request yet, only at start or on a change"
             }
@@ -38,10 +36,6 @@ fn gaps(manifest: &Manifest, mode: Mode) -> Vec<Gap> {
     // Nobody can ask in a run that ends by itself.
     if mode == Mode::Up && manifest.trigger_mode != TriggerMode::new(OnChange::Update, true) {
         gaps.push(Gap::ManualTrigger);
-    }
-    let target = manifest.deploy.k8s();
-    if mode == Mode::Up && target.is_some_and(|target| !target.options.port_forwards.is_empty()) {
-        gaps.push(Gap::PortForward);
     }
     gaps
 }

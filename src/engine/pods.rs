@@ -193,6 +193,7 @@ pub(super) fn refresh(state: &mut State, name: &ManifestName) -> Vec<Effect> {
     if let Some(row) = state.rows.get_mut(name) {
         row.runtime.newest = newest;
     }
+    state.dirty.forwards = true;
     runtime::refresh(state, name);
     streams::refresh(state, name);
     rollout::refresh(state, name)

@@ -117,7 +117,8 @@ fn replace_manifests(
     state.deployed_images = deploys.cloned().collect();
     pods::reindex(state);
     state.dirty.rows.extend(state.rows.keys().cloned());
-    (state.dirty.cluster, state.dirty.streams, state.dirty.servers) = (true, true, true);
+    (state.dirty.cluster, state.dirty.streams) = (true, true);
+    (state.dirty.servers, state.dirty.forwards) = (true, true);
     remove_rows(state, old)
 }
 

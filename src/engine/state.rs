@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use super::config::EngineConfig;
-use super::effect::{ClusterWatch, LogStream, ObjectId, Server, WatchSet};
+use super::effect::{ClusterWatch, Forward, LogStream, ObjectId, Server, WatchSet};
 use super::event::{AppliedObject, ClusterEvent, ClusterStatus};
 use super::not_yet::Gap;
 use super::schedule::Hold;
@@ -251,6 +251,7 @@ pub(crate) struct Asked {
     pub(crate) cluster: ClusterWatch,
     pub(crate) streams: Vec<LogStream>,
     pub(crate) servers: Vec<Server>,
+    pub(crate) forwards: Vec<Forward>,
 }
 
 /// What has to be looked at again.
@@ -262,6 +263,7 @@ pub(crate) struct Dirty {
     pub(crate) cluster: bool,
     pub(crate) streams: bool,
     pub(crate) servers: bool,
+    pub(crate) forwards: bool,
 }
 
 impl State {

@@ -6,5 +6,6 @@ mod docker;
 mod failures;
 mod images;
 mod kube;
+mod port_forwards;
 mod stories;
 mod support;

@@ -121,6 +121,7 @@ impl<B: Brain> World<B> {
             started_at: now,
             tiltfile: LocalPath::new("/src/Tiltfile"),
             cwd: LocalPath::new("/src"),
+            forwards_ports: true,
             default_namespace: "default".to_owned(),
         };
         Self {
@@ -254,7 +255,7 @@ impl<B: Brain> World<B> {
             Effect::WatchCluster(watch) => self.cluster_watch = watch,
             Effect::StreamLogs(streams) => self.streams = streams,
             Effect::Serve(servers) => self.servers = servers,
-            Effect::Log(_) => {}
+            Effect::Log(_) | Effect::ForwardPorts(_) => {}
             Effect::Exit(outcome) => self.exit = Some(outcome),
         }
     }

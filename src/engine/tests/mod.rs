@@ -3,6 +3,7 @@
 mod ci;
 mod cluster;
 mod deploy;
+mod forwards;
 mod reload;
 mod runtime;
 mod script;

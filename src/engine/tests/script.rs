@@ -33,6 +33,7 @@ impl Script {
             started_at: now,
             tiltfile: LocalPath::new("/src/Tiltfile"),
             cwd: LocalPath::new("/src"),
+            forwards_ports: true,
             default_namespace: "default".to_owned(),
         };
         Self {
@@ -378,6 +379,14 @@ fn line(effect: &Effect) -> String {
         Effect::StreamLogs(streams) => {
             let streams: Vec<String> = streams.iter().map(stream).collect();
             format!("read logs [{}]", streams.join(", "))
+        }
+        Effect::ForwardPorts(forwards) => {
+            let shown = |forward: &crate::engine::Forward| match &forward.pod {
+                Some(pod) => format!("{} to {}:{}", forward.local_port, pod.pod_name, pod.port),
+                None => format!("{} to nowhere", forward.local_port),
+            };
+            let forwards: Vec<String> = forwards.iter().map(shown).collect();
+            format!("forward [{}]", forwards.join(", "))
         }
         Effect::Serve(servers) => {
             let servers: Vec<String> = servers

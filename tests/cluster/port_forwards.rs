@@ -1,0 +1,93 @@
+//! Local ports that lead to pods: they serve, serve again after the pod was replaced, and say who is in the way.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use crate::support::{Project, eventually};
+
+fn kiosk(port: u16) -> String {
+    format!(
+        "
+--- Tiltfile
+allow_k8s_contexts('dev')
+k8s_yaml('kiosk.yaml')
+k8s_resource('kiosk', port_forwards=port_forward({port}))
+--- kiosk.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: kiosk}}
+spec:
+  selector: {{matchLabels: {{app: kiosk}}}}
+  template:
+    metadata: {{labels: {{app: kiosk}}}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - name: kiosk
+        image: localhost:5000/busybox:1
+        command: [sh, -c, 'mkdir /www && hostname > /www/index.html && exec httpd -f -p 8080 -h /www']
+        ports: [{{containerPort: 8080}}]
+        readinessProbe: {{tcpSocket: {{port: 8080}}, periodSeconds: 1}}
+"
+    )
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+/// Returns the page that the port serves; empty while it serves none.
+fn page(port: u16) -> String {
+    let get = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let answer = get().unwrap_or_default();
+    answer
+        .split_once("\r\n\r\n")
+        .map_or("", |(_, page)| page)
+        .trim()
+        .to_owned()
+}
+
+#[test]
+fn a_port_serves_and_serves_again_after_its_pod_was_replaced() {
+    let port = free_port();
+    let project = Project::new("kiosk", &kiosk(port));
+    let up = project.up();
+    eventually("the first pod serves", || page(port).starts_with("kiosk-"));
+    let first = page(port);
+    project.kubectl(&["delete", "pod", "-l", "app=kiosk", "--wait=false"]);
+    eventually("the second pod serves", || {
+        let now = page(port);
+        now.starts_with("kiosk-") && now != first
+    });
+    assert!(
+        TcpListener::bind(("127.0.0.1", port)).is_err(),
+        "the port stays ours"
+    );
+    up.stop("INT");
+    assert!(
+        TcpStream::connect(("127.0.0.1", port)).is_err(),
+        "the port is free again"
+    );
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_with_who_has_it() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port();
+    let project = Project::new("taken", &kiosk(port));
+    let mut up = project.up();
+    let line = up.wait_for("Error port-forwarding kiosk: cannot listen on localhost");
+    assert!(line.contains("in use"), "{line}");
+    let hint = up.wait_for("hint: stop what uses port");
+    assert!(hint.contains(&format!("(pid {})", std::process::id())), "{hint}");
+    up.stop("INT");
+}
