@@ -193,7 +193,8 @@ pub(super) fn refresh(state: &mut State, name: &ManifestName) -> Vec<Effect> {
     if let Some(row) = state.rows.get_mut(name) {
         row.runtime.newest = newest;
     }
-    state.dirty.forwards = true;
+    let has_ports = |row: &Row| row.k8s().is_some_and(|k8s| !k8s.options.port_forwards.is_empty());
+    state.dirty.forwards |= state.rows.get(name).is_some_and(has_ports);
     runtime::refresh(state, name);
     streams::refresh(state, name);
     rollout::refresh(state, name)

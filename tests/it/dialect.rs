@@ -6,12 +6,7 @@ use std::sync::atomic::AtomicBool;
 use tilt::logs::{LogStore, LogWriter};
 use tilt::tiltfile::{MemoryHost, load_on_big_stack};
 
-use crate::support::{errors, printed, request};
-
-#[track_caller]
-fn check(code: &str, expected: &str) {
-    assert_eq!(printed(&format!("--- Tiltfile\n{code}")), expected);
-}
+use crate::support::{check, errors, printed, request};
 
 #[track_caller]
 fn check_error(code: &str, expected: &str) {

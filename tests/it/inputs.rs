@@ -2,20 +2,7 @@
 
 use tilt::tiltfile::MemoryHost;
 
-use crate::support::{errors, load_with, printed, request};
-
-#[track_caller]
-fn check(code: &str, expected: &str) {
-    assert_eq!(printed(&format!("--- Tiltfile\n{code}")), expected);
-}
-
-#[track_caller]
-fn check_errors(rows: &[(&str, &str)]) {
-    for (code, expected) in rows {
-        let text = errors(&format!("--- Tiltfile\n{code}\n"));
-        assert!(text.contains(expected), "{code}\n{text}");
-    }
-}
+use crate::support::{check, check_errors, load_with, printed, request};
 
 /// Returns the config files of a load, relative to `/src`, without the two that are always there.
 fn watched(files: &str) -> Vec<String> {

@@ -1,19 +1,6 @@
 //! What Tilt adds to the language: records, dynamic loading, `exit()`, the text of values; and what stops a file.
 
-use crate::support::{errors, load, printed};
-
-#[track_caller]
-fn check(code: &str, expected: &str) {
-    assert_eq!(printed(&format!("--- Tiltfile\n{code}")), expected);
-}
-
-#[track_caller]
-fn check_errors(rows: &[(&str, &str)]) {
-    for (code, expected) in rows {
-        let text = errors(&format!("--- Tiltfile\n{code}\n"));
-        assert!(text.contains(expected), "{code}\n{text}");
-    }
-}
+use crate::support::{check, check_errors, load, printed};
 
 #[test]
 fn records_have_attributes_and_are_equal_by_them() {

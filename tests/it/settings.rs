@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tilt::tiltfile::{Load, MemoryHost};
 
-use crate::support::{errors, load_with, request};
+use crate::support::{check_errors, load_with, request};
 
 fn load(code: &str, args: &[&str]) -> (Load, String) {
     let mut request = request();
@@ -19,14 +19,6 @@ fn field(code: &str, name: &str) -> String {
     assert_eq!(load.error_text(), None);
     let mut result: Value = serde_json::from_str(&load.result_json()).expect("the result is JSON");
     result[name].take().to_string()
-}
-
-#[track_caller]
-fn check_errors(rows: &[(&str, &str)]) {
-    for (code, expected) in rows {
-        let text = errors(&format!("--- Tiltfile\n{code}\n"));
-        assert!(text.contains(expected), "{code}\n{text}");
-    }
 }
 
 #[test]

@@ -135,3 +135,18 @@ pub(crate) fn deployment(name: &str, image: &str) -> String {
 pub(crate) fn object(kind: &str, name: &str) -> String {
     format!("apiVersion: v1\nkind: {kind}\nmetadata: {{name: {name}}}\n---\n")
 }
+
+/// Expects what code prints.
+#[track_caller]
+pub(crate) fn check(code: &str, expected: &str) {
+    assert_eq!(printed(&format!("--- Tiltfile\n{code}")), expected);
+}
+
+/// Expects these words in the error of each code.
+#[track_caller]
+pub(crate) fn check_errors(rows: &[(&str, &str)]) {
+    for (code, expected) in rows {
+        let text = errors(&format!("--- Tiltfile\n{code}\n"));
+        assert!(text.contains(expected), "{code}\n{text}");
+    }
+}

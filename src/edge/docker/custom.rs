@@ -10,8 +10,8 @@ use super::client::Docker;
 use super::error::BuildError;
 use super::http::ApiError;
 use super::image::{ImageRequest, references, tag_built};
-use crate::edge::local::CommandVariables;
-use crate::edge::{clock, process::Process};
+use crate::edge::clock;
+use crate::edge::local::{CommandFault, CommandVariables, run_command};
 use crate::logs::LogWriter;
 use crate::model::{BuiltImage, Command, CustomBuild, ImageRef, LocalPath, OutputMode, Registry};
 
@@ -114,24 +114,13 @@ async fn run(
     log: &LogWriter,
     cancel: &CancellationToken,
 ) -> Result<(), BuildError> {
-    let shown = command.display();
-    log.info(&format!("Running cmd: {shown}"));
-    let failed = |why: String| BuildError::new(format!("Custom build {shown:?} failed: {why}"));
-    let mut process = Process::spawn(&variables.child(command), log)
-        .map_err(|error| failed(format!("{shown} failed to start: {error}")))?;
-    let exit = tokio::select! {
-        exit = process.wait() => exit.map_err(|error| failed(error.to_string()))?,
-        () = cancel.cancelled() => {
-            // How it ends does not matter any more.
-            let _ = process.stop(log).await;
-            return Err(BuildError::Canceled);
+    let outcome = run_command(command, variables, log, cancel).await;
+    outcome.map_err(|fault| match fault {
+        CommandFault::Canceled => BuildError::Canceled,
+        CommandFault::Failed(why) => {
+            BuildError::new(format!("Custom build {:?} failed: {why}", command.display()))
         }
-    };
-    if exit.is_success() {
-        Ok(())
-    } else {
-        Err(failed(exit.to_string()))
-    }
+    })
 }
 
 /// An image of an earlier run must not be taken for the one of this run.

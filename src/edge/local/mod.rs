@@ -1,6 +1,8 @@
-//! Local resources: commands that an update runs, servers, and the probes that tell whether they are ready.
+//! Commands of the user's on this machine: how one is run, the updates and servers of local resources, and the probes that
+//! tell whether a server is ready.
 
 mod probe;
+mod run;
 mod servers;
 mod tls;
 mod update;
@@ -8,6 +10,7 @@ mod update;
 use crate::edge::process::{ChildCommand, Environment};
 use crate::model::{Command, LocalPath};
 
+pub use run::{CommandFault, run_command};
 pub use servers::Servers;
 pub use update::run_update;
 

@@ -2,8 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::CommandVariables;
-use crate::edge::process::Process;
+use super::{CommandFault, CommandVariables, run_command};
 use crate::engine::{UpdateOutcome, UpdatePlan};
 use crate::logs::{LogStore, LogWriter};
 use crate::model::{Command, LocalTarget, SpanId};
@@ -41,22 +40,9 @@ async fn run(
     log: &LogWriter,
     cancel: &CancellationToken,
 ) -> Result<(), String> {
-    let shown = command.display();
-    log.info(&format!("Running cmd: {shown}"));
-    let failed = |reason: String| format!("Command {shown:?} failed: {reason}");
-    let mut process = Process::spawn(&variables.child(command), log)
-        .map_err(|error| failed(format!("{shown} failed to start: {error}")))?;
-    let exit = tokio::select! {
-        exit = process.wait() => exit.map_err(|error| failed(error.to_string()))?,
-        () = cancel.cancelled() => {
-            // How it ends does not matter any more.
-            let _ = process.stop(log).await;
-            return Err("build canceled".to_owned());
-        }
-    };
-    if exit.is_success() {
-        Ok(())
-    } else {
-        Err(failed(exit.to_string()))
-    }
+    let outcome = run_command(command, variables, log, cancel).await;
+    outcome.map_err(|fault| match fault {
+        CommandFault::Canceled => "build canceled".to_owned(),
+        CommandFault::Failed(reason) => format!("Command {:?} failed: {reason}", command.display()),
+    })
 }

@@ -1,0 +1,56 @@
+//! Runs a command of the user's to its end, its output in the log.
+
+use std::io;
+
+use tokio_util::sync::CancellationToken;
+
+use super::CommandVariables;
+use crate::edge::process::Process;
+use crate::logs::LogWriter;
+use crate::model::Command;
+
+/// Why a command did not end well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommandFault {
+    /// It was stopped because nobody wants its result any more.
+    Canceled,
+    /// It could not be started, or ended with anything but 0; the reason, such as `exit status 1`.
+    Failed(String),
+}
+
+impl From<io::Error> for CommandFault {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Announces a command and runs it; `cancel` stops it.
+///
+/// # Errors
+/// When it cannot be started, does not end with 0, or is canceled.
+///
+/// Rule: `reference/engine.md` 6.3.
+pub async fn run_command(
+    command: &Command,
+    variables: &CommandVariables,
+    log: &LogWriter,
+    cancel: &CancellationToken,
+) -> Result<(), CommandFault> {
+    let shown = command.display();
+    log.info(&format!("Running cmd: {shown}"));
+    let mut process = Process::spawn(&variables.child(command), log)
+        .map_err(|error| CommandFault::Failed(format!("{shown} failed to start: {error}")))?;
+    let exit = tokio::select! {
+        exit = process.wait() => exit?,
+        () = cancel.cancelled() => {
+            // How it ends does not matter any more.
+            let _ = process.stop(log).await;
+            return Err(CommandFault::Canceled);
+        }
+    };
+    if exit.is_success() {
+        Ok(())
+    } else {
+        Err(CommandFault::Failed(exit.to_string()))
+    }
+}
