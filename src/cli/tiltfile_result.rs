@@ -1,14 +1,17 @@
 //! `tilt alpha tiltfile-result`.
 
+use std::io::{self, BufWriter, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+
+use anyhow::Context as _;
 
 use super::{exit, flags, session};
 use crate::edge::{RealHost, clock, load};
 use crate::logs::{LogStore, LogWriter};
 use crate::model::{format_go_duration, parse_go_duration};
-use crate::tiltfile::{BuiltinCall, load_on_big_stack_then};
+use crate::tiltfile::{BuiltinCall, Load, load_on_big_stack_then};
 
 /// Evaluate a Tiltfile and print the result as JSON
 ///
@@ -47,35 +50,48 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<u8> {
     let host = RealHost::default();
     load::announce(&request, &host, &log);
     let cancelled = Arc::new(AtomicBool::new(false));
-    let (load, error, result) = load_on_big_stack_then(&request, &host, &log, cancelled, |load| {
+    load_on_big_stack_then(&request, &host, &log, cancelled, |load| {
         let error = load.error_text();
         if error.is_none() {
             load::announce_success(began, &log);
         }
-        let is_wanted = error.is_none() && !args.builtin_timings;
-        let result = is_wanted.then(|| load.result_json());
-        (load, error, result)
-    });
-    store.close();
-    if verbose || error.is_some() {
-        eprint!("{}", printed(&store));
+        store.close();
+        if verbose || error.is_some() {
+            eprint!("{}", printed(&store));
+        }
+        let status = match error {
+            Some(error) => {
+                eprintln!("{error}");
+                Ok(exit::TILTFILE_FAILED)
+            }
+            None if args.builtin_timings => {
+                let took = clock::now().duration_since(began);
+                show_timings(&load.calls, args.dur_threshold, took)
+            }
+            None => show_result(&load),
+        };
+        // The program ends here: giving back the memory piece by piece would only take time.
+        std::mem::forget(load);
+        status
+    })
+}
+
+fn show_result(load: &Load) -> anyhow::Result<u8> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match load.write_result_json(&mut out).and_then(|()| out.flush()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written.context("the result cannot be written")?,
     }
-    if let Some(error) = error {
-        eprintln!("{error}");
-        return Ok(exit::TILTFILE_FAILED);
-    }
-    if args.builtin_timings {
-        anyhow::ensure!(
-            !load.calls.is_empty(),
-            "executed Tiltfile, but recorded no Builtin calls"
-        );
-        let took = clock::now().duration_since(began);
-        print!("{}", timings(&load.calls, args.dur_threshold, took));
-    } else {
-        print!("{}", result.unwrap_or_default());
-    }
-    // The program ends here: giving back the memory piece by piece would only take time.
-    std::mem::forget(load);
+    Ok(exit::SUCCESS)
+}
+
+fn show_timings(calls: &[BuiltinCall], threshold: Duration, whole: Duration) -> anyhow::Result<u8> {
+    anyhow::ensure!(
+        !calls.is_empty(),
+        "executed Tiltfile, but recorded no Builtin calls"
+    );
+    print!("{}", timings(calls, threshold, whole));
     Ok(exit::SUCCESS)
 }
 

@@ -7,10 +7,12 @@ mod images;
 mod kubernetes;
 mod local;
 
+use std::io::{self, Write};
 use std::time::Duration;
 
 use base64::Engine as _;
 use go_formatter::GoFormatter;
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::Load;
@@ -21,14 +23,33 @@ impl Load {
     /// Returns the result as JSON, with a newline at its end. Only meaningful for a load that succeeded.
     pub fn result_json(&self) -> String {
         let mut text = Vec::new();
-        let mut serializer = serde_json::Serializer::with_formatter(&mut text, GoFormatter::default());
-        // Writing to memory does not fail, and all keys are texts.
-        let _ = serde::Serialize::serialize(&self.result(), &mut serializer);
-        text.push(b'\n');
+        // Writing to memory does not fail.
+        let _ = self.write_result_json(&mut text);
         String::from_utf8(text).unwrap_or_default()
     }
 
-    fn result(&self) -> Value {
+    /// Writes what [`Load::result_json`] returns, one resource after the other.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_result_json(&self, mut out: impl Write) -> io::Result<()> {
+        let mut serializer = serde_json::Serializer::with_formatter(&mut out, GoFormatter::default());
+        self.serialize_result(&mut serializer)?;
+        out.write_all(b"\n")
+    }
+
+    fn serialize_result<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let settings = self.settings();
+        let mut fields = serializer.serialize_map(Some(settings.len() + 1))?;
+        fields.serialize_entry("Manifests", &Manifests(self))?;
+        for (name, value) in &settings {
+            fields.serialize_entry(name, value)?;
+        }
+        fields.end()
+    }
+
+    /// Everything but the manifests.
+    fn settings(&self) -> Map<String, Value> {
         let manifests = self.manifests.as_deref().unwrap_or_default();
         let tiltignore = match &self.tiltignore {
             None => json!({"LocalPath": "", "Source": "", "Patterns": null}),
@@ -42,8 +63,7 @@ impl Load {
         let session = &self.session_settings;
         let watch_ignores: Vec<Value> = session.watch_ignores.iter().map(watch_ignore).collect();
         let suppressed = &self.update_settings.suppress_unused_image_warnings;
-        json!({
-            "Manifests": manifests.iter().map(|m| manifest(m, &self.web_host)).collect::<Vec<_>>(),
+        let fields = json!({
             "EnabledManifests": self.enabled_in_order(manifests),
             "Tiltignore": tiltignore,
             "ConfigFiles": config_files,
@@ -68,7 +88,11 @@ impl Load {
                 "AllFilesSHA256": self.hashes.all_files,
             },
             "CISettings": self.ci_settings(),
-        })
+        });
+        match fields {
+            Value::Object(fields) => fields,
+            _ => Map::new(),
+        }
     }
 
     fn enabled_in_order(&self, manifests: &[Manifest]) -> Value {
@@ -93,6 +117,16 @@ impl Load {
         let readiness = format_go_duration(settings.readiness_timeout);
         fields.insert("readinessTimeout".to_owned(), readiness.into());
         Value::Object(fields)
+    }
+}
+
+/// The manifests of a load. Each is made when it is written: all together would take more memory than the load.
+struct Manifests<'a>(&'a Load);
+
+impl Serialize for Manifests<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let manifests = self.0.manifests.as_deref().unwrap_or_default();
+        serializer.collect_seq(manifests.iter().map(|m| manifest(m, &self.0.web_host)))
     }
 }
 

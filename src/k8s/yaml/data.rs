@@ -32,6 +32,9 @@ impl<'de> Deserialize<'de> for Key {
 
 struct PlainVisitor;
 
+/// More keys than most mappings of an object have.
+const USUAL_KEYS: usize = 8;
+
 impl<'de> Visitor<'de> for PlainVisitor {
     type Value = Value;
 
@@ -80,19 +83,23 @@ impl<'de> Visitor<'de> for PlainVisitor {
         while let Some(Plain(item)) = items.next_element()? {
             list.push(item);
         }
+        list.shrink_to_fit();
         Ok(list.into())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
+        let mut collected = Vec::with_capacity(USUAL_KEYS);
         while let Some((Key(key), Plain(value))) = entries.next_entry()? {
             // `serde_json` hands a number that it keeps as text over as a map with this one key.
             if key == "$serde_json::private::Number" {
                 let number = value.as_str().and_then(|text| text.parse::<Number>().ok());
                 return Ok(number.map_or(value, plain_number));
             }
-            map.insert(key, value);
+            collected.push((key, value));
         }
+        // A map that grows by itself keeps room for more: most have one to three keys, and a project thousands of maps.
+        let mut map = Map::with_capacity(collected.len());
+        map.extend(collected);
         Ok(Value::Object(map))
     }
 }
