@@ -36,7 +36,7 @@ const DECLARING: &[&str] = &[
 ];
 
 /// More faults than this help nobody: something is wrong with a loop.
-const MOST: usize = 20;
+pub(super) const MOST: usize = 20;
 
 impl Session<'_> {
     /// Keeps the fault of a built-in for later, if it can wait.

@@ -39,6 +39,7 @@ mod source;
 mod surroundings;
 mod timings;
 mod trace;
+mod undefined;
 mod values;
 mod wording;
 

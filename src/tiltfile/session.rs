@@ -260,7 +260,8 @@ impl<'h> Session<'h> {
                     if is_full() {
                         too_large(&file)
                     } else {
-                        self.fault(&error)
+                        self.undefined(&error, source, &module)
+                            .unwrap_or_else(|| self.fault(&error))
                     }
                 });
                 // What ends with `exit()` is frozen like what ends at its end: the naming function is called later.

@@ -315,7 +315,7 @@ fn frozen(method: Option<&str>) -> String {
 }
 
 /// As in Tilt only the file's own names are suggested in the message; a built-in may be meant too, which a hint says.
-fn undefined(name: &str, assigned: &[String]) -> Fault {
+pub(super) fn undefined(name: &str, assigned: &[String]) -> Fault {
     let own = nearest(name, assigned.iter().map(String::as_str));
     let suffix = own.map(|near| format!(" (did you mean {near}?)"));
     let fault = Fault::new(format!("undefined: {name}{}", suffix.unwrap_or_default()));

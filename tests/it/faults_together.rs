@@ -86,3 +86,34 @@ fn guards_end_the_load_at_once() {
     let found = faults("--- Tiltfile\nif not os.getenv('X'):\n    fail('set X')\nk8s_yaml('a.yaml')\n");
     assert_eq!(found, ["Error in fail: set X"]);
 }
+
+#[test]
+fn every_undefined_name_is_told_once_in_the_order_written() {
+    let found = faults(
+        "--- Tiltfile\nload('lib/Tiltfile', 'x')\ndef f(y):\n    return x + y + first(1)\nprint(second)\nwhile third:\n    \
+         first(2)\nk8s_yml('a')\n--- lib/Tiltfile\nx = 1\n",
+    );
+    assert_eq!(
+        found,
+        [
+            "/src/Tiltfile:3:20: undefined: first",
+            "/src/Tiltfile:4:7: undefined: second",
+            "/src/Tiltfile:5:7: undefined: third",
+            "/src/Tiltfile:7:1: undefined: k8s_yml",
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_is_loaded_tells_all_its_undefined_names() {
+    let found = faults("--- Tiltfile\nload('lib/Tiltfile', 'x')\n--- lib/Tiltfile\nx = one(two)\n");
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(
+        found[0].contains("/src/lib/Tiltfile:1:5: undefined: one"),
+        "{found:#?}"
+    );
+    assert!(
+        found[1].contains("/src/lib/Tiltfile:1:9: undefined: two"),
+        "{found:#?}"
+    );
+}

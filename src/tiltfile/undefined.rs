@@ -1,0 +1,46 @@
+//! All names of a file that nothing defines. The evaluator stops at the first; the linter of the same crate knows them all.
+
+use std::collections::HashSet;
+
+use starlark::analysis::AstModuleLint as _;
+use starlark::environment::Module;
+use starlark::{Error, ErrorKind};
+
+use super::builtins::globals;
+use super::deferred::MOST;
+use super::fault::Fault;
+use super::session::Session;
+use super::source::Source;
+use super::wording;
+
+impl Session<'_> {
+    /// Returns the fault for the last name of a file that nothing defines, and keeps those of the others; `None` if the
+    /// error is another one.
+    pub(super) fn undefined(&self, error: &Error, source: &Source, module: &Module<'_>) -> Option<Fault> {
+        if !matches!(error.kind(), ErrorKind::Scope(_)) {
+            return None;
+        }
+        let known = globals().names().map(|name| name.as_str().to_owned());
+        let given = module.names().map(|name| name.as_str().to_owned());
+        let known: HashSet<String> = known.chain(given).collect();
+        let (again, parsed) = Source::parse(source.text.file(), source.text.text().to_owned());
+        let mut lints = parsed.ok()?.lint(Some(&known));
+        lints.retain(|lint| lint.short_name == "using-undefined");
+        lints.sort_by_key(|lint| lint.location.span.begin());
+        let mut seen = HashSet::new();
+        lints.retain(|lint| seen.insert(lint.original.clone()));
+        let mut faults = lints.iter().take(MOST).map(|lint| {
+            let range = again.range(lint.location.span);
+            let name = source.text.text().get(range.clone()).unwrap_or_default();
+            let place = again.text.place(range.clone());
+            wording::undefined(name, &source.assigned)
+                .map_message(|message| format!("{}: {message}", again.text.show(range.start)))
+                .at(place)
+        });
+        let last = faults.next_back()?;
+        self.faults
+            .borrow_mut()
+            .extend(faults.map(|fault| fault.diagnostic()));
+        Some(last)
+    }
+}
