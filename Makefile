@@ -4,8 +4,8 @@
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
-demo: ## Set up what is missing and run tilt up on an example (EXAMPLE=hello)
-	@dev/demo $(or $(EXAMPLE),hello)
+demo: ## Set up what is missing and run tilt up on examples/microservices (EXAMPLE=hello: on another)
+	@dev/demo $(or $(EXAMPLE),microservices)
 
 test: ## Set up what is missing and run all tests
 	@dev/test

@@ -6,6 +6,7 @@ mod docker;
 mod failures;
 mod images;
 mod kube;
+mod microservices;
 mod port_forwards;
 mod stories;
 mod support;

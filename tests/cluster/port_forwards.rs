@@ -33,22 +33,27 @@ spec:
     )
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()
 }
 
 /// Returns the page that the port serves; empty while it serves none.
-fn page(port: u16) -> String {
-    let get = || -> std::io::Result<String> {
+pub(crate) fn page(port: u16) -> String {
+    get(port, "/")
+}
+
+/// Returns what the port serves at a path; empty while it serves nothing.
+pub(crate) fn get(port: u16, path: &str) -> String {
+    let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer)
     };
-    let answer = get().unwrap_or_default();
+    let answer = ask().unwrap_or_default();
     answer
         .split_once("\r\n\r\n")
         .map_or("", |(_, page)| page)

@@ -1,6 +1,6 @@
 //! A scratch project with a HOME and a namespace of its own, and a `tilt` that runs in it.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -71,6 +71,11 @@ impl Project {
         self.root.path().join("project")
     }
 
+    /// Returns the name of the project's namespace.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     fn kubeconfig(&self) -> PathBuf {
         self.root.path().join("kubeconfig")
     }
@@ -120,7 +125,13 @@ impl Project {
 
     /// Starts `tilt up --stream`.
     pub(crate) fn up(&self) -> Up<'_> {
-        let mut command = self.command(env!("CARGO_BIN_EXE_tilt"), &["up", "--stream", "--port=0"]);
+        self.up_with(&[])
+    }
+
+    /// Starts `tilt up --stream` with further arguments.
+    pub(crate) fn up_with(&self, args: &[&str]) -> Up<'_> {
+        let args = [&["up", "--stream", "--port=0"], args].concat();
+        let mut command = self.command(env!("CARGO_BIN_EXE_tilt"), &args);
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -275,9 +286,7 @@ fn copy(from: &Path, to: &Path) {
         if entry.path().is_dir() {
             copy(&entry.path(), &target);
         } else {
-            let mut file = std::fs::File::create(&target).expect("a file");
-            file.write_all(&std::fs::read(entry.path()).expect("a file"))
-                .expect("written");
+            std::fs::copy(entry.path(), target).expect("copied");
         }
     }
 }

@@ -8,7 +8,7 @@ use tilt::logs::{LogStore, LogWriter};
 use tilt::model::LocalPath;
 use tilt::tiltfile::load_on_big_stack;
 
-use crate::support::{deployment, request, resources};
+use crate::support::{deployment, printed, request, resources};
 
 #[test]
 fn the_annotated_tour_loads() {
@@ -53,5 +53,17 @@ fn every_example_loads() {
         );
         assert_eq!(load.error_text(), None, "{}", request.file);
         assert!(load.warnings.is_empty(), "{}: {:?}", request.file, load.warnings);
+    }
+}
+
+#[test]
+fn the_name_of_a_developer_becomes_a_part_of_a_namespace() {
+    let lib = include_str!("../../examples/microservices/tilt-resources/Tiltfile-lib");
+    for (user, expected) in [("ann", "ann"), ("Ann.B", "ann-b"), ("_ann_", "ann")] {
+        let files = format!(
+            "--- Tiltfile\nos.putenv('USER', '{user}')\nload('./lib', 'person')\nprint('<' + person() + '>')\n--- lib\n{lib}"
+        );
+        let log = printed(&files);
+        assert!(log.contains(&format!("<{expected}>")), "{log}");
     }
 }
