@@ -135,7 +135,7 @@ fn run_blocking(
             errors.raw(Level::Info, odd_bytes::decode(bytes).into_owned());
         }
     };
-    run_to_end(child, Vec::new(), &mut tell, stopped)
+    run_to_end(child, Vec::new(), &mut tell, stopped).map_err(|error| child.not_started(&error))
 }
 
 /// Returns both ends of a long text.

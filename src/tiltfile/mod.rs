@@ -49,5 +49,6 @@ pub use load::{Hashes, Load, LoadRequest, Program, load, load_on_big_stack, load
 pub use memory::Memory;
 pub use memory_host::MemoryHost;
 pub use reference_page::reference_page;
+pub use run_command::why_not_started;
 pub use secrets::Secret;
 pub use timings::BuiltinCall;

@@ -7,7 +7,7 @@ use std::io;
 
 use super::host::{HostCommand, Ran, Stream};
 use super::session::Session;
-use crate::model::Command;
+use crate::model::{Command, LocalPath};
 
 /// Set for every command that does not have them; programs print as wide, and as early, as a log needs it.
 const DEFAULTS: &[(&str, &str)] = &[
@@ -60,20 +60,28 @@ impl Session<'_> {
     }
 
     fn why_not_started(&self, command: &Command, error: &io::Error) -> String {
-        let program = command.argv.first().map_or("", String::as_str);
-        let reason = match error.kind() {
-            io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-            io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-            io::ErrorKind::Interrupted => return "the load was canceled".to_owned(),
-            _ => error.to_string(),
-        };
-        match &command.dir {
-            Some(dir) if !self.host.is_dir(dir) => format!("chdir {dir}: no such file or directory"),
-            _ if program.contains('/') => format!("fork/exec {program}: {reason}"),
-            _ if error.kind() == io::ErrorKind::NotFound => {
-                format!("exec: \"{program}\": executable file not found in $PATH")
-            }
-            _ => format!("exec: \"{program}\": {reason}"),
+        if error.kind() == io::ErrorKind::Interrupted {
+            return "the load was canceled".to_owned();
         }
+        let program = command.argv.first().map_or("", String::as_str);
+        let missing_dir = command.dir.as_ref().filter(|dir| !self.host.is_dir(dir));
+        why_not_started(program, missing_dir, error)
+    }
+}
+
+/// Returns why a program could not be started, as Go says it. `missing_dir`: its working directory, where there is none.
+pub fn why_not_started(program: &str, missing_dir: Option<&LocalPath>, error: &io::Error) -> String {
+    let reason = match error.kind() {
+        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    };
+    match missing_dir {
+        Some(dir) => format!("chdir {dir}: no such file or directory"),
+        None if program.contains('/') => format!("fork/exec {program}: {reason}"),
+        None if error.kind() == io::ErrorKind::NotFound => {
+            format!("exec: \"{program}\": executable file not found in $PATH")
+        }
+        None => format!("exec: \"{program}\": {reason}"),
     }
 }

@@ -103,10 +103,18 @@ fn a_program_that_is_not_there_is_named() {
     let folder = Folder::new(&[("Tiltfile", "local_resource('a', ['no-such-program'])\n")]);
     let ran = folder.tilt(&["ci"], &NO_CLUSTER);
     let error = ran.status(1).stderr();
-    assert!(
-        error.starts_with("Error: Command \"no-such-program\" failed: no-such-program failed to start: "),
-        "{error}"
-    );
+    let expected = "Error: Command \"no-such-program\" failed: no-such-program failed to start: exec: \"no-such-program\": \
+                    executable file not found in $PATH";
+    assert_eq!(error.lines().next(), Some(expected), "{error}");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named() {
+    let folder = Folder::new(&[("Tiltfile", "local_resource('a', 'true', dir='nowhere')\n")]);
+    let ran = folder.tilt(&["ci"], &NO_CLUSTER);
+    let error = ran.status(1).stderr();
+    assert!(error.contains("true failed to start: chdir "), "{error}");
+    assert!(error.contains("/nowhere: no such file or directory"), "{error}");
 }
 
 #[test]

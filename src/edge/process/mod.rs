@@ -22,6 +22,7 @@ use tokio::time::timeout;
 
 use crate::logs::LogWriter;
 use crate::model::LocalPath;
+use crate::tiltfile::why_not_started;
 
 pub use environment::{Environment, set_own};
 pub use exit::Exit;
@@ -71,6 +72,13 @@ impl ChildCommand {
         wrap.wrap(ProcessSession).wrap(KillOnDrop);
         Ok(wrap)
     }
+
+    /// Says why it could not be started.
+    pub(super) fn not_started(&self, error: &io::Error) -> io::Error {
+        let program = self.argv.first().map_or("", String::as_str);
+        let missing_dir = Some(&self.dir).filter(|dir| !dir.as_path().is_dir());
+        io::Error::new(error.kind(), why_not_started(program, missing_dir, error))
+    }
 }
 
 /// A running process whose output goes to the log. It is killed, with its group, when this is dropped.
@@ -92,7 +100,8 @@ impl Process {
         let (reader, writer) = io::pipe()?;
         let child = command
             .wrap(writer.try_clone()?.into(), writer.into(), Stdio::null())?
-            .spawn()?;
+            .spawn()
+            .map_err(|error| command.not_started(&error))?;
         let reader = pipe::Receiver::from_owned_fd(reader.into())?;
         Ok(Self {
             group: Some(Group::of(&*child)?),
