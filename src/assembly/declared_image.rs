@@ -44,6 +44,8 @@ pub struct DeclaredDockerBuild {
     pub dockerfile: LocalPath,
     /// The Dockerfile's text.
     pub dockerfile_contents: String,
+    /// Whether the call itself gives that text.
+    pub is_inline: bool,
     /// `KEY=value`, or `KEY` for a value from the environment; sorted.
     pub build_args: Vec<String>,
     /// The stage to build, if not the last.

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{DeclaredBuild, DeclaredCustomBuild, DeclaredDockerBuild, DeclaredImage, dockerfile, ignores};
+use super::{
+    DeclaredBuild, DeclaredCustomBuild, DeclaredDockerBuild, DeclaredImage, docker_site, dockerfile, ignores,
+};
 use crate::diag::{Diagnostic, nearest};
 use crate::model::{
     CustomBuild, DockerBuild, ImageBuild, ImageRef, ImageSelector, ImageTarget, Registry, TargetId,
@@ -243,6 +245,7 @@ fn docker_build(declared: &DeclaredImage, build: &DeclaredDockerBuild) -> Docker
         stage: build.stage.clone(),
         context_ignores: ignores::of_context(declared, build),
         options: build.options.clone(),
+        site: Some(Box::new(docker_site::find(&declared.site, build))),
     }
 }
 

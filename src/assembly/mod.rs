@@ -9,6 +9,7 @@ mod declarations;
 mod declared_image;
 mod dependencies;
 mod deploys;
+mod docker_site;
 pub mod dockerfile;
 mod grouping;
 mod ignores;

@@ -165,12 +165,15 @@ fn same_targets(old: &Manifest, new: &Manifest) -> bool {
     same_deploy && same_images(&old.images, &new.images)
 }
 
-/// What a command's image is watched for, and where Docker may find layers, does not matter.
+/// What a command's image is watched for, where Docker may find layers, and where it was written does not matter.
 fn same_images(old: &[ImageTarget], new: &[ImageTarget]) -> bool {
     let essential = |image: &ImageTarget| {
         let mut image = image.clone();
         match &mut image.build {
-            ImageBuild::Docker(build) => build.options.cache_from.clear(),
+            ImageBuild::Docker(build) => {
+                build.options.cache_from.clear();
+                build.site = None;
+            }
             ImageBuild::Custom(build) => {
                 build.deps = None;
                 image.watched.clear();

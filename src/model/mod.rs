@@ -5,6 +5,7 @@
 
 mod api;
 mod command;
+mod docker_build_site;
 mod duration;
 mod float;
 pub mod go_path;
@@ -29,6 +30,7 @@ mod version;
 
 pub use api::{ApiKind, ApiObject, ApiObjects};
 pub use command::Command;
+pub use docker_build_site::{DockerBuildSite, DockerfileText};
 pub use duration::{format_go_duration, parse_go_duration};
 pub use float::format_go_float;
 pub use ids::{

@@ -65,6 +65,11 @@ impl LocalPath {
         }
     }
 
+    /// Returns the last part, `None` for `/`.
+    pub fn file_name(&self) -> Option<String> {
+        Some(self.0.file_name()?.to_string_lossy().into_owned())
+    }
+
     /// Returns the path for a file operation.
     pub fn as_path(&self) -> &Path {
         &self.0

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Command, ImageSelector, K8sOptions, LiveUpdate, LocalPath, LocalTarget, Registry, TargetId};
+use super::{
+    Command, DockerBuildSite, ImageSelector, K8sOptions, LiveUpdate, LocalPath, LocalTarget, Registry,
+    TargetId,
+};
 use crate::k8s::Entity;
 
 /// An image that is built for one or more resources.
@@ -111,6 +114,8 @@ pub struct DockerBuild {
     pub context_ignores: Vec<Ignore>,
     /// What the engine is told beside.
     pub options: DockerOptions,
+    /// Where it was written, if that is known; no part of what is built.
+    pub site: Option<Box<DockerBuildSite>>,
 }
 
 /// Options of a build that the Docker engine is told as they are.

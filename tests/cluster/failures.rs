@@ -34,7 +34,7 @@ spec:
 }
 
 #[test]
-fn a_failing_run_step_ends_with_its_exit_code() {
+fn a_failing_run_step_is_shown_in_its_dockerfile() {
     let project = Project::new(
         "failing",
         "
@@ -55,5 +55,12 @@ spec: {containers: [{name: web, image: web}]}
     let ci = project.tilt(&["ci"]);
     assert_eq!(ci.status, Some(1));
     assert!(ci.text.contains("web │        → mixing"), "{}", ci.text);
-    assert_snapshot!(ci.since_line("Error: "), @r"Error: ImageBuild: executor failed running [/bin/sh -c echo mixing; exit 7]: exit code: 7");
+    assert_snapshot!(ci.since_line("Error: "), @r#"
+    Error: ImageBuild: executor failed running [/bin/sh -c echo mixing; exit 7]: exit code: 7
+     --> <project>/Dockerfile:2:1
+      |
+    2 | RUN echo mixing; exit 7
+      | ^^^^^^^^^^^^^^^^^^^^^^^
+    hint: what it printed stands above, in the log of the build
+    "#);
 }

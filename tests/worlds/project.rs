@@ -200,6 +200,7 @@ impl Project {
                 context: dir.clone(),
                 dockerfile: dir.join("Dockerfile"),
                 dockerfile_contents: self.dockerfiles[image].to_string(),
+                site: None,
                 build_args: Vec::new(),
                 stage: None,
                 context_ignores: Vec::new(),

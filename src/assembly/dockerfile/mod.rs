@@ -1,16 +1,22 @@
 //! The images that a Dockerfile is built on: finding them, and putting others in their place.
 //!
 //! Reads only what is needed for that, and tolerates the rest: what is wrong with a Dockerfile is for the Docker engine
-//! to say. `reader` cuts the text into instructions, `expand` substitutes variables.
+//! to say. `reader` cuts the text into instructions, `expand` substitutes variables. `fault` shows what the engine said
+//! where it was written; `stages` tells which instruction a step of the engine is, `advice` what to do.
 
+mod advice;
 mod expand;
+mod fault;
 mod reader;
+mod stages;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use expand::{Scope, expand};
 use reader::{Dockerfile, Instruction, Word};
+
+pub use fault::{EngineFault, explain};
 
 use crate::model::{ImageRef, ImageSelector};
 
@@ -109,18 +115,28 @@ fn from(
     stages: &mut BTreeSet<String>,
     escape: char,
 ) -> Option<BaseImage> {
-    let mut words = instruction
+    let base = base_image(from_word(instruction)?, 0, scope, stages, escape);
+    stages.extend(stage_name(instruction));
+    base
+}
+
+fn from_words(instruction: &Instruction) -> impl Iterator<Item = &Word> {
+    instruction
         .words
         .iter()
-        .skip_while(|word| word.text.starts_with("--"));
-    let image = words.next()?;
-    let base = base_image(image, 0, scope, stages, escape);
-    if let (Some(keyword), Some(stage)) = (words.next(), words.next())
-        && keyword.text.eq_ignore_ascii_case("as")
-    {
-        stages.insert(stage.text.to_lowercase());
-    }
-    base
+        .skip_while(|word| word.text.starts_with("--"))
+}
+
+/// Returns the word of a `FROM` that names its image.
+fn from_word(instruction: &Instruction) -> Option<&Word> {
+    from_words(instruction).next()
+}
+
+/// Returns the name that a `FROM` gives its stage, in small letters.
+fn stage_name(instruction: &Instruction) -> Option<String> {
+    let mut words = from_words(instruction).skip(1);
+    words.next().filter(|word| word.text.eq_ignore_ascii_case("as"))?;
+    Some(words.next()?.text.to_lowercase())
 }
 
 /// `COPY [--flag ...] --from=image ...`

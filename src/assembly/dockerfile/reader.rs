@@ -15,6 +15,8 @@ pub(super) struct Instruction {
     /// In capitals.
     pub(super) keyword: String,
     pub(super) words: Vec<Word>,
+    /// From its keyword to the end of its last line, that of its heredocs included.
+    pub(super) span: Range<usize>,
 }
 
 /// A word without the line continuations within it.
@@ -48,21 +50,24 @@ impl Dockerfile {
         let lines = lines(contents);
         let escape = escape_directive(&lines);
         let mut instructions = Vec::new();
-        let mut lines = lines.into_iter();
-        while let Some(line) = lines.next() {
+        let mut rest = lines.iter().copied();
+        while let Some(line) = rest.next() {
             if is_blank_or_comment(line.1) {
                 continue;
             }
-            let words = logical_line(line, &mut lines, escape);
+            let words = logical_line(line, &mut rest, escape);
             let mut words = words.into_iter();
             let Some(keyword) = words.next() else { continue };
-            let instruction = Instruction {
+            let mut instruction = Instruction {
                 keyword: keyword.text.to_uppercase(),
                 words: words.collect(),
+                span: keyword.source_from(0),
             };
             for end in heredocs(&instruction) {
-                end.skip_body(&mut lines);
+                end.skip_body(&mut rest);
             }
+            let last = lines.iter().rev().nth(rest.len());
+            instruction.span.end = last.map_or(instruction.span.end, |(start, text)| start + text.len());
             instructions.push(instruction);
         }
         Self { escape, instructions }

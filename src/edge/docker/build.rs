@@ -21,7 +21,7 @@ use crate::assembly::dockerfile::base_images;
 use crate::edge::clock;
 use crate::edge::process::Environment;
 use crate::logs::LogWriter;
-use crate::model::{DockerOptions, Ignore, IgnoreMatcher, LocalPath};
+use crate::model::{DockerBuild, DockerOptions, IgnoreMatcher, LocalPath};
 
 /// How lines of a step stand below its first line.
 pub(super) const INDENT: &str = "     ";
@@ -29,18 +29,22 @@ pub(super) const INDENT: &str = "     ";
 /// What to build.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BuildRequest {
-    /// The directory whose files the Dockerfile may use.
-    pub context: LocalPath,
-    /// What is not sent; a file is left out if any of these matches it.
-    pub ignores: Vec<Ignore>,
-    /// The text of the Dockerfile.
+    /// What was declared. Its platform is the engine's own where there is none.
+    pub build: DockerBuild,
+    /// The text of the Dockerfile, with the images that were built before in the place of those that it names.
     pub dockerfile: String,
-    /// `KEY=value`, or `KEY` for a value from the environment.
-    pub build_args: Vec<String>,
-    /// The stage to build, if not the last.
-    pub stage: Option<String>,
-    /// What the engine is told beside. Its platform is the engine's own where there is none.
-    pub options: DockerOptions,
+}
+
+/// Why an engine did not build an image, and in which step, if in one.
+struct StepFault {
+    error: ApiError,
+    step: Option<String>,
+}
+
+impl From<ApiError> for StepFault {
+    fn from(error: ApiError) -> Self {
+        Self { error, step: None }
+    }
 }
 
 /// The content of an image: `sha256:` and 64 hex digits.
@@ -92,12 +96,12 @@ impl Docker {
         request: &BuildRequest,
         log: &LogWriter,
     ) -> Result<ImageId, BuildError> {
-        if let Err(err) = std::fs::read_dir(&request.context) {
-            let error = BuildError::new(format!("reading build context: {}: {err}", request.context));
+        if let Err(err) = std::fs::read_dir(&request.build.context) {
+            let error = BuildError::new(format!("reading build context: {}: {err}", request.build.context));
             return Err(error.hint("check the context that docker_build() names"));
         }
         let config = Settings { env: &self.env }.config().map_err(BuildError::new)?;
-        let offers = self.offers(&request.options).map_err(BuildError::new)?;
+        let offers = self.offers(&request.build.options).map_err(BuildError::new)?;
         let fault = ReadFault::default();
         let mut built = if self.uses_buildkit {
             self.build_with_buildkit(request, config.clone(), fault.clone(), offers, log)
@@ -105,14 +109,14 @@ impl Docker {
         } else {
             self.build_classic(request, &config, fault.clone(), log).await
         };
-        if self.uses_buildkit && built.as_ref().is_err_and(is_corruption) {
+        if self.uses_buildkit && built.as_ref().is_err_and(|err| is_corruption(&err.error)) {
             log.info("Detected Buildkit corruption. Rebuilding without Buildkit");
             built = self.build_classic(request, &config, fault.clone(), log).await;
         }
         // The engine would only tell that the transfer broke off.
         built.map_err(|err| match fault.take() {
             Some(fault) => BuildError::new(format!("reading build context: {fault}")),
-            None => BuildError::in_build(&err),
+            None => BuildError::in_build(&err.error, err.step.as_deref(), request),
         })
     }
 
@@ -123,10 +127,10 @@ impl Docker {
         fault: ReadFault,
         offers: Offers,
         log: &LogWriter,
-    ) -> Result<ImageId, ApiError> {
-        let ignores = IgnoreMatcher::new(&request.ignores);
+    ) -> Result<ImageId, StepFault> {
+        let ignores = IgnoreMatcher::new(&request.build.context_ignores);
         let files = SessionFiles::new(
-            request.context.clone(),
+            request.build.context.clone(),
             ignores,
             request.dockerfile.clone(),
             fault,
@@ -158,14 +162,14 @@ impl Docker {
         config: &DockerConfig,
         fault: ReadFault,
         log: &LogWriter,
-    ) -> Result<ImageId, ApiError> {
+    ) -> Result<ImageId, StepFault> {
         let name = tarball::dockerfile_name(&request.dockerfile);
         let mut options = self.options(request, &name);
         options.push(("version", "1".to_owned()));
         let logins = registry_config(config, request, &self.env).await;
         let upload = tarball::Upload {
-            context: request.context.clone(),
-            ignores: IgnoreMatcher::new(&request.ignores),
+            context: request.build.context.clone(),
+            ignores: IgnoreMatcher::new(&request.build.context_ignores),
             dockerfile: request.dockerfile.clone(),
             fault,
             progress: ContextProgress::new(log.clone()),
@@ -197,12 +201,12 @@ impl Docker {
         let mut options = vec![
             ("dockerfile", dockerfile.to_owned()),
             ("labels", labels.to_string()),
-            ("buildargs", self.build_args(&request.build_args)),
+            ("buildargs", self.build_args(&request.build.build_args)),
             ("rm", "1".to_owned()),
             ("forcerm", "1".to_owned()),
         ];
-        options.extend(request.stage.clone().map(|stage| ("target", stage)));
-        options.extend(passed_on(&request.options));
+        options.extend(request.build.stage.clone().map(|stage| ("target", stage)));
+        options.extend(passed_on(&request.build.options));
         options
     }
 
@@ -250,6 +254,7 @@ fn build_path(options: &[(&'static str, String)]) -> String {
 /// Returns the text before the build's output: the Dockerfile as it is built.
 fn header(request: &BuildRequest) -> String {
     let platform = request
+        .build
         .options
         .platform
         .as_ref()
@@ -267,7 +272,7 @@ fn header(request: &BuildRequest) -> String {
 /// Returns the logins for the images that the Dockerfile names; the classic builder must be told beforehand.
 async fn registry_config(config: &DockerConfig, request: &BuildRequest, env: &Environment) -> String {
     let mut logins = BTreeMap::new();
-    for image in base_images(&request.dockerfile, &request.build_args).unwrap_or_default() {
+    for image in base_images(&request.dockerfile, &request.build.build_args).unwrap_or_default() {
         let login = credentials(config, image.domain(), env).await;
         if !login.username.is_empty() || !login.identity_token.is_empty() {
             logins.insert(login.server.clone(), login);
@@ -280,25 +285,36 @@ async fn registry_config(config: &DockerConfig, request: &BuildRequest, env: &En
 }
 
 /// Prints the messages of a build and returns the image it made.
-async fn follow(reply: Reply, log: &LogWriter) -> Result<ImageId, ApiError> {
+async fn follow(reply: Reply, log: &LogWriter) -> Result<ImageId, StepFault> {
     let mut steps = BuildKitOutput::default();
+    let mut last_step = None;
     let mut stream = StreamOutput::default();
     let mut image = None;
     let messages = reply.messages();
     pin_mut!(messages);
-    while let Some(message) = next(&mut messages).await? {
+    loop {
+        let message = match next(&mut messages).await {
+            Ok(Some(message)) => message,
+            Ok(None) => break,
+            Err(error) => {
+                let step = steps.failed_step().or(last_step);
+                return Err(StepFault { error, step });
+            }
+        };
         match &message.aux {
             Some(BuildInfoAux::BuildKit(state)) => print(log, steps.update(clock::now(), state)),
             Some(BuildInfoAux::Default(made)) => image = made.id.clone().or(image),
             None => {
-                image = message.stream.as_deref().and_then(announced_image).or(image);
+                let text = message.stream.as_deref().unwrap_or_default();
+                image = announced_image(text).or(image);
+                last_step = announced_step(text).or(last_step);
                 print(log, stream.update(clock::now(), &message));
             }
         }
     }
     print(log, stream.finish());
     let missing = || ApiError::Broken("the engine did not say which image it built".to_owned());
-    image.map(ImageId).ok_or_else(missing)
+    Ok(image.map(ImageId).ok_or_else(missing)?)
 }
 
 async fn next<T, E>(messages: &mut (impl Stream<Item = Result<T, E>> + Unpin)) -> Result<Option<T>, E> {
@@ -312,6 +328,11 @@ fn announced_image(text: &str) -> Option<String> {
         .strip_prefix("Successfully built ")
         .or_else(|| text.starts_with("sha256:").then_some(text))?;
     Some(id.to_owned())
+}
+
+/// Reads `Step 2/3 : RUN make`, as the classic builder begins a step.
+fn announced_step(text: &str) -> Option<String> {
+    text.starts_with("Step ").then(|| text.trim().to_owned())
 }
 
 /// Writes lines to the log.
@@ -330,15 +351,20 @@ mod tests {
 
     fn request(dockerfile: &str, platform: Option<&str>) -> BuildRequest {
         BuildRequest {
-            context: LocalPath::new("/src"),
-            ignores: Vec::new(),
-            dockerfile: dockerfile.to_owned(),
-            build_args: Vec::new(),
-            stage: None,
-            options: DockerOptions {
-                platform: platform.map(str::to_owned),
-                ..DockerOptions::default()
+            build: DockerBuild {
+                context: LocalPath::new("/src"),
+                dockerfile: LocalPath::new("/src/Dockerfile"),
+                dockerfile_contents: dockerfile.to_owned(),
+                build_args: Vec::new(),
+                stage: None,
+                context_ignores: Vec::new(),
+                options: DockerOptions {
+                    platform: platform.map(str::to_owned),
+                    ..DockerOptions::default()
+                },
+                site: None,
             },
+            dockerfile: dockerfile.to_owned(),
         }
     }
 

@@ -176,7 +176,7 @@ impl Docker {
         let path = format!("/images/{}/json", image.familiar());
         match self.http.get::<Inspected>(&path).await {
             Ok(inspected) => Ok(ImageId::new(inspected.id)),
-            Err(error @ ApiError::Connect(_)) => Err(BuildError::in_build(&error)),
+            Err(error @ ApiError::Connect(_)) => Err(BuildError::no_engine(&error)),
             Err(error) => Err(BuildError::new(format!(
                 "Could not find image in Docker\n\
                  Did your custom_build script properly tag the image?\n\

@@ -2,63 +2,74 @@
 
 use std::fmt;
 
+use super::build::BuildRequest;
 use super::http::ApiError;
+use crate::assembly::dockerfile::{EngineFault, explain};
+use crate::diag::Diagnostic;
+use crate::model::LocalPath;
 
-/// Why an image could not be built or delivered. Prints the message, then a line for the hint.
+/// Why an image could not be built or delivered. Prints the message, then place and hints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BuildError {
     /// The user or the engine of this program stopped it.
     Canceled,
-    /// It failed.
-    Failed {
-        /// What went wrong; begins with the step's prefix, such as `ImageBuild: `.
-        message: String,
-        /// What to do about it.
-        hint: Option<String>,
-    },
+    /// It failed; the message begins with what was done, such as `ImageBuild: `.
+    Failed(Box<Diagnostic>),
 }
 
 impl BuildError {
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self::Failed {
-            message: message.into(),
-            hint: None,
-        }
+        Self::Failed(Box::new(Diagnostic::error(message)))
     }
 
     pub(super) fn hint(self, text: impl Into<String>) -> Self {
         match self {
             Self::Canceled => self,
-            Self::Failed { message, .. } => Self::Failed {
-                message,
-                hint: Some(text.into()),
-            },
+            Self::Failed(diagnostic) => Self::Failed(Box::new(diagnostic.hint(text))),
         }
     }
 
-    /// A fault in a build: the engine's words without their wrapping.
-    pub(super) fn in_build(error: &ApiError) -> Self {
-        let message = clean(&error.to_string());
-        let failed = Self::new(format!("ImageBuild: {message}"));
-        match error {
-            ApiError::Connect(_) => failed.hint(super::client::START_HINT),
-            _ if message.contains("no basic auth credentials") || message.contains("pull access denied") => {
-                failed.hint("log in to the registry with \"docker login\", or check the name after FROM")
-            }
-            _ => failed,
-        }
+    /// The engine does not answer.
+    pub(super) fn no_engine(error: &ApiError) -> Self {
+        Self::new(format!("ImageBuild: {error}")).hint(super::client::START_HINT)
     }
+
+    /// A fault in a build: the engine's words without their wrapping, and where the Dockerfile says what failed.
+    pub(super) fn in_build(error: &ApiError, step: Option<&str>, request: &BuildRequest) -> Self {
+        if let ApiError::Connect(_) = error {
+            return Self::no_engine(error);
+        }
+        let message = format!("ImageBuild: {}", clean(&error.to_string()));
+        let fault = EngineFault {
+            message: &message,
+            step,
+            dockerfile: &request.dockerfile,
+        };
+        let explained = explain(fault, &request.build, &names_in);
+        let is_plain = explained.hints.is_empty();
+        let failed = Self::Failed(Box::new(explained));
+        if is_plain
+            && (message.contains("no basic auth credentials") || message.contains("pull access denied"))
+        {
+            return failed.hint("log in to the registry with \"docker login\", or check the name after FROM");
+        }
+        failed
+    }
+}
+
+/// Returns the names in a directory, none where there is no directory.
+fn names_in(dir: &LocalPath) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
 }
 
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Canceled => f.write_str("build canceled"),
-            Self::Failed { message, hint: None } => f.write_str(message),
-            Self::Failed {
-                message,
-                hint: Some(hint),
-            } => write!(f, "{message}\nhint: {hint}"),
+            Self::Failed(diagnostic) => f.write_str(&diagnostic.render()),
         }
     }
 }

@@ -45,19 +45,18 @@ pub async fn build_image(
         ImageBuild::Custom(build) => return build_custom_image(docker, request, build, log, cancel).await,
     };
     let build_request = BuildRequest {
-        context: build.context.clone(),
-        ignores: build.context_ignores.clone(),
         dockerfile: effective_dockerfile(build, request.bases)
             .map_err(|err| BuildError::new(format!("{err} of image {:?}", name.familiar())))?,
-        build_args: build.build_args.clone(),
-        stage: build.stage.clone(),
-        options: DockerOptions {
-            platform: build
-                .options
-                .platform
-                .clone()
-                .or_else(|| request.platform.map(str::to_owned)),
-            ..build.options.clone()
+        build: DockerBuild {
+            options: DockerOptions {
+                platform: build
+                    .options
+                    .platform
+                    .clone()
+                    .or_else(|| request.platform.map(str::to_owned)),
+                ..build.options.clone()
+            },
+            ..build.clone()
         },
     };
     let image_id = docker.build(&build_request, log, cancel).await?;

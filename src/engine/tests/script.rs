@@ -195,6 +195,7 @@ fn image_target(name: &str, base: Option<TargetId>) -> ImageTarget {
             context: dir.clone(),
             dockerfile: dir.join("Dockerfile"),
             dockerfile_contents: "FROM scratch".to_owned(),
+            site: None,
             build_args: Vec::new(),
             stage: None,
             context_ignores: Vec::new(),

@@ -60,6 +60,7 @@ fn docker_build<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
             context,
             dockerfile,
             dockerfile_contents,
+            is_inline: call.get("dockerfile_contents").is_some(),
             build_args,
             stage,
             only,

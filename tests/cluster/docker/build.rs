@@ -1,5 +1,6 @@
 //! Builds: what reaches the engine, what comes back, and what is logged.
 
+use insta::assert_snapshot;
 use tilt::edge::docker::BuildError;
 
 use super::world::{World, fresh};
@@ -55,7 +56,7 @@ async fn the_log_shows_the_dockerfile_and_the_steps() {
     let world = World::new(&[]).await;
     let run = format!("RUN echo {}; echo two >&2", fresh());
     let mut request = world.request(&format!("{BASE}{run}\n"));
-    request.options.platform = Some("linux/amd64".to_owned());
+    request.build.options.platform = Some("linux/amd64".to_owned());
     world.build(&request).await.expect("built");
     let log = world.log();
     let expected = format!(
@@ -79,7 +80,7 @@ async fn build_args_come_from_the_request_or_the_environment() {
         "{BASE}ARG TREE=elm\nARG FLOWER=none\nRUN : {}; echo $TREE $FLOWER\n",
         fresh()
     ));
-    request.build_args = vec!["FLOWER".to_owned(), "TREE=oak".to_owned()];
+    request.build.build_args = vec!["FLOWER".to_owned(), "TREE=oak".to_owned()];
     world.build(&request).await.expect("built");
     assert_eq!(world.output(), ["oak rose"]);
 }
@@ -91,7 +92,7 @@ async fn a_stage_is_built_without_those_after_it() {
         "{BASE}FROM localhost:5000/busybox:1 AS one\nRUN echo {}\nFROM one\nRUN false\n",
         fresh()
     ));
-    request.stage = Some("one".to_owned());
+    request.build.stage = Some("one".to_owned());
     world
         .build(&request)
         .await
@@ -109,7 +110,7 @@ async fn ignored_files_never_reach_the_engine_and_links_do() {
     let world = World::new(&files).await;
     std::os::unix::fs::symlink("top", world.dir.path().join("link")).expect("a link");
     let mut request = world.request(&list_context());
-    request.ignores = vec![
+    request.build.context_ignores = vec![
         world.ignore(&["**", "!web", "!link", "!.dockerignore"]),
         world.ignore(&["web/test"]),
     ];
@@ -161,10 +162,8 @@ async fn a_failing_run_step_is_named_with_its_output() {
         .await
         .expect_err("it fails");
     let command = run.strip_prefix("RUN ").expect("a command");
-    assert_eq!(
-        error.to_string(),
-        format!("ImageBuild: executor failed running [/bin/sh -c {command}]: exit code: 7")
-    );
+    let expected = format!("ImageBuild: executor failed running [/bin/sh -c {command}]: exit code: 7\n --> ");
+    assert!(error.to_string().starts_with(&expected), "{error}");
     let log = world.log();
     assert!(log.contains("\n       → broken\n"), "{log}");
     assert!(
@@ -174,37 +173,75 @@ async fn a_failing_run_step_is_named_with_its_output() {
 }
 
 #[tokio::test]
-async fn an_unknown_instruction_is_reported_by_the_engine() {
-    let world = World::new(&[]).await;
-    let error = world
-        .build(&world.request("FORM localhost:5000/busybox:1\n"))
-        .await
-        .expect_err("it fails");
-    assert_eq!(
-        error.to_string(),
-        "ImageBuild: failed to create LLB definition: dockerfile parse error line 1: unknown instruction: FORM"
-    );
-}
-
-#[tokio::test]
-async fn a_missing_file_is_named() {
-    let world = World::new(&[]).await;
-    let error = world
-        .build(&world.request(&format!("{BASE}COPY nope /\n")))
-        .await
-        .expect_err("it fails");
-    assert_eq!(error.to_string(), "ImageBuild: \"/nope\" not found");
+async fn what_the_engine_refuses_is_shown_in_the_dockerfile() {
+    let world = World::new(&[("there", "1"), ("hidden", "1")]).await;
+    let shown = async |dockerfile: &str| {
+        let mut request = world.request(dockerfile);
+        request.build.context_ignores = vec![world.ignore(&["hidden"])];
+        let error = world.build(&request).await.expect_err("it fails");
+        error
+            .to_string()
+            .replace(&world.context().to_string(), "<context>")
+    };
+    assert_snapshot!(shown("FORM localhost:5000/busybox:1\n").await, @r"
+    ImageBuild: failed to create LLB definition: dockerfile parse error line 1: unknown instruction: FORM
+     --> <context>/Dockerfile:1:1
+      |
+    1 | FORM localhost:5000/busybox:1
+      | ^^^^
+    hint: did you mean FROM?
+    ");
+    assert_snapshot!(shown(&format!("{BASE}COPY ther /\n")).await, @r#"
+    ImageBuild: "/ther" not found
+     --> <context>/Dockerfile:2:6
+      |
+    2 | COPY ther /
+      |      ^^^^
+    hint: there is no "ther" in the build context <context>; did you mean "there"?
+    "#);
+    assert_snapshot!(shown(&format!("{BASE}COPY there hidden /x/\n")).await, @r#"
+    ImageBuild: "/hidden" not found
+     --> <context>/Dockerfile:2:12
+      |
+    2 | COPY there hidden /x/
+      |            ^^^^^^
+    hint: "hidden" is there, but left out of the build context by ignore= of docker_build()
+    "#);
+    assert_snapshot!(shown(&format!("{BASE}RUN <<EOF\necho a\nEOF\n")).await, @r"
+    ImageBuild: failed to create LLB definition: dockerfile parse error line 3: unknown instruction: ECHO
+     --> <context>/Dockerfile:3:1
+      |
+    3 | echo a
+      | ^^^^^^
+    hint: this Docker engine does not read heredocs by itself: `# syntax=docker/dockerfile:1` as the first line of the Dockerfile fetches a builder that does
+    ");
+    assert_snapshot!(shown("FROM scratch AS none\nFROM localhost:5000/no-such-image:1\n").await, @r"
+    ImageBuild: failed to create LLB definition: localhost:5000/no-such-image:1: not found
+     --> <context>/Dockerfile:2:6
+      |
+    2 | FROM localhost:5000/no-such-image:1
+      |      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    hint: the registry localhost:5000 has no such image: check its name and its tag
+    ");
+    assert_snapshot!(shown(&format!("{BASE}FROM scratch\nCOPY there /\nCOPY --from=0 /no-such-file /\n")).await, @r#"
+    ImageBuild: "/no-such-file" not found
+     --> <context>/Dockerfile:4:15
+      |
+    4 | COPY --from=0 /no-such-file /
+      |               ^^^^^^^^^^^^^
+    hint: it is looked for in "0", not in the build context
+    "#);
 }
 
 #[tokio::test]
 async fn a_missing_context_is_named_with_what_to_do() {
     let world = World::new(&[]).await;
     let mut request = world.request(BASE);
-    request.context = world.context().join("gone");
+    request.build.context = world.context().join("gone");
     let error = world.build(&request).await.expect_err("it fails").to_string();
     let expected = format!(
         "reading build context: {}: No such file or directory",
-        request.context
+        request.build.context
     );
     assert!(
         error.starts_with(&expected) && error.contains("\nhint: "),
@@ -251,8 +288,8 @@ async fn the_classic_builder_makes_the_same_content() {
         "{BASE}ARG FLOWER\nCOPY . /x\nRUN : {}; cd /x && echo $FLOWER && find . -type f\n",
         fresh()
     ));
-    request.ignores = vec![world.ignore(&["b"])];
-    request.build_args = vec!["FLOWER".to_owned()];
+    request.build.context_ignores = vec![world.ignore(&["b"])];
+    request.build.build_args = vec!["FLOWER".to_owned()];
     let first = world.build(&request).await.expect("built");
     let log = world.log();
     assert!(
@@ -268,8 +305,15 @@ async fn the_classic_builder_makes_the_same_content() {
         .build(&world.request(&format!("{BASE}RUN exit 3\n")))
         .await
         .expect_err("it fails");
-    assert_eq!(
-        error.to_string(),
-        "ImageBuild: The command '/bin/sh -c exit 3' returned a non-zero code: 3"
-    );
+    let error = error
+        .to_string()
+        .replace(&world.context().to_string(), "<context>");
+    assert_snapshot!(error, @r"
+    ImageBuild: The command '/bin/sh -c exit 3' returned a non-zero code: 3
+     --> <context>/Dockerfile:2:1
+      |
+    2 | RUN exit 3
+      | ^^^^^^^^^^
+    hint: what it printed stands above, in the log of the build
+    ");
 }

@@ -23,6 +23,7 @@ fn target(world: &World, name: &str, dockerfile: &str) -> ImageTarget {
             stage: None,
             context_ignores: Vec::new(),
             options: DockerOptions::default(),
+            site: None,
         }),
         injection: Injection::default(),
         registry: None,

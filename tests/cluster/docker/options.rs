@@ -10,7 +10,7 @@ const BASE: &str = "FROM localhost:5000/busybox:1\n";
 async fn extra_hosts_are_known_to_the_commands_of_a_build() {
     let world = World::new(&[]).await;
     let mut request = world.request(&format!("{BASE}RUN : {}; grep mirror /etc/hosts\n", fresh()));
-    request.options.extra_hosts = vec!["mirror:10.0.0.7".to_owned()];
+    request.build.options.extra_hosts = vec!["mirror:10.0.0.7".to_owned()];
     world.build(&request).await.expect("built");
     let lines = world.output();
     assert!(
@@ -25,7 +25,7 @@ async fn extra_hosts_are_known_to_the_commands_of_a_build() {
 async fn a_network_of_none_leaves_only_the_loopback_device() {
     let world = World::new(&[]).await;
     let mut request = world.request(&format!("{BASE}RUN : {}; ls /sys/class/net\n", fresh()));
-    request.options.network = Some("none".to_owned());
+    request.build.options.network = Some("none".to_owned());
     world.build(&request).await.expect("built");
     assert_eq!(world.output(), ["lo"]);
 }
@@ -35,7 +35,7 @@ async fn extra_tags_name_the_image_too() {
     let world = World::new(&[]).await;
     let tags = ["one", "two"].map(|tag| format!("extra-{}:{tag}", fresh()));
     let mut request = world.request(&format!("{BASE}ENV X={}\n", fresh()));
-    request.options.extra_tags = tags.to_vec();
+    request.build.options.extra_tags = tags.to_vec();
     world.build(&request).await.expect("built");
     for tag in &tags {
         assert!(world.docker.has_image(&image(tag)).await, "{tag}");
@@ -47,12 +47,12 @@ async fn pulling_asks_the_registry_although_the_base_is_there() {
     let world = World::new(&[]).await;
     let local = format!("only-here-{}:1", fresh());
     let mut base = world.request(&format!("{BASE}ENV X={}\n", fresh()));
-    base.options.extra_tags = vec![local.clone()];
+    base.build.options.extra_tags = vec![local.clone()];
     world.build(&base).await.expect("built");
     let mut request = world.request(&format!("FROM {local}\n"));
     world.build(&request).await.expect("the base is there");
-    request.options.pull = true;
-    request.options.cache_from = vec![local.clone()];
+    request.build.options.pull = true;
+    request.build.options.cache_from = vec![local.clone()];
     let error = world.build(&request).await.expect_err("no registry has it");
     assert!(error.to_string().contains("only-here"), "{error}");
 }
@@ -65,7 +65,7 @@ async fn secrets_of_files_and_variables_reach_the_build() {
          cat /run/secrets/key /run/secrets/pw | tr eo 30\n",
         fresh()
     ));
-    request.options.secrets = vec![
+    request.build.options.secrets = vec![
         format!("id=key,src={}", world.dir.path().join("key.txt").display()),
         "id=pw,env=PW".to_owned(),
     ];
@@ -77,7 +77,7 @@ async fn secrets_of_files_and_variables_reach_the_build() {
 async fn a_secret_that_cannot_be_understood_ends_the_build_before_it_starts() {
     let world = World::new(&[]).await;
     let mut request = world.request(BASE);
-    request.options.secrets = vec!["src=x".to_owned()];
+    request.build.options.secrets = vec!["src=x".to_owned()];
     let error = world.build(&request).await.expect_err("no id");
     assert!(
         error
@@ -97,7 +97,7 @@ async fn a_build_has_a_socket_to_the_agent_of_this_machine() {
         "{BASE}RUN --mount=type=ssh : {}; test -S $SSH_AUTH_SOCK && echo socket\n",
         fresh()
     ));
-    request.options.ssh = vec!["default".to_owned()];
+    request.build.options.ssh = vec!["default".to_owned()];
     world.build(&request).await.expect("built");
     assert_eq!(world.output(), ["socket"]);
     agent.set_nonblocking(true).expect("a listener");

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tilt::edge::docker::{BuildError, BuildRequest, Docker, ImageId};
 use tilt::edge::process::Environment;
 use tilt::logs::{LogStore, LogWriter};
-use tilt::model::{DockerOptions, Ignore, ImageRef, LocalPath, ManifestName, SpanId};
+use tilt::model::{DockerBuild, DockerOptions, Ignore, ImageRef, LocalPath, ManifestName, SpanId};
 use tokio_util::sync::CancellationToken;
 
 /// A scratch context and what was logged while building it.
@@ -48,12 +48,17 @@ impl World {
 
     pub(crate) fn request(&self, dockerfile: &str) -> BuildRequest {
         BuildRequest {
-            context: self.context(),
-            ignores: Vec::new(),
+            build: DockerBuild {
+                context: self.context(),
+                dockerfile: self.context().join("Dockerfile"),
+                dockerfile_contents: dockerfile.to_owned(),
+                build_args: Vec::new(),
+                stage: None,
+                context_ignores: Vec::new(),
+                options: DockerOptions::default(),
+                site: None,
+            },
             dockerfile: dockerfile.to_owned(),
-            build_args: Vec::new(),
-            stage: None,
-            options: DockerOptions::default(),
         }
     }
 

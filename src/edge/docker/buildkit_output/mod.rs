@@ -32,6 +32,8 @@ pub(super) struct Line {
 #[derive(Default)]
 pub(super) struct BuildKitOutput {
     steps: HashMap<String, Step>,
+    /// Names of the steps that failed, in order, and why.
+    failed: Vec<(String, String)>,
 }
 
 #[derive(Default)]
@@ -79,10 +81,20 @@ impl BuildKitOutput {
         }
         for vertex in &state.vertexes {
             if let Some(step) = self.steps.get_mut(&vertex.digest) {
+                if !vertex.error.is_empty() && !step.failed {
+                    self.failed.push((step.name.clone(), vertex.error.clone()));
+                }
                 step.end(vertex, &mut lines);
             }
         }
         lines
+    }
+
+    /// Returns the name of the step that the build failed in, if it was one. Others may have been stopped for it.
+    pub(super) fn failed_step(&self) -> Option<String> {
+        let own = |(_, why): &&(String, String)| !why.contains("context canceled");
+        let failed = self.failed.iter().find(own).or_else(|| self.failed.first());
+        failed.map(|(name, _)| name.clone())
     }
 }
 
