@@ -21,7 +21,7 @@ use crate::assembly::dockerfile::base_images;
 use crate::edge::clock;
 use crate::edge::process::Environment;
 use crate::logs::LogWriter;
-use crate::model::{DockerBuild, DockerOptions, IgnoreMatcher, LocalPath};
+use crate::model::{DockerBuild, DockerOptions, IgnoreMatcher};
 
 /// How lines of a step stand below its first line.
 pub(super) const INDENT: &str = "     ";
@@ -348,6 +348,7 @@ pub(super) fn print(log: &LogWriter, lines: Vec<Line>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::LocalPath;
 
     fn request(dockerfile: &str, platform: Option<&str>) -> BuildRequest {
         BuildRequest {
