@@ -1,6 +1,6 @@
 //! Commands as a Tiltfile gives them.
 
-use super::LocalPath;
+use super::{LocalPath, write_quoted};
 
 /// A program with its arguments, where it runs, and what is added to its environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,18 +36,16 @@ impl Command {
         {
             return text.clone();
         }
-        let shown: Vec<String> = self
-            .argv
-            .iter()
-            .map(|arg| {
-                if arg.contains(' ') {
-                    format!("{arg:?}")
-                } else {
-                    arg.clone()
-                }
-            })
-            .collect();
-        shown.join(" ")
+        let shown = self.argv.iter().map(|arg| {
+            let mut shown = String::new();
+            if arg.contains(' ') {
+                write_quoted(arg, &mut shown);
+            } else {
+                shown.push_str(arg);
+            }
+            shown
+        });
+        shown.collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -67,6 +65,7 @@ mod tests {
         };
         assert_eq!(shown(&["sh", "-c", "echo a b"]), "echo a b");
         assert_eq!(shown(&["sh", "-c", "a\nb c"]), "sh -c \"a\\nb c\"");
+        assert_eq!(shown(&["printf", "\u{1b}[1m a"]), "printf \"\\x1b[1m a\"");
         assert_eq!(shown(&["echo", "a b", "c"]), "echo \"a b\" c");
         assert_eq!(Command::shell_argv(" \n "), ["sh", "-c", ""], "as in Tilt");
         assert_eq!(Command::shell_argv(""), Vec::<String>::new());

@@ -10,7 +10,7 @@ use starlark::values::{UnpackValue, Value};
 
 use super::kinds::type_name;
 use super::values::Record;
-use crate::model::format_go_float;
+use crate::model::{format_go_float, write_quoted};
 
 /// Containers in containers are shown this deep.
 const MAX_DEPTH: usize = 5_000;
@@ -40,7 +40,7 @@ struct Writer<'v> {
 impl<'v> Writer<'v> {
     fn value(&mut self, value: Value<'v>) {
         if let Some(text) = value.unpack_str() {
-            quote(text, &mut self.out);
+            write_quoted(text, &mut self.out);
         } else if let Some(list) = ListRef::from_value(value) {
             self.container(value, "[", "]", list.iter());
         } else if let Some(tuple) = TupleRef::from_value(value) {
@@ -83,7 +83,7 @@ impl<'v> Writer<'v> {
         match record.module_name() {
             Some(name) => {
                 self.out.push_str("<module ");
-                quote(name, &mut self.out);
+                write_quoted(name, &mut self.out);
                 self.out.push('>');
             }
             None => {
@@ -150,40 +150,6 @@ impl<'v> Writer<'v> {
     }
 }
 
-/// Writes a string in quotes, as Go's interpreter does.
-fn quote(text: &str, out: &mut String) {
-    out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\x07' => out.push_str("\\a"),
-            '\x08' => out.push_str("\\b"),
-            '\x0b' => out.push_str("\\v"),
-            '\x0c' => out.push_str("\\f"),
-            c if c.is_ascii_control() => {
-                let _ = write!(out, "\\x{:02x}", c as u32);
-            }
-            c if is_hidden(c) && (c as u32) < 0x1_0000 => {
-                let _ = write!(out, "\\u{:04x}", c as u32);
-            }
-            c if is_hidden(c) => {
-                let _ = write!(out, "\\U{:08x}", c as u32);
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-}
-
-/// Returns whether a character cannot be seen: Rust's own notion of that is Unicode's, as is Go's.
-fn is_hidden(character: char) -> bool {
-    !character.is_ascii() && character.escape_debug().count() > 1
-}
-
 /// Returns a float as Go's interpreter prints it, with `.0` after a whole number.
 pub(super) fn go_float(float: f64) -> String {
     let mut text = format_go_float(float);
@@ -203,17 +169,5 @@ mod tests {
             (go_float(3.0).as_str(), go_float(1e10).as_str()),
             ("3.0", "1e+10")
         );
-    }
-
-    #[test]
-    fn text_is_quoted_as_in_go() {
-        let quoted = |text: &str| {
-            let mut out = String::new();
-            quote(text, &mut out);
-            out
-        };
-        assert_eq!(quoted("a\"b\\\n\t'"), "\"a\\\"b\\\\\\n\\t'\"");
-        assert_eq!(quoted("ü😀é"), "\"ü😀é\"");
-        assert_eq!(quoted("\u{200b}\x7f\x01"), "\"\\u200b\\x7f\\x01\"");
     }
 }
