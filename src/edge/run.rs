@@ -66,6 +66,7 @@ pub async fn run(session: Session, stop: CancellationToken) -> (ExitOutcome, Vie
         started,
         started_at: clock::now(),
         tiltfile: session.request.file.clone(),
+        args: session.request.args.clone(),
         cwd: session.cwd.clone(),
         forwards_ports: session.forwards_ports,
         default_namespace: session.request.kube.namespace.clone(),
@@ -204,7 +205,8 @@ impl Edge {
 
     fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::LoadTiltfile { load, span } => self.load_tiltfile(load, span),
+            Effect::LoadTiltfile { load, span, args } => self.load_tiltfile(load, span, args),
+            Effect::CancelLoad { .. } => self.abandon_load(),
             Effect::StartUpdate(plan) => self.start_update(*plan),
             Effect::CancelUpdate { build } => {
                 if let Some(token) = self.updates.get(&build) {
@@ -263,9 +265,16 @@ impl Edge {
         }
     }
 
-    fn load_tiltfile(&mut self, load: LoadId, span: SpanId) {
-        if let Some(earlier) = self.load.take() {
-            earlier.store(true, Ordering::Relaxed);
+    fn abandon_load(&mut self) {
+        if let Some(load) = self.load.take() {
+            load.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn load_tiltfile(&mut self, load: LoadId, span: SpanId, args: Vec<String>) {
+        self.abandon_load();
+        if self.request.args != args {
+            Arc::make_mut(&mut self.request).args = args;
         }
         let cancelled = Arc::new(AtomicBool::new(false));
         self.load = Some(Arc::clone(&cancelled));
@@ -413,13 +422,11 @@ impl Edge {
     }
 
     /// Reads logs to their present end, then stops every task.
-    async fn stop(self) {
+    async fn stop(mut self) {
         if let Some(connected) = self.cluster.get() {
             connected.pod_logs.drain().await;
         }
-        if let Some(load) = &self.load {
-            load.store(true, Ordering::Relaxed);
-        }
+        self.abandon_load();
         self.shutdown.cancel();
         self.tasks.close();
         if tokio::time::timeout(STOP_TIMEOUT, self.tasks.wait())

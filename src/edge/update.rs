@@ -16,6 +16,7 @@ use crate::engine::{AppliedObject, ImageAction, ImageStep, ObjectId, UpdateOutco
 use crate::k8s::Entity;
 use crate::k8s::inject::InjectedImage;
 use crate::k8s::labels::Ownership;
+use crate::k8s::order::rank;
 use crate::logs::{LogStore, LogWriter};
 use crate::model::{
     BuiltImage, CustomDeploy, ImageBuild, ImageRef, ImageSelector, K8sTarget, OutputMode, TargetId,
@@ -76,8 +77,7 @@ impl Update {
         };
         if plan.force {
             steps.begin("Force update");
-            let objects = deletion_list(&target.entities);
-            kube::delete(&self.tools.cluster, &objects, &self.log.indented(INDENT)).await?;
+            self.delete_first(target).await;
             steps.end();
         }
         if !reused.is_empty() {
@@ -93,6 +93,23 @@ impl Update {
         self.deploy(plan, target, &mut steps).await?;
         steps.finish();
         Ok(())
+    }
+
+    /// Deletes what was deployed, so that nothing of it stays. What cannot be deleted is logged, and then applied over.
+    ///
+    /// Rule: `reference/engine.md` 3.4, "force update".
+    async fn delete_first(&self, target: &K8sTarget) {
+        const REASON: &str = "force update";
+        let log = self.log.indented(INDENT);
+        let Some(custom) = &target.options.custom_deploy else {
+            let objects = deletion_list(&target.entities);
+            return kube::collect_garbage(&self.tools.cluster, REASON, &objects, &log).await;
+        };
+        log.info(&format!("Beginning {REASON}"));
+        let (timeout, commands) = (target.upsert_timeout, &self.tools.commands);
+        if let Err(error) = custom_deploy::delete(&custom.delete, timeout, commands, &log).await {
+            log.error(&format!("Error {REASON}: {error}"));
+        }
     }
 
     /// Returns what can be reused and what is to be built: what the plan says, what the engine no longer has, and
@@ -258,11 +275,13 @@ fn is_remote(step: &ImageStep) -> bool {
 
 /// Returns what is deleted before a forced update: everything but Namespaces, in reverse order of kinds.
 fn deletion_list(entities: &[Entity]) -> Vec<ObjectId> {
-    let deletable = entities
+    let mut deletable: Vec<&Entity> = entities
         .iter()
         .rev()
-        .filter(|entity| entity.kind() != "Namespace");
-    deletable.map(ObjectId::of).collect()
+        .filter(|entity| entity.kind() != "Namespace")
+        .collect();
+    deletable.sort_by_key(|entity| std::cmp::Reverse(rank(entity.kind())));
+    deletable.into_iter().map(ObjectId::of).collect()
 }
 
 /// What stands before the lines of a step.

@@ -15,6 +15,8 @@ pub struct EngineConfig {
     pub started_at: Instant,
     /// The Tiltfile.
     pub tiltfile: LocalPath,
+    /// The arguments of the Tiltfile.
+    pub args: Vec<String>,
     /// The working directory: changed files are shown relative to it.
     pub cwd: LocalPath,
     /// Whether local ports are opened at all.

@@ -18,6 +18,13 @@ pub enum Effect {
         load: LoadId,
         /// Where its lines go.
         span: SpanId,
+        /// The arguments of the Tiltfile.
+        args: Vec<String>,
+    },
+    /// Stop an evaluation of the Tiltfile; it need not answer.
+    CancelLoad {
+        /// Which one.
+        load: LoadId,
     },
     /// Build and deploy a resource; answered by `UpdateFinished`.
     StartUpdate(Box<UpdatePlan>),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::model::{
     ApiObjects, BuildId, BuiltImage, CiSettings, DeleteId, Ignore, LoadId, LocalPath, Manifest, ManifestName,
-    ObjectUid, Pod, ServeId, TargetId, Timestamp, UpdateSettings,
+    ObjectUid, Pod, ServeId, SpanId, TargetId, Timestamp, TriggerMode, TriggerReason, UpdateSettings,
 };
 
 /// Something that happened. Each outcome carries the id that its effect had; the engine ignores an id it no longer runs.
@@ -62,6 +62,31 @@ pub enum Event {
         /// Which run of which container.
         container_id: String,
     },
+    /// A user asked for an update of a resource, or of the Tiltfile.
+    Triggered {
+        /// Which one.
+        manifest: ManifestName,
+        /// Who asked.
+        reason: TriggerReason,
+    },
+    /// A user switched a resource on or off.
+    EnablementChanged {
+        /// Which one.
+        manifest: ManifestName,
+        /// Whether it is to run.
+        enabled: bool,
+    },
+    /// A user set another trigger mode; the next load of the Tiltfile sets its own again.
+    TriggerModeOverridden {
+        /// Whose.
+        manifest: ManifestName,
+        /// The mode.
+        mode: TriggerMode,
+    },
+    /// A user gave the Tiltfile other arguments.
+    ArgsChanged(Vec<String>),
+    /// A user asked to cancel what writes in this span: an update, or a load of the Tiltfile.
+    CancelRequested(SpanId),
     /// The user asked to stop (Ctrl-C, SIGTERM, SIGHUP).
     StopRequested,
     /// The time that `next_wake` named has come.

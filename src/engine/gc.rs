@@ -2,15 +2,19 @@
 //!
 //! Nothing is deleted that a resource of the Tiltfile has applied, or would apply: then it passes to that resource.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use super::effect::{Effect, ObjectId};
 use super::event::{AppliedObject, UpdateOutcome};
-use super::reload::Owned;
-use super::state::{Row, Running, State};
+use super::state::{DeleteCommand, Deletion, Remains, Row, Running, State};
 use crate::k8s::Entity;
 use crate::k8s::order::rank;
-use crate::model::{Command, DeleteId, ManifestName, SpanId};
+use crate::model::{DeleteId, K8sTarget, ManifestName, SpanId};
+
+/// Why objects are deleted, as shown.
+pub(super) const REMOVED: &str = "garbage collecting removed Kubernetes objects";
+pub(super) const DISABLED: &str = "deleting disabled Kubernetes objects";
+const DANGLING: &str = "garbage collecting Kubernetes objects";
 
 /// Takes in what an update applied; after one that ended well, deletes what it no longer has.
 ///
@@ -32,10 +36,7 @@ pub(super) fn note_applied(state: &mut State, running: &Running, outcome: &Updat
     row.deployed.at = Some(now);
     row.deployed.job_complete = outcome.job_complete;
     row.deployed.objects = outcome.applied.clone();
-    let custom = row
-        .k8s()
-        .and_then(|k8s| Some((k8s.options.custom_deploy.as_ref()?, k8s.upsert_timeout)));
-    row.deployed.delete_command = custom.map(|(custom, timeout)| (custom.delete.clone(), timeout));
+    row.deployed.delete_command = row.k8s().and_then(delete_command);
     if row.deployed.delete_command.is_some() {
         // What a command deploys it also takes away.
         row.deployed.owned.clear();
@@ -45,30 +46,28 @@ pub(super) fn note_applied(state: &mut State, running: &Running, outcome: &Updat
     row.deployed.owned = dangling
         .extract_if(.., |id, _| outcome.applied.iter().any(|now| now.id == *id))
         .collect();
-    delete(
-        state,
-        &running.manifest,
-        running.span.clone(),
-        "garbage collecting Kubernetes objects",
-        dangling,
-    )
+    delete(state, &running.manifest, running.span.clone(), DANGLING, dangling)
 }
 
-/// Deletes what a resource had that is gone from the Tiltfile.
-pub(super) fn delete_removed(
+/// Returns what takes away what a command deploys.
+pub(super) fn delete_command(k8s: &K8sTarget) -> Option<DeleteCommand> {
+    let custom = k8s.options.custom_deploy.as_ref()?;
+    Some((custom.delete.clone(), k8s.upsert_timeout))
+}
+
+/// Deletes what a resource left behind that is gone from the Tiltfile, or off; by the command that belongs to it where a
+/// command deployed it.
+pub(super) fn delete_remains(
     state: &mut State,
     manifest: &ManifestName,
     span: SpanId,
-    owned: Owned,
+    remains: Remains,
 ) -> Option<Effect> {
     state.dirty.cluster = true;
-    delete(
-        state,
-        manifest,
-        span,
-        "garbage collecting removed Kubernetes objects",
-        owned,
-    )
+    match remains.delete_command {
+        Some(command) => Some(delete_by_command(state, manifest, span, remains.reason, command)),
+        None => delete(state, manifest, span, remains.reason, remains.owned),
+    }
 }
 
 /// Rule: `reference/engine.md` 3.4; in the reverse of the order in which objects are applied.
@@ -77,7 +76,7 @@ fn delete(
     manifest: &ManifestName,
     span: SpanId,
     reason: &'static str,
-    unwanted: Owned,
+    unwanted: BTreeMap<ObjectId, AppliedObject>,
 ) -> Option<Effect> {
     let mut objects: Vec<ObjectId> = Vec::new();
     for (id, object) in unwanted {
@@ -91,7 +90,7 @@ fn delete(
     }
     state.last_delete += 1;
     let delete = DeleteId(state.last_delete);
-    state.deletions.insert(delete, objects.clone());
+    state.deletions.insert(delete, Deletion::Objects(objects.clone()));
     Some(Effect::DeleteObjects {
         delete,
         manifest: manifest.clone(),
@@ -102,29 +101,32 @@ fn delete(
     })
 }
 
-/// Deletes what a command deployed for a resource that is gone from the Tiltfile, by the command that belongs to it.
-///
 /// Rule: `reference/engine.md` 3.4, "With `deleteCmd`".
-pub(super) fn delete_by_command(
+fn delete_by_command(
     state: &mut State,
     manifest: &ManifestName,
     span: SpanId,
-    command: (Command, Duration),
+    reason: &'static str,
+    command: DeleteCommand,
 ) -> Effect {
     state.last_delete += 1;
-    state.dirty.cluster = true;
+    let delete = DeleteId(state.last_delete);
+    state
+        .deletions
+        .insert(delete, Deletion::ByCommand(manifest.clone()));
     Effect::DeleteObjects {
-        delete: DeleteId(state.last_delete),
+        delete,
         manifest: manifest.clone(),
         span,
-        reason: "garbage collecting removed Kubernetes objects",
+        reason,
         objects: Vec::new(),
         command: Some(command),
     }
 }
 
-/// Returns which objects of a resource are being deleted just now, because none declared them a moment ago.
-pub(super) fn being_deleted<'a>(state: &'a State, row: &Row) -> Vec<&'a ObjectId> {
+/// Returns what of a resource is being deleted just now, because nobody wanted it a moment ago; its own name stands for
+/// what its command deletes.
+pub(super) fn being_deleted(state: &State, row: &Row) -> Vec<String> {
     let default_namespace = &state.config.default_namespace;
     let declares = |id: &&ObjectId| {
         let entities = row.entities();
@@ -132,7 +134,14 @@ pub(super) fn being_deleted<'a>(state: &'a State, row: &Row) -> Vec<&'a ObjectId
             .iter()
             .any(|entity| is_declared_by(entity, id, default_namespace))
     };
-    state.deletions.values().flatten().filter(declares).collect()
+    let of_deletion = |deletion: &Deletion| -> Vec<String> {
+        match deletion {
+            Deletion::Objects(objects) => objects.iter().filter(declares).map(ToString::to_string).collect(),
+            Deletion::ByCommand(name) if *name == row.manifest.name => vec![name.to_string()],
+            Deletion::ByCommand(_) => Vec::new(),
+        }
+    };
+    state.deletions.values().flat_map(of_deletion).collect()
 }
 
 /// Returns whether a resource has the object or would apply it. One that would is from now on answerable for it.

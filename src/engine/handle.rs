@@ -6,7 +6,7 @@ use super::config::{EngineConfig, Mode};
 use super::effect::{Effect, ExitOutcome};
 use super::event::Event;
 use super::state::State;
-use super::{ci, cluster_events, files, forwards, pods, reload, schedule, serve, streams, update};
+use super::{ci, cluster_events, files, forwards, pods, reload, requests, schedule, serve, streams, update};
 use crate::model::BuildId;
 use crate::view::{View, view};
 
@@ -92,6 +92,16 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
             streams::on_ended(state, &pod, &container_id);
             Vec::new()
         }
+        Event::Triggered { manifest, reason } => requests::on_triggered(state, &manifest, reason),
+        Event::EnablementChanged { manifest, enabled } => {
+            requests::on_enablement_changed(state, &manifest, enabled)
+        }
+        Event::TriggerModeOverridden { manifest, mode } => {
+            requests::on_trigger_mode_overridden(state, &manifest, mode);
+            Vec::new()
+        }
+        Event::ArgsChanged(args) => requests::on_args_changed(state, args),
+        Event::CancelRequested(span) => requests::on_cancel_requested(state, &span),
         Event::StopRequested | Event::Wake => Vec::new(),
     }
 }

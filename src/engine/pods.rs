@@ -146,6 +146,18 @@ pub(super) fn claim(state: &mut State, name: &ManifestName, before: &[ObjectUid]
     row.runtime.pods = pods;
 }
 
+/// Lets a resource claim nothing of what it had deployed.
+pub(super) fn unclaim(state: &mut State, name: &ManifestName, row: &Row) {
+    for object in &row.deployed.objects {
+        if let Some(names) = state.claims.get_mut(&object.uid) {
+            names.remove(name);
+            if names.is_empty() {
+                state.claims.remove(&object.uid);
+            }
+        }
+    }
+}
+
 /// Finds out anew whose every object and pod is, after resources came, went or changed.
 pub(super) fn reindex(state: &mut State) {
     state.claims.clear();

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::config::Mode;
-use super::effect::{Effect, ObjectId};
-use super::event::{AppliedObject, LoadOutcome};
+use super::effect::Effect;
+use super::event::LoadOutcome;
 use super::files::files_changed_line;
 use super::gc;
 use super::not_yet;
 use super::pods;
-use super::state::{Loading, Row, State, TargetState};
+use super::reason::Reasons;
+use super::requests;
+use super::state::{Loading, Remains, Row, State, TargetState};
 use crate::logs::LogEvent;
 use crate::model::{
     DeployTarget, ImageBuild, ImageTarget, K8sTarget, LoadId, LocalPath, LocalTarget, Manifest, ManifestName,
@@ -20,32 +22,63 @@ pub(super) fn on_started(state: &mut State) -> Vec<Effect> {
     // Watched from the start: also an evaluation that never ends can be mended.
     state.tiltfile.config_files = vec![state.config.tiltfile.clone()];
     state.dirty.files = true;
-    start_load(state, "Initial Build".to_owned(), BTreeSet::new())
+    start_load(state, "Initial Build".to_owned(), BTreeSet::new(), true)
 }
 
-/// Reads the Tiltfile again if a file it depends on changed.
+/// Reads the Tiltfile again if a file it depends on changed, its arguments did, or a user asked for it.
 ///
 /// A reading that is under way is abandoned where the Tiltfile itself changed: nobody wants its result, and it may
 /// never end. Other changes lead to another one after it: the Tiltfile may write such files itself.
 pub(super) fn load_if_changed(state: &mut State) -> Vec<Effect> {
     let is_obsolete = state.tiltfile.pending.contains(&state.config.tiltfile);
-    if state.tiltfile.pending.is_empty() || (state.tiltfile.loading.is_some() && !is_obsolete) {
+    let is_wanted = !state.tiltfile.pending.is_empty()
+        || !state.tiltfile.triggers.is_empty()
+        || state.tiltfile.args_changed;
+    if !is_wanted || (state.tiltfile.loading.is_some() && !is_obsolete) {
         return Vec::new();
     }
     let mut files = std::mem::take(&mut state.tiltfile.pending);
+    let reasons = Reasons {
+        triggers: std::mem::take(&mut state.tiltfile.triggers),
+        args: std::mem::take(&mut state.tiltfile.args_changed),
+        ..Reasons::default()
+    };
+    let mut sets_enabled = reasons.args || std::mem::take(&mut state.tiltfile.sets_enabled);
     if let Some(abandoned) = state.tiltfile.loading.take() {
         files.extend(abandoned.files);
+        sets_enabled |= abandoned.sets_enabled;
     }
-    start_load(state, files_changed_line(&state.config.cwd, &files), files)
+    let entry = if files.is_empty() {
+        reasons.text()
+    } else {
+        files_changed_line(&state.config.cwd, &files)
+    };
+    let mut effects = start_load(state, entry, files, sets_enabled);
+    if reasons.args {
+        let text = format!("Tiltfile args changed to: [{}]", state.tiltfile.args.join(" "));
+        let line = LogEvent::line(state.tiltfile_span(), ManifestName::tiltfile(), text);
+        effects.insert(1, Effect::Log(line));
+    }
+    effects
 }
 
-fn start_load(state: &mut State, entry: String, files: BTreeSet<LocalPath>) -> Vec<Effect> {
+fn start_load(
+    state: &mut State,
+    entry: String,
+    files: BTreeSet<LocalPath>,
+    sets_enabled: bool,
+) -> Vec<Effect> {
     state.tiltfile.last_load += 1;
     let (load, span) = (LoadId(state.tiltfile.last_load), state.tiltfile_span());
-    state.tiltfile.loading = Some(Loading { load, files });
+    state.tiltfile.loading = Some(Loading {
+        load,
+        files,
+        sets_enabled,
+    });
+    let args = state.tiltfile.args.clone();
     let mut line = LogEvent::line(span.clone(), ManifestName::tiltfile(), entry);
     line.starts_update = true;
-    vec![Effect::Log(line), Effect::LoadTiltfile { load, span }]
+    vec![Effect::Log(line), Effect::LoadTiltfile { load, span, args }]
 }
 
 /// Takes in what a load gave. One that failed leaves everything as it is, but for the files to watch.
@@ -85,11 +118,26 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
             &outcome.enabled,
             &loading.files,
         ));
-    } else if state.tiltfile.error.is_none() {
-        state.tiltfile.error = Some("the Tiltfile could not be loaded".to_owned());
+        if loading.sets_enabled {
+            effects.extend(set_enabled(state, &outcome.enabled));
+        }
+    } else {
+        // The arguments are still to be heeded.
+        state.tiltfile.sets_enabled |= loading.sets_enabled;
+        let unknown = || "the Tiltfile could not be loaded".to_owned();
+        state.tiltfile.error.get_or_insert_with(unknown);
     }
     effects.extend(load_if_changed(state));
     effects
+}
+
+/// Switches resources on and off as other arguments of the Tiltfile want it.
+fn set_enabled(state: &mut State, enabled: &BTreeSet<ManifestName>) -> Vec<Effect> {
+    let names = state.order.clone();
+    names
+        .iter()
+        .flat_map(|name| requests::on_enablement_changed(state, name, enabled.contains(name)))
+        .collect()
 }
 
 /// Replaces manifests by name: what stays keeps its state, what changed is updated, what is gone is deleted.
@@ -117,8 +165,7 @@ fn replace_manifests(
     state.deployed_images = deploys.cloned().collect();
     pods::reindex(state);
     state.dirty.rows.extend(state.rows.keys().cloned());
-    (state.dirty.cluster, state.dirty.streams) = (true, true);
-    (state.dirty.servers, state.dirty.forwards) = (true, true);
+    state.dirty.everything_asked();
     remove_rows(state, old)
 }
 
@@ -218,30 +265,39 @@ fn same_objects(old: &K8sTarget, new: &K8sTarget) -> bool {
         && others(old) == others(new)
 }
 
-/// Deletes what resources had that are gone from the Tiltfile. While one is still being updated its objects are not
-/// all known, so that waits until the update was cancelled.
+/// Deletes what resources had that are gone from the Tiltfile.
 fn remove_rows(state: &mut State, gone: BTreeMap<ManifestName, Row>) -> Vec<Effect> {
-    let mut effects = Vec::new();
-    for (name, row) in gone {
-        pods::forget_row(state, &name);
-        let running = row.building.and_then(|id| Some((id, state.builds.get_mut(&id)?)));
-        if let Some((build, running)) = running {
-            running.orphaned = Some(row.deployed.owned);
-            effects.push(Effect::CancelUpdate { build });
-        } else {
-            let span = row
-                .history
-                .front()
-                .map_or_else(|| state.tiltfile_span(), |last| last.span.clone());
-            if let Some(command) = row.deployed.delete_command {
-                effects.push(gc::delete_by_command(state, &name, span, command));
-                continue;
-            }
-            effects.extend(gc::delete_removed(state, &name, span, row.deployed.owned));
-        }
-    }
-    effects
+    state.queue.retain(|queued| !gone.contains_key(queued));
+    gone.into_iter()
+        .filter_map(|(name, row)| release(state, &name, row, gc::REMOVED))
+        .collect()
 }
 
-/// What a resource left in the cluster.
-pub(super) type Owned = BTreeMap<ObjectId, AppliedObject>;
+/// Deletes what a resource had that is gone, or off. While it is still being updated its objects are not all known, so
+/// that waits until the update was cancelled.
+pub(super) fn release(
+    state: &mut State,
+    name: &ManifestName,
+    row: Row,
+    reason: &'static str,
+) -> Option<Effect> {
+    pods::forget_row(state, name);
+    let mut remains = Remains {
+        owned: row.deployed.owned,
+        delete_command: row.deployed.delete_command,
+        reason,
+    };
+    if let Some(build) = row.building
+        && let Some(running) = state.builds.get_mut(&build)
+    {
+        let custom = row.manifest.deploy.k8s().and_then(gc::delete_command);
+        remains.delete_command = remains.delete_command.or(custom);
+        running.orphaned = Some(remains);
+        return Some(Effect::CancelUpdate { build });
+    }
+    let span = match row.history.front() {
+        Some(last) => last.span.clone(),
+        None => state.tiltfile_span(),
+    };
+    gc::delete_remains(state, name, span, remains)
+}

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::effect::ObjectId;
 use super::event::ClusterStatus;
 use super::gc;
 use super::state::{Row, Running, State};
@@ -25,8 +24,8 @@ pub enum Hold {
     WaitingForDep(Vec<ManifestName>),
     /// There is no connection to the cluster.
     WaitingForCluster,
-    /// These objects of it are being deleted: they had left the Tiltfile and are back.
-    WaitingForDeletion(Vec<ObjectId>),
+    /// These objects of it are being deleted, or all that its command deletes: it was gone, or off, and is back.
+    WaitingForDeletion(Vec<String>),
 }
 
 impl Hold {
@@ -54,7 +53,7 @@ impl Hold {
             Self::BuildingComponent(targets) => targets.iter().map(TargetId::to_string).collect(),
             Self::WaitingForDep(names) => names.iter().map(ManifestName::to_string).collect(),
             Self::WaitingForCluster => vec!["default".to_owned()],
-            Self::WaitingForDeletion(objects) => objects.iter().map(ObjectId::to_string).collect(),
+            Self::WaitingForDeletion(objects) => objects.clone(),
         }
     }
 }
@@ -96,21 +95,26 @@ pub(crate) fn next_update(state: &State) -> (Option<ManifestName>, BTreeMap<Mani
     }
     let slots = state.update_settings.max_parallel_updates.max(1);
     let next = if state.builds.len() < slots {
-        first_of(&free)
+        first_of(state, &free)
     } else {
         None
     };
     (next, holds)
 }
 
-/// Returns which of those that nothing holds goes first: first updates before changes, then the earliest change.
-fn first_of(free: &[(&ManifestName, &Row)]) -> Option<ManifestName> {
+/// Returns which of those that nothing holds goes first: first updates, then those that a user asked for, in that order,
+/// then the earliest change.
+fn first_of(state: &State, free: &[(&ManifestName, &Row)]) -> Option<ManifestName> {
     let first_updates = || free.iter().filter(|(_, row)| row.awaits_first());
     let chosen = first_updates()
         .find(|(_, row)| row.local().is_some())
         .or_else(|| first_updates().find(|(name, _)| name.as_str() == ManifestName::UNCATEGORIZED))
         .or_else(|| first_updates().find(|(_, row)| row.images().is_empty()))
         .or_else(|| first_updates().next())
+        .or_else(|| {
+            let in_queue = |name: &ManifestName| free.iter().find(|(free, _)| *free == name);
+            state.queue.iter().find_map(in_queue)
+        })
         .or_else(|| free.iter().min_by_key(|(_, row)| earliest_change(row)));
     chosen.map(|(name, _)| (*name).clone())
 }
@@ -153,11 +157,10 @@ fn busy_targets_of<'a>(
 }
 
 fn busy_component(row: &Row, busy: &BTreeSet<&TargetId>) -> Option<Hold> {
-    let reusable = |id: &TargetId| row.target(id).is_some_and(super::state::TargetState::is_reusable);
     let shared: Vec<TargetId> = row
         .manifest
         .target_ids()
-        .filter(|id| busy.contains(id) && !reusable(id))
+        .filter(|id| busy.contains(id) && !row.reuses(id))
         .cloned()
         .collect();
     (!shared.is_empty()).then_some(Hold::BuildingComponent(shared))
@@ -168,7 +171,7 @@ fn waits_for_cluster(state: &State, row: &Row) -> bool {
 }
 
 fn deletions(state: &State, row: &Row) -> Option<Hold> {
-    let objects: Vec<ObjectId> = gc::being_deleted(state, row).into_iter().cloned().collect();
+    let objects = gc::being_deleted(state, row);
     (!objects.is_empty()).then_some(Hold::WaitingForDeletion(objects))
 }
 

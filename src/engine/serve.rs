@@ -21,6 +21,13 @@ pub(crate) struct RowServer {
     pub(crate) status: Option<ServerStatus>,
 }
 
+impl RowServer {
+    /// Returns whether its process is over.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.status, Some(ServerStatus::Exited { .. }))
+    }
+}
+
 /// Asks for a new server of a resource whose update ended well; the one before it is stopped.
 pub(super) fn restart(state: &mut State, name: &ManifestName) {
     let serve = ServeId(state.last_serve + 1);

@@ -9,12 +9,13 @@ use super::config::EngineConfig;
 use super::effect::{ClusterWatch, Forward, LogStream, ObjectId, Server, WatchSet};
 use super::event::{AppliedObject, ClusterEvent, ClusterStatus};
 use super::not_yet::Gap;
+use super::reason::Reasons;
 use super::schedule::Hold;
 use super::serve::RowServer;
 use crate::k8s::Entity;
 use crate::model::{
     BuildId, BuiltImage, CiSettings, DeleteId, Ignore, ImageTarget, K8sTarget, LoadId, LocalPath, Manifest,
-    ManifestName, ObjectUid, Pod, PodReadiness, SpanId, TargetId, Timestamp, UpdateSettings,
+    ManifestName, ObjectUid, Pod, PodReadiness, SpanId, TargetId, Timestamp, TriggerReason, UpdateSettings,
 };
 use crate::view::RuntimeStatus;
 
@@ -47,8 +48,10 @@ pub(crate) struct State {
     /// Updates that have not answered yet, also those of resources that are gone.
     pub(crate) builds: BTreeMap<BuildId, Running>,
     pub(crate) last_build: u64,
-    /// Objects whose deletion has not answered yet.
-    pub(crate) deletions: BTreeMap<DeleteId, Vec<ObjectId>>,
+    /// Resources whose update a user asked for, the first one first.
+    pub(crate) queue: VecDeque<ManifestName>,
+    /// Deletions that have not answered yet.
+    pub(crate) deletions: BTreeMap<DeleteId, Deletion>,
     pub(crate) last_delete: u64,
     pub(crate) last_serve: u64,
     /// Pods of the watched namespaces, whoever they belong to: most are seen before they are claimed.
@@ -73,6 +76,14 @@ pub(crate) struct State {
     pub(crate) exited: bool,
 }
 
+/// What is being deleted.
+#[derive(Debug)]
+pub(crate) enum Deletion {
+    Objects(Vec<ObjectId>),
+    /// Whatever the command of this resource deletes.
+    ByCommand(ManifestName),
+}
+
 /// The Tiltfile itself.
 #[derive(Debug, Default)]
 pub(crate) struct Tiltfile {
@@ -86,6 +97,13 @@ pub(crate) struct Tiltfile {
     pub(crate) watch_ignores: Vec<Ignore>,
     /// Changes that no load has seen.
     pub(crate) pending: BTreeSet<LocalPath>,
+    /// Who asked for a load that has not begun.
+    pub(crate) triggers: BTreeSet<TriggerReason>,
+    pub(crate) args: Vec<String>,
+    /// Whether no load has begun with these arguments.
+    pub(crate) args_changed: bool,
+    /// Whether the next good load says anew which resources run: an earlier one that should have failed.
+    pub(crate) sets_enabled: bool,
 }
 
 /// A load that has not answered yet.
@@ -94,6 +112,8 @@ pub(crate) struct Loading {
     pub(crate) load: LoadId,
     /// The changes that led to it.
     pub(crate) files: BTreeSet<LocalPath>,
+    /// Whether its result says anew which resources run.
+    pub(crate) sets_enabled: bool,
 }
 
 /// One resource.
@@ -108,6 +128,8 @@ pub(crate) struct Row {
     pub(crate) changed_definition: Option<Seq>,
     /// The files that changed it.
     pub(crate) config_edits: BTreeSet<LocalPath>,
+    /// Who asked for an update that has not started. It is in the queue while anybody has.
+    pub(crate) triggers: BTreeSet<TriggerReason>,
     pub(crate) building: Option<BuildId>,
     /// Whether an update ever started.
     pub(crate) started_first: bool,
@@ -141,8 +163,8 @@ pub(crate) struct Deployed {
     pub(crate) job_complete: bool,
     /// The objects of that deploy: they own the pods.
     pub(crate) objects: Vec<AppliedObject>,
-    /// What takes it away again, where a command deployed it, and how long that may take.
-    pub(crate) delete_command: Option<(crate::model::Command, std::time::Duration)>,
+    /// What takes it away again, where a command deployed it.
+    pub(crate) delete_command: Option<DeleteCommand>,
     /// Everything that it may have left there, also by deploys that failed.
     pub(crate) owned: BTreeMap<ObjectId, AppliedObject>,
 }
@@ -194,9 +216,22 @@ pub(crate) struct Running {
     pub(crate) runs_alone: bool,
     /// Whether the definition changed since: what it builds is not what is wanted now.
     pub(crate) outdated: bool,
-    /// What the resource had in the cluster, if it is gone from the Tiltfile.
-    pub(crate) orphaned: Option<BTreeMap<ObjectId, AppliedObject>>,
+    /// What the resource had in the cluster, if it is gone from the Tiltfile, or off.
+    pub(crate) orphaned: Option<Remains>,
 }
+
+/// What a resource that is gone, or off, leaves in the cluster.
+#[derive(Debug)]
+pub(crate) struct Remains {
+    pub(crate) owned: BTreeMap<ObjectId, AppliedObject>,
+    /// What takes it away, where a command deployed it.
+    pub(crate) delete_command: Option<DeleteCommand>,
+    /// Why it is deleted, as shown.
+    pub(crate) reason: &'static str,
+}
+
+/// A command that takes away what another one deployed, and how long that may take.
+pub(crate) type DeleteCommand = (crate::model::Command, std::time::Duration);
 
 /// An update that ended.
 #[derive(Debug)]
@@ -270,9 +305,12 @@ impl State {
     pub(crate) fn new(config: EngineConfig) -> Self {
         Self {
             now: config.started_at,
+            tiltfile: Tiltfile {
+                args: config.args.clone(),
+                ..Tiltfile::default()
+            },
             config,
             seq: 0,
-            tiltfile: Tiltfile::default(),
             cluster: ClusterStatus::Connecting,
             rows: BTreeMap::new(),
             order: Vec::new(),
@@ -282,6 +320,7 @@ impl State {
             ci_settings: CiSettings::default(),
             builds: BTreeMap::new(),
             last_build: 0,
+            queue: VecDeque::new(),
             deletions: BTreeMap::new(),
             last_delete: 0,
             last_serve: 0,
@@ -335,6 +374,7 @@ impl Row {
             position,
             changed_definition: None,
             config_edits: BTreeSet::new(),
+            triggers: BTreeSet::new(),
             building: None,
             started_first: false,
             started_at: None,
@@ -380,10 +420,32 @@ impl Row {
 
     /// Returns whether an update is due: it may run once nothing holds it.
     ///
-    /// Rule: `reference/engine.md` 1.2; without the trigger queue.
+    /// Rule: `reference/engine.md` 1.2.
     pub(crate) fn is_due(&self) -> bool {
-        self.enabled
-            && (self.awaits_first() || (self.manifest.trigger_mode.auto_on_change() && self.has_changes()))
+        self.enabled && (self.awaits_first() || !self.triggers.is_empty() || self.starts_on_change())
+    }
+
+    /// Returns whether it has changes that start an update by themselves.
+    pub(crate) fn starts_on_change(&self) -> bool {
+        self.manifest.trigger_mode.auto_on_change() && self.has_changes()
+    }
+
+    /// Returns whether its next update makes everything anew, because a user asked for it.
+    pub(crate) fn awaits_full_rebuild(&self) -> bool {
+        Reasons::of(self).is_full_rebuild(self.manifest.trigger_mode.auto_on_change())
+    }
+
+    /// Returns whether its next update would use what was built before of a target.
+    pub(crate) fn reuses(&self, id: &TargetId) -> bool {
+        self.target(id).is_some_and(TargetState::is_reusable) && !self.awaits_full_rebuild()
+    }
+}
+
+impl Dirty {
+    /// Notes that all that is asked of the edge has to be looked at again.
+    pub(crate) fn everything_asked(&mut self) {
+        (self.files, self.cluster, self.streams) = (true, true, true);
+        (self.servers, self.forwards) = (true, true);
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use super::effect::{Effect, ImageAction, ImageStep, UpdatePlan};
 use super::event::UpdateOutcome;
 use super::files::files_changed_line;
+use super::reason::Reasons;
 use super::state::{BuildRecord, Row, Running, Seq, State};
 use super::{cluster_events, gc, pods, serve};
 use crate::logs::{Level, LogEvent};
@@ -21,10 +22,13 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
     let row = state.rows.get_mut(name)?;
     let deploy = row.manifest.deploy.clone();
     let span = SpanId::new(format!("build:{build}"));
-    let reason = reason(row);
+    let reasons = Reasons::of(row);
+    let force = row.awaits_full_rebuild();
     let files = edits(row);
-    let header = if row.awaits_first() || files.is_empty() {
-        reason.clone()
+    let header = if reasons.init {
+        "Initial Build".to_owned()
+    } else if files.is_empty() {
+        reasons.text()
     } else {
         files_changed_line(&state.config.cwd, &files)
     };
@@ -33,7 +37,7 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
     let running = Running {
         manifest: name.clone(),
         span: span.clone(),
-        reason,
+        reason: reasons.text(),
         started: state.now,
         started_seq: state.seq,
         images: images
@@ -47,6 +51,8 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
         orphaned: None,
     };
     row.config_edits.clear();
+    row.triggers.clear();
+    state.queue.retain(|queued| queued != name);
     row.building = Some(build);
     state.dirty.cluster |= !row.started_first;
     row.started_first = true;
@@ -60,33 +66,9 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
         header,
         images,
         deploy,
-        force: false,
+        force,
     };
     Some(Effect::StartUpdate(Box::new(plan)))
-}
-
-/// Returns why an update is due, as shown.
-///
-/// Rule: `reference/engine.md` 1.9.
-fn reason(row: &Row) -> String {
-    if row.awaits_first() {
-        return "Initial Build".to_owned();
-    }
-    let any = |test: fn(&super::state::TargetState) -> bool| row.targets.values().any(test);
-    let reasons = [
-        (any(|target| !target.files.is_empty()), "Changed Files"),
-        (row.changed_definition.is_some(), "Config Changed"),
-        (
-            any(|target| !target.dependencies.is_empty()),
-            "Dependency Updated",
-        ),
-    ];
-    let applying: Vec<&str> = reasons
-        .iter()
-        .filter(|(applies, _)| *applies)
-        .map(|(_, text)| *text)
-        .collect();
-    applying.join(" | ")
 }
 
 /// Returns the files that an update takes in: first those that changed its definition, then those of its targets.
@@ -109,7 +91,7 @@ fn image_steps(row: &Row, deployed: &BTreeSet<TargetId>) -> Vec<ImageStep> {
     let mut built: BTreeSet<&TargetId> = BTreeSet::new();
     let mut steps = Vec::new();
     for image in row.images() {
-        let reusable = row.target(&image.id).filter(|target| target.is_reusable());
+        let reusable = row.target(&image.id).filter(|_| row.reuses(&image.id));
         let on_stale_base = image.base_images.iter().any(|base| built.contains(base));
         let action = match reusable.and_then(|target| target.result.clone()) {
             Some(result) if !on_stale_base => ImageAction::Reuse(result),
@@ -134,16 +116,17 @@ pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutc
     let Some(mut running) = state.builds.remove(&build) else {
         return Vec::new();
     };
-    if let Some(mut owned) = running.orphaned.take() {
-        owned.extend(
-            outcome
-                .applied
-                .into_iter()
-                .map(|object| (object.id.clone(), object)),
-        );
-        return gc::delete_removed(state, &running.manifest, running.span, owned)
-            .into_iter()
-            .collect();
+    if let Some(mut remains) = running.orphaned.take() {
+        let applied = outcome.applied.into_iter();
+        remains
+            .owned
+            .extend(applied.map(|object| (object.id.clone(), object)));
+        return Vec::from_iter(gc::delete_remains(
+            state,
+            &running.manifest,
+            running.span,
+            remains,
+        ));
     }
     let failure = outcome.error.clone();
     record_end(state, &running, &outcome);
@@ -231,7 +214,7 @@ fn share_results(state: &mut State, running: &Running, built: &[(TargetId, Built
         .iter_mut()
         .filter(|(name, _)| **name != running.manifest);
     for (_, row) in others {
-        let has_reason = row.enabled && (row.awaits_first() || row.has_changes());
+        let has_reason = row.enabled && (row.awaits_first() || row.has_changes() || !row.triggers.is_empty());
         if has_reason && row.building.is_none() {
             take_results(row, built, running.started_seq);
         }

@@ -32,7 +32,8 @@ impl Manifest {
 }
 
 /// When updates of a resource start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TriggerMode {
     /// At start and on every change.
     #[default]

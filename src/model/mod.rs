@@ -26,6 +26,7 @@ mod session_settings;
 mod settings;
 mod target;
 mod time;
+mod trigger;
 mod url;
 mod version;
 
@@ -56,5 +57,6 @@ pub use target::{
     K8sTarget, OutputMode, PodReadiness,
 };
 pub use time::Timestamp;
+pub use trigger::TriggerReason;
 pub use url::Url;
 pub use version::{COMPATIBLE_VERSION, VersionConstraint};

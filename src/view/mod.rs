@@ -8,7 +8,7 @@ mod report;
 
 use serde::Serialize;
 
-use crate::model::{ManifestName, SpanId};
+use crate::model::{ManifestName, SpanId, TriggerMode};
 
 pub(crate) use project::view;
 pub use report::{ReportRow, report, table};
@@ -58,6 +58,12 @@ pub struct ResourceView {
     pub update_status: UpdateStatus,
     /// How what was deployed is doing.
     pub runtime_status: RuntimeStatus,
+    /// When updates start.
+    pub trigger_mode: TriggerMode,
+    /// Whether a user asked for an update that has not started.
+    pub queued: bool,
+    /// Whether it has changes that no update has taken in.
+    pub has_pending_changes: bool,
     /// Why an update that is due does not start.
     pub hold: Option<HoldView>,
     /// The update that runs.

@@ -120,6 +120,7 @@ impl<B: Brain> World<B> {
             started: Timestamp::from_secs(1_000),
             started_at: now,
             tiltfile: LocalPath::new("/src/Tiltfile"),
+            args: Vec::new(),
             cwd: LocalPath::new("/src"),
             forwards_ports: true,
             default_namespace: "default".to_owned(),
@@ -228,6 +229,7 @@ impl<B: Brain> World<B> {
 
     fn obey(&mut self, effect: Effect) {
         match effect {
+            Effect::CancelLoad { .. } => self.loads.clear(),
             Effect::LoadTiltfile { load, .. } => {
                 // What still ran is abandoned.
                 self.loads = vec![(load, self.project.clone())];

@@ -5,6 +5,7 @@ mod cluster;
 mod deploy;
 mod forwards;
 mod reload;
+mod requests;
 mod runtime;
 mod script;
 mod updates;

@@ -32,6 +32,7 @@ impl Script {
             started: Timestamp(STARTED * 1_000_000 + 500_000),
             started_at: now,
             tiltfile: LocalPath::new("/src/Tiltfile"),
+            args: Vec::new(),
             cwd: LocalPath::new("/src"),
             forwards_ports: true,
             default_namespace: "default".to_owned(),
@@ -348,11 +349,19 @@ pub(super) fn lines(effects: &[Effect]) -> String {
 
 fn line(effect: &Effect) -> String {
     match effect {
-        Effect::LoadTiltfile { load, span } => format!("load {load} as {span}"),
+        Effect::LoadTiltfile { load, span, args } if args.is_empty() => format!("load {load} as {span}"),
+        Effect::LoadTiltfile { load, span, args } => format!("load {load} as {span} with {args:?}"),
+        Effect::CancelLoad { load } => format!("cancel load {load}"),
         Effect::StartUpdate(plan) => {
             let mut steps: Vec<String> = plan.images.iter().map(step).collect();
             steps.push(format!("deploy {}", plan.deploy.id()));
-            format!("start {} {:?}: {}", plan.span, plan.header, steps.join(", "))
+            let force = if plan.force { "force, " } else { "" };
+            format!(
+                "start {} {:?}: {force}{}",
+                plan.span,
+                plan.header,
+                steps.join(", ")
+            )
         }
         Effect::CancelUpdate { build } => format!("cancel {build}"),
         Effect::DeleteObjects {
