@@ -1,8 +1,9 @@
 //! `tilt ci`.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
+use super::ci_failure::explain;
 use super::{exit, flags, session};
 use crate::engine::{ExitOutcome, Mode};
 use crate::model::parse_go_duration;
@@ -18,6 +19,10 @@ pub(super) struct Args {
     /// Time for the whole run, such as 90s or 1h30m; 0 is no limit. Wins over ci_settings() in the Tiltfile (default: 30m)
     #[arg(long, value_name = "DURATION", value_parser = parse_go_duration)]
     timeout: Option<Duration>,
+    /// End at the first reason that Kubernetes gives why a pod does not come up, such as Unschedulable or
+    /// CrashLoopBackOff, as with ci_settings(fail_fast=True)
+    #[arg(long)]
+    fail_fast: bool,
     /// Write a snapshot to this file at exit
     #[arg(long, value_name = "PATH")]
     output_snapshot_on_exit: Option<String>,
@@ -31,20 +36,21 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         args.output_snapshot_on_exit.is_none(),
         "--output-snapshot-on-exit is not part of this version yet"
     );
-    let (outcome, view) = session::run(session::Options {
+    let ended = session::run(session::Options {
         mode: Mode::Ci {
             timeout_override: args.timeout,
+            fail_fast: args.fail_fast,
         },
         subcommand: "ci",
         flags: args.session,
         tiltfile_args: args.args,
         forwards_ports: true,
     })?;
-    let rows = report(&view);
+    let rows = report(&ended.view);
     if !rows.is_empty() {
         print!("\n{}", table(&rows));
     }
-    Ok(match outcome {
+    Ok(match &ended.outcome {
         ExitOutcome::Succeeded => {
             let message = "SUCCESS. All workloads are healthy.";
             if session::colour(std::io::stdout().is_terminal()) {
@@ -54,15 +60,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
             }
             exit::SUCCESS
         }
-        ExitOutcome::Failed(message) => {
-            eprintln!("Error: {message}");
-            // Kubernetes' own words for what the message only says something about.
-            for row in rows
-                .iter()
-                .filter(|row| row.is_from_kubernetes && !message.contains(&row.reason))
-            {
-                eprintln!("  {}: {}", row.resource, row.reason);
-            }
+        ExitOutcome::Failed(failure) => {
+            // Where standard error is closed, nobody wants to know.
+            let _ = std::io::stderr().write_all(&explain(failure, &rows, &ended));
             exit::FAILURE
         }
         ExitOutcome::Interrupted | ExitOutcome::Stopped => {

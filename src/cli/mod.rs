@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "commands print")]
 
 mod ci;
+mod ci_failure;
 mod completion;
 mod down;
 mod exit;

@@ -28,8 +28,16 @@ pub(super) struct Options {
     pub(super) forwards_ports: bool,
 }
 
+/// What is left of a session.
+pub(super) struct Ended {
+    pub(super) outcome: ExitOutcome,
+    /// What was seen last.
+    pub(super) view: View,
+    pub(super) log: LogStore,
+}
+
 /// Runs a session to its end; everything it logged has been printed when this returns.
-pub(super) fn run(options: Options) -> anyhow::Result<(ExitOutcome, View)> {
+pub(super) fn run(options: Options) -> anyhow::Result<Ended> {
     runtime()?.block_on(async {
         let stop = signals::cancel_on_signal().context("cannot listen for signals")?;
         let (mut request, access) = prepare(
@@ -60,10 +68,10 @@ pub(super) fn run(options: Options) -> anyhow::Result<(ExitOutcome, View)> {
             forwards_ports: options.forwards_ports,
             cwd: flags::working_directory()?,
         };
-        let ended = edge_run::run(session, stop).await;
+        let (outcome, view) = edge_run::run(session, stop).await;
         log.close();
         printing.await?.context("cannot print the log")?;
-        Ok(ended)
+        Ok(Ended { outcome, view, log })
     })
 }
 

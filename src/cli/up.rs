@@ -40,16 +40,16 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         args.output_snapshot_on_exit.is_none(),
         "--output-snapshot-on-exit is not part of this version yet"
     );
-    let (outcome, _) = session::run(session::Options {
+    let ended = session::run(session::Options {
         mode: Mode::Up,
         subcommand: "up",
         flags: args.session,
         tiltfile_args: args.args,
         forwards_ports: !args.disable_port_forwards,
     })?;
-    Ok(match outcome {
-        ExitOutcome::Failed(message) => {
-            eprintln!("Error: {message}");
+    Ok(match ended.outcome {
+        ExitOutcome::Failed(failure) => {
+            eprintln!("Error: {}", failure.message);
             exit::FAILURE
         }
         ExitOutcome::Stopped | ExitOutcome::Interrupted | ExitOutcome::Succeeded => exit::SUCCESS,

@@ -3,14 +3,18 @@
 //! Rule: `reference/engine.md` 8.3.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::config::Mode;
-use super::effect::ExitOutcome;
+use super::effect::{CiFailure, ExitOutcome};
 use super::event::{ClusterStatus, ServerStatus};
 use super::state::{Row, State};
-use crate::model::{Pod, PodPhase, PodReadiness, format_go_duration};
+use crate::model::{ManifestName, Pod, PodPhase, PodReadiness, PodTrouble, format_go_duration};
 use crate::view::RuntimeStatus;
+
+/// What the Tiltfile's own target is called.
+const TILTFILE: &str = "tiltfile";
 
 /// One thing that has to go well: an update, or what it deployed.
 struct Target<'a> {
@@ -47,39 +51,56 @@ enum Grace {
 
 /// Returns how the session ends, if it is clear.
 pub(super) fn verdict(state: &State) -> Option<ExitOutcome> {
-    let Mode::Ci { timeout_override } = state.config.mode else {
+    let Mode::Ci { timeout_override, .. } = state.config.mode else {
         return None;
     };
     if let ClusterStatus::Failed(why) = &state.cluster
         && state.rows.values().any(|row| row.enabled && row.k8s().is_some())
     {
         let why = why.lines().next().unwrap_or_default();
-        return Some(ExitOutcome::Failed(format!("cluster connection failed: {why}")));
+        return Some(failed(format!("cluster connection failed: {why}"), Vec::new()));
     }
     let targets = targets(state);
-    if let Some(message) = first_failure(&targets) {
-        return Some(ExitOutcome::Failed(message));
+    if let Some((resource, message)) = first_failure(&targets) {
+        return Some(failed(message, vec![resource]));
     }
     if targets.len() > 1 && targets.iter().all(Target::is_fine) {
         return Some(ExitOutcome::Succeeded);
     }
-    if let Some(message) = readiness_timeout(state, &targets) {
-        return Some(ExitOutcome::Failed(message));
+    if let Some((resource, message)) = readiness_timeout(state, &targets) {
+        return Some(failed(message, vec![resource]));
     }
     let timeout = timeout(state, timeout_override)?;
     let is_over = state.now.saturating_duration_since(state.config.started_at) >= timeout;
     is_over.then(|| {
-        ExitOutcome::Failed(format!(
+        let unfinished = targets.iter().filter(|target| !target.is_fine());
+        let names: BTreeSet<&str> = unfinished.map(|target| target.resource).collect();
+        let message = format!(
             "Timeout after {}: {}",
             format_go_duration(timeout),
             summary(&targets)
-        ))
+        );
+        failed(message, names.into_iter().collect())
     })
+}
+
+fn failed(message: String, resources: Vec<&str>) -> ExitOutcome {
+    ExitOutcome::Failed(CiFailure {
+        message,
+        resources: resources.into_iter().map(name_of).collect(),
+    })
+}
+
+fn name_of(resource: &str) -> ManifestName {
+    match resource {
+        TILTFILE => ManifestName::tiltfile(),
+        resource => ManifestName::from(resource),
+    }
 }
 
 /// Returns when the answer may change though nothing happens.
 pub(super) fn next_deadline(state: &State) -> Option<Instant> {
-    let Mode::Ci { timeout_override } = state.config.mode else {
+    let Mode::Ci { timeout_override, .. } = state.config.mode else {
         return None;
     };
     let global = timeout(state, timeout_override).map(|timeout| state.config.started_at + timeout);
@@ -177,7 +198,7 @@ fn tiltfile_target(state: &State) -> Target<'_> {
         TargetState::Waiting("initial-build".into())
     };
     Target {
-        resource: "tiltfile",
+        resource: TILTFILE,
         part: "update",
         is_job: true,
         state: target,
@@ -225,12 +246,24 @@ fn runtime_state<'a>(state: &'a State, row: &'a Row) -> Option<TargetState<'a>> 
             grace: grace(state, row),
         },
         RuntimeStatus::Pending | RuntimeStatus::None | RuntimeStatus::NotApplicable => match pod {
+            Some(pod) if let Some(error) = grave_trouble(state, pod) => TargetState::Failed {
+                error,
+                grace: grace(state, row),
+            },
             Some(pod) if pod.phase == PodPhase::Running => TargetState::Active { ready: false, since },
             Some(pod) if pod.status.is_empty() => TargetState::Waiting("unknown".into()),
             Some(pod) => TargetState::Waiting(pod.status.as_str().into()),
             None => TargetState::Waiting("waiting-for-pod".into()),
         },
     })
+}
+
+/// Returns what is wrong with a pod that may still come up, where a run ends at the first such reason.
+fn grave_trouble(state: &State, pod: &Pod) -> Option<String> {
+    let is_asked_for =
+        state.ci_settings.fail_fast || matches!(state.config.mode, Mode::Ci { fail_fast: true, .. });
+    let trouble = PodTrouble::of(pod).filter(|trouble| is_asked_for && trouble.is_grave())?;
+    Some(format!("Pod {} in error state: {trouble}", pod.name))
 }
 
 fn pod_failure(pod: Option<&Pod>) -> String {
@@ -288,39 +321,45 @@ impl Target<'_> {
     }
 }
 
-fn first_failure(targets: &[Target]) -> Option<String> {
-    let final_fault = |target: &Target| match &target.state {
+fn first_failure<'a>(targets: &[Target<'a>]) -> Option<(&'a str, String)> {
+    let final_fault = |target: &Target<'a>| match &target.state {
         TargetState::Failed {
             error,
             grace: Grace::None,
-        } => Some((target.name(), error.clone())),
+        } => Some((target.name(), target.resource, error.clone())),
         TargetState::Failed {
             error,
             grace: Grace::Exceeded,
-        } => Some((target.name(), format!("exceeded grace period: {error}"))),
+        } => Some((
+            target.name(),
+            target.resource,
+            format!("exceeded grace period: {error}"),
+        )),
         _ => None,
     };
     targets
         .iter()
         .filter_map(final_fault)
         .min()
-        .map(|(_, message)| message)
+        .map(|(_, resource, message)| (resource, message))
 }
 
-fn readiness_timeout(state: &State, targets: &[Target]) -> Option<String> {
+fn readiness_timeout<'a>(state: &State, targets: &[Target<'a>]) -> Option<(&'a str, String)> {
     let limit = state.ci_settings.readiness_timeout;
-    let is_late = |target: &&Target| match target.state {
+    let is_late = |target: &&Target<'a>| match target.state {
         TargetState::Active {
             ready: false,
             since: Some(since),
         } if !target.is_job => state.now.saturating_duration_since(since) >= limit,
         _ => false,
     };
-    let first = targets.iter().filter(is_late).map(Target::name).min()?;
-    Some(format!(
-        "Readiness timeout after {}: target {first} not ready",
+    let late = targets.iter().filter(is_late);
+    let (name, resource) = late.map(|target| (target.name(), target.resource)).min()?;
+    let message = format!(
+        "Readiness timeout after {}: target {name} not ready",
         format_go_duration(limit)
-    ))
+    );
+    Some((resource, message))
 }
 
 /// Returns what the session still waits for: `2 resources waiting (a:update b,c:update d), 1 resources not ready (e)`.

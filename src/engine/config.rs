@@ -34,5 +34,7 @@ pub enum Mode {
     Ci {
         /// `--timeout`, which wins over the Tiltfile's; zero is no limit.
         timeout_override: Option<Duration>,
+        /// `--fail-fast`: the first sign of trouble of a pod ends the run.
+        fail_fast: bool,
     },
 }

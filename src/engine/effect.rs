@@ -75,8 +75,17 @@ pub enum ExitOutcome {
     Interrupted,
     /// `ci`: all is well.
     Succeeded,
-    /// `ci`: not all is well; the message is the last line.
-    Failed(String),
+    /// `ci`: not all is well.
+    Failed(CiFailure),
+}
+
+/// Why `ci` failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CiFailure {
+    /// What is told last.
+    pub message: String,
+    /// The resources that it is about, in the order of their names.
+    pub resources: Vec<ManifestName>,
 }
 
 /// One update of one resource: its images in order, then its objects.

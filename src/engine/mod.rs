@@ -21,7 +21,7 @@ mod requests;
 mod rollout;
 mod runtime;
 mod schedule;
-mod serve;
+pub(crate) mod serve;
 pub(crate) mod state;
 mod streams;
 #[cfg(test)]
@@ -30,8 +30,8 @@ mod update;
 
 pub use config::{EngineConfig, Mode};
 pub use effect::{
-    ClusterWatch, Effect, ExitOutcome, Forward, ForwardTarget, ImageAction, ImageStep, LogStream, ObjectId,
-    Server, UpdatePlan, WatchSet, WatchedTarget,
+    CiFailure, ClusterWatch, Effect, ExitOutcome, Forward, ForwardTarget, ImageAction, ImageStep, LogStream,
+    ObjectId, Server, UpdatePlan, WatchSet, WatchedTarget,
 };
 pub use event::{
     AppliedObject, ClusterEvent, ClusterStatus, Event, FileChange, LoadOutcome, ServerStatus, UpdateOutcome,

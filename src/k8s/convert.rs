@@ -6,7 +6,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 
 use super::pod_status::{pod_errors, pod_status};
 use crate::engine::ClusterEvent;
-use crate::model::{Container, ContainerState, ObjectUid, Owner, Pod, PodCondition, PodPhase, Timestamp};
+use crate::model::{
+    Container, ContainerExit, ContainerState, ObjectUid, Owner, Pod, PodCondition, PodPhase, Timestamp,
+};
 
 /// Returns a pod as the engine knows it, with the owners that were found for it.
 ///
@@ -119,7 +121,16 @@ fn container(status: &core::ContainerStatus) -> Container {
         ready: status.ready,
         restarts: u32::try_from(status.restart_count).unwrap_or(0),
         state: container_state(status.state.as_ref()),
+        last_exit: status.last_state.as_ref().and_then(last_exit),
     }
+}
+
+fn last_exit(state: &core::ContainerState) -> Option<ContainerExit> {
+    let ended = state.terminated.as_ref()?;
+    Some(ContainerExit {
+        reason: ended.reason.clone().unwrap_or_default(),
+        exit_code: ended.exit_code,
+    })
 }
 
 fn container_state(state: Option<&core::ContainerState>) -> ContainerState {

@@ -15,6 +15,7 @@ mod scrub;
 mod segment;
 mod state;
 mod store;
+mod tail;
 mod writer;
 
 #[cfg(test)]
@@ -26,4 +27,5 @@ pub use print::StreamPrinter;
 pub use reader::LogReader;
 pub use segment::Segment;
 pub use store::{LogLimits, LogStore};
+pub use tail::last_lines;
 pub use writer::LogWriter;

@@ -107,6 +107,17 @@ pub struct Container {
     pub restarts: u32,
     /// What it is doing.
     pub state: ContainerState,
+    /// How the run before this one ended, if there was one.
+    pub last_exit: Option<ContainerExit>,
+}
+
+/// How a run of a container ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerExit {
+    /// Why, in a word, such as `OOMKilled`.
+    pub reason: String,
+    /// Its exit code.
+    pub exit_code: i32,
 }
 
 /// What a container is doing.

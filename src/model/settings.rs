@@ -32,6 +32,8 @@ pub struct CiSettings {
     pub readiness_timeout: Duration,
     /// Time after a deploy in which an error of a pod is not yet final; zero is none.
     pub k8s_grace_period: Duration,
+    /// Whether the first sign of trouble of a pod ends the run, also where it may recover.
+    pub fail_fast: bool,
 }
 
 impl Default for CiSettings {
@@ -40,6 +42,7 @@ impl Default for CiSettings {
             timeout: Some(Duration::from_secs(30 * 60)),
             readiness_timeout: Duration::from_secs(5 * 60),
             k8s_grace_period: Duration::ZERO,
+            fail_fast: false,
         }
     }
 }

@@ -116,6 +116,9 @@ impl Load {
         fields.insert("timeout".to_owned(), timeout.into());
         let readiness = format_go_duration(settings.readiness_timeout);
         fields.insert("readinessTimeout".to_owned(), readiness.into());
+        if settings.fail_fast {
+            fields.insert("failFast".to_owned(), true.into());
+        }
         Value::Object(fields)
     }
 }

@@ -72,6 +72,8 @@ pub struct ResourceView {
     pub history: Vec<BuildView>,
     /// The newest pod.
     pub pod: Option<PodView>,
+    /// The server of a local resource.
+    pub server: Option<ServerView>,
     /// How long it took from the start of its first update until it was ready for the first time, or has taken so far, in
     /// milliseconds; `None` before the first update.
     pub elapsed_ms: Option<u64>,
@@ -116,6 +118,17 @@ pub struct BuildView {
     pub duration_ms: u64,
     /// Why it failed.
     pub error: Option<String>,
+}
+
+/// The server of a local resource.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ServerView {
+    /// Where its lines are.
+    pub span: SpanId,
+    /// The number of its process while it runs.
+    pub pid: Option<u32>,
+    /// Whether its probe says that it is ready, or it has none.
+    pub ready: bool,
 }
 
 /// The newest pod of a resource.

@@ -1,11 +1,13 @@
 //! Makes a [`View`] of the engine's state.
 
 use super::{
-    BuildView, ClusterView, HoldView, PodView, ResourceView, RuntimeStatus, TiltfileView, UpdateStatus, View,
+    BuildView, ClusterView, HoldView, PodView, ResourceView, RuntimeStatus, ServerView, TiltfileView,
+    UpdateStatus, View,
 };
-use crate::engine::ClusterStatus;
+use crate::engine::serve::RowServer;
 use crate::engine::state::{BuildRecord, Row, Running, State, Tiltfile};
-use crate::model::{Container, ContainerState, ManifestName, Pod, PodPhase};
+use crate::engine::{ClusterStatus, ServerStatus};
+use crate::model::{ManifestName, Pod, PodTrouble};
 
 /// Returns what readers see of the state.
 pub(crate) fn view(state: &State) -> View {
@@ -60,6 +62,7 @@ fn resource(state: &State, name: &ManifestName, row: &Row) -> ResourceView {
         building: running.map(|running| running_build(state, running)),
         history: row.history.iter().map(ended_build).collect(),
         pod: state.newest_pod(row).map(pod),
+        server: row.server.as_ref().map(server),
         elapsed_ms: row.started_at.map(|started| {
             let end = row.runtime.first_ready.unwrap_or(state.now);
             millis(end.saturating_duration_since(started))
@@ -114,6 +117,18 @@ fn ended_build(record: &BuildRecord) -> BuildView {
     }
 }
 
+fn server(server: &RowServer) -> ServerView {
+    let (pid, ready) = match server.status {
+        Some(ServerStatus::Running { pid, ready }) => (Some(pid), ready),
+        _ => (None, false),
+    };
+    ServerView {
+        span: server.server.span.clone(),
+        pid,
+        ready,
+    }
+}
+
 fn pod(pod: &Pod) -> PodView {
     PodView {
         name: pod.name.clone(),
@@ -123,46 +138,7 @@ fn pod(pod: &Pod) -> PodView {
         containers: pod.containers.len(),
         restarts: pod.containers.iter().map(|container| container.restarts).sum(),
         errors: pod.errors.clone(),
-        trouble: trouble(pod),
-    }
-}
-
-/// Returns what keeps a pod from being ready: that it cannot be scheduled, or what its first faulty container says.
-fn trouble(pod: &Pod) -> Option<String> {
-    let unscheduled = pod
-        .conditions
-        .iter()
-        .find(|condition| condition.kind == "PodScheduled" && condition.status == "False");
-    if let Some(condition) = unscheduled {
-        return Some(words(&condition.reason, &condition.message));
-    }
-    let faulty = |(_, container): (bool, &Container)| match &container.state {
-        ContainerState::Waiting { reason, .. }
-            if matches!(&**reason, "" | "ContainerCreating" | "PodInitializing") =>
-        {
-            None
-        }
-        ContainerState::Waiting { reason, message } => Some(words(reason, message)),
-        ContainerState::Terminated { exit_code: 0, .. } => None,
-        ContainerState::Terminated { reason, exit_code } => Some(words(
-            reason,
-            &format!("container {} exited with {exit_code}", container.name),
-        )),
-        _ => None,
-    };
-    if let Some(trouble) = pod.all_containers().find_map(faulty) {
-        return Some(trouble);
-    }
-    let unready = pod.containers.iter().find(|container| !container.ready);
-    let unready = unready.filter(|_| pod.phase == PodPhase::Running)?;
-    Some(format!("NotReady: container {} is not ready", unready.name))
-}
-
-fn words(reason: &str, message: &str) -> String {
-    if message.is_empty() {
-        reason.to_owned()
-    } else {
-        format!("{reason}: {message}")
+        trouble: PodTrouble::of(pod).map(|trouble| trouble.to_string()),
     }
 }
 

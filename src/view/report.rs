@@ -4,13 +4,13 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::{ResourceView, RuntimeStatus, UpdateStatus, View};
-use crate::model::format_go_duration;
+use crate::model::{ManifestName, SpanId, format_go_duration};
 
 /// What became of one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportRow {
     /// Its name.
-    pub resource: String,
+    pub resource: ManifestName,
     /// `ok`, `failed`, `pending`, `skipped` or `disabled`.
     pub result: &'static str,
     /// From the start of its first update until it was ready, or to the end of the run.
@@ -19,6 +19,8 @@ pub struct ReportRow {
     pub reason: String,
     /// Whether the reason is Kubernetes' own.
     pub is_from_kubernetes: bool,
+    /// Whose lines may explain why it is not ok.
+    pub spans: Vec<SpanId>,
 }
 
 /// Returns what became of each resource, in definition order.
@@ -38,12 +40,25 @@ fn row(resource: &ResourceView) -> ReportRow {
     });
     let reason = reason.unwrap_or_default();
     ReportRow {
-        resource: resource.name.to_string(),
+        resource: resource.name.clone(),
         result,
         took: resource.elapsed_ms.map(Duration::from_millis),
         reason: reason.lines().next().unwrap_or_default().to_owned(),
         is_from_kubernetes,
+        spans: if is_open { spans(resource) } else { Vec::new() },
     }
+}
+
+/// Returns where the lines of what runs are: its last command, or else its server or its newest pod.
+fn spans(resource: &ResourceView) -> Vec<SpanId> {
+    let name = &resource.name;
+    if resource.update_status == UpdateStatus::Error {
+        return vec![SpanId::new(format!("cmd:{name}:update"))];
+    }
+    let server = resource.server.iter().map(|server| server.span.clone());
+    let pod = resource.pod.iter();
+    let pod = pod.map(|pod| SpanId::new(format!("pod:{name}:{}", pod.name)));
+    server.chain(pod).collect()
 }
 
 fn result(resource: &ResourceView) -> &'static str {
@@ -91,7 +106,7 @@ pub fn table(rows: &[ReportRow]) -> String {
             .took
             .map_or("-".to_owned(), |took| format_go_duration(round(took)));
         [
-            row.resource.clone(),
+            row.resource.to_string(),
             row.result.to_owned(),
             took,
             row.reason.clone(),
@@ -133,11 +148,12 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_a_reason_is_one_line() {
         let row = |resource: &str, result, took: Option<u64>, reason: &str| ReportRow {
-            resource: resource.to_owned(),
+            resource: resource.into(),
             result,
             took: took.map(Duration::from_millis),
             reason: reason.to_owned(),
             is_from_kubernetes: false,
+            spans: Vec::new(),
         };
         let rows = [
             row("web", "ok", Some(2_119), ""),

@@ -94,7 +94,8 @@ fn a_command_that_fails_ends_the_run_with_its_status() {
     let ran = folder.tilt(&["ci"], &NO_CLUSTER);
     assert_eq!(
         ran.status(1).stderr(),
-        "Error: Command \"echo \\\"no\\\"; exit 5\" failed: exit status 5"
+        "Error: Command \"echo \\\"no\\\"; exit 5\" failed: exit status 5\n  last lines of a:\n    \
+         Running cmd: echo \"no\"; exit 5\n    no"
     );
 }
 
@@ -126,7 +127,11 @@ fn a_server_that_dies_before_the_run_ends_fails_it() {
     let ran = folder.tilt(&["ci"], &NO_CLUSTER);
     let error = ran.status(1).stderr();
     assert!(
-        error.starts_with("Error: Process ") && error.ends_with(" exited with non-zero status"),
+        error.starts_with("Error: Process ")
+            && error.ends_with(
+                " exited with non-zero status\n  last lines of server:\n    \
+                 Running cmd: echo up; exit 0\n    up"
+            ),
         "{error}"
     );
     assert!(

@@ -82,11 +82,12 @@ fn settings_are_in_the_result_and_calls_add_up() {
 #[test]
 fn settings_for_updates_reach_the_engine() {
     let code = "update_settings(max_parallel_updates=7)\nupdate_settings(k8s_upsert_timeout_secs=9, \
-                max_parallel_updates=None)\nci_settings(timeout='0')";
+                max_parallel_updates=None)\nci_settings(fail_fast=True)\nci_settings(timeout='0')";
     let (load, _) = load(code, &[]);
     assert_eq!(load.update_settings.max_parallel_updates, 7);
     assert_eq!(load.update_settings.k8s_upsert_timeout.as_secs(), 9);
     assert_eq!(load.ci_settings.timeout, None);
+    assert!(load.ci_settings.fail_fast, "calls add up");
 }
 
 #[test]
@@ -155,6 +156,7 @@ fn wrong_settings_are_errors() {
         ),
         ("docker_prune_settings(disable=1)", "got int, want bool"),
         ("docker_prune_settings(keep_recent='1')", "got string, want int"),
+        ("ci_settings(fail_fast=1)", "got int, want bool"),
         ("ci_settings(timeout=30)", "Expected string. Got: starlark.Int"),
         (
             "ci_settings(timeout='30')",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tilt::engine::{Engine, Event, ExitOutcome, Mode};
+use tilt::engine::{CiFailure, Engine, Event, ExitOutcome, Mode};
 use tilt::view::{ResourceView, RuntimeStatus, UpdateStatus};
 
 use crate::rules::Verdict;
@@ -12,6 +12,7 @@ use crate::world::{Brain, Chaos, World};
 pub(crate) const CI: Chaos = Chaos {
     mode: Mode::Ci {
         timeout_override: None,
+        fail_fast: false,
     },
     steps: 30,
     many_reloads: false,
@@ -53,7 +54,9 @@ impl<B: Brain> World<B> {
             Some(ExitOutcome::Succeeded) if !all_fine => {
                 Err(format!("not all is well: {:?}", view.resources))
             }
-            Some(ExitOutcome::Failed(message)) if message.is_empty() => Err("no reason is given".to_owned()),
+            Some(ExitOutcome::Failed(failure)) if failure.message.is_empty() => {
+                Err("no reason is given".to_owned())
+            }
             _ => Ok(()),
         }
     }
@@ -80,5 +83,9 @@ fn a_run_in_which_nothing_answers_ends_by_its_time_out() {
     world.now += Duration::from_secs(30 * 60);
     world.send(Event::Wake).expect("the rules hold");
     let message = "Timeout after 30m0s: 1 resources not ready (tiltfile:update)";
-    assert_eq!(world.exit, Some(ExitOutcome::Failed(message.to_owned())));
+    let failure = CiFailure {
+        message: message.to_owned(),
+        resources: vec!["(Tiltfile)".into()],
+    };
+    assert_eq!(world.exit, Some(ExitOutcome::Failed(failure)));
 }

@@ -106,6 +106,7 @@ impl<B: Brain> World<B> {
                     reason: "ContainerCreating".to_owned(),
                     message: String::new(),
                 },
+                last_exit: None,
             }],
             labels: vec![("tilt.dev/pod-template-hash".to_owned(), template.to_owned())],
             owners: set.into_iter().chain([owner(uid, &workload.kind)]).collect(),

@@ -1,6 +1,7 @@
 //! Scripts: events at given times, and the effects they have, one line each.
 
 mod ci;
+mod ci_rules;
 mod cluster;
 mod deploy;
 mod forwards;

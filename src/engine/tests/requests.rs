@@ -2,10 +2,7 @@
 
 use super::script::*;
 use crate::engine::{Event, LoadOutcome, Mode};
-use crate::model::{
-    Command, CustomDeploy, DeployTarget, LocalTarget, Manifest, ManifestName, TargetId, TriggerMode,
-    TriggerReason, UpdateSettings,
-};
+use crate::model::{Command, CustomDeploy, Manifest, TargetId, TriggerMode, TriggerReason, UpdateSettings};
 use crate::view::{RuntimeStatus, UpdateStatus};
 
 fn triggered(name: &str, reason: TriggerReason) -> Event {
@@ -30,31 +27,6 @@ fn in_mode(mode: TriggerMode) -> Manifest {
     Manifest {
         trigger_mode: mode,
         ..with_images("web", &["app"])
-    }
-}
-
-/// Returns a local resource that runs a command, serves, or both.
-fn local(name: &str, update: &str, serve: &str) -> Manifest {
-    let command = |text: &str| Command {
-        argv: match text {
-            "" => Vec::new(),
-            text => ["sh", "-c", text].map(str::to_owned).into(),
-        },
-        ..Command::default()
-    };
-    let name = ManifestName::new(name);
-    Manifest {
-        deploy: DeployTarget::Local(Box::new(LocalTarget {
-            id: TargetId::local(&name),
-            update_cmd: Some(command(update)).filter(|command| !command.is_empty()),
-            serve_cmd: command(serve),
-            deps: None,
-            watch_ignores: Vec::new(),
-            allow_parallel: false,
-            links: Vec::new(),
-            readiness_probe: None,
-        })),
-        ..manifest(name.as_str())
     }
 }
 

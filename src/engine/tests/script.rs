@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::engine::{
-    AppliedObject, ClusterEvent, ClusterStatus, Effect, Engine, EngineConfig, Event, FileChange, ImageAction,
-    LoadOutcome, Mode, ObjectId, UpdateOutcome,
+    AppliedObject, ClusterEvent, ClusterStatus, Effect, Engine, EngineConfig, Event, ExitOutcome, FileChange,
+    ImageAction, LoadOutcome, Mode, ObjectId, UpdateOutcome,
 };
 use crate::k8s::{Entity, Origin};
 use crate::model::*;
@@ -57,6 +57,7 @@ impl Script {
     pub(super) fn ci(settings: CiSettings, manifests: Vec<Manifest>) -> Self {
         let mut script = Self::new(Mode::Ci {
             timeout_override: None,
+            fail_fast: false,
         });
         script.send(Event::ClusterChanged(ClusterStatus::Connected));
         script.send(Event::Started);
@@ -79,7 +80,11 @@ impl Script {
     }
 
     pub(super) fn send(&mut self, event: Event) -> String {
-        lines(&self.engine.handle(self.now, event))
+        lines(&self.effects(event))
+    }
+
+    pub(super) fn effects(&mut self, event: Event) -> Vec<Effect> {
+        self.engine.handle(self.now, event)
     }
 
     pub(super) fn load(&mut self, manifests: Vec<Manifest>) -> String {
@@ -185,6 +190,31 @@ pub(super) fn with_images(name: &str, images: &[&str]) -> Manifest {
     }
     let deployed = images.last().map(|image| TargetId::image(image));
     k8s(manifest, |target| target.images = deployed.into_iter().collect())
+}
+
+/// Returns a local resource that runs a command, serves, or both.
+pub(super) fn local(name: &str, update: &str, serve: &str) -> Manifest {
+    let command = |text: &str| Command {
+        argv: match text {
+            "" => Vec::new(),
+            text => ["sh", "-c", text].map(str::to_owned).into(),
+        },
+        ..Command::default()
+    };
+    let name = ManifestName::new(name);
+    Manifest {
+        deploy: DeployTarget::Local(Box::new(LocalTarget {
+            id: TargetId::local(&name),
+            update_cmd: Some(command(update)).filter(|command| !command.is_empty()),
+            serve_cmd: command(serve),
+            deps: None,
+            watch_ignores: Vec::new(),
+            allow_parallel: false,
+            links: Vec::new(),
+            readiness_probe: None,
+        })),
+        ..manifest(name.as_str())
+    }
 }
 
 fn image_target(name: &str, base: Option<TargetId>) -> ImageTarget {
@@ -300,6 +330,7 @@ pub(super) fn container(name: &str, state: ContainerState, ready: bool) -> Conta
         ready,
         restarts: 0,
         state,
+        last_exit: None,
     }
 }
 
@@ -414,6 +445,7 @@ fn line(effect: &Effect) -> String {
             };
             format!("{:?} {span}{starts} {:?}", event.level, event.text)
         }
+        Effect::Exit(ExitOutcome::Failed(failure)) => format!("exit Failed({:?})", failure.message),
         Effect::Exit(outcome) => format!("exit {outcome:?}"),
     }
 }

@@ -24,6 +24,7 @@ fn a_session_begins_with_a_load_and_then_builds() {
 fn ci_watches_no_files() {
     let mut script = Script::new(Mode::Ci {
         timeout_override: None,
+        fail_fast: false,
     });
     script.send(Event::Started);
     insta::assert_snapshot!(script.load(vec![with_images("web", &["app"])]), @"");

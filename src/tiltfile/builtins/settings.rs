@@ -22,11 +22,12 @@ pub(super) static BUILTINS: &[Builtin] = &[
     },
     Builtin {
         name: "ci_settings",
-        signature: "k8s_grace_period=?, timeout=?, readiness_timeout=?",
+        signature: "k8s_grace_period=?, timeout=?, readiness_timeout=?, *, fail_fast=?",
         doc: "Sets when `tilt ci` gives up. Calls add up. Args: `k8s_grace_period` (duration such as \"10s\"): how long \
               after a deploy an error of a pod is not final; `timeout` (duration): for the whole run, 30 minutes if not \
               said; `readiness_timeout` (duration): how long something may run without being ready, 5 minutes if not \
-              said.",
+              said; `fail_fast` (bool): whether the run ends at the first reason that Kubernetes gives why a pod does not \
+              come up, such as Unschedulable or CrashLoopBackOff, and not only once it is too late.",
         run: ci_settings,
     },
     Builtin {
@@ -135,6 +136,7 @@ fn ci_settings<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let grace_period = duration("k8s_grace_period")?;
     let timeout = duration("timeout")?;
     let readiness_timeout = duration("readiness_timeout")?;
+    let fail_fast = call.get("fail_fast").map(|arg| arg.boolean()).transpose()?;
     let ci = &mut call.session().settings.borrow_mut().ci;
     if let Some(grace_period) = grace_period {
         ci.k8s_grace_period = grace_period;
@@ -145,6 +147,7 @@ fn ci_settings<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     if let Some(timeout) = readiness_timeout {
         ci.readiness_timeout = timeout;
     }
+    ci.fail_fast = fail_fast.unwrap_or(ci.fail_fast);
     Ok(Value::new_none())
 }
 

@@ -1,0 +1,37 @@
+//! What `tilt ci` says after its error: Kubernetes' own words, and the last lines of what failed.
+
+use std::io::Write;
+
+use super::session::Ended;
+use crate::engine::CiFailure;
+use crate::logs::{last_lines, odd_bytes};
+use crate::view::ReportRow;
+
+/// How many resources are told of.
+const RESOURCES: usize = 5;
+/// How many lines of each are shown.
+const LINES: usize = 10;
+
+/// Returns the message, and what explains it, as bytes: a program may have printed anything.
+pub(super) fn explain(failure: &CiFailure, rows: &[ReportRow], ended: &Ended) -> Vec<u8> {
+    let mut out = Vec::new();
+    // Writing to memory does not fail.
+    let _ = writeln!(out, "Error: {}", failure.message);
+    let is_named = |row: &&ReportRow| failure.resources.contains(&row.resource);
+    let named: Vec<&ReportRow> = rows.iter().filter(is_named).take(RESOURCES).collect();
+    let tails = last_lines(&ended.log, named.iter().flat_map(|row| &row.spans), LINES);
+    for row in named {
+        if row.is_from_kubernetes && !failure.message.contains(&row.reason) {
+            let _ = writeln!(out, "  {}: {}", row.resource, row.reason);
+        }
+        let tails = row.spans.iter().filter_map(|span| tails.get(span));
+        let lines: Vec<&String> = tails.flatten().collect();
+        if !lines.is_empty() {
+            let _ = writeln!(out, "  last lines of {}:", row.resource);
+        }
+        for line in lines {
+            let _ = writeln!(out, "    {line}");
+        }
+    }
+    odd_bytes::restore(out)
+}
