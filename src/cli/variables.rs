@@ -39,14 +39,14 @@ fn write_kubeconfig(port: u16, access: &ClusterAccess) -> std::io::Result<PathBu
     } else {
         format!("tilt-{port}")
     };
-    let below = |dir: PathBuf| dir.join("tilt-dev").join(&server).join("cluster/default.yml");
+    let below = |dir: PathBuf| dir.join("tilt-dev").join(&server).join("cluster");
     let places = [xdg.runtime_dir(), xdg.state_dir()]
         .into_iter()
         .flatten()
         .map(below);
     let mut outcome = Err(std::io::Error::other("there is no directory for it"));
-    for path in places {
-        outcome = write_frozen(access, &path).map(|()| path);
+    for dir in places {
+        outcome = write_frozen(access, &dir);
         if outcome.is_ok() {
             break;
         }

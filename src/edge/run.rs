@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{OnceCell, mpsc, watch};
+use tokio::sync::{Mutex, OnceCell, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -70,6 +70,12 @@ pub async fn run(session: Session, stop: CancellationToken) -> (ExitOutcome, Vie
         cwd: session.cwd.clone(),
         forwards_ports: session.forwards_ports,
         default_namespace: session.request.kube.namespace.clone(),
+        kubeconfig: session
+            .access
+            .iter()
+            .flat_map(ClusterAccess::files)
+            .map(LocalPath::new)
+            .collect(),
     });
     let mut edge = Edge::new(session, sender, started);
     let mut batch = vec![Event::Started];
@@ -127,6 +133,8 @@ struct Edge {
     updates: HashMap<BuildId, CancellationToken>,
     docker: Arc<OnceCell<Arc<Docker>>>,
     access: Option<ClusterAccess>,
+    /// What was last said of a kubeconfig that changed.
+    told_of_kubeconfig: Arc<Mutex<Option<String>>>,
     ownership: Arc<Ownership>,
     connecting: bool,
     cluster: Arc<OnceCell<Connected>>,
@@ -179,6 +187,7 @@ impl Edge {
             updates: HashMap::new(),
             docker: Arc::default(),
             access: session.access,
+            told_of_kubeconfig: Arc::default(),
             ownership: Arc::new(session.ownership),
             connecting: false,
             cluster,
@@ -227,9 +236,13 @@ impl Edge {
                     async move {
                         if let Some((command, timeout)) = command {
                             log.info(&format!("Beginning {reason}"));
-                            if let Err(error) =
+                            let deleted = async {
+                                if let Some(connected) = &cluster {
+                                    connected.cluster.confirm().await?;
+                                }
                                 custom_deploy::delete(&command, timeout, &commands, &log).await
-                            {
+                            };
+                            if let Err(error) = deleted.await {
                                 log.error(&format!("Error {reason}: {error}"));
                             }
                         } else if let Some(Connected { cluster, .. }) = cluster {
@@ -250,6 +263,7 @@ impl Edge {
                 self.cluster_watch = wanted;
                 self.watch_cluster();
             }
+            Effect::CheckKubeconfig => self.check_kubeconfig(),
             Effect::StreamLogs(wanted) => {
                 if let Some(connected) = self.cluster.get() {
                     connected.pod_logs.set(wanted);
@@ -391,6 +405,28 @@ impl Edge {
             },
             |panic| Event::ClusterChanged(ClusterStatus::Failed(panic)),
         );
+    }
+
+    fn check_kubeconfig(&self) {
+        let Some(access) = self.access.clone() else {
+            return;
+        };
+        let cluster = self.cluster.get().map(|connected| connected.cluster.clone());
+        let (told, log) = (
+            Arc::clone(&self.told_of_kubeconfig),
+            LogWriter::global(self.log.clone()),
+        );
+        self.tasks.spawn(until(self.shutdown.clone(), async move {
+            // Held while asking, so that the latest state is told last.
+            let mut told = told.lock().await;
+            let drift = super::kube::drift(&access, cluster.as_ref()).await;
+            match &drift {
+                Some(text) if *told != drift => log.warn(text),
+                None if told.is_some() => log.info("The kubeconfig means the cluster of this session again."),
+                _ => {}
+            }
+            *told = drift;
+        }));
     }
 
     fn forward_ports(&mut self) {

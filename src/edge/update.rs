@@ -215,6 +215,7 @@ impl Update {
     }
 
     async fn deploy_by_command(&mut self, custom: &CustomDeploy, target: &K8sTarget) -> Result<(), String> {
+        self.tools.cluster.confirm().await?;
         let log = self.log.indented(INDENT);
         let built = target.images.iter().filter_map(|id| self.images.get(id));
         let images: Vec<(ImageRef, ImageRef)> = built

@@ -23,6 +23,8 @@ pub struct EngineConfig {
     pub forwards_ports: bool,
     /// The namespace of objects that name none.
     pub default_namespace: String,
+    /// The files that say which cluster is meant.
+    pub kubeconfig: Vec<LocalPath>,
 }
 
 /// Which command runs.

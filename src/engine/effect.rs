@@ -53,6 +53,8 @@ pub enum Effect {
     WatchFiles(WatchSet),
     /// Watch these parts of the cluster from now on; the edge compares with what it watches.
     WatchCluster(ClusterWatch),
+    /// Read the kubeconfig again, and tell the user in the log if it no longer means the cluster of this session.
+    CheckKubeconfig,
     /// Stream these logs from now on; the edge compares with what it streams.
     StreamLogs(Vec<LogStream>),
     /// Let these servers run from now on; the edge compares with what runs. Each answers with `ServerChanged`. One that

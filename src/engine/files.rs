@@ -16,8 +16,13 @@ const SHOWN_FILES: usize = 5;
 ///
 /// A change that comes while an update runs is newer than that update, so it leads to another one.
 pub(super) fn on_files_changed(state: &mut State, changes: Vec<FileChange>) -> Vec<Effect> {
-    let configs = TargetId::configs();
+    let (configs, kubeconfig) = (TargetId::configs(), TargetId::kubeconfig());
+    let mut effects = Vec::new();
     for change in changes {
+        if change.target == kubeconfig {
+            effects = vec![Effect::CheckKubeconfig];
+            continue;
+        }
         if change.target == configs {
             state.tiltfile.pending.insert(change.path);
             continue;
@@ -28,7 +33,8 @@ pub(super) fn on_files_changed(state: &mut State, changes: Vec<FileChange>) -> V
             }
         }
     }
-    reload::load_if_changed(state)
+    effects.extend(reload::load_if_changed(state));
+    effects
 }
 
 /// Returns `1 File Changed: [a]` or `2 Files Changed: [a b]`, at most five by name.
@@ -69,6 +75,14 @@ fn watch_set(state: &State) -> WatchSet {
         ignores: Vec::new(),
     };
     let mut targets = BTreeMap::from([(TargetId::configs(), configs)]);
+    let uses_cluster = state.rows.values().any(|row| row.enabled && row.k8s().is_some());
+    if uses_cluster && !state.config.kubeconfig.is_empty() {
+        let kubeconfig = WatchedTarget {
+            paths: state.config.kubeconfig.clone(),
+            ignores: Vec::new(),
+        };
+        targets.insert(TargetId::kubeconfig(), kubeconfig);
+    }
     for (_, row) in state.rows_in_order().filter(|(_, row)| row.enabled) {
         for image in row.images() {
             targets.entry(image.id.clone()).or_insert_with(|| WatchedTarget {

@@ -102,7 +102,7 @@ pub enum TargetKind {
     K8s,
     /// The commands of a local resource.
     Local,
-    /// The files that a Tiltfile read.
+    /// The files that a Tiltfile read, or the kubeconfig.
     Configs,
 }
 
@@ -145,6 +145,14 @@ impl TargetId {
         Self {
             kind: TargetKind::Configs,
             name: ManifestName::TILTFILE.to_owned(),
+        }
+    }
+
+    /// Returns the id of the watch of the kubeconfig.
+    pub fn kubeconfig() -> Self {
+        Self {
+            kind: TargetKind::Configs,
+            name: "(kubeconfig)".to_owned(),
         }
     }
 }

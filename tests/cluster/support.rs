@@ -76,7 +76,7 @@ impl Project {
         &self.namespace
     }
 
-    fn kubeconfig(&self) -> PathBuf {
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.root.path().join("kubeconfig")
     }
 

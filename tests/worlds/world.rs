@@ -124,6 +124,7 @@ impl<B: Brain> World<B> {
             cwd: LocalPath::new("/src"),
             forwards_ports: true,
             default_namespace: "default".to_owned(),
+            kubeconfig: vec![LocalPath::new("/home/kubeconfig")],
         };
         Self {
             brain: brain(config),
@@ -257,7 +258,7 @@ impl<B: Brain> World<B> {
             Effect::WatchCluster(watch) => self.cluster_watch = watch,
             Effect::StreamLogs(streams) => self.streams = streams,
             Effect::Serve(servers) => self.servers = servers,
-            Effect::Log(_) | Effect::ForwardPorts(_) => {}
+            Effect::Log(_) | Effect::ForwardPorts(_) | Effect::CheckKubeconfig => {}
             Effect::Exit(outcome) => self.exit = Some(outcome),
         }
     }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::connect::Cluster;
 use super::error::RequestError;
+use super::identity::WritePermit;
 use crate::k8s::api_kinds::{ApiKind, well_known};
 use crate::k8s::owned_fields::FIELD_MANAGER;
 
@@ -145,7 +146,8 @@ impl ObjectApi {
     }
 
     /// Applies on the server, as manager `tilt`, taking fields from others where needed.
-    pub(super) async fn apply(&self, input: &Value) -> Result<Value, RequestError> {
+    pub(super) async fn apply(&self, permit: &WritePermit, input: &Value) -> Result<Value, RequestError> {
+        permit.check().await?;
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let request = self.request().patch(&self.name, &params, &Patch::Apply(input));
         Ok(self
@@ -155,7 +157,8 @@ impl ObjectApi {
     }
 
     /// Merges into the object.
-    pub(super) async fn merge(&self, patch: &Value) -> Result<Value, RequestError> {
+    pub(super) async fn merge(&self, permit: &WritePermit, patch: &Value) -> Result<Value, RequestError> {
+        permit.check().await?;
         let params = PatchParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PatchParams::default()
@@ -168,7 +171,12 @@ impl ObjectApi {
     }
 
     /// Replaces the object as a whole, or creates it.
-    pub(super) async fn replace_or_create(&self, input: &Value) -> Result<Value, RequestError> {
+    pub(super) async fn replace_or_create(
+        &self,
+        permit: &WritePermit,
+        input: &Value,
+    ) -> Result<Value, RequestError> {
+        permit.check().await?;
         let params = PostParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PostParams::default()
@@ -189,7 +197,8 @@ impl ObjectApi {
     }
 
     /// Asks for the object to be deleted, what it owns in the background. With a UID only if it still has that one.
-    pub(super) async fn delete(&self, uid: Option<&str>) -> Result<(), RequestError> {
+    pub(super) async fn delete(&self, permit: &WritePermit, uid: Option<&str>) -> Result<(), RequestError> {
+        permit.check().await?;
         let params = DeleteParams {
             propagation_policy: Some(PropagationPolicy::Background),
             preconditions: uid.map(|uid| Preconditions {

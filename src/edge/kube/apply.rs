@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::apply_object::{apply_object, has_condition};
 use super::connect::Cluster;
 use super::error::RequestError;
+use super::identity::WritePermit;
 use super::rejection::explain;
 use crate::engine::{AppliedObject, ObjectId};
 use crate::k8s::Entity;
@@ -80,10 +81,11 @@ pub async fn apply(
         };
     }
     let mut outcome = Applied::default();
+    let permit = cluster.permit();
     tokio::select! {
         biased;
         () = cancel.cancelled() => outcome.error = Some("build canceled".to_owned()),
-        error = apply_batches(cluster, &entities, request.timeout, &log, &mut outcome.objects) => outcome.error = error,
+        error = apply_batches(&permit, &entities, request.timeout, &log, &mut outcome.objects) => outcome.error = error,
     }
     let headline = match outcome.error {
         None => "Objects applied to cluster:",
@@ -119,7 +121,7 @@ impl Applied {
 }
 
 async fn apply_batches(
-    cluster: &Cluster,
+    permit: &WritePermit,
     entities: &[Entity],
     timeout: Duration,
     log: &LogWriter,
@@ -127,7 +129,7 @@ async fn apply_batches(
 ) -> Option<String> {
     for batch in batches(entities) {
         let mut running = stream::iter(batch)
-            .map(|at| async move { (at, apply_in_time(cluster, &entities[at], timeout, log).await) })
+            .map(|at| async move { (at, apply_in_time(permit, &entities[at], timeout, log).await) })
             .buffer_unordered(PARALLEL);
         while let Some((at, outcome)) = running.next().await {
             match outcome {
@@ -140,14 +142,14 @@ async fn apply_batches(
 }
 
 async fn apply_in_time(
-    cluster: &Cluster,
+    permit: &WritePermit,
     entity: &Entity,
     timeout: Duration,
     log: &LogWriter,
 ) -> Result<Value, String> {
-    match tokio::time::timeout(timeout, apply_object(cluster, entity, log)).await {
+    match tokio::time::timeout(timeout, apply_object(permit, entity, log)).await {
         Ok(Ok(object)) => Ok(object),
-        Ok(Err(error)) => Err(rejected(cluster, entity, &error)),
+        Ok(Err(error)) => Err(rejected(permit.cluster(), entity, &error)),
         Err(_) => Err(format!(
             "Killed kubectl. Hit timeout of {} applying {}.",
             format_go_duration(timeout),
@@ -157,6 +159,9 @@ async fn apply_in_time(
 }
 
 fn rejected(cluster: &Cluster, entity: &Entity, error: &RequestError) -> String {
+    if matches!(error, RequestError::OtherCluster { .. }) {
+        return error.message();
+    }
     let fields: Vec<&str> = error
         .status()
         .and_then(|status| status.details.as_ref())

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::api::ObjectApi;
 use super::connect::Cluster;
 use super::error::RequestError;
+use super::identity::WritePermit;
 use crate::k8s::Entity;
 use crate::k8s::apply_input::apply_input;
 use crate::k8s::owned_fields::is_applied;
@@ -33,11 +34,12 @@ const TAKE_OVERS: usize = 5;
 ///
 /// Rule: `reference/engine.md` 3.2, "Per object escalation".
 pub(super) async fn apply_object(
-    cluster: &Cluster,
+    permit: &WritePermit,
     entity: &Entity,
     log: &LogWriter,
 ) -> Result<Value, RequestError> {
-    let api = cluster
+    let api = permit
+        .cluster()
         .object(
             entity.api_version(),
             entity.kind(),
@@ -46,24 +48,24 @@ pub(super) async fn apply_object(
         )
         .await?;
     let input = apply_input(entity);
-    let applied = match apply_once(&api, &input, log).await {
+    let applied = match apply_once(permit, &api, &input, log).await {
         Err(error) if error.is_not_found() => {
             log.info(&format!(
                 "Resource {} was not found during apply. Retrying...",
                 api.name
             ));
-            apply_once(&api, &input, log).await
+            apply_once(permit, &api, &input, log).await
         }
         other => other,
     };
     let applied = match applied {
         Ok(Applied::Already(live)) => return Ok(live),
         Ok(Applied::Now(applied)) => applied,
-        Err(error) => escalate(&api, &input, error, log).await?,
+        Err(error) => escalate(permit, &api, &input, error, log).await?,
     };
     if entity.kind() == "CustomResourceDefinition" {
         wait_until_established(&api).await?;
-        wait_until_served(cluster, &applied).await;
+        wait_until_served(permit.cluster(), &applied).await;
     }
     Ok(applied)
 }
@@ -76,7 +78,12 @@ enum Applied {
     Now(Value),
 }
 
-async fn apply_once(api: &ObjectApi, input: &Value, log: &LogWriter) -> Result<Applied, RequestError> {
+async fn apply_once(
+    permit: &WritePermit,
+    api: &ObjectApi,
+    input: &Value,
+    log: &LogWriter,
+) -> Result<Applied, RequestError> {
     let mut live = api.get().await?;
     if let Some(object) = live.as_ref().filter(|object| is_deleting(object)) {
         wait_for_deletion(api, object, log).await?;
@@ -86,22 +93,26 @@ async fn apply_once(api: &ObjectApi, input: &Value, log: &LogWriter) -> Result<A
         if is_applied(input, object) {
             return Ok(Applied::Already(object.clone()));
         }
-        take_over_fields(api, object.clone()).await?;
+        take_over_fields(permit, api, object.clone()).await?;
     }
-    let applied = api.apply(input).await?;
+    let applied = api.apply(permit, input).await?;
     if !is_deleting(&applied) {
         return Ok(Applied::Now(applied));
     }
     wait_for_deletion(api, &applied, log).await?;
-    Ok(Applied::Now(api.apply(input).await?))
+    Ok(Applied::Now(api.apply(permit, input).await?))
 }
 
-async fn take_over_fields(api: &ObjectApi, mut live: Value) -> Result<(), RequestError> {
+async fn take_over_fields(
+    permit: &WritePermit,
+    api: &ObjectApi,
+    mut live: Value,
+) -> Result<(), RequestError> {
     for _ in 0..TAKE_OVERS {
         let Some(patch) = take_over(&live) else {
             return Ok(());
         };
-        match api.merge(&patch).await {
+        match api.merge(permit, &patch).await {
             Ok(_) => return Ok(()),
             Err(error) if error.is_conflict() => match api.get().await? {
                 Some(newer) => live = newer,
@@ -122,6 +133,7 @@ async fn wait_for_deletion(api: &ObjectApi, object: &Value, log: &LogWriter) -> 
 }
 
 async fn escalate(
+    permit: &WritePermit,
     api: &ObjectApi,
     input: &Value,
     error: RequestError,
@@ -131,7 +143,7 @@ async fn escalate(
     if error.is_too_large() {
         log.info(&format!("Updating \"{}\" failed: {}", api.name, error.message()));
         log.info("Attempting to create or replace");
-        match api.replace_or_create(input).await {
+        match api.replace_or_create(permit, input).await {
             Ok(applied) => {
                 log.info(&format!("Updating \"{}\" succeeded!", api.name));
                 return Ok(applied);
@@ -149,9 +161,9 @@ async fn escalate(
     let first_line = message.lines().next().unwrap_or_default();
     log.info(&format!("Updating \"{}\" failed: {first_line}", api.name));
     log.info("Attempting to delete and re-create");
-    api.delete(live["metadata"]["uid"].as_str()).await?;
+    api.delete(permit, live["metadata"]["uid"].as_str()).await?;
     wait_until_gone(api, &live, DELETE_TIMEOUT).await?;
-    let applied = api.apply(input).await?;
+    let applied = api.apply(permit, input).await?;
     log.info(&format!("Updating \"{}\" succeeded!", api.name));
     Ok(applied)
 }

@@ -14,9 +14,13 @@ use crate::k8s::{KubeContext, Product};
 use crate::model::ObjectUid;
 
 /// Time allowed for the first answers of a cluster.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time allowed for making one connection later on.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where the namespaces are, and the one whose UID says which cluster it is: nobody can delete it.
+const NAMESPACES: &str = "/api/v1/namespaces";
+const IDENTIFYING: &str = "kube-system";
 
 /// A cluster that answered. Cheap to clone.
 #[derive(Clone)]
@@ -158,7 +162,7 @@ impl Cluster {
     }
 }
 
-async fn client(access: ClusterAccess) -> Result<(kube::Client, String), ConnectError> {
+pub(super) async fn client(access: ClusterAccess) -> Result<(kube::Client, String), ConnectError> {
     let name = access.context.name.clone();
     let failed = |error: String| ConnectError::Config {
         context: name.clone(),
@@ -204,7 +208,7 @@ async fn ask(client: &kube::Client, product: Product) -> Result<ClusterInfo, kub
             "/api/v1/namespaces/kube-public/configmaps",
             "local-registry-hosting"
         ),
-        get(client, "/api/v1/namespaces", "kube-system"),
+        get(client, NAMESPACES, IDENTIFYING),
         microk8s,
     )?;
     let node = node.as_ref();
@@ -216,11 +220,28 @@ async fn ask(client: &kube::Client, product: Product) -> Result<ClusterInfo, kub
             .unwrap_or_else(|| "unknown".to_owned()),
         registry: detected.hosting,
         warnings: detected.warnings,
-        identity: system
-            .as_ref()
-            .and_then(|namespace| namespace.pointer("/metadata/uid")?.as_str())
-            .map(ObjectUid::new),
+        identity: system.as_ref().and_then(uid),
     })
+}
+
+/// Returns who the cluster is, `None` if it lacks the namespace that says so.
+///
+/// # Errors
+/// When it cannot be asked.
+pub(super) async fn identity(client: &kube::Client) -> Result<Option<ObjectUid>, kube::Error> {
+    let request = kube::core::Request::new(NAMESPACES).get(IDENTIFYING, &kube::api::GetParams::default());
+    let answer = client
+        .request::<Value>(request.map_err(kube::Error::BuildRequest)?)
+        .await;
+    match answer {
+        Ok(namespace) => Ok(uid(&namespace)),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn uid(object: &Value) -> Option<ObjectUid> {
+    object.pointer("/metadata/uid")?.as_str().map(ObjectUid::new)
 }
 
 async fn first(client: &kube::Client, collection: &str) -> Result<Option<Value>, kube::Error> {

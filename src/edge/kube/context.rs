@@ -12,12 +12,53 @@ use crate::k8s::{KubeContext, Product};
 pub struct ClusterAccess {
     pub(super) kubeconfig: Kubeconfig,
     pub(super) context: KubeContext,
+    origin: Origin,
+}
+
+/// Where an access was read from.
+#[derive(Clone, Debug, Default)]
+struct Origin {
+    files: Vec<PathBuf>,
+    override_context: Option<String>,
+    override_namespace: Option<String>,
+    home: String,
+}
+
+/// What a second look at the kubeconfig gave.
+pub(super) enum Reread {
+    /// A file of it is malformed, or half written.
+    Unreadable,
+    /// It has the context no longer.
+    Gone,
+    /// It names another one.
+    OtherContext(String),
+    /// It means the same context, which may lead elsewhere.
+    Same(Box<ClusterAccess>),
 }
 
 impl ClusterAccess {
     /// Returns what the kubeconfig says about the cluster.
     pub fn context(&self) -> &KubeContext {
         &self.context
+    }
+
+    /// Returns the files that say all this, also those that do not exist.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.origin.files
+    }
+
+    /// Reads the files again.
+    pub(super) fn reread(&self) -> Reread {
+        let now = match read(self.origin.clone()) {
+            Ok((_, Some(now))) => now,
+            Ok((_, None)) | Err(ContextError::NoSuchContext { .. }) => return Reread::Gone,
+            Err(ContextError::File { .. }) => return Reread::Unreadable,
+        };
+        if now.context.name == self.context.name {
+            Reread::Same(Box::new(now))
+        } else {
+            Reread::OtherContext(now.context.name)
+        }
     }
 }
 
@@ -57,12 +98,18 @@ pub fn read_context(
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(KubeContext, Option<ClusterAccess>), ContextError> {
     let home = env("HOME").unwrap_or_default();
-    let files = read_files(&kubeconfig_paths(&home, env))?;
+    read(Origin {
+        files: kubeconfig_paths(&home, env),
+        override_context: override_context.map(str::to_owned),
+        override_namespace: override_namespace.map(str::to_owned),
+        home,
+    })
+}
+
+fn read(origin: Origin) -> Result<(KubeContext, Option<ClusterAccess>), ContextError> {
+    let files = read_files(&origin.files)?;
     let current = files.iter().find_map(|(_, file)| file.current_context.clone());
-    let name = override_context
-        .map(str::to_owned)
-        .or(current)
-        .unwrap_or_default();
+    let name = origin.override_context.clone().or(current).unwrap_or_default();
     if name.is_empty() {
         return Ok((KubeContext::default(), None));
     }
@@ -77,11 +124,12 @@ pub fn read_context(
             &context.cluster,
             &file.to_string_lossy(),
             &ca_file(&files, &context.cluster),
-            &home,
+            &origin.home,
         ),
         cluster: context.cluster.clone(),
-        namespace: override_namespace
-            .map(str::to_owned)
+        namespace: origin
+            .override_namespace
+            .clone()
             .or(context.namespace.clone())
             .filter(|namespace| !namespace.is_empty())
             .unwrap_or_else(|| "default".to_owned()),
@@ -91,6 +139,7 @@ pub fn read_context(
     let access = ClusterAccess {
         kubeconfig: merged,
         context: found.clone(),
+        origin,
     };
     Ok((found, Some(access)))
 }

@@ -4,6 +4,7 @@ use futures::{StreamExt, stream};
 
 use super::connect::Cluster;
 use super::error::RequestError;
+use super::identity::WritePermit;
 use crate::engine::ObjectId;
 use crate::k8s::order::rank;
 use crate::logs::LogWriter;
@@ -39,6 +40,7 @@ pub async fn delete(cluster: &Cluster, objects: &[ObjectId], log: &LogWriter) ->
 /// # Errors
 /// With the messages of all that failed, one per line.
 pub async fn delete_all(cluster: &Cluster, objects: &[ObjectId]) -> Result<(), String> {
+    let permit = &cluster.permit();
     let mut errors = Vec::new();
     // Owned batches: a future that borrows from a closure's argument could not be sent to another thread.
     let batches: Vec<Vec<ObjectId>> = objects
@@ -47,7 +49,7 @@ pub async fn delete_all(cluster: &Cluster, objects: &[ObjectId]) -> Result<(), S
         .collect();
     for batch in batches {
         let outcomes: Vec<Result<(), String>> = stream::iter(batch)
-            .map(|object| async move { delete_one(cluster, object).await })
+            .map(|object| async move { delete_one(permit, object).await })
             .buffered(PARALLEL)
             .collect()
             .await;
@@ -56,20 +58,24 @@ pub async fn delete_all(cluster: &Cluster, objects: &[ObjectId]) -> Result<(), S
     if errors.is_empty() {
         Ok(())
     } else {
+        // Said once of a cluster that is not ours.
+        errors.dedup();
         Err(errors.join("\n"))
     }
 }
 
-async fn delete_one(cluster: &Cluster, object: ObjectId) -> Result<(), String> {
+async fn delete_one(permit: &WritePermit, object: ObjectId) -> Result<(), String> {
     let namespace = object.namespace.as_deref();
     let deleted = async {
-        let api = cluster
+        let api = permit
+            .cluster()
             .object(&object.api_version, &object.kind, namespace, &object.name)
             .await?;
-        api.delete(None).await
+        api.delete(permit, None).await
     };
     match deleted.await {
         Ok(()) | Err(RequestError::NoMatch { .. }) => Ok(()),
+        Err(error @ RequestError::OtherCluster { .. }) => Err(error.message()),
         Err(error) => Err(format!("{object}: {}", error.message())),
     }
 }

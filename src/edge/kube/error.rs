@@ -7,6 +7,8 @@ use std::error::Error as _;
 pub(super) enum RequestError {
     /// The cluster does not know the kind.
     NoMatch { kind: String, api_version: String },
+    /// Another cluster answers than at the start of the session; nothing was sent to it.
+    OtherCluster { context: String },
     /// The server refused, or was not reached.
     Kube(kube::Error),
 }
@@ -26,6 +28,11 @@ impl RequestError {
                     "no matches for kind \"{kind}\" in version \"{api_version}\"\nensure CRDs are installed first"
                 )
             }
+            Self::OtherCluster { context } => format!(
+                "another cluster answers in context \"{context}\" than when this session began: nothing was written to it\n\
+                 hint: to deploy to this one, start tilt again; if it is not the one you mean, bring back the other (your VPN, \
+                 your kubeconfig), then save a file"
+            ),
             Self::Kube(error) => message(error),
         }
     }

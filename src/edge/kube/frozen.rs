@@ -2,25 +2,30 @@
 
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use kube::config::{Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext};
+use sha2::Digest as _;
 
 use super::context::ClusterAccess;
 
-/// Writes a kubeconfig of the session's context alone, with its overrides; certificates stand in it. Mode 0600.
+/// Writes a kubeconfig of the session's context alone, with its overrides, into a directory, and returns its path.
+/// Certificates stand in it. Mode 0600.
+///
+/// The name is made of the content: another run, such as a `tilt down` in another context, leaves this one's file alone.
 ///
 /// # Errors
 /// When a certificate cannot be read, or the file not be written.
 ///
 /// Rule: `reference/engine.md` 4.13.
-pub fn write_frozen(access: &ClusterAccess, path: &Path) -> io::Result<()> {
+pub fn write_frozen(access: &ClusterAccess, dir: &Path) -> io::Result<PathBuf> {
     let config = frozen(access)?;
     let text = serde_yaml::to_string(&config).map_err(io::Error::other)?;
-    if let Some(dir) = path.parent() {
-        std::fs::create_dir_all(dir)?;
-    }
+    let digest = sha2::Sha256::digest(text.as_bytes());
+    let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let path = dir.join(format!("default-{hash}.yml"));
+    std::fs::create_dir_all(dir)?;
     // Readers of an earlier run must not see half a file.
     let draft = path.with_extension(format!("{}.tmp", std::process::id()));
     let mut options = std::fs::OpenOptions::new();
@@ -31,7 +36,8 @@ pub fn write_frozen(access: &ClusterAccess, path: &Path) -> io::Result<()> {
         .mode(0o600)
         .open(&draft)?;
     file.write_all(text.as_bytes())?;
-    std::fs::rename(draft, path)
+    std::fs::rename(draft, &path)?;
+    Ok(path)
 }
 
 fn frozen(access: &ClusterAccess) -> io::Result<Kubeconfig> {
@@ -114,14 +120,14 @@ contexts:
     #[test]
     fn only_the_context_that_is_meant_is_left_and_it_needs_no_other_file() {
         let dir = tempfile::tempdir().unwrap();
-        let (config, frozen) = (dir.path().join("config"), dir.path().join("deep/frozen.yml"));
+        let config = dir.path().join("config");
         let ca = dir.path().join("ca.crt");
         std::fs::write(&ca, "CERT").unwrap();
         std::fs::write(&config, TWO_CLUSTERS.replace("CA", ca.to_str().unwrap())).unwrap();
         let env = |name: &str| (name == "KUBECONFIG").then(|| config.to_string_lossy().into_owned());
         let (_, access) = read_context(None, Some("other"), &env).unwrap();
 
-        write_frozen(&access.unwrap(), &frozen).unwrap();
+        let frozen = write_frozen(&access.unwrap(), &dir.path().join("deep")).unwrap();
 
         let env = |name: &str| (name == "KUBECONFIG").then(|| frozen.to_string_lossy().into_owned());
         let (context, access) = read_context(None, None, &env).unwrap();
@@ -135,5 +141,21 @@ contexts:
         assert_eq!(cluster.certificate_authority_data.as_deref(), Some("Q0VSVA=="));
         let mode = std::fs::metadata(&frozen).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn runs_in_different_contexts_or_namespaces_have_different_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("config");
+        std::fs::write(&config, TWO_CLUSTERS.replace(", certificate-authority: CA", "")).unwrap();
+        let env = |name: &str| (name == "KUBECONFIG").then(|| config.to_string_lossy().into_owned());
+        let write = |context, namespace| {
+            let (_, access) = read_context(Some(context), namespace, &env).unwrap();
+            write_frozen(&access.unwrap(), dir.path()).unwrap()
+        };
+        let ours = write("a", None);
+        assert_eq!(ours, write("a", None));
+        assert_ne!(ours, write("b", None));
+        assert_ne!(ours, write("a", Some("other")));
     }
 }

@@ -25,6 +25,11 @@ pub(super) struct Script {
 
 impl Script {
     pub(super) fn new(mode: Mode) -> Self {
+        Self::with_kubeconfig(mode, Vec::new())
+    }
+
+    /// Returns a script whose cluster is named by these files.
+    pub(super) fn with_kubeconfig(mode: Mode, kubeconfig: Vec<LocalPath>) -> Self {
         let now = crate::edge::clock::now();
         let config = EngineConfig {
             mode,
@@ -36,6 +41,7 @@ impl Script {
             cwd: LocalPath::new("/src"),
             forwards_ports: true,
             default_namespace: "default".to_owned(),
+            kubeconfig,
         };
         Self {
             engine: Engine::new(config),
@@ -417,6 +423,7 @@ fn line(effect: &Effect) -> String {
             let uids: Vec<&str> = watch.uids.iter().map(ObjectUid::as_str).collect();
             format!("watch cluster {:?} {uids:?}", watch.namespaces)
         }
+        Effect::CheckKubeconfig => "check the kubeconfig".to_owned(),
         Effect::StreamLogs(streams) => {
             let streams: Vec<String> = streams.iter().map(stream).collect();
             format!("read logs [{}]", streams.join(", "))

@@ -254,6 +254,21 @@ fn the_trigger_mode_says_what_starts_an_update() {
 }
 
 #[test]
+fn a_kubeconfig_that_changes_is_looked_at_and_rebuilds_nothing() {
+    let mut script = Script::with_kubeconfig(Mode::Up, vec![LocalPath::new("/home/kubeconfig")]);
+    script.send(Event::ClusterChanged(ClusterStatus::Connected));
+    script.send(Event::Started);
+    let started = script.load(vec![manifest("web")]);
+    assert!(started.contains("\"configs:(kubeconfig)\": 1"), "{started}");
+    script.finish(1, deployed(&[], &[]));
+    let files = ["/home/kubeconfig", "/home/kubeconfig.lock"];
+    assert_eq!(
+        script.edit(TargetId::kubeconfig(), &files),
+        "check the kubeconfig"
+    );
+}
+
+#[test]
 fn a_disabled_resource_is_neither_built_nor_watched() {
     let mut script = Script::new(Mode::Up);
     script.send(Event::ClusterChanged(ClusterStatus::Connected));
