@@ -16,6 +16,7 @@ mod print;
 pub mod process;
 pub mod run;
 pub mod signals;
+mod unreachable;
 pub mod update;
 mod watch_files;
 

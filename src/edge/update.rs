@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::docker::{self, ClusterFacts, Docker, ImageRequest, PushWish};
 use super::kube::{self, ApplyRequest, Cluster};
 use super::local::CommandVariables;
+use super::unreachable::is_unreachable;
 use super::{clock, custom_deploy};
 use crate::engine::{AppliedObject, ImageAction, ImageStep, ObjectId, UpdateOutcome, UpdatePlan};
 use crate::k8s::Entity;
@@ -55,6 +56,7 @@ pub async fn run(tools: UpdateTools, plan: UpdatePlan, cancel: CancellationToken
     let result = update.carry_out(&plan).await;
     let mut outcome = update.outcome;
     outcome.error = result.err();
+    outcome.unreachable = outcome.error.as_deref().is_some_and(is_unreachable);
     outcome
 }
 

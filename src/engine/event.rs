@@ -166,6 +166,8 @@ pub struct UpdateOutcome {
     pub job_complete: bool,
     /// Why the update failed, rendered; already in the log.
     pub error: Option<String>,
+    /// Whether it failed because something could not be reached that may come back.
+    pub unreachable: bool,
 }
 
 /// An object as the API server accepted it.

@@ -6,7 +6,9 @@ use super::config::{EngineConfig, Mode};
 use super::effect::{Effect, ExitOutcome};
 use super::event::Event;
 use super::state::State;
-use super::{ci, cluster_events, files, forwards, pods, reload, requests, schedule, serve, streams, update};
+use super::{
+    ci, cluster_events, files, forwards, pods, reload, requests, retry, schedule, serve, streams, update,
+};
 use crate::model::BuildId;
 use crate::view::{View, view};
 
@@ -54,7 +56,10 @@ impl Engine {
             Some((_, since)) => Some(*since + LAST_LOGS),
             None => ci::next_deadline(state),
         };
-        end.into_iter().chain(streams::next_expiry(state)).min()
+        end.into_iter()
+            .chain(streams::next_expiry(state))
+            .chain(retry::next(state))
+            .min()
     }
 
     /// Returns what readers see of the state.

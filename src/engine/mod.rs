@@ -18,6 +18,7 @@ mod pods;
 mod reason;
 mod reload;
 mod requests;
+mod retry;
 mod rollout;
 mod runtime;
 mod schedule;

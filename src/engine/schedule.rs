@@ -26,6 +26,8 @@ pub enum Hold {
     WaitingForCluster,
     /// These objects of it are being deleted, or all that its command deletes: it was gone, or off, and is back.
     WaitingForDeletion(Vec<String>),
+    /// It could not reach something, and is tried again in a moment.
+    WaitingForRetry,
 }
 
 impl Hold {
@@ -40,6 +42,7 @@ impl Hold {
             Self::WaitingForDep(_) => "waiting-for-dep",
             Self::WaitingForCluster => "waiting-for-cluster",
             Self::WaitingForDeletion(_) => "waiting-for-deletion",
+            Self::WaitingForRetry => "waiting-for-retry",
         }
     }
 
@@ -48,7 +51,7 @@ impl Hold {
         match self {
             Self::TiltfileReload => vec![ManifestName::TILTFILE.to_owned()],
             Self::WaitingForLocal(name) => vec![name.to_string()],
-            Self::IsUnparallelizableLocal => Vec::new(),
+            Self::IsUnparallelizableLocal | Self::WaitingForRetry => Vec::new(),
             Self::WaitingForUncategorized => vec![ManifestName::UNCATEGORIZED.to_owned()],
             Self::BuildingComponent(targets) => targets.iter().map(TargetId::to_string).collect(),
             Self::WaitingForDep(names) => names.iter().map(ManifestName::to_string).collect(),
@@ -84,6 +87,7 @@ pub(crate) fn next_update(state: &State) -> (Option<ManifestName>, BTreeMap<Mani
                 .or_else(|| unready_dependencies(state, row))
                 .or_else(|| waits_for_cluster(state, row).then_some(Hold::WaitingForCluster))
                 .or_else(|| deletions(state, row))
+                .or_else(|| row.waits_until(state.now).map(|_| Hold::WaitingForRetry))
         };
         match hold {
             _ if row.building.is_some() => {}

@@ -141,6 +141,8 @@ pub(crate) struct Row {
     pub(crate) runtime: Runtime,
     /// What serves, for a local resource.
     pub(crate) server: Option<RowServer>,
+    /// The update that is to be tried again.
+    pub(crate) retry: Option<super::retry::Retry>,
 }
 
 /// What is known of one target of a resource.
@@ -382,6 +384,7 @@ impl Row {
             deployed: Deployed::default(),
             runtime: Runtime::default(),
             server: None,
+            retry: None,
         }
     }
 
@@ -422,7 +425,11 @@ impl Row {
     ///
     /// Rule: `reference/engine.md` 1.2.
     pub(crate) fn is_due(&self) -> bool {
-        self.enabled && (self.awaits_first() || !self.triggers.is_empty() || self.starts_on_change())
+        self.enabled
+            && (self.awaits_first()
+                || self.retry.is_some()
+                || !self.triggers.is_empty()
+                || self.starts_on_change())
     }
 
     /// Returns whether it has changes that start an update by themselves.

@@ -9,7 +9,7 @@ use super::event::UpdateOutcome;
 use super::files::files_changed_line;
 use super::reason::Reasons;
 use super::state::{BuildRecord, Row, Running, Seq, State};
-use super::{cluster_events, gc, pods, serve};
+use super::{cluster_events, gc, pods, retry, serve};
 use crate::logs::{Level, LogEvent};
 use crate::model::{BuildId, BuiltImage, ImageTarget, LocalPath, ManifestName, SpanId, TargetId};
 
@@ -23,12 +23,16 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
     let deploy = row.manifest.deploy.clone();
     let span = SpanId::new(format!("build:{build}"));
     let reasons = Reasons::of(row);
+    let mut reason = reasons.text();
+    if let Some(retry) = row.retry.as_ref().filter(|_| reason.is_empty()) {
+        reason.clone_from(&retry.reason);
+    }
     let force = row.awaits_full_rebuild();
     let files = edits(row);
     let header = if reasons.init {
         "Initial Build".to_owned()
     } else if files.is_empty() {
-        reasons.text()
+        reason.clone()
     } else {
         files_changed_line(&state.config.cwd, &files)
     };
@@ -37,7 +41,7 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
     let running = Running {
         manifest: name.clone(),
         span: span.clone(),
-        reason: reasons.text(),
+        reason,
         started: state.now,
         started_seq: state.seq,
         images: images
@@ -130,6 +134,7 @@ pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutc
     }
     let failure = outcome.error.clone();
     record_end(state, &running, &outcome);
+    let retry = retry::note_end(state, &running, &outcome);
     if !running.outdated {
         share_results(state, &running, &shareable(state, &running, &outcome));
     }
@@ -144,7 +149,10 @@ pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutc
     // Once a run is over, what it cancelled is no failure to speak of.
     if let Some(error) = failure.filter(|_| state.verdict.is_none()) {
         let line = LogEvent::line(running.span, running.manifest, format!("Build Failed: {error}"));
-        effects.insert(0, Effect::Log(line.level(Level::Error)));
+        effects.splice(
+            0..0,
+            [Effect::Log(line.level(Level::Error))].into_iter().chain(retry),
+        );
     }
     effects
 }

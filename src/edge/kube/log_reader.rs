@@ -20,8 +20,8 @@ use crate::logs::{Level, LogStore, LogWriter};
 
 /// The first pause before a new connection, doubled up to the longest until something is read again.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The longest pause: lines are on the screen within five seconds after the cluster is back.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 /// How long a stream may be silent before it is connected anew, doubled up to the longest until something is read again.
 /// A kubelet may stop following a log that was rotated.
 const FIRST_SILENCE: Duration = Duration::from_secs(15);

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 /// The first pause.
 const FIRST: Duration = Duration::from_secs(1);
-/// The longest pause. Whoever switches a cluster on again does not want to wait for longer.
-const LONGEST: Duration = Duration::from_secs(60);
+/// The longest pause. Whoever switches a cluster on again sees its state within five seconds.
+const LONGEST: Duration = Duration::from_secs(3);
 /// How long a watch must have worked to be healthy again.
 const HEALTHY: Duration = Duration::from_secs(1);
 
-/// The pauses of one watch: silent at first, then three times as long each time, and told.
+/// The pauses of one watch: silent at first, then three times as long, and told once.
 #[derive(Default)]
 pub(super) struct Pauses {
     last: Option<Duration>,
@@ -30,7 +30,7 @@ impl Pauses {
             .is_none_or(|resumed| now.duration_since(resumed) > HEALTHY);
         let was_healthy = self.worked && long_enough;
         let (pause, told) = match self.last {
-            Some(last) if !was_healthy => ((last * 3).min(LONGEST), true),
+            Some(last) if !was_healthy => ((last * 3).min(LONGEST), last < LONGEST),
             _ => (FIRST, false),
         };
         self.last = Some(pause);
@@ -45,20 +45,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_pause_is_silent_and_later_ones_grow_until_it_works_again() {
+    fn the_first_pause_is_silent_the_next_is_told_and_then_it_is_said() {
         let mut now = crate::edge::clock::now();
         let mut pauses = Pauses::default();
-        let mut secs = Vec::new();
-        for _ in 0..6 {
+        let mut all = Vec::new();
+        for _ in 0..4 {
             let (pause, told) = pauses.after_error(now);
-            assert_eq!(told, !secs.is_empty());
-            secs.push(pause.as_secs());
+            all.push((pause.as_secs(), told));
             now += pause;
         }
-        assert_eq!(secs, [1, 3, 9, 27, 60, 60]);
+        assert_eq!(all, [(1, false), (3, true), (3, false), (3, false)]);
         pauses.worked();
-        let (_, told) = pauses.after_error(now + Duration::from_millis(500));
-        assert!(told, "it worked for too short");
+        let (pause, _) = pauses.after_error(now + Duration::from_millis(500));
+        assert_eq!(pause, LONGEST, "it worked for too short");
         pauses.worked();
         assert_eq!(pauses.after_error(now + Duration::from_secs(90)), (FIRST, false));
     }

@@ -7,7 +7,8 @@
 //! 1. Settled paths are passed on at once, unless a burst is on. Open ones stay.
 //! 2. A change within 20 ms after changes were passed on begins a burst: then all wait for quiet.
 //! 3. All paths are passed on after 20 ms without a change, and 10 s after the oldest of them at the latest.
-//! 4. A new file that is gone again before it was passed on was never there.
+//! 4. A new file that is gone again before it was passed on was never there; unless it was passed on as gone shortly
+//!    before, so that somebody who looked late may have seen the new one.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -47,6 +48,8 @@ pub(super) struct Coalescer {
     first: Option<Instant>,
     last: Option<Instant>,
     delivered: Option<Instant>,
+    /// What was passed on as gone within the last `LIMIT`.
+    gone: HashMap<LocalPath, Instant>,
     is_burst: bool,
 }
 
@@ -56,6 +59,7 @@ struct Pending {
     is_settled: bool,
     /// Whether it was not there when changes were last passed on.
     is_new: bool,
+    is_gone: bool,
 }
 
 impl Coalescer {
@@ -101,9 +105,10 @@ impl Coalescer {
         self.n_settled += usize::from(is_settled);
         self.places.insert(path.clone(), self.pending.len());
         self.pending.push(Some(Pending {
-            path,
             is_settled,
-            is_new: change == Change::Created,
+            is_new: change == Change::Created && !self.gone.contains_key(&path),
+            is_gone: change == Change::Gone,
+            path,
         }));
     }
 
@@ -112,6 +117,7 @@ impl Coalescer {
             return;
         };
         let was_settled = pending.is_settled;
+        pending.is_gone = change == Change::Gone || (pending.is_gone && change == Change::Touched);
         match change {
             Change::MovedIn => (pending.is_settled, pending.is_new) = (true, false),
             Change::Closed => pending.is_settled = !pending.is_new,
@@ -144,6 +150,9 @@ impl Coalescer {
         if due.is_empty() {
             return None;
         }
+        self.gone.retain(|_, at| now < *at + LIMIT);
+        let gone = due.iter().filter(|pending| pending.is_gone);
+        self.gone.extend(gone.map(|pending| (pending.path.clone(), now)));
         self.delivered = Some(now);
         Some(due.into_iter().map(|pending| pending.path).collect())
     }
@@ -247,6 +256,13 @@ mod tests {
             play(&[(0, "a", Created), (1, "a", Closed), (2, "a", Gone)]),
             [""; 0]
         );
+    }
+
+    #[test]
+    fn a_file_that_comes_and_goes_after_it_was_passed_on_as_gone_is_a_change() {
+        // Whoever looked at the first report late may have found the file.
+        let events = [(0, "a", Gone), (30, "a", Created), (31, "a", Gone)];
+        assert_eq!(play(&events), ["20: a", "51: a"]);
     }
 
     #[test]

@@ -1,19 +1,41 @@
 //! What to say when files cannot be watched.
 
+use std::collections::BTreeSet;
+
 use notify::ErrorKind;
 
 use crate::logs::LogWriter;
 
 /// The error number for "too many open files" of a process, which is also that for too many inotify instances.
 const EMFILE: i32 = 24;
+/// The error number for too many open files of all processes together.
+const ENFILE: i32 = 23;
 
-/// Tells the log what cannot be watched, each thing once.
-pub(super) fn tell(log: &LogWriter, faults: Vec<notify::Error>) {
-    let mut messages: Vec<_> = faults.iter().map(|fault| message(fault, read_limit)).collect();
-    messages.sort();
-    messages.dedup();
+/// Tells the log what cannot be watched, each thing once; `told` has what it was told before.
+pub(super) fn tell(log: &LogWriter, faults: &[notify::Error], told: &mut BTreeSet<String>) {
+    let messages: BTreeSet<_> = faults.iter().map(|fault| message(fault, read_limit)).collect();
     for message in messages {
-        log.error(&message);
+        if told.insert(message.clone()) {
+            log.error(&message);
+        }
+    }
+}
+
+/// Returns whether a limit of the system is reached, so that files can be read but not watched.
+pub(super) fn is_limit(fault: &notify::Error) -> bool {
+    match &fault.kind {
+        ErrorKind::MaxFilesWatch => true,
+        ErrorKind::Io(io) => matches!(io.raw_os_error(), Some(EMFILE | ENFILE)),
+        _ => false,
+    }
+}
+
+/// Returns whether there is nothing to watch.
+pub(super) fn is_missing(fault: &notify::Error) -> bool {
+    match &fault.kind {
+        ErrorKind::PathNotFound => true,
+        ErrorKind::Io(io) => io.kind() == std::io::ErrorKind::NotFound,
+        _ => false,
     }
 }
 
@@ -43,7 +65,8 @@ fn too_few(what: &str, setting: &str, better: u32, limit: impl Fn(&str) -> Strin
     let now = limit(setting);
     format!(
         "cannot watch all files for changes: the system allows only {now} {what} \
-         (fs.inotify.{setting}={now})\nhint: sudo sysctl fs.inotify.{setting}={better}"
+         (fs.inotify.{setting}={now}); the others are looked at every few seconds\n\
+         hint: sudo sysctl fs.inotify.{setting}={better}"
     )
 }
 
@@ -64,7 +87,8 @@ mod tests {
         assert_eq!(
             message,
             "cannot watch all files for changes: the system allows only 8192 directories \
-             (fs.inotify.max_user_watches=8192)\nhint: sudo sysctl fs.inotify.max_user_watches=524288"
+             (fs.inotify.max_user_watches=8192); the others are looked at every few seconds\n\
+             hint: sudo sysctl fs.inotify.max_user_watches=524288"
         );
     }
 

@@ -9,7 +9,9 @@ mod faults;
 mod rules;
 mod tree;
 
+use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{EventKind, RecommendedWatcher, Watcher};
@@ -22,6 +24,11 @@ use crate::edge::clock;
 use crate::engine::{Event, FileChange, WatchSet};
 use crate::logs::LogWriter;
 use crate::model::{LocalPath, Timestamp};
+
+/// How often directories that cannot be watched are looked at, at most.
+const LOOK: Duration = Duration::from_secs(2);
+/// How much longer than a look took is waited before the next one, at least.
+const LOOK_REST: u32 = 20;
 
 /// A set of files, and since when their changes matter: setting up a watch takes time.
 #[derive(Clone, Debug, Default)]
@@ -84,6 +91,8 @@ struct FileWatch {
     /// Made when there is something to watch.
     tree: Option<Tree>,
     coalescer: Coalescer,
+    /// When to look at what cannot be watched.
+    next_look: Option<Instant>,
     /// What is to be told to the log.
     faults: Vec<notify::Error>,
 }
@@ -102,12 +111,14 @@ impl FileWatch {
             rules: WatchRules::default(),
             tree: None,
             coalescer: Coalescer::default(),
+            next_look: None,
             faults: Vec::new(),
         }
     }
 
     fn run(mut self, inbox: &Receiver<Message>, events: &mpsc::Sender<Event>, log: &LogWriter) {
-        while let Some(changes) = self.next_changes(inbox, |faults| faults::tell(log, faults)) {
+        let mut told = BTreeSet::new();
+        while let Some(changes) = self.next_changes(inbox, |faults| faults::tell(log, &faults, &mut told)) {
             if events.blocking_send(Event::FilesChanged(changes)).is_err() {
                 return;
             }
@@ -121,7 +132,8 @@ impl FileWatch {
         mut tell: impl FnMut(Vec<notify::Error>),
     ) -> Option<Vec<FileChange>> {
         loop {
-            let first = match self.coalescer.next_wake() {
+            let wake = self.coalescer.next_wake().into_iter().chain(self.next_look).min();
+            let first = match wake {
                 None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(wake) => inbox.recv_timeout(wake.saturating_duration_since(clock::now())),
             };
@@ -137,6 +149,7 @@ impl FileWatch {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return None,
             }
+            self.look_again();
             if !self.faults.is_empty() {
                 tell(std::mem::take(&mut self.faults));
             }
@@ -161,45 +174,55 @@ impl FileWatch {
     /// Watches another set. A file that was watched before and differs from what is remembered has changed meanwhile.
     /// So has a new one that was touched since the set was asked for.
     fn apply(&mut self, WantedFiles { set, since }: WantedFiles) {
-        if set == self.wanted || !self.ensure_tree(&set) {
-            return;
+        if set != self.wanted {
+            self.wanted = set;
+            self.follow(|path| tree::is_touched_since(path, since));
         }
-        let rules = self.rules.next(&set);
+    }
+
+    /// Watches what is wanted, as its links lead now. `is_new` returns whether a file that was not watched before has
+    /// changed.
+    fn follow(&mut self, is_new: impl Fn(&LocalPath) -> bool) {
+        let rules = self.rules.next(&self.wanted, tree::led_to);
         let before = std::mem::replace(&mut self.rules, rules);
-        self.wanted = set;
+        self.ensure_tree();
         if let Some(tree) = &mut self.tree {
             let mut found = tree.apply(&self.rules);
-            found.retain(|(path, _)| before.is_wanted(path) || tree::is_touched_since(path, since));
+            found.retain(|(path, _)| before.is_wanted(path) || is_new(path));
             self.take_in(found);
         }
     }
 
-    /// Returns whether there is a tree, or none is needed.
-    fn ensure_tree(&mut self, set: &WatchSet) -> bool {
-        if self.tree.is_some() || set.targets.is_empty() {
-            return true;
+    /// Looks at what cannot be watched, if it is time to, and tries to watch it.
+    fn look_again(&mut self) {
+        let Some(tree) = &mut self.tree else { return };
+        let began = clock::now();
+        if self.next_look.is_some_and(|at| at <= began) {
+            let found = tree.rescan(&self.rules);
+            self.take_in(found);
+            self.next_look = None;
         }
-        let sender = self.sender.clone();
-        let watcher = RecommendedWatcher::new(
-            move |event| {
-                // The thread may be gone already.
-                if is_telling(&event) {
-                    let _ = sender.send(Message::Seen(event));
-                }
-            },
-            notify::Config::default(),
-        );
-        match watcher {
-            Ok(watcher) => self.tree = Some(Tree::new(watcher)),
-            Err(err) => self.faults.push(err),
+        let must_look = self.tree.as_ref().is_some_and(Tree::must_look);
+        if must_look {
+            let now = clock::now();
+            let rest = now.duration_since(began) * LOOK_REST;
+            self.next_look.get_or_insert(now + rest.max(LOOK));
+        } else {
+            self.next_look = None;
         }
-        self.tree.is_some()
+    }
+
+    fn ensure_tree(&mut self) {
+        if self.tree.is_none() && !self.wanted.targets.is_empty() {
+            let sender = self.sender.clone();
+            self.tree = Some(Tree::new(Box::new(move || watcher(sender.clone()))));
+        }
     }
 
     fn see(&mut self, event: &notify::Event) {
         let Some(tree) = &mut self.tree else { return };
         let found = if event.need_rescan() {
-            tree.rescan(&self.rules)
+            tree.rescan_after_loss(&self.rules)
         } else {
             let Some(change) = change_of(event.kind) else {
                 return;
@@ -212,7 +235,13 @@ impl FileWatch {
             }
             found
         };
+        let is_link = |path: &LocalPath| self.rules.is_root(path) && !tree::led_to(path).is_empty();
+        let leads_elsewhere = found.iter().any(|(path, _)| is_link(path));
         self.take_in(found);
+        if leads_elsewhere {
+            // What a link leads to now has changed, for whoever reads through the link; the link itself is reported.
+            self.follow(|_| false);
+        }
     }
 
     fn take_in(&mut self, found: Found) {
@@ -238,6 +267,20 @@ impl FileWatch {
     }
 }
 
+/// Returns a watcher of the operating system that tells what may be a change.
+fn watcher(sender: Sender<Message>) -> notify::Result<Box<dyn Watcher + Send>> {
+    let tell = move |event| {
+        if is_telling(&event) {
+            // The thread may be gone already.
+            let _ = sender.send(Message::Seen(event));
+        }
+    };
+    Ok(Box::new(RecommendedWatcher::new(
+        tell,
+        notify::Config::default(),
+    )?))
+}
+
 /// Returns whether an event can mean a change. Files are opened and read all the time.
 fn is_telling(event: &notify::Result<notify::Event>) -> bool {
     match event {
@@ -260,5 +303,7 @@ fn change_of(kind: EventKind) -> Option<Change> {
     }
 }
 
+#[cfg(test)]
+mod saves;
 #[cfg(test)]
 mod tests;

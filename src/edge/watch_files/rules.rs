@@ -2,7 +2,7 @@
 //!
 //! Rule: `reference/engine.md` 10.2 and 10.3.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,25 +15,49 @@ pub(super) struct WatchRules {
     targets: Vec<(TargetId, Arc<IgnoreMatcher>)>,
     /// What is watched, with all below it, and by which targets. Paths below a path follow it.
     roots: BTreeMap<LocalPath, Vec<usize>>,
+    /// The directory that has all that is asked for below it.
+    top: Option<LocalPath>,
+    /// Directories above what is watched, below `top`: if one is replaced, so is what is watched.
+    anchors: BTreeSet<LocalPath>,
     ignores: Arc<IgnoreMatcher>,
     /// What was compiled: many targets have the same ignores, and so has the next set.
     matchers: HashMap<Vec<Ignore>, Arc<IgnoreMatcher>>,
 }
 
 impl WatchRules {
-    /// Compiles a watch set, with the help of what these rules have compiled.
-    pub(super) fn next(&self, set: &WatchSet) -> Self {
-        let mut rules = Self::default();
+    /// Compiles a watch set, with the help of what these rules have compiled. `links` returns what a path leads to, link
+    /// by link: those files are watched as well.
+    pub(super) fn next(&self, set: &WatchSet, links: impl Fn(&LocalPath) -> Vec<LocalPath>) -> Self {
+        let mut rules = Self {
+            top: top_of(set),
+            ..Self::default()
+        };
         rules.ignores = rules.matcher(self, &set.ignores);
         for (id, target) in &set.targets {
             for path in &target.paths {
-                let targets = rules.roots.entry(path.clone()).or_default();
-                targets.push(rules.targets.len());
+                let led_to = links(path);
+                for path in [path].into_iter().chain(&led_to) {
+                    let targets = rules.roots.entry(path.clone()).or_default();
+                    targets.push(rules.targets.len());
+                }
             }
             let matcher = rules.matcher(self, &target.ignores);
             rules.targets.push((id.clone(), matcher));
         }
+        rules.anchors = rules.roots().flat_map(|root| rules.anchors_of(root)).collect();
         rules
+    }
+
+    /// Returns the directories above a watched path that show whether it is replaced, the nearest first.
+    pub(super) fn anchors_of(&self, root: &LocalPath) -> impl Iterator<Item = LocalPath> + use<'_> {
+        let above = std::iter::successors(Some(root.parent()), |dir| Some(dir.parent()));
+        above
+            .take_while(|dir| self.top.as_ref().is_some_and(|top| dir.is_within(top)) && dir.parent() != *dir)
+    }
+
+    /// Returns whether the directory shows whether watched paths are replaced.
+    pub(super) fn is_anchor(&self, dir: &LocalPath) -> bool {
+        self.anchors.contains(dir)
     }
 
     fn matcher(&mut self, before: &Self, ignores: &[Ignore]) -> Arc<IgnoreMatcher> {
@@ -117,6 +141,18 @@ impl WatchRules {
     }
 }
 
+/// Returns the nearest directory that has all paths of a set below it.
+fn top_of(set: &WatchSet) -> Option<LocalPath> {
+    let mut paths = set.targets.values().flat_map(|target| &target.paths);
+    let first = paths.next()?.parent();
+    Some(paths.fold(first, |mut top, path| {
+        while !path.parent().is_within(&top) {
+            top = top.parent();
+        }
+        top
+    }))
+}
+
 /// Returns whether an editor keeps the file for itself: backups, swap files, probes. Only the part of the path from the
 /// name of the root on counts.
 fn is_editor_file(path: &LocalPath, root: &LocalPath) -> bool {
@@ -161,10 +197,13 @@ mod tests {
             };
             (TargetId::image(name), target)
         };
-        WatchRules::default().next(&WatchSet {
-            targets: targets.iter().map(target).collect(),
-            ignores: ignore(ignores),
-        })
+        WatchRules::default().next(
+            &WatchSet {
+                targets: targets.iter().map(target).collect(),
+                ignores: ignore(ignores),
+            },
+            |_| Vec::new(),
+        )
     }
 
     #[track_caller]
@@ -207,11 +246,24 @@ mod tests {
                 patterns: Vec::new(),
             }],
         };
-        let second = first.next(&WatchSet {
-            targets: [(TargetId::image("web"), target)].into(),
-            ignores: Vec::new(),
-        });
+        let second = first.next(
+            &WatchSet {
+                targets: [(TargetId::image("web"), target)].into(),
+                ignores: Vec::new(),
+            },
+            |_| Vec::new(),
+        );
         assert!(Arc::ptr_eq(&second.targets[0].1, &first.targets[0].1));
+    }
+
+    #[test]
+    fn what_lies_between_all_that_is_watched_and_one_of_it_shows_whether_it_is_replaced() {
+        let rules = rules(
+            &[("web", &["/home/me/app/web/src", "/home/me/app/Tiltfile"], &[])],
+            &[],
+        );
+        let anchors: Vec<_> = rules.anchors.iter().map(LocalPath::to_string).collect();
+        assert_eq!(anchors, ["/home/me/app", "/home/me/app/web"]);
     }
 
     #[test]

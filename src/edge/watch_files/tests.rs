@@ -11,15 +11,15 @@ use crate::engine::WatchedTarget;
 use crate::model::{Ignore, TargetId};
 
 /// A directory with files, watched.
-struct World {
+pub(super) struct World {
     dir: TempDir,
-    watch: FileWatch,
+    pub(super) watch: FileWatch,
     inbox: Receiver<Message>,
 }
 
 impl World {
     /// Files and directories (with a `/` at the end) that are there before the watch is set.
-    fn new(paths: &[&str]) -> Self {
+    pub(super) fn new(paths: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (sender, inbox) = channel();
         let watch = FileWatch::new(sender);
@@ -30,7 +30,7 @@ impl World {
         world
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub(super) fn path(&self, name: &str) -> std::path::PathBuf {
         // Temporary directories may be reached through a link.
         self.dir.path().canonicalize().unwrap().join(name)
     }
@@ -46,7 +46,7 @@ impl World {
     }
 
     /// Watches paths for `web`, without what is ignored.
-    fn watch(&mut self, paths: &[&str], ignored: &[&str]) {
+    pub(super) fn watch(&mut self, paths: &[&str], ignored: &[&str]) {
         let local = |name: &&str| LocalPath::new(self.path(name));
         let target = WatchedTarget {
             paths: paths.iter().map(local).collect(),
@@ -70,7 +70,7 @@ impl World {
     }
 
     /// Returns the names in the next report.
-    fn report(&mut self) -> Vec<String> {
+    pub(super) fn report(&mut self) -> Vec<String> {
         let base = LocalPath::new(self.path(""));
         let changes = self
             .watch
@@ -94,9 +94,17 @@ impl World {
         }
     }
 
-    /// Forgets all that the operating system told and will tell of what happened so far.
+    /// Forgets all that the operating system told and will tell of what happened so far in `src`.
+    pub(super) fn lose_all_events(&mut self) {
+        self.lose_events_to("src/4913");
+    }
+
     fn lose_events(&mut self) {
-        let mark = self.path("ignored-mark");
+        self.lose_events_to("ignored-mark");
+    }
+
+    fn lose_events_to(&mut self, mark: &str) {
+        let mark = self.path(mark);
         fs::write(&mark, "").unwrap();
         while let Ok(message) = self.inbox.recv() {
             if matches!(&message, Message::Seen(Ok(event)) if event.paths.contains(&mark)) {
@@ -164,10 +172,8 @@ fn what_is_ignored_is_not_entered() {
     world.write("src/a");
     world.expect(&["src/a"]);
     let tree = world.watch.tree.as_ref().unwrap();
-    assert_eq!(
-        tree.dirs().collect::<Vec<_>>(),
-        [&LocalPath::new(world.path("src"))]
-    );
+    let modules = LocalPath::new(world.path("src/node_modules"));
+    assert!(tree.dirs().all(|dir| !dir.is_within(&modules)));
 }
 
 #[test]
@@ -221,6 +227,9 @@ fn a_directory_that_takes_the_place_of_another_is_compared_and_watched() {
 #[test]
 fn lost_events_lead_to_a_comparison() {
     let mut world = World::new(&["src/a", "src/b", "src/c", "src/old/d"]);
+    // A file that was written just before it was seen would count as changed.
+    let unchanged = fs::File::open(world.path("src/c")).unwrap();
+    unchanged.set_modified(std::time::UNIX_EPOCH).unwrap();
     world.watch(&["src", "ignored-mark"], &["ignored-mark"]);
     fs::write(world.path("src/a"), "longer than before").unwrap();
     fs::remove_file(world.path("src/b")).unwrap();
@@ -315,4 +324,130 @@ async fn the_watch_ends_with_its_sets() {
     drop(wanted);
     watching.await.unwrap();
     assert_eq!(events.recv().await, None);
+}
+
+#[test]
+fn a_link_to_a_directory_that_leads_elsewhere_is_compared_and_watched() {
+    let mut world = World::new(&["v1/a", "v1/sub/b", "v2/a", "v2/c"]);
+    let link = world.path("app");
+    std::os::unix::fs::symlink(world.path("v1"), &link).unwrap();
+    world.watch(&["app"], &[]);
+    std::os::unix::fs::symlink(world.path("v2"), world.path("next")).unwrap();
+    rename(&world.path("next"), &link);
+    world.expect(&["app", "app/a", "app/sub", "app/sub/b", "app/c"]);
+    world.write("v2/c");
+    world.expect(&["app/c"]);
+}
+
+#[test]
+fn a_link_to_a_file_is_followed_wherever_it_leads() {
+    let mut world = World::new(&["shared/a", "shared/b", "app/"]);
+    let link = world.path("app/conf");
+    std::os::unix::fs::symlink("../shared/a", &link).unwrap();
+    world.watch(&["app/conf"], &[]);
+    world.write("shared/a");
+    world.expect(&["shared/a"]);
+    std::os::unix::fs::symlink("../shared/b", world.path("app/next")).unwrap();
+    rename(&world.path("app/next"), &link);
+    world.expect(&["app/conf"]);
+    world.write("shared/a");
+    world.write("shared/b");
+    world.expect(&["shared/b"]);
+}
+
+#[test]
+fn a_directory_above_may_be_moved_away_and_made_anew() {
+    let mut world = World::new(&["Tiltfile", "app/web/src/a"]);
+    world.watch(&["Tiltfile", "app/web/src"], &[]);
+    rename(&world.path("app"), &world.path("before"));
+    world.expect(&["app/web/src/a"]);
+    world.write("app/web/src/a");
+    world.expect(&["app/web/src/a"]);
+    world.write("before/web/src/a");
+    world.write("app/web/src/b");
+    world.expect(&["app/web/src/b"]);
+}
+
+#[test]
+fn a_directory_without_what_was_in_the_one_before_takes_it_away() {
+    let mut world = World::new(&["app/src/sub/b", "other/c"]);
+    world.watch(&["app"], &[]);
+    rename(&world.path("app/src"), &world.path("before"));
+    rename(&world.path("other"), &world.path("app/src"));
+    world.expect(&["app/src/sub", "app/src/sub/b", "app/src/c"]);
+}
+
+/// A watcher that the system allows only so many directories.
+struct Limited {
+    watcher: RecommendedWatcher,
+    left: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl Watcher for Limited {
+    fn new<F: notify::EventHandler>(_: F, _: notify::Config) -> notify::Result<Self> {
+        Err(notify::Error::generic("made by hand"))
+    }
+
+    fn watch(&mut self, path: &Path, mode: notify::RecursiveMode) -> notify::Result<()> {
+        let take = |left: usize| left.checked_sub(1);
+        let relaxed = std::sync::atomic::Ordering::Relaxed;
+        match self.left.fetch_update(relaxed, relaxed, take) {
+            Ok(_) => self.watcher.watch(path, mode),
+            Err(_) => Err(notify::Error::new(notify::ErrorKind::MaxFilesWatch)),
+        }
+    }
+
+    fn unwatch(&mut self, path: &Path) -> notify::Result<()> {
+        self.watcher.unwatch(path)
+    }
+
+    fn kind() -> notify::WatcherKind {
+        notify::WatcherKind::Inotify
+    }
+}
+
+#[test]
+fn what_a_limit_keeps_from_being_watched_is_looked_at_until_it_can_be() {
+    let mut world = World::new(&["src/a", "src/sub/b"]);
+    let left = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let (sender, limit) = (world.watch.sender.clone(), std::sync::Arc::clone(&left));
+    world.watch.tree = Some(Tree::new(Box::new(move || {
+        let sender = sender.clone();
+        let tell = move |event| drop(sender.send(Message::Seen(event)));
+        let watcher = RecommendedWatcher::new(tell, notify::Config::default())?;
+        let left = std::sync::Arc::clone(&limit);
+        Ok(Box::new(Limited { watcher, left }))
+    })));
+    world.watch(&["src"], &[]);
+    let faults: Vec<_> = std::mem::take(&mut world.watch.faults);
+    assert_eq!(faults.len(), 1, "told once: {faults:?}");
+    fs::write(world.path("src/a"), "longer than before").unwrap();
+    fs::write(world.path("src/sub/b"), "longer than before").unwrap();
+    let look = |world: &mut World| {
+        world.watch.next_look = Some(clock::now());
+        world.watch.look_again();
+        world.watch.faults.clear();
+    };
+    look(&mut world);
+    assert!(world.watch.next_look.is_some(), "it is looked again");
+    world.expect(&["src/a", "src/sub/b"]);
+    left.store(100, std::sync::atomic::Ordering::Relaxed);
+    look(&mut world);
+    assert_eq!(world.watch.next_look, None, "all is watched");
+    world.write("src/sub/b");
+    world.expect(&["src/sub/b"]);
+}
+
+#[test]
+fn a_directory_that_becomes_readable_is_watched() {
+    let mut world = World::new(&["src/shut/a", "src/b"]);
+    world.watch(&["src"], &[]);
+    // Nothing is shut for an administrator; so what a failed attempt leaves behind is made by hand.
+    let shut = LocalPath::new(world.path("src/shut"));
+    world.watch.tree.as_mut().unwrap().forget(&shut);
+    let mode = fs::metadata(&shut).unwrap().permissions();
+    fs::set_permissions(&shut, mode).unwrap();
+    world.expect(&["src/shut", "src/shut/a"]);
+    world.write("src/shut/a");
+    world.expect(&["src/shut/a"]);
 }

@@ -4,28 +4,52 @@
 //! of them may speak of the same file. A directory is watched before it is read, so nothing falls between. Where
 //! events were lost, comparing with what is remembered finds what they would have said.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 
-use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{RecursiveMode, Watcher};
 
 use super::coalesce::Change;
+use super::faults;
 use super::rules::WatchRules;
+use crate::edge::clock;
 use crate::model::{LocalPath, Timestamp};
 
-/// What makes a file another one than before: inode, size, modification time, permissions, hashed.
-type Stamp = u64;
+/// The clock that a file system takes its times from lags behind by up to a tick of the kernel.
+const TICK_MICROS: i64 = 10_000;
+
+/// What a file looked like.
+#[derive(Clone, Copy, Debug)]
+struct Stamp {
+    /// Inode, size, modification time and permissions, hashed: what makes a file another one than before.
+    print: u32,
+    /// Whether it was written so shortly before that another write may not show in its modification time.
+    is_fresh: bool,
+}
+
+/// Makes the watcher of the operating system.
+pub(super) type MakeWatcher = Box<dyn FnMut() -> notify::Result<Box<dyn Watcher + Send>> + Send>;
 
 /// Changes that were found, in order.
 pub(super) type Found = Vec<(LocalPath, Change)>;
 
 /// What is watched.
 pub(super) struct Tree {
-    watcher: RecommendedWatcher,
+    make_watcher: MakeWatcher,
+    /// `None` as long as the system refuses to give us one.
+    watcher: Option<Box<dyn Watcher + Send>>,
     dirs: BTreeMap<LocalPath, Dir>,
+    /// Under which name a directory was watched last. A directory that was moved has one watch, whatever its names.
+    by_inode: HashMap<u64, LocalPath>,
+    /// Directories whose watch went with another name of theirs.
+    to_rewatch: Vec<LocalPath>,
+    /// Directories that a limit of the system keeps from being watched; only looking shows what changed in them.
+    unwatched: BTreeSet<LocalPath>,
+    /// Whether a file that was fresh when it was last seen counts as changed.
+    doubts: bool,
     /// What went wrong, to be told once.
     faults: Vec<notify::Error>,
 }
@@ -40,10 +64,15 @@ struct Dir {
 
 impl Tree {
     /// Returns an empty tree.
-    pub(super) fn new(watcher: RecommendedWatcher) -> Self {
+    pub(super) fn new(make_watcher: MakeWatcher) -> Self {
         Self {
-            watcher,
+            make_watcher,
+            watcher: None,
             dirs: BTreeMap::new(),
+            by_inode: HashMap::new(),
+            to_rewatch: Vec::new(),
+            unwatched: BTreeSet::new(),
+            doubts: false,
             faults: Vec::new(),
         }
     }
@@ -54,9 +83,21 @@ impl Tree {
         self.dirs.keys()
     }
 
+    /// Makes a directory one that could not be watched.
+    #[cfg(test)]
+    pub(super) fn forget(&mut self, dir: &LocalPath) {
+        self.unwatch(dir);
+        self.dirs.remove(dir);
+    }
+
     /// Returns what went wrong since the last call.
     pub(super) fn take_faults(&mut self) -> Vec<notify::Error> {
         std::mem::take(&mut self.faults)
+    }
+
+    /// Returns whether there are directories that only looking shows the changes of.
+    pub(super) fn must_look(&self) -> bool {
+        !self.unwatched.is_empty()
     }
 
     /// Watches what the rules ask for, and no more; returns how files differ from what is remembered.
@@ -72,6 +113,14 @@ impl Tree {
             self.drop_dir(rules, &dir, &mut Vec::new());
         }
         found.retain(|(path, _)| rules.covers(path));
+        found
+    }
+
+    /// As `rescan`, after events were lost: what cannot be told from a change counts as one.
+    pub(super) fn rescan_after_loss(&mut self, rules: &WatchRules) -> Found {
+        self.doubts = true;
+        let found = self.rescan(rules);
+        self.doubts = false;
         found
     }
 
@@ -92,6 +141,7 @@ impl Tree {
         for dir in vanished {
             self.drop_dir(rules, &dir, &mut found);
         }
+        self.rewatch(rules, &mut found);
         found
     }
 
@@ -106,7 +156,14 @@ impl Tree {
         let mut found = Vec::new();
         match fs::symlink_metadata(path) {
             Ok(meta) if meta.is_dir() || (rules.is_root(path) && path.as_path().is_dir()) => {
-                if matches!(change, Change::Created | Change::MovedIn | Change::Gone) {
+                if meta.is_dir() {
+                    self.forget_file(path);
+                } else {
+                    self.see_file(rules, path, &meta, change, is_pending, &mut found);
+                }
+                // One that could not be read may have been opened to us.
+                let comes = matches!(change, Change::Created | Change::MovedIn | Change::Gone);
+                if comes || !self.dirs.contains_key(path) {
                     self.arrive(rules, path, &mut found);
                 }
             }
@@ -116,6 +173,7 @@ impl Tree {
             }
             Err(_) => self.miss(rules, path, &mut found),
         }
+        self.rewatch(rules, &mut found);
         found
     }
 
@@ -124,8 +182,14 @@ impl Tree {
         if rules.covers(dir) && rules.enters(dir) {
             self.enter(rules, dir, found);
         }
-        for root in rules.roots_within(dir) {
-            self.cover(rules, root, &mut HashSet::new(), found);
+        self.cover_within(rules, dir, found);
+    }
+
+    /// Watches the paths that the rules name at or below a path.
+    fn cover_within(&mut self, rules: &WatchRules, path: &LocalPath, found: &mut Found) {
+        let mut read = HashSet::new();
+        for root in rules.roots_within(path) {
+            self.cover(rules, root, &mut read, found);
         }
     }
 
@@ -148,7 +212,11 @@ impl Tree {
         let old = files.insert(name, stamp);
         let change = match change {
             // Nothing was written: a lock file was opened, or an attribute set that we do not look at.
-            Change::Closed | Change::Touched if old == Some(stamp) && !is_pending => return,
+            Change::Closed | Change::Touched
+                if old.is_some_and(|old| old.print == stamp.print) && !is_pending =>
+            {
+                return;
+            }
             Change::Created if old.is_some() => Change::Written,
             change => change,
         };
@@ -158,19 +226,21 @@ impl Tree {
     /// Forgets what is no longer there.
     fn miss(&mut self, rules: &WatchRules, path: &LocalPath, found: &mut Found) {
         self.drop_within(rules, path, found);
-        if let Some((files, name)) = self.files_beside(path)
-            && files.remove(&name).is_some()
-        {
+        if self.forget_file(path) {
             found.push((path.clone(), Change::Gone));
         }
         // Where a watched path vanished, what is left above it shows when it comes back.
-        for root in rules.roots_within(path) {
-            self.cover(rules, root, &mut HashSet::new(), found);
-        }
+        self.cover_within(rules, path, found);
+    }
+
+    /// Returns whether a file was remembered.
+    fn forget_file(&mut self, path: &LocalPath) -> bool {
+        self.files_beside(path)
+            .is_some_and(|(files, name)| files.remove(&name).is_some())
     }
 
     /// Watches a path that the rules name: a directory with all below it, a file through the directory that holds it,
-    /// one that is missing through the nearest directory there is.
+    /// one that is missing through the nearest directory there is. The directories above show whether it is replaced.
     /// `read` has the directories that were watched and read for other paths just before.
     fn cover(
         &mut self,
@@ -179,10 +249,16 @@ impl Tree {
         read: &mut HashSet<LocalPath>,
         found: &mut Found,
     ) {
+        for above in rules.anchors_of(root) {
+            if above.as_path().is_dir() && read.insert(above.clone()) && self.watch(&above) {
+                self.read(rules, &above, found);
+            }
+        }
         loop {
             if root.as_path().is_dir() {
                 return self.enter(rules, root, found);
             }
+            self.drop_within(rules, root, found);
             let Some(above) = nearest_dir(root) else { return };
             if read.insert(above.clone()) {
                 self.watch(&above);
@@ -203,11 +279,8 @@ impl Tree {
             if !self.watch(&dir) {
                 continue;
             }
-            for below in self.read(rules, &dir, found) {
-                if rules.enters(&below) {
-                    todo.push(below);
-                }
-            }
+            let below = self.read(rules, &dir, found);
+            todo.extend(below.into_iter().filter(|below| rules.enters(below)));
             // A directory that is watched as such is no change itself.
             if is_new && !rules.is_root(&dir) {
                 found.push((dir, Change::Created));
@@ -215,29 +288,95 @@ impl Tree {
         }
     }
 
+    /// Forgets the directories in a directory that are no longer there.
+    fn drop_vanished(&mut self, rules: &WatchRules, dir: &LocalPath, there: &[LocalPath], found: &mut Found) {
+        let there: HashSet<_> = there.iter().collect();
+        let is_left =
+            |below: &LocalPath| there.contains(below) || (rules.is_root(below) && below.as_path().is_dir());
+        let vanished: Vec<_> = self
+            .dirs
+            .range(dir..)
+            .map(|(below, _)| below)
+            .take_while(|below| below.is_within(dir))
+            .filter(|below| *below != dir && below.parent() == *dir && !is_left(below))
+            .cloned()
+            .collect();
+        for below in vanished {
+            self.drop_within(rules, &below, found);
+        }
+    }
+
+    /// Watches a directory. Returns whether it can be read; one that a limit of the system keeps from being watched can.
     fn watch(&mut self, dir: &LocalPath) -> bool {
         let inode = fs::metadata(dir).map_or(0, |meta| meta.ino());
-        if self.dirs.get(dir).is_some_and(|known| known.inode != inode) {
+        let before = self.dirs.get(dir).map(|known| known.inode);
+        if let Some(before) = before.filter(|before| *before != inode) {
             // What happens to the one that had this name before is no longer of interest.
-            let _ = self.watcher.unwatch(dir.as_path());
+            self.unwatch(dir);
+            self.lose_name(dir, before);
         }
         // Also where it seems to be watched: the watch ends when a directory is renamed, and it may be back already.
-        match self.watcher.watch(dir.as_path(), RecursiveMode::NonRecursive) {
+        let watched = self
+            .watcher()
+            .and_then(|watcher| watcher.watch(dir.as_path(), RecursiveMode::NonRecursive));
+        match watched {
             Ok(()) => {
-                self.dirs.entry(dir.clone()).or_default().inode = inode;
-                true
+                self.unwatched.remove(dir);
+            }
+            Err(err) if faults::is_limit(&err) => {
+                self.note(err);
+                self.unwatched.insert(dir.clone());
             }
             Err(err) => {
                 self.note(err);
-                false
+                return false;
+            }
+        }
+        self.by_inode.insert(inode, dir.clone());
+        self.dirs.entry(dir.clone()).or_default().inode = inode;
+        true
+    }
+
+    /// Watches directories again that lost their watch with another name.
+    fn rewatch(&mut self, rules: &WatchRules, found: &mut Found) {
+        while let Some(dir) = self.to_rewatch.pop() {
+            if rules.covers(&dir) && rules.enters(&dir) {
+                self.enter(rules, &dir, found);
+            } else if self.watch(&dir) {
+                self.read(rules, &dir, found);
             }
         }
     }
 
+    /// Notes that a directory is no longer watched under a name.
+    fn lose_name(&mut self, dir: &LocalPath, inode: u64) {
+        match self.by_inode.get(&inode) {
+            Some(other) if other != dir => self.to_rewatch.push(other.clone()),
+            _ => {
+                self.by_inode.remove(&inode);
+            }
+        }
+    }
+
+    fn watcher(&mut self) -> notify::Result<&mut (dyn Watcher + Send)> {
+        let watcher = match self.watcher.take() {
+            Some(watcher) => watcher,
+            None => (self.make_watcher)()?,
+        };
+        Ok(&mut **self.watcher.insert(watcher))
+    }
+
+    fn unwatch(&mut self, dir: &LocalPath) {
+        self.unwatched.remove(dir);
+        if let Some(watcher) = &mut self.watcher {
+            // A directory that is deleted is no longer watched anyway.
+            let _ = watcher.unwatch(dir.as_path());
+        }
+    }
+
     fn note(&mut self, err: notify::Error) {
-        let is_limit = |err: &notify::Error| matches!(err.kind, ErrorKind::MaxFilesWatch);
-        let is_told = is_limit(&err) && self.faults.iter().any(is_limit);
-        if !is_told && !is_missing(&err) {
+        let is_told = faults::is_limit(&err) && self.faults.iter().any(faults::is_limit);
+        if !is_told && !faults::is_missing(&err) {
             self.faults.push(err);
         }
     }
@@ -259,12 +398,14 @@ impl Tree {
                 _ => {}
             }
         }
+        // First what is gone: a file may have come in its place.
+        self.drop_vanished(rules, dir, &dirs, found);
         let Some(known) = self.dirs.get_mut(dir) else {
             return dirs;
         };
         for (name, stamp) in &files {
             match known.files.get(name) {
-                Some(old) if old == stamp => {}
+                Some(old) if old.print == stamp.print && !(self.doubts && old.is_fresh) => {}
                 Some(_) => found.push((dir.join(name), Change::Written)),
                 None => found.push((dir.join(name), Change::Created)),
             }
@@ -290,9 +431,9 @@ impl Tree {
     }
 
     fn drop_dir(&mut self, rules: &WatchRules, dir: &LocalPath, found: &mut Found) {
-        // A directory that is deleted is no longer watched anyway.
-        let _ = self.watcher.unwatch(dir.as_path());
-        let files = self.dirs.remove(dir).unwrap_or_default().files;
+        self.unwatch(dir);
+        let Dir { inode, files } = self.dirs.remove(dir).unwrap_or_default();
+        self.lose_name(dir, inode);
         found.extend(files.into_keys().map(|name| (dir.join(name), Change::Gone)));
         if !rules.is_root(dir) {
             found.push((dir.clone(), Change::Gone));
@@ -306,10 +447,11 @@ impl Tree {
     }
 }
 
-/// Returns whether the rules need a directory to be watched: one that they enter, or the nearest one above a path that
-/// is missing or is a file.
+/// Returns whether the rules need a directory to be watched: one that they enter, one that shows whether a path is
+/// replaced, or the nearest one above a path that is missing or is a file.
 fn is_needed(rules: &WatchRules, dir: &LocalPath) -> bool {
     (rules.covers(dir) && rules.enters(dir))
+        || rules.is_anchor(dir)
         || rules
             .roots_within(dir)
             .any(|root| !root.as_path().is_dir() && nearest_dir(root).as_ref() == Some(dir))
@@ -324,18 +466,19 @@ fn nearest_dir(path: &LocalPath) -> Option<LocalPath> {
     (dir.parent() != dir).then_some(dir)
 }
 
-fn is_missing(err: &notify::Error) -> bool {
-    match &err.kind {
-        ErrorKind::PathNotFound => true,
-        ErrorKind::Io(io) => io.kind() == std::io::ErrorKind::NotFound,
-        _ => false,
+/// Returns what a symbolic link to a file leads to, link by link; nothing for anything else.
+pub(super) fn led_to(path: &LocalPath) -> Vec<LocalPath> {
+    /// As many links as the kernel follows.
+    const MAX_LINKS: usize = 40;
+    if path.as_path().is_dir() {
+        return Vec::new();
     }
+    let next = |path: &LocalPath| Some(path.parent().join(fs::read_link(path).ok()?));
+    std::iter::successors(next(path), next).take(MAX_LINKS).collect()
 }
 
 /// Returns whether a file was written, or came to its place, at or after a time.
 pub(super) fn is_touched_since(path: &LocalPath, since: Timestamp) -> bool {
-    /// The clock that a file system takes its times from lags behind by up to a tick of the kernel.
-    const TICK_MICROS: i64 = 10_000;
     fs::symlink_metadata(path).is_ok_and(|meta| {
         let touched = meta.ctime() * 1_000_000 + meta.ctime_nsec() / 1_000;
         touched + TICK_MICROS >= since.0
@@ -352,5 +495,10 @@ fn stamp(meta: &Metadata) -> Stamp {
         meta.mode(),
     )
         .hash(&mut hasher);
-    hasher.finish()
+    let modified = meta.mtime() * 1_000_000 + meta.mtime_nsec() / 1_000;
+    Stamp {
+        #[allow(clippy::cast_possible_truncation, reason = "any 32 bits of a hash will do")]
+        print: hasher.finish() as u32,
+        is_fresh: modified + TICK_MICROS >= clock::timestamp().0,
+    }
 }

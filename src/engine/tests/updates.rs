@@ -1,7 +1,9 @@
 //! What starts, when, with which steps.
 
+use std::time::Duration;
+
 use super::script::*;
-use crate::engine::{ClusterStatus, Event, LoadOutcome, Mode};
+use crate::engine::{ClusterStatus, Event, LoadOutcome, Mode, UpdateOutcome};
 use crate::model::{LocalPath, ManifestName, TargetId, TriggerMode, UpdateSettings};
 use crate::view::UpdateStatus;
 
@@ -325,4 +327,38 @@ fn paths_are_shown_relative_to_the_working_directory() {
     let files = [LocalPath::new("/src/a/b"), LocalPath::new("/elsewhere/c")];
     let line = crate::engine::files::files_changed_line(&LocalPath::new("/src"), &files);
     assert_eq!(line, "2 Files Changed: [a/b /elsewhere/c]");
+}
+
+fn unreachable() -> UpdateOutcome {
+    UpdateOutcome {
+        unreachable: true,
+        ..failed("connection refused")
+    }
+}
+
+#[test]
+fn an_update_that_could_not_reach_something_is_tried_again_with_pauses_that_grow() {
+    let mut script = Script::up(vec![manifest("web")]);
+    for (number, pause) in [(1, 1), (2, 2), (3, 4), (4, 4)] {
+        let failed = script.finish(number, unreachable());
+        assert!(failed.contains(&format!("Trying again in {pause}s")), "{failed}");
+        assert_eq!(
+            script.resource("web").hold.map(|hold| hold.reason),
+            Some("waiting-for-retry")
+        );
+        let pause = Duration::from_secs(pause);
+        assert_eq!(script.wakes_in(), Some(pause));
+        let again = script.pass(pause);
+        assert!(again.contains("Initial Build"), "{again}");
+    }
+    script.finish(5, deployed(&[], &[object("Deployment", "web")]));
+    assert_eq!(script.wakes_in(), None);
+}
+
+#[test]
+fn an_edit_does_not_wait_for_the_next_attempt() {
+    let mut script = Script::up(vec![with_images("web", &["web"])]);
+    script.finish(1, unreachable());
+    let started = script.edit(TargetId::image("web"), &["/src/a"]);
+    assert!(started.contains("1 File Changed"), "{started}");
 }

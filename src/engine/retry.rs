@@ -1,0 +1,61 @@
+//! Updates that failed because something could not be reached: an API server, a Docker engine or a registry that is
+//! restarted. In a session that stays they are tried again, so that no edit waits for another one.
+
+use std::time::{Duration, Instant};
+
+use super::config::Mode;
+use super::effect::Effect;
+use super::event::UpdateOutcome;
+use super::state::{Row, Running, State};
+use crate::logs::{Level, LogEvent};
+
+/// The first pause before a new attempt, doubled each time.
+const FIRST: Duration = Duration::from_secs(1);
+/// The longest pause: what is back is used within five seconds.
+const LONGEST: Duration = Duration::from_secs(4);
+
+/// An update that is to be tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Retry {
+    /// When; an edit before that starts it at once.
+    pub(crate) at: Instant,
+    /// How long it was waited.
+    pause: Duration,
+    /// Why the update that failed was started.
+    pub(crate) reason: String,
+}
+
+impl Row {
+    /// Returns until when its update that could not reach something waits.
+    pub(crate) fn waits_until(&self, now: Instant) -> Option<Instant> {
+        let retry = self.retry.as_ref().filter(|_| !self.has_changes())?;
+        (retry.at > now).then_some(retry.at)
+    }
+}
+
+/// Takes in how an update ended: plans a new attempt if it is worth one, and says so.
+pub(super) fn note_end(state: &mut State, running: &Running, outcome: &UpdateOutcome) -> Option<Effect> {
+    let (now, is_up) = (state.now, state.config.mode == Mode::Up);
+    let row = state.rows.get_mut(&running.manifest)?;
+    let pause = row
+        .retry
+        .take()
+        .map_or(FIRST, |retry| (retry.pause * 2).min(LONGEST));
+    if !(is_up && outcome.unreachable && row.enabled && !running.outdated) {
+        return None;
+    }
+    row.retry = Some(Retry {
+        at: now + pause,
+        pause,
+        reason: running.reason.clone(),
+    });
+    let text = format!("Trying again in {}s", pause.as_secs());
+    let line = LogEvent::line(running.span.clone(), running.manifest.clone(), text);
+    Some(Effect::Log(line.level(Level::Info)))
+}
+
+/// Returns when the next attempt is due.
+pub(super) fn next(state: &State) -> Option<Instant> {
+    let idle = state.rows.values().filter(|row| row.building.is_none());
+    idle.filter_map(|row| row.waits_until(state.now)).min()
+}
