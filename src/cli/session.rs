@@ -151,14 +151,14 @@ fn open_log() -> LogStore {
     })
 }
 
-/// Returns who deploys what: the Tiltfile's directory, and the user on this machine.
+/// Returns who deploys what: the Tiltfile's directory, and the user, who may have chosen another name for it where all
+/// users have one name, as in containers.
 fn ownership(request: &LoadRequest) -> Ownership {
-    let user = std::env::var("USER")
-        .or_else(|_| std::env::var("LOGNAME"))
-        .unwrap_or_default();
+    let names = ["TILT_OWNER", "USER", "LOGNAME"].into_iter();
+    let mut given = names.filter_map(|name| std::env::var(name).ok());
     Ownership {
         project: request.file.parent().to_string(),
-        owner: user,
+        owner: given.find(|name| !name.is_empty()).unwrap_or_default(),
     }
 }
 

@@ -175,7 +175,7 @@ impl Update {
         let delivered =
             docker::deliver_image(&docker, &built, push_wish(step), &facts, &self.log, &self.cancel).await;
         steps.end();
-        delivered.map_err(|error| error.to_string())?;
+        let built = delivered.map_err(|error| error.to_string())?;
 
         self.outcome.built.push((step.image.id.clone(), built.clone()));
         self.remember(step, built);

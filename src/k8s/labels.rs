@@ -26,7 +26,7 @@ pub const OWNER_ANNOTATION: &str = "tilt.dev/owner";
 pub struct Ownership {
     /// The project, such as the directory of the Tiltfile; empty to write none.
     pub project: String,
-    /// The person and machine; empty to write none.
+    /// The person; empty to write none.
     pub owner: String,
 }
 

@@ -20,6 +20,7 @@ pub mod labels;
 mod object_matcher;
 pub mod order;
 pub mod owned_fields;
+pub mod ownership;
 mod pod_parts;
 mod pod_status;
 mod schema;

@@ -8,6 +8,7 @@ mod failures;
 mod images;
 mod kube;
 mod microservices;
+mod ownership;
 mod port_forwards;
 mod stories;
 mod support;

@@ -113,8 +113,14 @@ impl Project {
 
     /// Runs tilt to its end.
     pub(crate) fn tilt(&self, args: &[&str]) -> Finished {
+        self.tilt_as("tester", args)
+    }
+
+    /// Runs tilt to its end for a person.
+    pub(crate) fn tilt_as(&self, owner: &str, args: &[&str]) -> Finished {
         let output = self
             .command(env!("CARGO_BIN_EXE_tilt"), args)
+            .env("TILT_OWNER", owner)
             .output()
             .expect("the binary runs");
         Finished {

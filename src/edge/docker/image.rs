@@ -71,7 +71,8 @@ pub(super) async fn tag_built(docker: &Docker, id: &ImageId, built: &BuiltImage)
     tagged.map_err(|err| BuildError::new(format!("TagImage: {err}")))
 }
 
-/// Brings a built image to where the cluster gets it from; lines go below the step's header.
+/// Brings a built image to where the cluster gets it from, and returns its names there, which have another tag where
+/// its own stands for something else in the registry; lines go below the step's header.
 ///
 /// # Errors
 /// When the registry or the loader refuses, or it is canceled.
@@ -82,15 +83,28 @@ pub async fn deliver_image(
     cluster: &ClusterFacts,
     log: &LogWriter,
     cancel: &CancellationToken,
-) -> Result<(), BuildError> {
+) -> Result<BuiltImage, BuildError> {
     let log = log.indented(INDENT);
     let shared = docker.is_minikubes || is_shared_with_cluster(docker.host(), cluster);
     let how = delivery(push, shared, image, cluster);
     log.info(how.line());
     match how {
-        Delivery::DoneByBuild | Delivery::BaseImage | Delivery::SharedEngine => Ok(()),
-        Delivery::LoadIntoKind => load_into_kind(&image.local_ref, cluster, &docker.env, &log, cancel).await,
-        Delivery::Push => docker.push(&image.local_ref, &log, cancel).await,
+        Delivery::DoneByBuild | Delivery::BaseImage | Delivery::SharedEngine => Ok(image.clone()),
+        Delivery::LoadIntoKind => {
+            load_into_kind(&image.local_ref, cluster, &docker.env, &log, cancel).await?;
+            Ok(image.clone())
+        }
+        Delivery::Push => {
+            let local_ref = docker.push(&image.local_ref, &log, cancel).await?;
+            let cluster_ref = match local_ref.tag() {
+                Some(tag) => image.cluster_ref.with_tag(tag),
+                None => image.cluster_ref.clone(),
+            };
+            Ok(BuiltImage {
+                local_ref,
+                cluster_ref,
+            })
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use futures::{StreamExt, pin_mut};
 use hyper::Method;
+use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::auth::credentials;
@@ -15,8 +16,32 @@ use crate::edge::clock;
 use crate::logs::LogWriter;
 use crate::model::ImageRef;
 
+/// An image as the engine has it.
+#[derive(Deserialize)]
+struct LocalImage {
+    #[serde(rename = "Id")]
+    id: String,
+    /// Under which digests it is known in registries, such as `localhost:5000/web@sha256:12ab`.
+    #[serde(rename = "RepoDigests", default)]
+    repo_digests: Option<Vec<String>>,
+}
+
+impl LocalImage {
+    fn is(&self, digest: &str) -> bool {
+        let known = self.repo_digests.iter().flatten();
+        self.id == digest
+            || known
+                .filter_map(|known| known.split_once('@'))
+                .any(|(_, known)| known == digest)
+    }
+}
+
 impl Docker {
-    /// Pushes an image with its tag; the progress of its layers goes to the log.
+    /// Brings an image to its registry, and returns the name by which it is there; the progress of its layers goes to
+    /// the log.
+    ///
+    /// What the registry has is not sent again. A tag that stands for other content there is left alone: the image gets
+    /// another tag, which is made of its content.
     ///
     /// # Errors
     /// When the registry cannot be reached or refuses, or it is canceled.
@@ -25,7 +50,7 @@ impl Docker {
         image: &ImageRef,
         log: &LogWriter,
         cancel: &CancellationToken,
-    ) -> Result<(), BuildError> {
+    ) -> Result<ImageRef, BuildError> {
         log.info(&format!(
             "Authenticating to image repo: {}",
             image.familiar_name()
@@ -38,10 +63,85 @@ impl Docker {
             () = cancel.cancelled() => Err(BuildError::Canceled),
             pushed = async {
                 let login = credentials(&config, image.domain(), &self.env).await.header();
-                log.info("Sending image data");
-                self.send_image(image, &login, log).await
-            } => pushed.map_err(|err| explain(&err, image)),
+                self.bring(image, &login, log).await
+            } => pushed,
         }
+    }
+
+    async fn bring(&self, image: &ImageRef, login: &str, log: &LogWriter) -> Result<ImageRef, BuildError> {
+        let failed = |err: ApiError| explain(&err, image);
+        let path = format!("/images/{}/json", image.familiar());
+        let local: LocalImage = self.http.get(&path).await.map_err(failed)?;
+        let mut taken: Vec<(ImageRef, String)> = Vec::new();
+        for tag in tags(image, &local.id) {
+            let name = image.with_tag(&tag);
+            let found = self.registry_digest(&name, login).await;
+            if let Some(digest) = found.as_ref().filter(|digest| !local.is(digest)) {
+                taken.push((name, digest.clone()));
+                continue;
+            }
+            if name != *image {
+                self.tag(&local.id, &name).await.map_err(failed)?;
+            }
+            if found.is_some() {
+                log.info("Already there: nothing to send");
+            } else {
+                log.info("Sending image data");
+                self.send_image(&name, login, log).await.map_err(failed)?;
+            }
+            return Ok(self.best_name(name, taken, login, log).await);
+        }
+        Err(all_taken(image, &taken))
+    }
+
+    /// Returns the name to use of an image that is in the registry now: an earlier choice after all, if that one turns out
+    /// to stand for the same.
+    async fn best_name(
+        &self,
+        name: ImageRef,
+        taken: Vec<(ImageRef, String)>,
+        login: &str,
+        log: &LogWriter,
+    ) -> ImageRef {
+        let Some((first, _)) = taken.first().cloned() else {
+            return name;
+        };
+        // Only the registry knows the digest of an image that another engine has pushed.
+        let digest = self.registry_digest(&name, login).await;
+        if let Some((same, _)) = taken
+            .into_iter()
+            .find(|(_, other)| digest.as_ref() == Some(other))
+        {
+            return same;
+        }
+        log.info(&format!(
+            "{} has other content in the registry and stays as it is: this image is {}",
+            first.familiar(),
+            name.familiar()
+        ));
+        name
+    }
+
+    /// Returns the digest that a name stands for in its registry. `None` where it stands for nothing, and where the
+    /// registry does not let us look: then pushing tells why.
+    async fn registry_digest(&self, name: &ImageRef, login: &str) -> Option<String> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Answer {
+            descriptor: Descriptor,
+        }
+        #[derive(Deserialize)]
+        struct Descriptor {
+            digest: String,
+        }
+        let path = format!("/distribution/{}/json", name.familiar());
+        let request = self
+            .http
+            .request(Method::GET, &path)
+            .header("X-Registry-Auth", login);
+        let reply = self.http.send(request.body(body("")).ok()?).await.ok()?;
+        let answer: Answer = serde_json::from_str(&reply.text().await.ok()?).ok()?;
+        Some(answer.descriptor.digest)
     }
 
     async fn send_image(&self, image: &ImageRef, login: &str, log: &LogWriter) -> Result<(), ApiError> {
@@ -64,6 +164,32 @@ impl Docker {
         }
         Ok(())
     }
+}
+
+/// Returns the tags to try: the image's own, then two that are made of its content, the longer one last.
+fn tags(image: &ImageRef, id: &str) -> Vec<String> {
+    let hex = id.strip_prefix("sha256:").unwrap_or(id);
+    let of_content = |length| format!("tilt-{}", hex.get(..length).unwrap_or(hex));
+    let mut tags = vec![image.tag().unwrap_or("latest").to_owned()];
+    for tag in [of_content(16), of_content(32)] {
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    tags
+}
+
+fn all_taken(image: &ImageRef, taken: &[(ImageRef, String)]) -> BuildError {
+    let names: Vec<String> = taken.iter().map(|(name, _)| name.familiar()).collect();
+    let repository = image.familiar_name();
+    BuildError::new(format!(
+        "docker push: the registry has other content under every name for this image: {}",
+        names.join(", ")
+    ))
+    .hint(format!(
+        "somebody has pushed other images under these names; delete them from {repository}, or name another registry with \
+         default_registry()"
+    ))
 }
 
 /// Says what to do where the engine only says what went wrong.
@@ -93,6 +219,25 @@ fn explain(err: &ApiError, image: &ImageRef) -> BuildError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_has_its_own_tag_and_two_of_its_content() {
+        let id = "sha256:5e8cbbe5a941d50fe4fa4acfab362f480263bc4a2fce5707dd127baef9865c19";
+        let tags = |image| tags(&ImageRef::parse(image).expect("a reference"), id);
+        let of_content = ["tilt-5e8cbbe5a941d50f", "tilt-5e8cbbe5a941d50fe4fa4acfab362f48"];
+        assert_eq!(tags("gcr.io/web:tilt-5e8cbbe5a941d50f"), of_content);
+        assert_eq!(tags("gcr.io/web:dev"), [&["dev"], &of_content[..]].concat());
+    }
+
+    #[test]
+    fn an_image_without_a_free_name_says_which_are_taken_and_what_to_do() {
+        let image = |name| ImageRef::parse(name).expect("a reference");
+        let taken = ["gcr.io/web:tilt-1", "gcr.io/web:tilt-12"].map(|name| (image(name), String::new()));
+        insta::assert_snapshot!(all_taken(&image("gcr.io/web:tilt-1"), &taken), @r"
+        docker push: the registry has other content under every name for this image: gcr.io/web:tilt-1, gcr.io/web:tilt-12
+        hint: somebody has pushed other images under these names; delete them from gcr.io/web, or name another registry with default_registry()
+        ");
+    }
 
     #[test]
     fn a_refused_push_says_how_to_log_in() {

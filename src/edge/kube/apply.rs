@@ -6,7 +6,7 @@ use futures::{StreamExt, stream};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::apply_object::{apply_object, has_condition};
+use super::apply_object::{Claims, apply_object, has_condition};
 use super::connect::Cluster;
 use super::error::RequestError;
 use super::identity::WritePermit;
@@ -17,6 +17,7 @@ use crate::k8s::display::{display_names, kind_and_name};
 use crate::k8s::inject::{InjectedImage, inject};
 use crate::k8s::kind_order::batches;
 use crate::k8s::labels::{Ownership, template_hashes};
+use crate::k8s::ownership::warnings;
 use crate::logs::LogWriter;
 use crate::model::{ImageLocator, ManifestName, ObjectUid, format_go_duration};
 
@@ -64,7 +65,7 @@ pub async fn apply(
     log: &LogWriter,
     cancel: &CancellationToken,
 ) -> ApplyOutcome {
-    let log = log.indented("     ");
+    let (build_log, log) = (log, log.indented("     "));
     log.info("Applying YAML to cluster");
     let mut entities = request.entities;
     let injected = inject(
@@ -82,10 +83,14 @@ pub async fn apply(
     }
     let mut outcome = Applied::default();
     let permit = cluster.permit();
+    let claims = Claims::new(request.ownership);
     tokio::select! {
         biased;
         () = cancel.cancelled() => outcome.error = Some("build canceled".to_owned()),
-        error = apply_batches(&permit, &entities, request.timeout, &log, &mut outcome.objects) => outcome.error = error,
+        error = apply_batches(&permit, &entities, request.timeout, &claims, &log, &mut outcome.objects) => outcome.error = error,
+    }
+    for warning in warnings(&claims.into_found(), request.ownership) {
+        build_log.warn(&warning);
     }
     let headline = match outcome.error {
         None => "Objects applied to cluster:",
@@ -124,12 +129,18 @@ async fn apply_batches(
     permit: &WritePermit,
     entities: &[Entity],
     timeout: Duration,
+    claims: &Claims<'_>,
     log: &LogWriter,
     applied: &mut Vec<(usize, Value)>,
 ) -> Option<String> {
     for batch in batches(entities) {
         let mut running = stream::iter(batch)
-            .map(|at| async move { (at, apply_in_time(permit, &entities[at], timeout, log).await) })
+            .map(|at| async move {
+                (
+                    at,
+                    apply_in_time(permit, &entities[at], timeout, claims, log).await,
+                )
+            })
             .buffer_unordered(PARALLEL);
         while let Some((at, outcome)) = running.next().await {
             match outcome {
@@ -145,9 +156,10 @@ async fn apply_in_time(
     permit: &WritePermit,
     entity: &Entity,
     timeout: Duration,
+    claims: &Claims<'_>,
     log: &LogWriter,
 ) -> Result<Value, String> {
-    match tokio::time::timeout(timeout, apply_object(permit, entity, log)).await {
+    match tokio::time::timeout(timeout, apply_object(permit, entity, claims, log)).await {
         Ok(Ok(object)) => Ok(object),
         Ok(Err(error)) => Err(rejected(permit.cluster(), entity, &error)),
         Err(_) => Err(format!(

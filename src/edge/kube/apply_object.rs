@@ -1,6 +1,7 @@
 //! Applies one object: looks first, takes over what was applied by the client, applies on the server, and falls back to
 //! stronger means where the server asks for them.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use kube::core::DynamicObject;
@@ -11,11 +12,16 @@ use super::api::ObjectApi;
 use super::connect::Cluster;
 use super::error::RequestError;
 use super::identity::WritePermit;
+use crate::edge::clock;
 use crate::k8s::Entity;
 use crate::k8s::apply_input::apply_input;
+use crate::k8s::display::kind_and_name;
+use crate::k8s::labels::Ownership;
 use crate::k8s::owned_fields::is_applied;
+use crate::k8s::ownership::{Claim, claim_of_others};
 use crate::k8s::take_over::take_over;
 use crate::logs::LogWriter;
+use crate::model::Timestamp;
 
 /// Time for an object to be gone before it is created anew.
 const DELETE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -36,6 +42,7 @@ const TAKE_OVERS: usize = 5;
 pub(super) async fn apply_object(
     permit: &WritePermit,
     entity: &Entity,
+    claims: &Claims<'_>,
     log: &LogWriter,
 ) -> Result<Value, RequestError> {
     let api = permit
@@ -48,13 +55,14 @@ pub(super) async fn apply_object(
         )
         .await?;
     let input = apply_input(entity);
-    let applied = match apply_once(permit, &api, &input, log).await {
+    let note = |live: &Value| claims.note(entity, live);
+    let applied = match apply_once(permit, &api, &input, &note, log).await {
         Err(error) if error.is_not_found() => {
             log.info(&format!(
                 "Resource {} was not found during apply. Retrying...",
                 api.name
             ));
-            apply_once(permit, &api, &input, log).await
+            apply_once(permit, &api, &input, &note, log).await
         }
         other => other,
     };
@@ -70,6 +78,38 @@ pub(super) async fn apply_object(
     Ok(applied)
 }
 
+/// Objects that somebody else had deployed until now.
+pub(super) struct Claims<'a> {
+    ours: &'a Ownership,
+    now: Timestamp,
+    found: Mutex<Vec<(String, Claim)>>,
+}
+
+impl<'a> Claims<'a> {
+    pub(super) fn new(ours: &'a Ownership) -> Self {
+        Self {
+            ours,
+            now: clock::timestamp(),
+            found: Mutex::default(),
+        }
+    }
+
+    /// Returns those found, sorted by kind and name.
+    pub(super) fn into_found(self) -> Vec<(String, Claim)> {
+        let mut found = self.found.into_inner().unwrap_or_default();
+        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        found
+    }
+
+    fn note(&self, entity: &Entity, live: &Value) {
+        if let Some(claim) = claim_of_others(live, self.ours, self.now)
+            && let Ok(mut found) = self.found.lock()
+        {
+            found.push((kind_and_name(entity), claim));
+        }
+    }
+}
+
 /// An object as the API server has it.
 enum Applied {
     /// It was so already.
@@ -82,6 +122,7 @@ async fn apply_once(
     permit: &WritePermit,
     api: &ObjectApi,
     input: &Value,
+    note: &(dyn Fn(&Value) + Sync),
     log: &LogWriter,
 ) -> Result<Applied, RequestError> {
     let mut live = api.get().await?;
@@ -93,6 +134,7 @@ async fn apply_once(
         if is_applied(input, object) {
             return Ok(Applied::Already(object.clone()));
         }
+        note(object);
         take_over_fields(permit, api, object.clone()).await?;
     }
     let applied = api.apply(permit, input).await?;

@@ -121,12 +121,10 @@ async fn an_image_is_built_on_another_that_we_built_and_pushed() {
         log.contains("     Skipping push: base image does not need deploy\n"),
         "{log}"
     );
-    let push = "     Pushing with Docker client\n     Authenticating to image repo: localhost:5000/test_images-app\n     \
-                Sending image data\n";
-    let last = log.rfind(push).expect("a push");
-    let again: Vec<&str> = log[last + push.len()..].lines().collect();
+    let push = "     Pushing with Docker client\n     Authenticating to image repo: localhost:5000/test_images-app\n";
+    assert!(log.contains(&format!("{push}     Sending image data\n")), "{log}");
     assert!(
-        !again.is_empty() && again.iter().all(|line| line.ends_with(": Layer already exists")),
+        log.ends_with(&format!("{push}     Already there: nothing to send\n")),
         "{log}"
     );
 }
@@ -180,4 +178,86 @@ async fn a_registry_that_is_not_there_is_named() {
     docker push: Get "http://localhost:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused
     hint: check that the registry localhost:1 runs and that the Docker engine at hand can reach it
     "#);
+}
+
+/// Runs the docker command, and returns what it prints.
+#[track_caller]
+fn docker(arguments: &[&str]) -> String {
+    let output = std::process::Command::new("docker").args(arguments).output();
+    let output = output.expect("docker is on PATH");
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "docker {arguments:?}: {text}");
+    text
+}
+
+/// Returns the digest that the registry has for a name.
+fn digest_in_registry(name: &str) -> String {
+    let printed = docker(&["manifest", "inspect", "--insecure", "--verbose", name]);
+    let manifest: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
+    manifest["Descriptor"]["digest"]
+        .as_str()
+        .expect("a digest")
+        .to_owned()
+}
+
+async fn delivered(world: &World, image: &tilt::model::BuiltImage) -> tilt::model::BuiltImage {
+    let (cluster, log) = (cluster("localhost:5000"), world.writer());
+    deliver_image(
+        &world.docker,
+        image,
+        PushWish::Needed,
+        &cluster,
+        &log,
+        &world.cancel,
+    )
+    .await
+    .expect("delivered")
+}
+
+#[tokio::test]
+async fn a_tag_with_other_content_in_the_registry_stays_and_the_image_gets_another() {
+    let world = World::new(&[]).await;
+    let cluster = cluster("localhost:5000");
+    let dockerfile = format!("FROM localhost:5000/busybox:1\nENV X={}\n", fresh());
+    let app = target(&world, "test/images-taken", &dockerfile);
+    let log = world.writer();
+    let built = build_image(&world.docker, request(&app, &cluster), &log, &world.cancel)
+        .await
+        .expect("built");
+    let name = built.local_ref.familiar();
+    let id = docker(&["inspect", "--format={{.Id}}", &name]).trim().to_owned();
+    // Somebody else pushes another image under the same name.
+    docker(&["tag", "localhost:5000/busybox:1", &name]);
+    docker(&["push", &name]);
+    docker(&["tag", &id, &name]);
+    let theirs = digest_in_registry(&name);
+
+    let ours = delivered(&world, &built).await;
+    let tag = format!("tilt-{}", &id["sha256:".len()..][..32]);
+    assert_eq!(ours.local_ref, built.local_ref.with_tag(&tag));
+    assert_eq!(ours.cluster_ref, ours.local_ref);
+    assert_eq!(digest_in_registry(&name), theirs, "nothing was overwritten");
+    assert_ne!(digest_in_registry(&ours.local_ref.familiar()), theirs);
+    assert!(world.docker.has_image(&ours.local_ref).await);
+    assert!(world.log().contains(&format!(
+        "{name} has other content in the registry and stays as it is"
+    )));
+    assert_eq!(delivered(&world, &built).await, ours, "the next time too");
+    assert!(world.log().contains("Already there: nothing to send"));
+}
+
+#[tokio::test]
+async fn the_same_content_pushed_from_elsewhere_keeps_its_tag() {
+    let world = World::new(&[]).await;
+    let cluster = cluster("localhost:5000");
+    let dockerfile = format!("FROM localhost:5000/busybox:1\nRUN echo {} > /x\n", fresh());
+    let app = target(&world, "test/images-elsewhere", &dockerfile);
+    let log = world.writer();
+    let build = || build_image(&world.docker, request(&app, &cluster), &log, &world.cancel);
+    let built = build().await.expect("built");
+    assert_eq!(delivered(&world, &built).await, built);
+    // The engine forgets that it ever pushed the image.
+    docker(&["rmi", "--force", &built.local_ref.familiar()]);
+    assert_eq!(build().await.expect("built again"), built);
+    assert_eq!(delivered(&world, &built).await, built);
 }
