@@ -1,5 +1,5 @@
 # make help lists what there is.
-.PHONY: help demo test quick build bench cluster cluster-down
+.PHONY: help demo test quick faults build bench cluster cluster-down
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -12,6 +12,9 @@ test: ## Set up what is missing and run all tests
 
 quick: ## Run the tests that need neither Docker nor a cluster
 	@dev/test quick
+
+faults: ## Stop parts of the cluster and of this machine, and measure how tilt gets over it
+	@dev/test faults
 
 build: ## Build the release binary
 	cargo build --release --bin tilt

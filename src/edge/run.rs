@@ -172,6 +172,7 @@ impl Edge {
             servers,
             ports: PortForwards::new(
                 session.log.clone(),
+                events.clone(),
                 session.request.web_host.clone(),
                 tasks.clone(),
                 shutdown.clone(),

@@ -148,6 +148,12 @@ pub struct ForwardTarget {
     pub namespace: String,
     /// The port in it.
     pub port: u16,
+    /// A container of it that runs.
+    pub container: String,
+    /// The node that it runs on.
+    pub node: String,
+    /// Whether it takes requests.
+    pub ready: bool,
 }
 
 /// One image of an update.

@@ -42,6 +42,15 @@ pub enum Event {
         /// How it is doing.
         status: ServerStatus,
     },
+    /// Something about a local port that leads to pods went wrong, or works again.
+    ForwardChanged {
+        /// Which port.
+        forward: ForwardId,
+        /// What of it.
+        part: ForwardPart,
+        /// What is wrong; `None` when it works.
+        error: Option<String>,
+    },
     /// A pod of a watched namespace appeared or changed.
     PodSeen(Box<Pod>),
     /// A pod is gone.
@@ -202,4 +211,26 @@ pub struct ClusterEvent {
     pub about: (String, String, String),
     /// The UID of that object and of its owners, nearest first.
     pub owner_chain: Vec<ObjectUid>,
+}
+
+/// A local port that leads to pods of a resource.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ForwardId {
+    /// Whose it is.
+    pub manifest: ManifestName,
+    /// The port on this machine.
+    pub local_port: u16,
+    /// The address to listen on; `None` for the host of the session's web page.
+    pub host: Option<String>,
+}
+
+/// What of a port-forward can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ForwardPart {
+    /// Listening on the local port.
+    Listening,
+    /// The way to the node that the pod runs on.
+    Path,
+    /// The last connection to the pod.
+    Connection,
 }

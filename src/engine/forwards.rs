@@ -8,8 +8,10 @@
 use serde_json::Value;
 
 use super::effect::{Effect, Forward, ForwardTarget};
+use super::event::{ForwardId, ForwardPart};
 use super::state::{Row, State};
 use crate::model::{ManifestName, Pod, PodPhase, PortForward};
+use crate::view::ForwardView;
 
 /// Returns all port-forwards that are wanted, if those are others than before.
 pub(super) fn forward(state: &mut State) -> Option<Effect> {
@@ -23,6 +25,54 @@ pub(super) fn forward(state: &mut State) -> Option<Effect> {
     }
     state.asked.forwards.clone_from(&wanted);
     Some(Effect::ForwardPorts(wanted))
+}
+
+/// Takes in what became of a port-forward.
+pub(super) fn on_changed(state: &mut State, forward: ForwardId, part: ForwardPart, error: Option<String>) {
+    let Some(row) = state.rows.get_mut(&forward.manifest) else {
+        return;
+    };
+    match error {
+        Some(error) => row.forward_errors.insert((forward, part), error),
+        None => row.forward_errors.remove(&(forward, part)),
+    };
+}
+
+/// Returns the port-forwards of a resource as readers see them.
+pub(crate) fn views(state: &State, name: &ManifestName, row: &Row) -> Vec<ForwardView> {
+    if !row.enabled || !state.config.forwards_ports {
+        return Vec::new();
+    }
+    let ports = row.k8s().map_or(&[][..], |k8s| &k8s.options.port_forwards);
+    of_row(state, name, row)
+        .zip(ports)
+        .map(|(forward, port)| {
+            let errors = row.forward_errors.iter();
+            let error = errors
+                .filter(|((id, _), _)| *id == forward.id())
+                .map(|(_, error)| error.clone())
+                .next();
+            let host = port.host.as_deref().unwrap_or("localhost");
+            ForwardView {
+                url: format!("http://{host}:{}/{}", port.local_port, port.path),
+                name: port.name.clone(),
+                is_healthy: error.is_none() && forward.pod.as_ref().is_some_and(|pod| pod.ready),
+                pod: forward.pod.map(|pod| pod.pod_name),
+                error,
+            }
+        })
+        .collect()
+}
+
+impl Forward {
+    /// Returns which port it is.
+    pub(crate) fn id(&self) -> ForwardId {
+        ForwardId {
+            manifest: self.manifest.clone(),
+            local_port: self.local_port,
+            host: self.host.clone(),
+        }
+    }
 }
 
 fn of_row<'a>(state: &'a State, name: &'a ManifestName, row: &'a Row) -> impl Iterator<Item = Forward> + 'a {
@@ -41,6 +91,12 @@ fn of_row<'a>(state: &'a State, name: &'a ManifestName, row: &'a Row) -> impl It
             pod_name: pod.name.clone(),
             namespace: pod.namespace.clone(),
             port: container_port(row, port),
+            container: pod
+                .containers
+                .first()
+                .map_or_else(String::new, |first| first.name.clone()),
+            node: pod.node.clone(),
+            ready: pod.is_ready(),
         }),
     })
 }

@@ -83,6 +83,10 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
             serve::on_changed(state, serve, status);
             Vec::new()
         }
+        Event::ForwardChanged { forward, part, error } => {
+            forwards::on_changed(state, forward, part, error);
+            Vec::new()
+        }
         Event::PodSeen(pod) => pods::on_seen(state, *pod),
         Event::PodGone(uid) => {
             pods::on_gone(state, &uid);

@@ -10,7 +10,7 @@ mod config;
 mod effect;
 mod event;
 mod files;
-mod forwards;
+pub(crate) mod forwards;
 mod gc;
 mod handle;
 mod not_yet;
@@ -35,7 +35,8 @@ pub use effect::{
     ObjectId, Server, UpdatePlan, WatchSet, WatchedTarget,
 };
 pub use event::{
-    AppliedObject, ClusterEvent, ClusterStatus, Event, FileChange, LoadOutcome, ServerStatus, UpdateOutcome,
+    AppliedObject, ClusterEvent, ClusterStatus, Event, FileChange, ForwardId, ForwardPart, LoadOutcome,
+    ServerStatus, UpdateOutcome,
 };
 pub use handle::Engine;
 pub use schedule::Hold;

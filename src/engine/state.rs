@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::config::EngineConfig;
 use super::effect::{ClusterWatch, Forward, LogStream, ObjectId, Server, WatchSet};
-use super::event::{AppliedObject, ClusterEvent, ClusterStatus};
+use super::event::{AppliedObject, ClusterEvent, ClusterStatus, ForwardId, ForwardPart};
 use super::not_yet::Gap;
 use super::reason::Reasons;
 use super::schedule::Hold;
@@ -141,6 +141,8 @@ pub(crate) struct Row {
     pub(crate) runtime: Runtime,
     /// What serves, for a local resource.
     pub(crate) server: Option<RowServer>,
+    /// What is wrong with its port-forwards.
+    pub(crate) forward_errors: BTreeMap<(ForwardId, ForwardPart), String>,
     /// The update that is to be tried again.
     pub(crate) retry: Option<super::retry::Retry>,
 }
@@ -384,6 +386,7 @@ impl Row {
             deployed: Deployed::default(),
             runtime: Runtime::default(),
             server: None,
+            forward_errors: BTreeMap::new(),
             retry: None,
         }
     }

@@ -23,6 +23,11 @@ pub fn pod(pod: &core::Pod, owners: Vec<Owner>) -> Pod {
         uid: ObjectUid::new(metadata.uid.clone().unwrap_or_default()),
         name: metadata.name.clone().unwrap_or_default(),
         namespace: metadata.namespace.clone().unwrap_or_default(),
+        node: pod
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.node_name.clone())
+            .unwrap_or_default(),
         created: timestamp(metadata.creation_timestamp.as_ref()).unwrap_or_default(),
         deleting: metadata.deletion_timestamp.is_some(),
         phase: phase(status.and_then(|s| s.phase.as_deref()).unwrap_or_default()),

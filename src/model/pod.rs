@@ -11,6 +11,8 @@ pub struct Pod {
     pub name: String,
     /// Its namespace.
     pub namespace: String,
+    /// The node that it runs on; empty before it is scheduled.
+    pub node: String,
     /// When the API server created it, to the second.
     pub created: Timestamp,
     /// Whether it is being deleted.
@@ -40,6 +42,12 @@ impl Pod {
             .iter()
             .find(|(k, _)| k == key)
             .map(|(_, v)| v.as_str())
+    }
+
+    /// Returns whether it takes requests.
+    pub fn is_ready(&self) -> bool {
+        let is_ready = |condition: &PodCondition| condition.kind == "Ready" && condition.status == "True";
+        !self.deleting && self.conditions.iter().any(is_ready)
     }
 
     /// Returns all containers, init containers first, each with whether it is one.

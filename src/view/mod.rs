@@ -74,6 +74,8 @@ pub struct ResourceView {
     pub pod: Option<PodView>,
     /// The server of a local resource.
     pub server: Option<ServerView>,
+    /// Its port-forwards.
+    pub forwards: Vec<ForwardView>,
     /// How long it took from the start of its first update until it was ready for the first time, or has taken so far, in
     /// milliseconds; `None` before the first update.
     pub elapsed_ms: Option<u64>,
@@ -96,6 +98,21 @@ impl ResourceView {
         }
         Some(pod.errors.join("; "))
     }
+}
+
+/// A local port that leads to a pod.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ForwardView {
+    /// Where it can be opened.
+    pub url: String,
+    /// What is shown in place of the URL; may be empty.
+    pub name: String,
+    /// The pod that it leads to; `None` while there is none.
+    pub pod: Option<String>,
+    /// Whether a connection is known to have a living pod at its other end.
+    pub is_healthy: bool,
+    /// What is wrong with it.
+    pub error: Option<String>,
 }
 
 /// Why an update that is due does not start.

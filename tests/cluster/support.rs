@@ -137,7 +137,11 @@ impl Project {
     /// Starts `tilt up --stream` with further arguments.
     pub(crate) fn up_with(&self, args: &[&str]) -> Up<'_> {
         let args = [&["up", "--stream", "--port=0"], args].concat();
-        let mut command = self.command(env!("CARGO_BIN_EXE_tilt"), &args);
+        self.start(self.command(env!("CARGO_BIN_EXE_tilt"), &args))
+    }
+
+    /// Starts a command that prints the lines of a `tilt up`.
+    pub(crate) fn start(&self, mut command: Command) -> Up<'_> {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -165,7 +169,8 @@ impl Project {
         }
     }
 
-    fn command(&self, program: &str, args: &[&str]) -> Command {
+    /// Returns a command that runs in the project, with its environment.
+    pub(crate) fn command(&self, program: &str, args: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(args).current_dir(self.dir()).stdin(Stdio::null());
         for (name, _) in
@@ -247,6 +252,11 @@ impl Up<'_> {
                 }
             }
         }
+    }
+
+    /// Returns the number of the process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Returns all lines that were read so far.

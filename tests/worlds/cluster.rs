@@ -90,6 +90,7 @@ impl<B: Brain> World<B> {
         let pod = Pod {
             name,
             namespace: "default".to_owned(),
+            node: "node1".to_owned(),
             created,
             deleting: false,
             phase: PodPhase::Pending,

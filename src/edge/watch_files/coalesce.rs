@@ -79,6 +79,11 @@ impl Coalescer {
         self.places.contains_key(path)
     }
 
+    /// Returns whether the path was passed on as gone a short time ago.
+    pub(super) fn was_gone(&self, path: &LocalPath) -> bool {
+        self.gone.contains_key(path)
+    }
+
     /// Returns when to call `poll` next, if nothing happens before.
     pub(super) fn next_wake(&self) -> Option<Instant> {
         let (first, last) = (self.first?, self.last?);

@@ -70,9 +70,16 @@ fn too_few(what: &str, setting: &str, better: u32, limit: impl Fn(&str) -> Strin
     )
 }
 
+/// A container may have a lower limit of its own.
 fn read_limit(setting: &str) -> String {
-    let value = std::fs::read_to_string(format!("/proc/sys/fs/inotify/{setting}"));
-    value.map_or_else(|_| "?".to_owned(), |value| value.trim().to_owned())
+    let own = setting.replace("max_user", "max_inotify");
+    let files = [
+        format!("/proc/sys/fs/inotify/{setting}"),
+        format!("/proc/sys/user/{own}"),
+    ];
+    let read = |file: &String| std::fs::read_to_string(file).ok()?.trim().parse::<u64>().ok();
+    let lowest = files.iter().filter_map(read).min();
+    lowest.map_or_else(|| "?".to_owned(), |limit| limit.to_string())
 }
 
 #[cfg(test)]

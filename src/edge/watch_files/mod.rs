@@ -231,7 +231,12 @@ impl FileWatch {
             for path in &event.paths {
                 let path = LocalPath::new(path);
                 let is_pending = self.coalescer.is_pending(&path);
-                found.extend(tree.look(&self.rules, &path, change, is_pending));
+                let seen = tree.look(&self.rules, &path, change, is_pending);
+                // It came and went unseen; but whoever looked late at the report that it was gone may have found it.
+                if seen.is_empty() && change != Change::Gone && self.coalescer.was_gone(&path) {
+                    found.push((path, Change::Gone));
+                }
+                found.extend(seen);
             }
             found
         };

@@ -313,6 +313,7 @@ pub(super) fn pod(deployment: &str, name: &str, second: i64) -> Pod {
         uid: ObjectUid::new(format!("pod-{name}")),
         name: name.to_owned(),
         namespace: "default".to_owned(),
+        node: "node1".to_owned(),
         created: Timestamp::from_secs(STARTED + second),
         deleting: false,
         phase: PodPhase::Running,
