@@ -254,11 +254,6 @@ impl Up<'_> {
         }
     }
 
-    /// Returns the number of the process.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Returns all lines that were read so far.
     pub(crate) fn seen(&self) -> &[String] {
         &self.seen
