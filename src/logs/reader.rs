@@ -136,13 +136,15 @@ impl LogReader {
     fn skip_lost(&mut self, to: u64, batch: &mut Vec<Arc<Segment>>) {
         let lost = to - self.next;
         let lines = if lost == 1 { "line is" } else { "lines are" };
+        let fault = self.shared.lock().fault.clone();
+        let why = fault.map_or_else(String::new, |fault| format!(": {fault}"));
         batch.push(Arc::new(Segment {
             position: self.next,
             time: clock::timestamp(),
             span: None,
             manifest: None,
             level: Level::Warn,
-            text: format!("{lost} {lines} no longer in the log\n"),
+            text: format!("{lost} {lines} no longer in the log{why}\n"),
             continues: false,
             anchor: true,
             starts_update: false,

@@ -23,6 +23,8 @@ pub(super) struct State {
     /// Segments before this position are on disk. Counts only while `disk` is `Works`.
     pub(super) written: u64,
     pub(super) disk: Disk,
+    /// Why the log is no longer written to disk.
+    pub(super) fault: Option<String>,
     /// What readers can page back to.
     pub(super) files: Arc<Vec<SegmentFile>>,
     /// From which position on files are still to be scrubbed again.
@@ -63,6 +65,7 @@ impl State {
             next: 0,
             written: 0,
             disk,
+            fault: None,
             files: Arc::default(),
             scrub_files: None,
             closed: false,
@@ -216,6 +219,7 @@ impl State {
 
     pub(super) fn disk_failed(&mut self, err: &io::Error) {
         self.disk = Disk::Failed;
+        self.fault = Some(format!("cannot write the log to disk: {err}"));
         self.push(Segment {
             position: self.next,
             time: clock::timestamp(),

@@ -361,7 +361,9 @@ mod store {
         let lost = total - (segments.len() as u64 - 1);
         assert_eq!(
             segments[0].text,
-            format!("{lost} lines are no longer in the log\n")
+            format!(
+                "{lost} lines are no longer in the log: cannot write the log to disk: No such file or directory (os error 2)\n"
+            )
         );
         assert_eq!(total, 301, "300 lines and the warning");
     }

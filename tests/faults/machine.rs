@@ -50,7 +50,10 @@ fn the_disk_is_full() {
                 .ok()
         })
         .sum();
-    assert!(text.contains("cannot write the log to disk"), "it is said why");
+    assert!(
+        text.contains("cannot write the log to disk: No space left"),
+        "it is said why"
+    );
     eprintln!(
         "disk full: {came} of {LINES} lines came, {lost} are counted as lost; ended {:.1} s later",
         began.elapsed().as_secs_f64()

@@ -137,24 +137,32 @@ fn outage(component: &str, sign: Option<&str>) {
     let began = Instant::now();
     cluster(&["up"]);
     let back = Instant::now();
+    if sign.is_some_and(|sign| sign.starts_with("Trying")) {
+        up.wait_for("DONE IN");
+    }
+    let updated = back.elapsed();
     eventually("the second page is served", || {
         page(port) == format!("second {port}")
     });
     let converged = back.elapsed();
+    eprintln!(
+        "{component} stopped: started in {:.1} s; then the edit is deployed after {:.1} s and live after {:.1} s",
+        (back - began).as_secs_f64(),
+        updated.as_secs_f64(),
+        converged.as_secs_f64(),
+    );
     let before = counted(&up);
     up.wait_for(&format!("count {}", before + 100));
     let lines = back.elapsed();
     counted(&up);
     eprintln!(
-        "{component} stopped: started in {:.1} s; then the edit is live after {:.1} s, {} lines without a gap after {:.1} s",
-        (back - began).as_secs_f64(),
-        converged.as_secs_f64(),
+        "{component} stopped: {} lines without a gap after {:.1} s",
         before + 100,
         lines.as_secs_f64()
     );
     assert!(
-        converged < Duration::from_secs(10),
-        "the pod starts within 5 s, and takes its time to start"
+        updated < Duration::from_secs(8),
+        "tried again within 5 s; an update takes its time"
     );
     up.stop("INT");
     assert!(
@@ -184,9 +192,7 @@ fn the_registry_is_restarted() {
 #[test]
 #[ignore = "stops a part of the cluster: make faults"]
 fn the_kubelet_is_restarted() {
-    let stopped = Instant::now();
     outage("kubelet", Some("Reconnecting... Error port-forwarding web"));
-    let _ = stopped;
 }
 
 #[test]
