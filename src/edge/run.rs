@@ -12,22 +12,21 @@ use tokio::sync::{Mutex, OnceCell, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::docker::{self, ClusterFacts, Docker};
-use super::kube::{Cluster, ClusterAccess, ClusterWatcher, NO_KUBECONFIG, PodLogs, RegistryHosting};
+use super::connected::{Connected, ImageNeeds};
+use super::docker::{Docker, PruneError};
+use super::kube::{Cluster, ClusterAccess, NO_KUBECONFIG};
 use super::local::{CommandVariables, Servers, run_update};
 use super::port_forwards::PortForwards;
-use super::process::Environment;
 use super::update::UpdateTools;
 use super::watch_files::{WantedFiles, watch_files};
 use super::{clock, custom_deploy, load, update};
 use crate::engine::{
     ClusterStatus, ClusterWatch, Effect, Engine, EngineConfig, Event, ExitOutcome, Forward, LoadOutcome,
-    Mode, UpdateOutcome, UpdatePlan,
+    Mode, PruneRequest, UpdateOutcome, UpdatePlan,
 };
-use crate::k8s::Product;
 use crate::k8s::labels::Ownership;
 use crate::logs::{LogStore, LogWriter};
-use crate::model::{BuildId, DeployTarget, LoadId, LocalPath, ManifestName, SpanId, Timestamp};
+use crate::model::{BuildId, DeployTarget, LoadId, LocalPath, Manifest, ManifestName, SpanId, Timestamp};
 use crate::tiltfile::LoadRequest;
 use crate::view::View;
 
@@ -200,7 +199,11 @@ impl Edge {
     /// Does what must be under way before the engine hears of an event: the first good load connects the cluster.
     fn prepare(&mut self, event: &Event) {
         match event {
-            Event::TiltfileLoaded { outcome, .. } if outcome.manifests.is_some() => self.connect(),
+            Event::TiltfileLoaded { outcome, .. } => {
+                if let Some(manifests) = &outcome.manifests {
+                    self.connect(manifests);
+                }
+            }
             Event::UpdateFinished { build, .. } => {
                 self.updates.remove(build);
             }
@@ -275,6 +278,7 @@ impl Edge {
                 self.forwarded = wanted;
                 self.forward_ports();
             }
+            Effect::Prune(request) => self.prune(request),
             Effect::Log(event) => self.log.append(event),
             Effect::Exit(_) => {}
         }
@@ -372,8 +376,41 @@ impl Edge {
         );
     }
 
+    /// Prunes the Docker engine that images are built with. Nothing waits for it, not even the end of the session.
+    fn prune(&self, request: PruneRequest) {
+        let prune = request.prune;
+        let connected = self.cluster.get().cloned();
+        let docker = connected
+            .as_ref()
+            .and_then(|connected| connected.own_docker.clone());
+        let docker = docker.or_else(|| self.docker.get().cloned());
+        let (log, shutdown) = (LogWriter::global(self.log.clone()), self.shutdown.clone());
+        self.report(
+            async move {
+                let registry = connected.and_then(|connected| connected.facts.registry.clone());
+                let is_possible = match docker {
+                    Some(docker) => tokio::select! {
+                        () = shutdown.cancelled() => true,
+                        pruned = docker.prune(&request, registry.as_ref(), clock::timestamp(), &log) => {
+                            if let Err(error) = &pruned {
+                                log.info(&error.to_string());
+                            }
+                            !matches!(pruned, Err(PruneError::TooOld(_)))
+                        }
+                    },
+                    None => true,
+                };
+                Event::Pruned { prune, is_possible }
+            },
+            move |_| Event::Pruned {
+                prune,
+                is_possible: true,
+            },
+        );
+    }
+
     /// Connects the cluster, once; a failed attempt is repeated after the next good load.
-    fn connect(&mut self) {
+    fn connect(&mut self, manifests: &[Manifest]) {
         if self.connecting || self.cluster.get().is_some() {
             return;
         }
@@ -386,21 +423,25 @@ impl Edge {
             });
             return;
         };
+        let images = ImageNeeds {
+            docker: self.docker.get().cloned(),
+            has_default_registry: manifests
+                .iter()
+                .flat_map(|manifest| &manifest.images)
+                .any(|image| image.registry.is_some()),
+        };
         let (cell, log) = (Arc::clone(&self.cluster), self.log.clone());
         let (events, started) = (self.events.clone(), self.started);
         self.report(
             async move {
                 match Cluster::connect(access).await {
-                    Ok(cluster) => {
-                        announce(&cluster, &LogWriter::global(log.clone()));
-                        match Connected::new(cluster, &log, &events, started).await {
-                            Ok(connected) => {
-                                let _ = cell.set(connected);
-                                Event::ClusterChanged(ClusterStatus::Connected)
-                            }
-                            Err(error) => Event::ClusterChanged(ClusterStatus::Failed(error.to_string())),
+                    Ok(cluster) => match Connected::new(cluster, images, &log, &events, started).await {
+                        Ok(connected) => {
+                            let _ = cell.set(connected);
+                            Event::ClusterChanged(ClusterStatus::Connected)
                         }
-                    }
+                        Err(error) => Event::ClusterChanged(ClusterStatus::Failed(error)),
+                    },
                     Err(error) => Event::ClusterChanged(ClusterStatus::Failed(error.to_string())),
                 }
             },
@@ -475,81 +516,10 @@ impl Edge {
     }
 }
 
-/// A cluster, what of it matters to images, and who watches it.
-#[derive(Clone)]
-struct Connected {
-    cluster: Cluster,
-    facts: Arc<ClusterFacts>,
-    /// The platform to build for, such as `linux/arm64`; `None` when the nodes do not tell.
-    platform: Option<String>,
-    /// The Docker engine to build with, where it is another than this machine's.
-    own_docker: Option<Arc<Docker>>,
-    watcher: Arc<ClusterWatcher>,
-    pod_logs: Arc<PodLogs>,
-}
-
-impl Connected {
-    async fn new(
-        cluster: Cluster,
-        log: &LogStore,
-        events: &mpsc::Sender<Event>,
-        started: Timestamp,
-    ) -> Result<Self, docker::ConnectError> {
-        let watch_log = LogWriter::global(log.clone());
-        let watcher = ClusterWatcher::start(cluster.clone(), events.clone(), started, watch_log);
-        let pod_logs = PodLogs::new(cluster.clone(), log.clone(), events.clone());
-        let (context, info) = (cluster.context(), cluster.info());
-        let facts = ClusterFacts {
-            product: context.product,
-            registry: info.registry.as_ref().and_then(RegistryHosting::registry),
-            container_runtime: info.container_runtime.clone(),
-            cluster_name: context.cluster.clone(),
-        };
-        let own_docker = match context.product {
-            Product::Minikube => Some(Docker::connect_for_cluster(Environment::inherited(), &facts).await?),
-            _ => None,
-        };
-        Ok(Self {
-            facts: Arc::new(facts),
-            platform: platform(&info.arch),
-            own_docker: own_docker.map(Arc::new),
-            watcher: Arc::new(watcher),
-            pod_logs: Arc::new(pod_logs),
-            cluster,
-        })
-    }
-}
-
-/// Returns the platform that images for nodes of this architecture are built for.
-///
-/// Rule: `reference/engine.md` 2.8, "Platform".
-fn platform(arch: &str) -> Option<String> {
-    match arch {
-        "amd64" | "arm64" | "riscv64" | "ppc64le" | "s390x" | "386" | "mips64" | "mips64le" => {
-            Some(format!("linux/{arch}"))
-        }
-        "arm" => Some("linux/arm/v7".to_owned()),
-        _ => None,
-    }
-}
-
 /// Runs a task that has no end of its own until the session ends.
 async fn until(shutdown: CancellationToken, task: impl Future<Output = ()>) {
     tokio::select! {
         () = shutdown.cancelled() => {}
         () = task => {}
-    }
-}
-
-/// Says which registry the cluster announces, and what it warns about.
-fn announce(cluster: &Cluster, log: &LogWriter) {
-    if let Some(registry) = &cluster.info().registry {
-        log.info(&format!(
-            "Auto-detected local registry from environment: {}",
-            registry.in_words()
-        ));
-    }
-    for warning in &cluster.info().warnings {
-        log.warn(warning);
     }
 }

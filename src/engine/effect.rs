@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::logs::LogEvent;
 use crate::model::{
-    BuildId, BuiltImage, Command, DeleteId, DeployTarget, Ignore, ImageTarget, LoadId, LocalPath,
-    ManifestName, ObjectUid, Probe, ServeId, SpanId, TargetId, Timestamp,
+    BuildId, BuiltImage, Command, DeleteId, DeployTarget, Ignore, ImageSelector, ImageTarget, LoadId,
+    LocalPath, ManifestName, ObjectUid, Probe, PruneId, Registry, ServeId, SpanId, TargetId, Timestamp,
 };
 
 /// Something to do at the edge.
@@ -62,10 +62,36 @@ pub enum Effect {
     Serve(Vec<Server>),
     /// Let these local ports lead to these pods from now on; the edge compares with what is open.
     ForwardPorts(Vec<Forward>),
+    /// Take out of the Docker engine what nobody needs any more; faults are logged. Answered by `Pruned`.
+    Prune(PruneRequest),
     /// Write to the log.
     Log(LogEvent),
     /// End the session. The edge reads logs to their present end first.
     Exit(ExitOutcome),
+}
+
+/// What of the Docker engine nobody needs any more.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PruneRequest {
+    /// Its id.
+    pub prune: PruneId,
+    /// What is younger stays.
+    pub max_age: Duration,
+    /// How many of each image stay in any case, the newest first.
+    pub keep_recent: usize,
+    /// The images that are built here; others stay.
+    pub images: Vec<PrunedImage>,
+    /// References of those that would be used again as they are; they stay too.
+    pub in_use: BTreeSet<String>,
+}
+
+/// An image of which old ones may go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrunedImage {
+    /// What it is called in the Tiltfile.
+    pub selector: ImageSelector,
+    /// Where it is pushed, if the Tiltfile says so.
+    pub registry: Option<Registry>,
 }
 
 /// How a session ends.

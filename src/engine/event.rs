@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::model::{
-    ApiObjects, BuildId, BuiltImage, CiSettings, DeleteId, Ignore, LoadId, LocalPath, Manifest, ManifestName,
-    ObjectUid, Pod, ServeId, SpanId, TargetId, Timestamp, TriggerMode, TriggerReason, UpdateSettings,
+    ApiObjects, BuildId, BuiltImage, CiSettings, DeleteId, DockerPrune, Ignore, LoadId, LocalPath, Manifest,
+    ManifestName, ObjectUid, Pod, PruneId, ServeId, SpanId, TargetId, Timestamp, TriggerMode, TriggerReason,
+    UpdateSettings,
 };
 
 /// Something that happened. Each outcome carries the id that its effect had; the engine ignores an id it no longer runs.
@@ -34,6 +35,13 @@ pub enum Event {
     ObjectsDeleted {
         /// Which one.
         delete: DeleteId,
+    },
+    /// The Docker engine was pruned, as far as it could be.
+    Pruned {
+        /// Which one.
+        prune: PruneId,
+        /// Whether the engine can do it at all.
+        is_possible: bool,
     },
     /// The server of a local resource started, became ready or unready, or ended.
     ServerChanged {
@@ -121,6 +129,8 @@ pub struct LoadOutcome {
     pub update_settings: UpdateSettings,
     /// Settings for `tilt ci`.
     pub ci_settings: CiSettings,
+    /// When the Docker engine is pruned.
+    pub docker_prune: DockerPrune,
     /// Objects of the API that the Tiltfile registered; also those of a load that failed.
     pub objects: ApiObjects,
 }

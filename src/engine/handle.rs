@@ -7,7 +7,8 @@ use super::effect::{Effect, ExitOutcome};
 use super::event::Event;
 use super::state::State;
 use super::{
-    ci, cluster_events, files, forwards, pods, reload, requests, retry, schedule, serve, streams, update,
+    ci, cluster_events, files, forwards, pods, prune, reload, requests, retry, schedule, serve, streams,
+    update,
 };
 use crate::model::BuildId;
 use crate::view::{View, view};
@@ -59,6 +60,7 @@ impl Engine {
         end.into_iter()
             .chain(streams::next_expiry(state))
             .chain(retry::next(state))
+            .chain(prune::next(state))
             .min()
     }
 
@@ -77,6 +79,10 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
         Event::UpdateFinished { build, outcome } => update::on_finished(state, build, *outcome),
         Event::ObjectsDeleted { delete } => {
             state.deletions.remove(&delete);
+            Vec::new()
+        }
+        Event::Pruned { prune, is_possible } => {
+            prune::on_pruned(state, prune, is_possible);
             Vec::new()
         }
         Event::ServerChanged { serve, status } => {
@@ -143,6 +149,7 @@ fn settle(state: &mut State) -> Vec<Effect> {
     }
     effects.extend(updates);
     effects.extend(end(state));
+    effects.extend(prune::prune(state));
     effects
 }
 

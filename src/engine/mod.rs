@@ -15,6 +15,7 @@ mod gc;
 mod handle;
 mod not_yet;
 mod pods;
+mod prune;
 mod reason;
 mod reload;
 mod requests;
@@ -32,7 +33,7 @@ mod update;
 pub use config::{EngineConfig, Mode};
 pub use effect::{
     CiFailure, ClusterWatch, Effect, ExitOutcome, Forward, ForwardTarget, ImageAction, ImageStep, LogStream,
-    ObjectId, Server, UpdatePlan, WatchSet, WatchedTarget,
+    ObjectId, PruneRequest, PrunedImage, Server, UpdatePlan, WatchSet, WatchedTarget,
 };
 pub use event::{
     AppliedObject, ClusterEvent, ClusterStatus, Event, FileChange, ForwardId, ForwardPart, LoadOutcome,

@@ -9,6 +9,7 @@ use super::config::EngineConfig;
 use super::effect::{ClusterWatch, Forward, LogStream, ObjectId, Server, WatchSet};
 use super::event::{AppliedObject, ClusterEvent, ClusterStatus, ForwardId, ForwardPart};
 use super::not_yet::Gap;
+use super::prune::Pruning;
 use super::reason::Reasons;
 use super::schedule::Hold;
 use super::serve::RowServer;
@@ -45,6 +46,7 @@ pub(crate) struct State {
     pub(crate) deployed_images: BTreeSet<TargetId>,
     pub(crate) update_settings: UpdateSettings,
     pub(crate) ci_settings: CiSettings,
+    pub(crate) pruning: Pruning,
     /// Updates that have not answered yet, also those of resources that are gone.
     pub(crate) builds: BTreeMap<BuildId, Running>,
     pub(crate) last_build: u64,
@@ -322,6 +324,7 @@ impl State {
             deployed_images: BTreeSet::new(),
             update_settings: UpdateSettings::default(),
             ci_settings: CiSettings::default(),
+            pruning: Pruning::default(),
             builds: BTreeMap::new(),
             last_build: 0,
             queue: VecDeque::new(),

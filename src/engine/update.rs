@@ -132,6 +132,7 @@ pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutc
             remains,
         ));
     }
+    state.pruning.updates += 1;
     let failure = outcome.error.clone();
     record_end(state, &running, &outcome);
     let retry = retry::note_end(state, &running, &outcome);

@@ -88,28 +88,51 @@ impl Product {
 mod tests {
     use super::*;
 
+    /// Every rule: the cluster's name, the kubeconfig file, the CA file; what it is, and whether it may be deployed to.
     #[test]
     fn the_clusters_name_decides_before_its_files() {
-        let detect = |cluster| Product::detect(cluster, "", "", "/home/u");
-        assert_eq!(detect("minikube-2"), Product::Minikube);
-        assert_eq!(detect("kind-test"), Product::Kind);
-        assert_eq!(detect("kindly"), Product::Unknown);
-        assert_eq!(detect("k3d-a"), Product::K3d);
-        assert_eq!(detect("arn:aws:eks:eu:1:cluster/x"), Product::Eks);
-        assert_eq!(
-            Product::detect("x", "/home/u/.config/k3d/c.yaml", "", "/home/u"),
-            Product::K3d
-        );
-        assert_eq!(
-            Product::detect("x", "", "/home/u/.minikube/ca.crt", "/home/u"),
-            Product::Minikube
-        );
-        assert_eq!(Product::detect("x", "/tmp/kind-config-a", "", ""), Product::Kind);
-    }
-
-    #[test]
-    fn only_known_development_clusters_are_local() {
-        assert!(Product::Kind.is_local() && Product::None.is_local());
-        assert!(!Product::Gke.is_local() && !Product::Unknown.is_local());
+        let k3d_file = "/home/u/.config/k3d/kubeconfig-a.yaml";
+        let minikube_ca = "/home/u/.minikube/ca.crt";
+        for (cluster, file, ca, product, is_local) in [
+            ("minikube", "", "", Product::Minikube, true),
+            ("minikube-2", "", "", Product::Minikube, true),
+            ("docker-for-desktop-cluster", "", "", Product::DockerDesktop, true),
+            ("docker-desktop", "", "", Product::DockerDesktop, true),
+            ("gke_project_zone_name", "", "", Product::Gke, false),
+            ("arn:aws:eks:eu:1:cluster/x", "", "", Product::Eks, false),
+            ("x.eu-west-1.eksctl.io", "", "", Product::Eks, false),
+            ("kind", "", "", Product::Kind, true),
+            ("kind-test", "", "", Product::Kind, true),
+            ("kindly", "", "", Product::Unknown, false),
+            ("microk8s-cluster", "", "", Product::MicroK8s, true),
+            ("api-crc-testing:6443", "", "", Product::Crc, true),
+            ("krucible-a", "", "", Product::Krucible, true),
+            ("krucible", "", "", Product::Unknown, false),
+            ("k3d-a", "", "", Product::K3d, true),
+            ("k3d", "", "", Product::Unknown, false),
+            ("rancher-desktop", "", "", Product::RancherDesktop, true),
+            ("colima", "", "", Product::Colima, true),
+            ("colima-x", "", "", Product::Colima, true),
+            ("orbstack", "", "", Product::Orbstack, true),
+            ("orbstack-2", "", "", Product::Unknown, false),
+            ("x", k3d_file, "", Product::K3d, true),
+            ("x", "/home/other/.config/k3d/a", "", Product::Unknown, false),
+            ("x", "", minikube_ca, Product::Minikube, true),
+            ("x", k3d_file, minikube_ca, Product::K3d, true),
+            ("x", "/tmp/kind-config-a", "", Product::Kind, true),
+            ("x", "/tmp/kind-config-a", minikube_ca, Product::Minikube, true),
+            ("gke_x", k3d_file, minikube_ca, Product::Gke, false),
+            ("production", "", "", Product::Unknown, false),
+        ] {
+            let found = Product::detect(cluster, file, ca, "/home/u");
+            assert_eq!(
+                (found, found.is_local()),
+                (product, is_local),
+                "{cluster} {file} {ca}"
+            );
+        }
+        // Without a home directory no file lies below it.
+        assert_eq!(Product::detect("x", "/.config/k3d/a", "", ""), Product::Unknown);
+        assert!(Product::None.is_local(), "there is nothing to deploy to");
     }
 }

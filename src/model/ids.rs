@@ -93,6 +93,11 @@ number_id! {
     ServeId
 }
 
+number_id! {
+    /// One pruning of the Docker engine, counted from 1 in a session.
+    PruneId
+}
+
 /// What kind of node of the build graph a target is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TargetKind {

@@ -37,7 +37,8 @@ pub use docker_build_site::{DockerBuildSite, DockerfileText};
 pub use duration::{format_go_duration, parse_go_duration};
 pub use float::format_go_float;
 pub use ids::{
-    BuildId, DeleteId, LoadId, ManifestName, ObjectUid, ServeId, SpanId, TargetId, TargetKind, sanitize_name,
+    BuildId, DeleteId, LoadId, ManifestName, ObjectUid, PruneId, ServeId, SpanId, TargetId, TargetKind,
+    sanitize_name,
 };
 pub use ignore::IgnoreMatcher;
 pub use image_ref::{ImageRef, ImageRefError, ImageSelector};

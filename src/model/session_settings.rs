@@ -52,6 +52,18 @@ pub struct DockerPrune {
     pub keep_recent: i64,
 }
 
+impl Default for DockerPrune {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            max_age: Duration::from_secs(6 * 3600),
+            num_builds: 0,
+            interval: Duration::from_secs(3600),
+            keep_recent: 2,
+        }
+    }
+}
+
 /// Switches that still change something, and what they are by default.
 pub const FEATURES: &[(&str, bool)] = &[("cluster_refresh", false), ("snapshots", true)];
 
@@ -78,13 +90,7 @@ impl Default for SessionSettings {
                 workdir: None,
                 period: Duration::from_secs(60),
             },
-            docker_prune: DockerPrune {
-                enabled: true,
-                max_age: Duration::from_secs(6 * 3600),
-                num_builds: 0,
-                interval: Duration::from_secs(3600),
-                keep_recent: 2,
-            },
+            docker_prune: DockerPrune::default(),
             analytics: None,
             check_updates: true,
             scrub_secrets: true,

@@ -220,6 +220,7 @@ impl Load {
             watch_ignores: self.watch_ignores.clone(),
             update_settings: self.update_settings.clone(),
             ci_settings: self.ci_settings.clone(),
+            docker_prune: self.session_settings.docker_prune,
             objects: self.objects.clone(),
         }
     }

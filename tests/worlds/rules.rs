@@ -122,6 +122,9 @@ impl<B: Brain> World<B> {
         match effect {
             Effect::StartUpdate(plan) => self.check_start(plan),
             Effect::DeleteObjects { objects, .. } => self.check_delete(objects),
+            Effect::Prune(request) => holds(self.updates.is_empty() && self.pruning.is_none(), || {
+                format!("{request:?} beside something else")
+            }),
             Effect::Serve(servers) => self.check_servers(servers),
             Effect::CancelUpdate { build } => holds(self.updates.contains_key(build), || {
                 format!("build {build} is cancelled, but does not run")

@@ -10,8 +10,8 @@ use tilt::engine::{
     LoadOutcome, LogStream, Mode, ObjectId, Server, ServerStatus, UpdateOutcome, UpdatePlan, WatchSet,
 };
 use tilt::model::{
-    ApiObjects, BuildId, BuiltImage, CiSettings, DeleteId, ImageBuild, ImageRef, LoadId, LocalPath,
-    ObjectUid, ServeId, TargetId, TargetKind, Timestamp, UpdateSettings,
+    ApiObjects, BuildId, BuiltImage, CiSettings, DeleteId, DockerPrune, ImageBuild, ImageRef, LoadId,
+    LocalPath, ObjectUid, PruneId, ServeId, TargetId, TargetKind, Timestamp, UpdateSettings,
 };
 use tilt::view::View;
 
@@ -89,6 +89,8 @@ pub(crate) struct World<B> {
     pub(crate) updates: BTreeMap<BuildId, Update>,
     /// Deletions that were not carried out yet.
     pub(crate) deletions: Vec<(DeleteId, Vec<ObjectId>)>,
+    /// A pruning that has not answered yet.
+    pub(crate) pruning: Option<PruneId>,
     /// Changes of files that were not reported yet.
     unreported: Vec<FileChange>,
     pub(crate) watched: WatchSet,
@@ -137,6 +139,7 @@ impl<B: Brain> World<B> {
             loads: Vec::new(),
             updates: BTreeMap::new(),
             deletions: Vec::new(),
+            pruning: None,
             unreported: Vec::new(),
             watched: WatchSet::default(),
             cluster_watch: ClusterWatch::default(),
@@ -258,6 +261,7 @@ impl<B: Brain> World<B> {
             Effect::WatchCluster(watch) => self.cluster_watch = watch,
             Effect::StreamLogs(streams) => self.streams = streams,
             Effect::Serve(servers) => self.servers = servers,
+            Effect::Prune(request) => self.pruning = Some(request.prune),
             Effect::Log(_) | Effect::ForwardPorts(_) | Effect::CheckKubeconfig => {}
             Effect::Exit(outcome) => self.exit = Some(outcome),
         }
@@ -406,6 +410,10 @@ impl<B: Brain> World<B> {
                 timeout: Some(Duration::from_secs(90)),
                 ..CiSettings::default()
             },
+            docker_prune: DockerPrune {
+                num_builds: 2,
+                ..DockerPrune::default()
+            },
             objects: ApiObjects::default(),
         };
         if !fails {
@@ -535,7 +543,18 @@ impl<B: Brain> World<B> {
         }
     }
 
+    fn end_the_pruning(&mut self) -> Verdict {
+        let Some(prune) = self.pruning.take() else {
+            return Ok(());
+        };
+        let is_possible = self.rng.percent(90);
+        self.send(Event::Pruned { prune, is_possible })
+    }
+
     fn wake_or_connect(&mut self) -> Verdict {
+        if self.pruning.is_some() && self.rng.percent(50) {
+            return self.end_the_pruning();
+        }
         if self.is_connected && !self.rng.percent(10) {
             return self.send(Event::Wake);
         }
@@ -588,6 +607,8 @@ impl<B: Brain> World<B> {
             self.end_a_load()?;
         } else if !self.deletions.is_empty() {
             self.end_a_deletion()?;
+        } else if self.pruning.is_some() {
+            self.end_the_pruning()?;
         } else if let Some(build) = self.updates.keys().next().copied() {
             let luck = self.rng.below(100);
             self.end_update(build, luck)?;

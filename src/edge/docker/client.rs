@@ -7,9 +7,10 @@ use std::time::Duration;
 use hyper::Method;
 
 use super::config::Settings;
-use super::delivery::{ClusterFacts, minikube_environment};
+use super::delivery::ClusterFacts;
 use super::endpoint::Endpoint;
 use super::http::{ApiError, Http, body, query};
+use super::sharing::minikube_environment;
 use crate::edge::process::{ChildCommand, Environment, capture};
 use crate::k8s::Product;
 use crate::model::{ImageRef, LocalPath};
@@ -34,6 +35,7 @@ pub struct Docker {
     /// As in `DOCKER_HOST`.
     pub(super) host: String,
     pub(super) uses_buildkit: bool,
+    pub(super) api: ApiVersion,
     /// Whether this is the engine inside minikube, which runs the cluster's containers.
     pub(super) is_minikubes: bool,
 }
@@ -49,7 +51,7 @@ pub struct ConnectError {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct ApiVersion(u32, u32);
+pub(super) struct ApiVersion(pub(super) u32, pub(super) u32);
 
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -103,6 +105,7 @@ impl Docker {
                 version,
                 env.get("DOCKER_BUILDKIT").and_then(|value| value.to_str()),
             )?,
+            api: version,
             is_minikubes: false,
             host,
             env: Arc::new(env),
@@ -117,8 +120,7 @@ impl Docker {
     ///
     /// Rule: `reference/engine.md` 2.7.
     pub async fn connect_for_cluster(env: Environment, cluster: &ClusterFacts) -> Result<Self, ConnectError> {
-        let has_own =
-            cluster.product == Product::Minikube && cluster.container_runtime.starts_with("docker:");
+        let has_own = cluster.product == Product::Minikube && cluster.container_runtime == "docker";
         if !has_own {
             return Self::connect(env).await;
         }
@@ -144,6 +146,21 @@ impl Docker {
     /// Returns where the engine listens, as in `DOCKER_HOST`.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// Returns whether the engine keeps its images in containerd. When it cannot be asked, the answer is no.
+    pub async fn uses_containerd(&self) -> bool {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Info {
+            driver_status: Option<Vec<Vec<String>>>,
+        }
+        let info = self.http.get::<Info>("/info").await;
+        let status = info.ok().and_then(|info| info.driver_status).unwrap_or_default();
+        status
+            .iter()
+            .flatten()
+            .any(|text| text.starts_with("io.containerd.snapshotter"))
     }
 
     /// Returns whether the engine has this image. When it cannot be asked, the answer is no.

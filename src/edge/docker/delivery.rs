@@ -15,8 +15,10 @@ pub struct ClusterFacts {
     pub product: Product,
     /// The registry that was found in the cluster, or that the Tiltfile names.
     pub registry: Option<Registry>,
-    /// As a node tells, such as `docker://24.0.7` or `containerd://1.7.2`; empty if not known.
+    /// What runs the containers of its first node, such as `docker` or `containerd`; empty if not known.
     pub container_runtime: String,
+    /// Whether the Docker engine keeps its images in containerd too; only asked where that matters.
+    pub engine_uses_containerd: bool,
     /// The cluster's name in the kubeconfig.
     pub cluster_name: String,
 }
@@ -78,82 +80,6 @@ pub fn delivery(push: PushWish, shared: bool, image: &BuiltImage, cluster: &Clus
     }
 }
 
-/// Returns whether the engine at this host is the one that runs the cluster's containers.
-///
-/// minikube is not decided here: its engine is the one that `minikube docker-env` names.
-///
-/// Rule: `reference/engine.md` 2.7.
-pub fn is_shared_with_cluster(docker_host: &str, cluster: &ClusterFacts) -> bool {
-    if !cluster.container_runtime.starts_with("docker:") {
-        return false;
-    }
-    match cluster.product {
-        Product::DockerDesktop | Product::RancherDesktop => is_default_host(docker_host),
-        Product::Colima => {
-            colima_profile(docker_host) == Some(colima_profile_of_cluster(&cluster.cluster_name))
-        }
-        Product::Orbstack => docker_host.ends_with("/.orbstack/run/docker.sock"),
-        _ => false,
-    }
-}
-
-fn is_default_host(host: &str) -> bool {
-    const HOSTS: [&str; 6] = [
-        "",
-        "tcp://localhost:2375",
-        "tcp://localhost:2376",
-        "tcp://127.0.0.1:2375",
-        "tcp://127.0.0.1:2376",
-        "unix:///var/run/docker.sock",
-    ];
-    const SOCKETS: [&str; 3] = [
-        "/.docker/desktop/docker.sock",
-        "/.docker/run/docker.sock",
-        "/.rd/docker.sock",
-    ];
-    HOSTS.contains(&host)
-        || (host.starts_with("unix://") && SOCKETS.iter().any(|socket| host.ends_with(socket)))
-}
-
-/// Finds `.colima/<profile>/` (or `.colima-<profile>/`, or `.config/colima/<profile>/`) in the path of a socket.
-fn colima_profile(host: &str) -> Option<&str> {
-    let mut parts = host.strip_prefix("unix://")?.split('/').peekable();
-    let mut in_config = false;
-    while let Some(part) = parts.next() {
-        let next = parts.peek().copied();
-        if let Some(profile) = part.strip_prefix(".colima-") {
-            return Some(profile);
-        }
-        if part == ".colima" || (in_config && part == "colima") {
-            // Old versions have the socket of the default profile right here.
-            return next.map(|profile| {
-                if profile == "docker.sock" {
-                    "default"
-                } else {
-                    profile
-                }
-            });
-        }
-        in_config = part == ".config";
-    }
-    None
-}
-
-fn colima_profile_of_cluster(cluster: &str) -> &str {
-    cluster.strip_prefix("colima-").unwrap_or("default")
-}
-
-/// Reads what `minikube docker-env --shell sh` prints: `export NAME="value"`.
-pub fn minikube_environment(output: &str) -> Vec<(String, String)> {
-    let exports = output
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("export "));
-    let pairs = exports.filter_map(|line| line.split_once('='));
-    pairs
-        .map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned()))
-        .collect()
-}
-
 /// Returns the command that loads an image into kind.
 fn kind_command(image: &ImageRef, cluster_name: &str) -> Vec<String> {
     let name = cluster_name.strip_prefix("kind-").unwrap_or(cluster_name);
@@ -204,7 +130,7 @@ mod tests {
     fn cluster(product: Product) -> ClusterFacts {
         ClusterFacts {
             product,
-            container_runtime: "docker://20.10".to_owned(),
+            container_runtime: "docker".to_owned(),
             ..ClusterFacts::default()
         }
     }
@@ -293,59 +219,9 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_is_shared_only_where_the_product_and_the_socket_say_so() {
-        let at = |product, name: &str| ClusterFacts {
-            cluster_name: name.to_owned(),
-            ..cluster(product)
-        };
-        let desktop = at(Product::DockerDesktop, "docker-desktop");
-        let default = at(Product::Colima, "colima");
-        let named = at(Product::Colima, "colima-x");
-        let orbstack = at(Product::Orbstack, "orbstack");
-        for (host, cluster, expected) in [
-            ("unix:///var/run/docker.sock", &desktop, true),
-            ("unix:///home/u/.docker/desktop/docker.sock", &desktop, true),
-            ("tcp://10.0.0.1:2375", &desktop, false),
-            ("unix:///home/u/.colima/default/docker.sock", &default, true),
-            ("unix:///home/u/.colima/docker.sock", &default, true),
-            ("unix:///home/u/.colima/x/docker.sock", &default, false),
-            ("unix:///home/u/.config/colima/x/docker.sock", &named, true),
-            ("unix:///home/u/.colima-x/docker.sock", &named, true),
-            ("unix:///home/u/.orbstack/run/docker.sock", &orbstack, true),
-            ("unix:///var/run/docker.sock", &orbstack, false),
-            ("unix:///var/run/docker.sock", &at(Product::Kind, "kind"), false),
-        ] {
-            assert_eq!(
-                is_shared_with_cluster(host, cluster),
-                expected,
-                "{host} {}",
-                cluster.cluster_name
-            );
-        }
-        let containerd = ClusterFacts {
-            container_runtime: "containerd://1.7".to_owned(),
-            ..desktop
-        };
-        assert!(!is_shared_with_cluster(
-            "unix:///var/run/docker.sock",
-            &containerd
-        ));
-    }
-
-    #[test]
     fn kind_is_told_its_cluster_without_the_prefix() {
         let image = ImageRef::parse("web:tilt-1").expect("a reference");
         let expected = ["kind", "load", "docker-image", "web:tilt-1", "--name", "dev"];
         assert_eq!(kind_command(&image, "kind-dev"), expected);
-    }
-
-    #[test]
-    fn minikubes_environment_is_read_from_its_exports() {
-        let output =
-            "export DOCKER_HOST=\"tcp://1.2.3.4:2376\"\n# run eval\nexport MINIKUBE_ACTIVE_DOCKERD=\"x\"\n";
-        assert_eq!(
-            minikube_environment(output)[0],
-            ("DOCKER_HOST".to_owned(), "tcp://1.2.3.4:2376".to_owned())
-        );
     }
 }

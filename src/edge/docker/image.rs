@@ -5,8 +5,9 @@ use tokio_util::sync::CancellationToken;
 use super::build::{BuildRequest, INDENT, ImageId};
 use super::client::Docker;
 use super::custom::build_custom_image;
-use super::delivery::{ClusterFacts, Delivery, PushWish, delivery, is_shared_with_cluster, load_into_kind};
+use super::delivery::{ClusterFacts, Delivery, PushWish, delivery, load_into_kind};
 use super::error::BuildError;
+use super::sharing::{Sharing, sharing};
 use crate::assembly::dockerfile::replace_base_images;
 use crate::edge::local::CommandVariables;
 use crate::logs::LogWriter;
@@ -85,7 +86,7 @@ pub async fn deliver_image(
     cancel: &CancellationToken,
 ) -> Result<BuiltImage, BuildError> {
     let log = log.indented(INDENT);
-    let shared = docker.is_minikubes || is_shared_with_cluster(docker.host(), cluster);
+    let shared = docker.is_minikubes || sharing(docker.host(), cluster) == Sharing::Shared;
     let how = delivery(push, shared, image, cluster);
     log.info(how.line());
     match how {

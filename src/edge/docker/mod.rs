@@ -6,7 +6,7 @@
 //! - `config`, `endpoint`, `http`: where the engine is, and speaking with it.
 //! - `context`, `tarball`: what is sent. `session`: a BuildKit session, over which the engine fetches only what changed.
 //! - `build`, `buildkit_output`, `stream_output`: making an image, and what is printed meanwhile. `custom`: by a command.
-//! - `auth`, `push`, `delivery`: registries, and whether an image must be pushed at all.
+//! - `auth`, `push`, `delivery`: registries, and whether an image must be pushed at all. `prune`: taking away old ones.
 
 mod auth;
 mod build;
@@ -20,15 +20,17 @@ mod endpoint;
 mod error;
 mod http;
 mod image;
+mod prune;
 mod push;
 mod session;
+mod sharing;
 mod stream_output;
 mod tarball;
 
 pub use build::{BuildRequest, ImageId};
 pub use client::{ConnectError, Docker};
-pub use delivery::{
-    ClusterFacts, Delivery, PushWish, delivery, is_shared_with_cluster, minikube_environment,
-};
+pub use delivery::{ClusterFacts, Delivery, PushWish, delivery};
 pub use error::BuildError;
 pub use image::{ImageRequest, build_image, deliver_image};
+pub use prune::{PruneError, Pruned};
+pub use sharing::{Sharing, minikube_environment, sharing};

@@ -302,6 +302,20 @@ fn start_hint(product: Product) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_node_tells_the_container_runtime_without_its_version() {
+        let node =
+            |version: &str| serde_json::json!({"status": {"nodeInfo": {"containerRuntimeVersion": version}}});
+        assert_eq!(
+            container_runtime(&node("docker://24.0.7")).as_deref(),
+            Some("docker")
+        );
+        assert_eq!(
+            container_runtime(&node("containerd://1.7.2")).as_deref(),
+            Some("containerd")
+        );
+    }
     use crate::edge::kube::read_context;
 
     #[tokio::test]

@@ -146,6 +146,11 @@ pub(super) fn loaded(manifests: Vec<Manifest>) -> LoadOutcome {
         enabled: manifests.iter().map(|manifest| manifest.name.clone()).collect(),
         manifests: Some(manifests),
         config_files: vec![LocalPath::new("/src/Tiltfile")],
+        // Only the scripts of its own are to see it.
+        docker_prune: DockerPrune {
+            enabled: false,
+            ..DockerPrune::default()
+        },
         ..LoadOutcome::default()
     }
 }
@@ -443,6 +448,17 @@ fn line(effect: &Effect) -> String {
                 .map(|server| format!("{} as {}", server.command.display(), server.span))
                 .collect();
             format!("serve [{}]", servers.join(", "))
+        }
+        Effect::Prune(request) => {
+            let images: Vec<String> = request
+                .images
+                .iter()
+                .map(|image| image.selector.image.familiar())
+                .collect();
+            format!(
+                "prune {:?}, but the last {} and {:?}",
+                images, request.keep_recent, request.in_use
+            )
         }
         Effect::Log(event) => {
             let span = event.span.as_ref().map_or("-", SpanId::as_str);

@@ -11,7 +11,7 @@ use tilt::model::{
 
 use super::world::{World, fresh, image};
 
-fn target(world: &World, name: &str, dockerfile: &str) -> ImageTarget {
+pub(super) fn target(world: &World, name: &str, dockerfile: &str) -> ImageTarget {
     ImageTarget {
         id: TargetId::image(name),
         selector: ImageSelector::new(image(name)),
@@ -56,7 +56,7 @@ fn request<'a>(image: &'a ImageTarget, cluster: &'a ClusterFacts) -> ImageReques
     }
 }
 
-static NO_VARIABLES: LazyLock<CommandVariables> = LazyLock::new(CommandVariables::default);
+pub(super) static NO_VARIABLES: LazyLock<CommandVariables> = LazyLock::new(CommandVariables::default);
 
 #[tokio::test]
 async fn an_image_is_built_on_another_that_we_built_and_pushed() {

@@ -3,5 +3,7 @@
 
 mod build;
 mod deliver;
+mod minikube;
 mod options;
+mod prune;
 mod world;
