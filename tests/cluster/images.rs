@@ -28,6 +28,7 @@ spec:
 fn entrypoints_arguments_and_variables_reach_the_pod_with_the_registry_of_the_cluster() {
     let project = Project::new("choir", CHOIR);
     let mut up = project.up();
+    up.wait_for("Default registry specified, but will be ignored in favor of auto-detected registry.");
     up.wait_for("sings with localhost:5000/partner:tilt-");
     let image = project.kubectl(&[
         "get",

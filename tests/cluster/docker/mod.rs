@@ -2,6 +2,7 @@
 //! localhost:5000/busybox:1. Where there is none these tests fail: `dev/cluster` sets all of it up.
 
 mod build;
+mod custom;
 mod deliver;
 mod minikube;
 mod options;

@@ -1,0 +1,138 @@
+//! The contract of `custom_build`: what its command is told, and where it may leave the image.
+
+use tilt::edge::docker::{ImageRequest, build_image};
+use tilt::edge::local::CommandVariables;
+use tilt::model::{
+    BuiltImage, Command, CustomBuild, ImageBuild, ImageSelector, ImageTarget, OutputMode, Registry,
+};
+
+use super::deliver::{NO_VARIABLES, target};
+use super::world::{World, fresh, image};
+
+fn custom(world: &World, script: &str, change: impl FnOnce(&mut CustomBuild)) -> ImageTarget {
+    let mut build = CustomBuild {
+        command: Command {
+            argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
+            dir: Some(world.context()),
+            ..Command::default()
+        },
+        deps: None,
+        output: OutputMode::LocalDocker,
+        tag: None,
+        image_ref_file: None,
+        live_update_only: false,
+    };
+    change(&mut build);
+    ImageTarget {
+        build: ImageBuild::Custom(build),
+        ..target(world, "test/custom", "")
+    }
+}
+
+async fn run(
+    world: &World,
+    image: &ImageTarget,
+    bases: &[(ImageSelector, BuiltImage)],
+) -> Result<BuiltImage, String> {
+    let registry = Registry {
+        host: "localhost:5000".to_owned(),
+        host_from_container_runtime: Some("registry:5000".to_owned()),
+        single_name: None,
+    };
+    let commands: &CommandVariables = &NO_VARIABLES;
+    let request = ImageRequest {
+        image,
+        bases,
+        registry: Some(&registry),
+        commands,
+        platform: None,
+    };
+    let built = build_image(&world.docker, request, &world.writer(), &world.cancel).await;
+    built.map_err(|error| error.to_string())
+}
+
+const TAG_IT: &str = "docker tag localhost:5000/busybox:1 $EXPECTED_REF";
+
+#[tokio::test]
+async fn the_command_is_told_the_name_and_the_image_gets_its_content_tag() {
+    let world = World::new(&[]).await;
+    let script = format!(
+        "echo $EXPECTED_IMAGE at $EXPECTED_REGISTRY and $REGISTRY_HOST on $TILT_IMAGE_0 of $TILT_IMAGE_MAP_0; \
+         test $EXPECTED_REF = $EXPECTED_REGISTRY/$EXPECTED_IMAGE:$EXPECTED_TAG && {TAG_IT}"
+    );
+    let base = BuiltImage {
+        local_ref: image("localhost:5000/base:tilt-1"),
+        cluster_ref: image("registry:5000/base:tilt-1"),
+    };
+    let bases = [(ImageSelector::new(image("base")), base)];
+    let built = run(&world, &custom(&world, &script, |_| {}), &bases)
+        .await
+        .expect("built");
+    let log = world.log();
+    let told = "test_custom at localhost:5000 and localhost:5000 on localhost:5000/base:tilt-1 of base\n";
+    assert!(log.contains(told), "{log}");
+    assert!(
+        log.contains("  EXPECTED_REF=localhost:5000/test_custom:tilt-build-"),
+        "{log}"
+    );
+    let (local, cluster) = (built.local_ref.familiar(), built.cluster_ref.familiar());
+    assert!(local.starts_with("localhost:5000/test_custom:tilt-"), "{local}");
+    assert!(!local.contains("tilt-build-"), "{local}");
+    assert_eq!(cluster, local.replace("localhost:5000", "registry:5000"));
+    assert!(world.docker.has_image(&built.local_ref).await);
+}
+
+#[tokio::test]
+async fn a_tag_of_its_own_is_told_without_the_registry() {
+    let world = World::new(&[]).await;
+    let script = format!("test $EXPECTED_REF = test/custom:mine && {TAG_IT}");
+    let image = custom(&world, &script, |build| build.tag = Some("mine".to_owned()));
+    let built = run(&world, &image, &[]).await.expect("built");
+    let local = built.local_ref.familiar();
+    assert!(local.starts_with("localhost:5000/test_custom:tilt-"), "{local}");
+}
+
+#[tokio::test]
+async fn an_image_that_skips_the_local_engine_is_taken_on_trust() {
+    let world = World::new(&[]).await;
+    let image = custom(&world, "true", |build| build.output = OutputMode::Remote);
+    let built = run(&world, &image, &[]).await.expect("nothing is looked up");
+    let local = built.local_ref.familiar();
+    assert!(
+        local.starts_with("localhost:5000/test_custom:tilt-build-"),
+        "{local}"
+    );
+}
+
+#[tokio::test]
+async fn the_command_may_write_the_name_to_a_file_that_no_earlier_run_left() {
+    let world = World::new(&[("ref", "left:over")]).await;
+    let file = world.context().join("ref");
+    let script = "test -z \"$EXPECTED_REF\" && test ! -e ref && echo localhost:5000/busybox:1 > ref";
+    let image = custom(&world, script, |build| build.image_ref_file = Some(file.clone()));
+    let built = run(&world, &image, &[]).await.expect("built");
+    assert_eq!(built.local_ref.familiar(), "localhost:5000/busybox:1");
+    assert_eq!(built.cluster_ref.familiar(), "registry:5000/busybox:1");
+}
+
+#[tokio::test]
+async fn a_command_that_fails_or_leaves_no_image_is_named() {
+    let world = World::new(&[]).await;
+    let error = run(&world, &custom(&world, "exit 3", |_| {}), &[])
+        .await
+        .expect_err("it fails");
+    assert!(
+        error.starts_with("Custom build \"exit 3\" failed: exit status 3"),
+        "{error}"
+    );
+    let mark = fresh();
+    let error = run(&world, &custom(&world, &format!(": {mark}"), |_| {}), &[])
+        .await
+        .expect_err("no image");
+    assert!(
+        error.starts_with(
+            "Could not find image in Docker\nDid your custom_build script properly tag the image?\n"
+        ),
+        "{error}"
+    );
+}
