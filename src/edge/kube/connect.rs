@@ -212,12 +212,13 @@ async fn ask(client: &kube::Client, product: Product) -> Result<ClusterInfo, kub
         microk8s,
     )?;
     let node = node.as_ref();
-    let detected = detect(product, config_map.as_ref(), service.as_ref(), node);
+    let runtime = node
+        .and_then(container_runtime)
+        .unwrap_or_else(|| "unknown".to_owned());
+    let detected = detect(product, &runtime, config_map.as_ref(), service.as_ref(), node);
     Ok(ClusterInfo {
         arch: node.and_then(arch).unwrap_or_else(|| "unknown".to_owned()),
-        container_runtime: node
-            .and_then(container_runtime)
-            .unwrap_or_else(|| "unknown".to_owned()),
+        container_runtime: runtime,
         registry: detected.hosting,
         warnings: detected.warnings,
         identity: system.as_ref().and_then(uid),

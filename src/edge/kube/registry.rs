@@ -57,6 +57,7 @@ pub(super) struct Detected {
 /// Rule: `reference/engine.md` 2.5.
 pub(super) fn detect(
     product: Product,
+    container_runtime: &str,
     config_map: Option<&Value>,
     service: Option<&Value>,
     node: Option<&Value>,
@@ -67,7 +68,8 @@ pub(super) fn detect(
         detected.hosting = Some(announced);
         return detected;
     }
-    if product == Product::MicroK8s {
+    // A MicroK8s that runs containers with Docker runs what is built there.
+    if product == Product::MicroK8s && container_runtime != "docker" {
         match service.and_then(from_service) {
             Some(found) => detected.hosting = Some(found),
             None => detected.warnings.push(MICROK8S_HELP.to_owned()),
@@ -166,6 +168,7 @@ mod tests {
         let map = config_map("host: \"localhost:5000\"\nhostFromContainerRuntime: registry:5000\n");
         let got = detect(
             Product::Kind,
+            "containerd",
             Some(&map),
             None,
             Some(&node("tilt.dev/registry", "x:1")),
@@ -183,7 +186,7 @@ mod tests {
     #[test]
     fn a_plain_announcement_reads_as_in_the_original() {
         let map = config_map("host: localhost:5000");
-        let got = detect(Product::Unknown, Some(&map), None, None);
+        let got = detect(Product::Unknown, "containerd", Some(&map), None, None);
         assert_eq!(
             got.hosting.expect("it is announced").in_words(),
             "&{localhost:5000    }"
@@ -194,6 +197,7 @@ mod tests {
     fn the_first_node_may_say_it() {
         let got = detect(
             Product::Unknown,
+            "containerd",
             None,
             None,
             Some(&node("tilt.dev/registry", "localhost:1")),
@@ -204,6 +208,7 @@ mod tests {
         );
         let got = detect(
             Product::Kind,
+            "containerd",
             None,
             None,
             Some(&node("kind.x-k8s.io/registry", "localhost:2")),
@@ -214,28 +219,41 @@ mod tests {
     #[test]
     fn without_a_registry_help_is_given_where_one_would_be_usual() {
         let map = config_map("help: https://example.com/help");
-        let got = detect(Product::Kind, Some(&map), None, None);
+        let got = detect(Product::Kind, "containerd", Some(&map), None, None);
         assert!(got.warnings[0].ends_with("Instructions: https://example.com/help"));
         assert!(
-            detect(Product::Kind, None, None, None).warnings[0].starts_with("You are running Kind without")
+            detect(Product::Kind, "containerd", None, None, None).warnings[0]
+                .starts_with("You are running Kind without")
         );
-        assert!(detect(Product::MicroK8s, None, None, None).warnings[0].contains("microk8s.enable registry"));
-        assert_eq!(detect(Product::Unknown, None, None, None), Detected::default());
+        assert!(
+            detect(Product::MicroK8s, "containerd", None, None, None).warnings[0]
+                .contains("microk8s.enable registry")
+        );
+        assert_eq!(
+            detect(Product::Unknown, "containerd", None, None, None),
+            Detected::default()
+        );
     }
 
     #[test]
     fn the_service_of_microk8s_is_reached_through_its_node_port() {
         let service = json!({"spec": {"ports": [{"nodePort": 32000}]}});
-        let got = detect(Product::MicroK8s, None, Some(&service), None);
+        let got = detect(Product::MicroK8s, "containerd", None, Some(&service), None);
         assert_eq!(got.hosting.expect("a service").host, "localhost:32000");
+        let with_docker = detect(Product::MicroK8s, "docker", None, Some(&service), None);
+        assert_eq!(with_docker, Detected::default(), "it runs what Docker has");
     }
 
     #[test]
     fn a_host_that_is_none_is_refused() {
         let map = config_map("host: 'not a host'");
-        assert_eq!(detect(Product::Unknown, Some(&map), None, None).hosting, None);
+        assert_eq!(
+            detect(Product::Unknown, "containerd", Some(&map), None, None).hosting,
+            None
+        );
         let got = detect(
             Product::Unknown,
+            "containerd",
             None,
             None,
             Some(&node("tilt.dev/registry", "a b")),
