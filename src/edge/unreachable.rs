@@ -5,7 +5,7 @@
 /// Those who fail pass on text of others (engines, registries, API servers that speak of webhooks), so it is the text
 /// that tells.
 pub(super) fn is_unreachable(error: &str) -> bool {
-    const SIGNS: [&str; 17] = [
+    const SIGNS: [&str; 18] = [
         "broken pipe",
         "client error (connect)",
         "connection closed",
@@ -16,6 +16,7 @@ pub(super) fn is_unreachable(error: &str) -> bool {
         "deadline has elapsed",
         "eof",
         "error trying to connect",
+        "hint: start docker,",
         "i/o timeout",
         "incomplete message",
         "no route to host",
@@ -45,6 +46,7 @@ mod tests {
             "client error (Connect): tcp connect error: Connection refused (os error 111)",
             "docker push: Get \"http://localhost:5000/v2/\": dial tcp 127.0.0.1:5000: connect: connection refused",
             "ImageBuild: unexpected EOF",
+            "ImageBuild: No such file or directory (os error 2)\nhint: start Docker, or set DOCKER_HOST",
             "ImageBuild: rpc error: code = Canceled desc = context canceled",
         ] {
             assert!(is_unreachable(passing), "{passing}");
