@@ -46,7 +46,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         tiltfile_args: args.args,
         forwards_ports: true,
     })?;
-    let rows = report(&ended.view);
+    let mut rows = report(&ended.view);
+    for row in &mut rows {
+        row.reason = ended.log.without_secrets(&row.reason);
+    }
     if !rows.is_empty() {
         print!("\n{}", table(&rows));
     }

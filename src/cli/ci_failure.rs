@@ -16,7 +16,7 @@ const LINES: usize = 10;
 pub(super) fn explain(failure: &CiFailure, rows: &[ReportRow], ended: &Ended) -> Vec<u8> {
     let mut out = Vec::new();
     // Writing to memory does not fail.
-    let _ = writeln!(out, "Error: {}", failure.message);
+    let _ = writeln!(out, "Error: {}", ended.log.without_secrets(&failure.message));
     let is_named = |row: &&ReportRow| failure.resources.contains(&row.resource);
     let named: Vec<&ReportRow> = rows.iter().filter(is_named).take(RESOURCES).collect();
     let tails = last_lines(&ended.log, named.iter().flat_map(|row| &row.spans), LINES);

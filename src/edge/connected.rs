@@ -26,6 +26,7 @@ pub(super) struct Connected {
 }
 
 /// What the project wants to do with images.
+#[derive(Clone)]
 pub(super) struct ImageNeeds {
     /// This machine's Docker engine; `None` where nothing is built.
     pub(super) docker: Option<Arc<Docker>>,

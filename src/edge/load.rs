@@ -23,9 +23,14 @@ pub async fn run(
     log: LogWriter,
     cancelled: Arc<AtomicBool>,
 ) -> LoadOutcome {
-    let (began, log_begin) = (clock::now(), store.end());
+    let began = clock::now();
+    let hold = store.hold_disk();
     let host = Arc::new(RealHost::default());
     let mut load = evaluate(request, Arc::clone(&host), log.clone(), Arc::clone(&cancelled)).await;
+    // Also of one that failed or is abandoned: its words are in the log.
+    store.add_secrets(&secrets_to_scrub(&load));
+    store.scrub_since(hold.position());
+    drop(hold);
     if cancelled.load(Ordering::Relaxed) {
         // Nobody waits for it any more, and its words would only confuse.
         return LoadOutcome::default();
@@ -37,8 +42,6 @@ pub async fn run(
         load.errors.push(error);
         load.manifests = None;
     }
-    store.set_secrets(&secrets_to_scrub(&load));
-    store.scrub_since(log_begin);
     match load.error_text() {
         Some(error) => log.error(&error),
         None => announce_success(began, &log),
@@ -85,13 +88,11 @@ pub async fn evaluate(
 ///
 /// Rule: `reference/engine.md` 3.7.
 fn secrets_to_scrub(load: &Load) -> Vec<(String, String)> {
-    use base64::Engine;
     const SHORTEST: usize = 5;
     let long = load.secrets.iter().filter(|(value, _)| value.len() >= SHORTEST);
     long.flat_map(|(value, secret)| {
         let shown = format!("[redacted secret {}:{}]", secret.name, secret.key);
-        let encoded = base64::engine::general_purpose::STANDARD.encode(value);
-        [(value.clone(), shown.clone()), (encoded, shown)]
+        [(value.clone(), shown.clone()), (secret.encoded.clone(), shown)]
     })
     .collect()
 }

@@ -36,6 +36,15 @@ const EVENT_QUEUE: usize = 1024;
 /// How long tasks get to stop at the end of a session.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Pauses before a cluster that could not be reached is tried again.
+const RECONNECT_PAUSES: [Duration; 3] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+];
+/// The pause from then on: recovery should be seen soon.
+const LONGEST_RECONNECT_PAUSE: Duration = Duration::from_secs(5);
+
 /// What a session is about.
 pub struct Session {
     /// Whether to stay or to end by itself.
@@ -136,6 +145,8 @@ struct Edge {
     told_of_kubeconfig: Arc<Mutex<Option<String>>>,
     ownership: Arc<Ownership>,
     connecting: bool,
+    /// Whether a cluster that cannot be reached is tried again until it can.
+    is_patient: bool,
     cluster: Arc<OnceCell<Connected>>,
     files: watch::Sender<WantedFiles>,
     commands: Arc<CommandVariables>,
@@ -190,6 +201,7 @@ impl Edge {
             told_of_kubeconfig: Arc::default(),
             ownership: Arc::new(session.ownership),
             connecting: false,
+            is_patient: session.mode == Mode::Up,
             cluster,
             files,
             cluster_watch: ClusterWatch::default(),
@@ -208,7 +220,6 @@ impl Edge {
                 self.updates.remove(build);
             }
             Event::ClusterChanged(_) => {
-                self.connecting = false;
                 self.watch_cluster();
                 self.forward_ports();
             }
@@ -409,12 +420,11 @@ impl Edge {
         );
     }
 
-    /// Connects the cluster, once; a failed attempt is repeated after the next good load.
+    /// Connects the cluster, once. `up` goes on trying: somebody may be starting it just now.
     fn connect(&mut self, manifests: &[Manifest]) {
-        if self.connecting || self.cluster.get().is_some() {
+        if std::mem::replace(&mut self.connecting, true) {
             return;
         }
-        self.connecting = true;
         let Some(access) = self.access.clone() else {
             let events = self.events.clone();
             self.tasks.spawn(async move {
@@ -432,18 +442,34 @@ impl Edge {
         };
         let (cell, log) = (Arc::clone(&self.cluster), self.log.clone());
         let (events, started) = (self.events.clone(), self.started);
+        let (tasks, shutdown) = (self.tasks.clone(), self.shutdown.clone());
+        let is_patient = self.is_patient;
+        let attempts = async move {
+            let mut pauses = RECONNECT_PAUSES.iter();
+            loop {
+                match connect_once(access.clone(), images.clone(), &log, &events, started).await {
+                    Ok(connected) => {
+                        let health = watch_health(connected.cluster.clone(), events);
+                        tasks.spawn(until(shutdown, health));
+                        let _ = cell.set(connected);
+                        return ClusterStatus::Connected;
+                    }
+                    Err(error) if is_patient => {
+                        let status = Event::ClusterChanged(ClusterStatus::Failed(error));
+                        let _ = events.send(status).await;
+                    }
+                    Err(error) => return ClusterStatus::Failed(error),
+                }
+                tokio::time::sleep(*pauses.next().unwrap_or(&LONGEST_RECONNECT_PAUSE)).await;
+            }
+        };
+        let shutdown = self.shutdown.clone();
         self.report(
             async move {
-                match Cluster::connect(access).await {
-                    Ok(cluster) => match Connected::new(cluster, images, &log, &events, started).await {
-                        Ok(connected) => {
-                            let _ = cell.set(connected);
-                            Event::ClusterChanged(ClusterStatus::Connected)
-                        }
-                        Err(error) => Event::ClusterChanged(ClusterStatus::Failed(error)),
-                    },
-                    Err(error) => Event::ClusterChanged(ClusterStatus::Failed(error.to_string())),
-                }
+                Event::ClusterChanged(tokio::select! {
+                    status = attempts => status,
+                    () = shutdown.cancelled() => ClusterStatus::Connecting,
+                })
             },
             |panic| Event::ClusterChanged(ClusterStatus::Failed(panic)),
         );
@@ -514,6 +540,27 @@ impl Edge {
             tracing::debug!("some tasks did not stop in time");
         }
     }
+}
+
+async fn connect_once(
+    access: ClusterAccess,
+    images: ImageNeeds,
+    log: &LogStore,
+    events: &mpsc::Sender<Event>,
+    started: Timestamp,
+) -> Result<Connected, String> {
+    let cluster = Cluster::connect(access)
+        .await
+        .map_err(|error| error.to_string())?;
+    Connected::new(cluster, images, log, events, started).await
+}
+
+/// Reports how a cluster is, whenever that changes.
+async fn watch_health(cluster: Cluster, events: mpsc::Sender<Event>) {
+    let report = |status| async {
+        let _ = events.send(Event::ClusterChanged(status)).await;
+    };
+    super::kube::watch_health(cluster, report).await;
 }
 
 /// Runs a task that has no end of its own until the session ends.

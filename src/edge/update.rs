@@ -224,6 +224,7 @@ impl Update {
             .map(|(selector, built)| (selector.image.clone(), built.cluster_ref.clone()))
             .collect();
         let (timeout, commands) = (target.upsert_timeout, &self.tools.commands);
+        self.outcome.deploy_began = true;
         let applied =
             custom_deploy::apply(&custom.apply, &images, timeout, commands, &log, &self.cancel).await?;
         let list: String = applied

@@ -8,60 +8,61 @@ use super::effect::{ClusterWatch, Effect};
 use super::event::{ClusterEvent, ClusterStatus};
 use super::state::State;
 use crate::logs::{Level, LogEvent};
-use crate::model::{ManifestName, SpanId};
+use crate::model::{ManifestName, ObjectUid, SpanId};
 
-/// How many events of unknown objects are kept, in case the objects turn out to be ours.
-const MAX_UNCLAIMED: usize = 512;
-
-/// For how many events is remembered how often they occurred.
+/// For how many events of ours is remembered how often they occurred.
 const MAX_COUNTED: usize = 4096;
 
 /// Shows an event if it is news, worth showing, and about something that a resource deployed.
 pub(super) fn on_event(state: &mut State, event: ClusterEvent) -> Vec<Effect> {
-    if !is_worth_showing(&event) || !state.is_from_this_session(event.last_seen) || !is_news(state, &event) {
+    if !is_worth_showing(&event) || !state.is_from_this_session(event.last_seen) {
         return Vec::new();
     }
-    if let Some(name) = owner(state, &event) {
-        return vec![line(&name, &event)];
+    let Some(name) = owner(state, &event) else {
+        state.events.unclaimed.keep(event);
+        return Vec::new();
+    };
+    if is_news(state, &event) {
+        vec![line(&name, &event)]
+    } else {
+        Vec::new()
     }
-    state.events.unclaimed.push_back(event);
-    if state.events.unclaimed.len() > MAX_UNCLAIMED {
-        state.events.unclaimed.pop_front();
-    }
-    Vec::new()
 }
 
-/// Shows events that came before their objects were known to be ours.
-pub(super) fn log_newly_claimed(state: &mut State) -> Vec<Effect> {
-    let mut effects = Vec::new();
-    for event in std::mem::take(&mut state.events.unclaimed) {
-        match owner(state, &event) {
-            Some(name) => effects.push(line(&name, &event)),
-            None => state.events.unclaimed.push_back(event),
-        }
+/// Shows events that came before their objects were known to be ours. `new` is what was deployed since.
+pub(super) fn log_newly_claimed(state: &mut State, new: &BTreeSet<ObjectUid>) -> Vec<Effect> {
+    if new.is_empty() {
+        return Vec::new();
     }
-    effects
+    let events = state.events.unclaimed.take(new);
+    events
+        .into_iter()
+        .flat_map(|event| on_event(state, event))
+        .collect()
 }
 
 fn is_worth_showing(event: &ClusterEvent) -> bool {
     event.kind != "Normal" || matches!(event.reason.as_str(), "Pulling" | "Pulled")
 }
 
-/// Returns whether the event occurred more often than was seen. A watch that starts again reports everything again.
+/// Returns whether the event occurred more often, or later, than was shown. A watch that starts again reports
+/// everything again.
 fn is_news(state: &mut State, event: &ClusterEvent) -> bool {
     let seen = &mut state.events;
-    match seen.counts.insert(event.uid.clone(), event.count) {
-        Some(before) if before >= event.count => {
-            seen.counts.insert(event.uid.clone(), before);
-            false
+    let now = (event.count, event.last_seen);
+    match seen.shown.get_mut(&event.uid) {
+        Some(before) => {
+            let is_news = now.0 > before.0 || now.1 > before.1;
+            *before = (now.0.max(before.0), now.1.max(before.1));
+            is_news
         }
-        Some(_) => true,
         None => {
+            seen.shown.insert(event.uid.clone(), now);
             seen.by_age.push_back(event.uid.clone());
             if seen.by_age.len() > MAX_COUNTED
                 && let Some(oldest) = seen.by_age.pop_front()
             {
-                seen.counts.remove(&oldest);
+                seen.shown.remove(&oldest);
             }
             true
         }
@@ -96,11 +97,15 @@ fn line(name: &ManifestName, event: &ClusterEvent) -> Effect {
 /// Takes in how the connection to the cluster is.
 pub(super) fn on_cluster_changed(state: &mut State, status: ClusterStatus) -> Vec<Effect> {
     let is_new = state.cluster != status;
+    let had_failed = matches!(state.cluster, ClusterStatus::Failed(_));
     state.cluster = status;
     match &state.cluster {
         ClusterStatus::Failed(error) if is_new => {
             let line = LogEvent::global(format!("Cluster status error: {error}"));
             vec![Effect::Log(line.level(Level::Error))]
+        }
+        ClusterStatus::Connected if had_failed => {
+            vec![Effect::Log(LogEvent::global("The cluster answers again"))]
         }
         _ => Vec::new(),
     }
@@ -143,7 +148,7 @@ fn cluster_watch(state: &State) -> ClusterWatch {
                 .iter()
                 .map(|entity| entity.namespace().unwrap_or(default)),
         );
-        for object in row.deployed.owned.values().chain(&row.deployed.objects) {
+        for object in row.deployed.all() {
             namespaces.insert(object.id.namespace.as_deref().unwrap_or(default));
             if !watch.uids.contains(&object.uid) {
                 watch.uids.insert(object.uid.clone());

@@ -179,6 +179,8 @@ pub struct UpdateOutcome {
     pub built: Vec<(TargetId, BuiltImage)>,
     /// Objects that the API server accepted, also when a later one failed.
     pub applied: Vec<AppliedObject>,
+    /// Whether the deploy step began: from then on there may be something to take away.
+    pub deploy_began: bool,
     /// Whether the deploy step ended well.
     pub deployed: bool,
     /// Whether an applied Job is already complete.

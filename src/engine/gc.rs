@@ -6,10 +6,13 @@ use std::collections::BTreeMap;
 
 use super::effect::{Effect, ObjectId};
 use super::event::{AppliedObject, UpdateOutcome};
-use super::state::{DeleteCommand, Deletion, Remains, Row, Running, State};
+use super::state::{DeleteCommand, Deletion, Deployed, Remains, Row, Running, State};
 use crate::k8s::Entity;
 use crate::k8s::order::rank;
-use crate::model::{DeleteId, K8sTarget, ManifestName, SpanId};
+use crate::model::{DeleteId, ManifestName, SpanId};
+
+/// What a resource left in the cluster.
+type Owned = BTreeMap<ObjectId, AppliedObject>;
 
 /// Why objects are deleted, as shown.
 pub(super) const REMOVED: &str = "garbage collecting removed Kubernetes objects";
@@ -22,52 +25,74 @@ const DANGLING: &str = "garbage collecting Kubernetes objects";
 pub(super) fn note_applied(state: &mut State, running: &Running, outcome: &UpdateOutcome) -> Option<Effect> {
     let now = state.now;
     let row = state.rows.get_mut(&running.manifest)?;
-    for object in &outcome.applied {
-        row.deployed.owned.retain(|_, known| !is_same(known, object));
-        row.deployed.owned.insert(object.id.clone(), object.clone());
-    }
     state.dirty.cluster = true;
+    let was_by_command = row.deployed.delete_command.is_some();
+    row.deployed = add_applied(std::mem::take(&mut row.deployed), running, outcome);
+    let deployed = &mut row.deployed;
+    let earlier = std::mem::take(&mut deployed.objects);
     if outcome.error.is_some() {
-        let replaced = |known: &AppliedObject| outcome.applied.iter().any(|object| is_same(known, object));
-        row.deployed.objects.retain(|known| !replaced(known));
-        row.deployed.objects.extend(outcome.applied.iter().cloned());
+        let is_replaced = |known: &AppliedObject| outcome.applied.iter().any(|object| is_same(known, object));
+        let kept = earlier.into_iter().filter(|known| !is_replaced(known));
+        deployed.objects = kept.chain(outcome.applied.iter().cloned()).collect();
         return None;
     }
-    row.deployed.at = Some(now);
-    row.deployed.job_complete = outcome.job_complete;
-    row.deployed.objects = outcome.applied.clone();
-    row.deployed.delete_command = row.k8s().and_then(delete_command);
-    if row.deployed.delete_command.is_some() {
-        // What a command deploys it also takes away.
-        row.deployed.owned.clear();
-        return None;
+    deployed.at = Some(now);
+    deployed.job_complete = outcome.job_complete;
+    deployed.objects.clone_from(&outcome.applied);
+    let mut dangling = std::mem::take(&mut deployed.owned);
+    let is_by_command = running.delete_command.is_some();
+    if was_by_command && !is_by_command {
+        // What a command had deployed is from now on deleted like anything else.
+        deployed.delete_command = None;
+        dangling.extend(earlier.into_iter().map(|object| (object.id.clone(), object)));
     }
-    let mut dangling = std::mem::take(&mut row.deployed.owned);
-    row.deployed.owned = dangling
-        .extract_if(.., |id, _| outcome.applied.iter().any(|now| now.id == *id))
+    let current: Owned = dangling
+        .extract_if(.., |_, known| {
+            outcome.applied.iter().any(|now| is_same(now, known))
+        })
         .collect();
+    if !is_by_command {
+        deployed.owned = current
+            .into_values()
+            .filter(|known| outcome.applied.iter().any(|now| now.id == known.id))
+            .map(|known| (known.id.clone(), known))
+            .collect();
+    }
     delete(state, &running.manifest, running.span.clone(), DANGLING, dangling)
 }
 
-/// Returns what takes away what a command deploys.
-pub(super) fn delete_command(k8s: &K8sTarget) -> Option<DeleteCommand> {
-    let custom = k8s.options.custom_deploy.as_ref()?;
-    Some((custom.delete.clone(), k8s.upsert_timeout))
+/// Adds what an update left in the cluster to what its resource had there, however it ended.
+pub(super) fn add_applied(mut deployed: Deployed, running: &Running, outcome: &UpdateOutcome) -> Deployed {
+    if running.delete_command.is_some() {
+        // What a command deploys it also takes away, as far as it came.
+        if outcome.deploy_began || outcome.error.is_none() {
+            deployed.delete_command.clone_from(&running.delete_command);
+        }
+        return deployed;
+    }
+    for object in &outcome.applied {
+        deployed.owned.retain(|_, known| !is_same(known, object));
+        deployed.owned.insert(object.id.clone(), object.clone());
+    }
+    deployed
 }
 
-/// Deletes what a resource left behind that is gone from the Tiltfile, or off; by the command that belongs to it where a
-/// command deployed it.
+/// Deletes what a resource left behind that is gone from the Tiltfile, or off: by the command that belongs to it, where a
+/// command deployed it, else object by object.
 pub(super) fn delete_remains(
     state: &mut State,
     manifest: &ManifestName,
     span: SpanId,
     remains: Remains,
-) -> Option<Effect> {
+) -> Vec<Effect> {
+    let Remains { deployed, reason } = remains;
     state.dirty.cluster = true;
-    match remains.delete_command {
-        Some(command) => Some(delete_by_command(state, manifest, span, remains.reason, command)),
-        None => delete(state, manifest, span, remains.reason, remains.owned),
-    }
+    let by_object = delete(state, manifest, span.clone(), reason, deployed.owned);
+    let by_command = deployed.delete_command.map(|command| {
+        let objects = deployed.objects.into_iter().map(|object| object.id).collect();
+        start_deletion(state, manifest, span, reason, objects, Some(command))
+    });
+    by_object.into_iter().chain(by_command).collect()
 }
 
 /// Rule: `reference/engine.md` 3.4; in the reverse of the order in which objects are applied.
@@ -88,39 +113,35 @@ fn delete(
     if objects.is_empty() {
         return None;
     }
-    state.last_delete += 1;
-    let delete = DeleteId(state.last_delete);
-    state.deletions.insert(delete, Deletion::Objects(objects.clone()));
-    Some(Effect::DeleteObjects {
-        delete,
-        manifest: manifest.clone(),
-        span,
-        reason,
-        objects,
-        command: None,
-    })
+    Some(start_deletion(state, manifest, span, reason, objects, None))
 }
 
+/// Starts a deletion: of these objects, or by a command that takes them away.
+///
 /// Rule: `reference/engine.md` 3.4, "With `deleteCmd`".
-fn delete_by_command(
+fn start_deletion(
     state: &mut State,
     manifest: &ManifestName,
     span: SpanId,
     reason: &'static str,
-    command: DeleteCommand,
+    objects: Vec<ObjectId>,
+    command: Option<DeleteCommand>,
 ) -> Effect {
     state.last_delete += 1;
     let delete = DeleteId(state.last_delete);
-    state
-        .deletions
-        .insert(delete, Deletion::ByCommand(manifest.clone()));
+    let deletion = Deletion {
+        manifest: manifest.clone(),
+        objects: objects.clone(),
+        by_command: command.is_some(),
+    };
+    state.deletions.insert(delete, deletion);
     Effect::DeleteObjects {
         delete,
         manifest: manifest.clone(),
         span,
         reason,
-        objects: Vec::new(),
-        command: Some(command),
+        objects: if command.is_some() { Vec::new() } else { objects },
+        command,
     }
 }
 
@@ -135,11 +156,11 @@ pub(super) fn being_deleted(state: &State, row: &Row) -> Vec<String> {
             .any(|entity| is_declared_by(entity, id, default_namespace))
     };
     let of_deletion = |deletion: &Deletion| -> Vec<String> {
-        match deletion {
-            Deletion::Objects(objects) => objects.iter().filter(declares).map(ToString::to_string).collect(),
-            Deletion::ByCommand(name) if *name == row.manifest.name => vec![name.to_string()],
-            Deletion::ByCommand(_) => Vec::new(),
+        if deletion.by_command && deletion.manifest == row.manifest.name {
+            return vec![deletion.manifest.to_string()];
         }
+        let objects = deletion.objects.iter();
+        objects.filter(declares).map(ToString::to_string).collect()
     };
     state.deletions.values().flat_map(of_deletion).collect()
 }
@@ -149,7 +170,7 @@ fn pass_on(state: &mut State, object: &AppliedObject) -> bool {
     if state
         .rows
         .values()
-        .any(|row| row.deployed.owned.values().any(|known| is_same(known, object)))
+        .any(|row| row.deployed.all().any(|known| is_same(known, object)))
     {
         return true;
     }

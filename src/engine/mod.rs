@@ -7,6 +7,7 @@
 mod ci;
 mod cluster_events;
 mod config;
+mod definitions;
 mod effect;
 mod event;
 mod files;
@@ -28,6 +29,7 @@ pub(crate) mod state;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod unclaimed;
 mod update;
 
 pub use config::{EngineConfig, Mode};

@@ -1,17 +1,17 @@
 //! The Tiltfile: when it is read, and what a new reading changes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::config::Mode;
 use super::effect::Effect;
 use super::event::LoadOutcome;
 use super::files::files_changed_line;
-use super::gc;
 use super::not_yet;
 use super::pods;
 use super::reason::Reasons;
 use super::requests;
 use super::state::{Loading, Remains, Row, State, TargetState};
+use super::{definitions, gc};
 use crate::logs::LogEvent;
 use crate::model::{
     DeployTarget, ImageBuild, ImageTarget, K8sTarget, LoadId, LocalPath, LocalTarget, Manifest, ManifestName,
@@ -149,11 +149,20 @@ fn replace_manifests(
     files: &BTreeSet<LocalPath>,
 ) -> Vec<Effect> {
     let mut old = std::mem::take(&mut state.rows);
+    let mut gone = Vec::new();
     state.order = manifests.iter().map(|manifest| manifest.name.clone()).collect();
     for (position, manifest) in manifests.into_iter().enumerate() {
         let name = manifest.name.clone();
         let row = match old.remove(&name) {
-            Some(row) => redefine(state, row, manifest, position, files),
+            Some(row) if is_same_type(&row.manifest, &manifest) => {
+                redefine(state, row, manifest, position, files)
+            }
+            // Another resource has taken its name.
+            Some(row) => {
+                let new = Row::new(manifest, row.enabled, position);
+                gone.push((name.clone(), row));
+                new
+            }
             None => Row::new(manifest, enabled.contains(&name), position),
         };
         state.rows.insert(name, row);
@@ -164,10 +173,17 @@ fn replace_manifests(
         .filter_map(Row::k8s)
         .flat_map(|k8s| &k8s.images);
     state.deployed_images = deploys.cloned().collect();
+    definitions::find_definers(state);
     pods::reindex(state);
     state.dirty.rows.extend(state.rows.keys().cloned());
     state.dirty.everything_asked();
-    remove_rows(state, old)
+    gone.extend(old);
+    remove_rows(state, gone)
+}
+
+/// Returns whether what deploys or runs is of one type, so that an update can lead from one to the other.
+fn is_same_type(old: &Manifest, new: &Manifest) -> bool {
+    std::mem::discriminant(&old.deploy) == std::mem::discriminant(&new.deploy)
 }
 
 /// Gives a row its new definition. Its enabling, history and pods stay.
@@ -267,34 +283,27 @@ fn same_objects(old: &K8sTarget, new: &K8sTarget) -> bool {
 }
 
 /// Deletes what resources had that are gone from the Tiltfile.
-fn remove_rows(state: &mut State, gone: BTreeMap<ManifestName, Row>) -> Vec<Effect> {
-    state.queue.retain(|queued| !gone.contains_key(queued));
+fn remove_rows(state: &mut State, gone: Vec<(ManifestName, Row)>) -> Vec<Effect> {
+    let rows = &state.rows;
+    state.queue.retain(|queued| rows.contains_key(queued));
     gone.into_iter()
-        .filter_map(|(name, row)| release(state, &name, row, gc::REMOVED))
+        .flat_map(|(name, row)| release(state, &name, row, gc::REMOVED))
         .collect()
 }
 
 /// Deletes what a resource had that is gone, or off. While it is still being updated its objects are not all known, so
 /// that waits until the update was cancelled.
-pub(super) fn release(
-    state: &mut State,
-    name: &ManifestName,
-    row: Row,
-    reason: &'static str,
-) -> Option<Effect> {
+pub(super) fn release(state: &mut State, name: &ManifestName, row: Row, reason: &'static str) -> Vec<Effect> {
     pods::forget_row(state, name);
-    let mut remains = Remains {
-        owned: row.deployed.owned,
-        delete_command: row.deployed.delete_command,
+    let remains = Remains {
+        deployed: row.deployed,
         reason,
     };
     if let Some(build) = row.building
         && let Some(running) = state.builds.get_mut(&build)
     {
-        let custom = row.manifest.deploy.k8s().and_then(gc::delete_command);
-        remains.delete_command = remains.delete_command.or(custom);
         running.orphaned = Some(remains);
-        return Some(Effect::CancelUpdate { build });
+        return vec![Effect::CancelUpdate { build }];
     }
     let span = match row.history.front() {
         Some(last) => last.span.clone(),

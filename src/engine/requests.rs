@@ -37,7 +37,8 @@ pub(super) fn on_enablement_changed(state: &mut State, name: &ManifestName, enab
     if enabled {
         row.enabled = true;
     } else {
-        let fresh = Row::new(row.manifest.clone(), false, row.position);
+        let mut fresh = Row::new(row.manifest.clone(), false, row.position);
+        fresh.definers.clone_from(&row.definers);
         let old = std::mem::replace(row, fresh);
         state.queue.retain(|queued| queued != name);
         effects.extend(stopped_commands(name, &old));

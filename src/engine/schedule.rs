@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::ClusterStatus;
-use super::gc;
 use super::state::{Row, Running, State};
+use super::{definitions, gc};
 use crate::model::{ManifestName, TargetId};
 
 /// Why an update that is due may not start.
@@ -22,6 +22,8 @@ pub enum Hold {
     BuildingComponent(Vec<TargetId>),
     /// These resources were never ready.
     WaitingForDep(Vec<ManifestName>),
+    /// These resources define kinds of its objects, and are still to be deployed.
+    WaitingForDefinition(Vec<ManifestName>),
     /// There is no connection to the cluster.
     WaitingForCluster,
     /// These objects of it are being deleted, or all that its command deletes: it was gone, or off, and is back.
@@ -39,7 +41,7 @@ impl Hold {
             Self::IsUnparallelizableLocal => "is-unparallelizable-local",
             Self::WaitingForUncategorized => "waiting-for-uncategorized",
             Self::BuildingComponent(_) => "building-component",
-            Self::WaitingForDep(_) => "waiting-for-dep",
+            Self::WaitingForDep(_) | Self::WaitingForDefinition(_) => "waiting-for-dep",
             Self::WaitingForCluster => "waiting-for-cluster",
             Self::WaitingForDeletion(_) => "waiting-for-deletion",
             Self::WaitingForRetry => "waiting-for-retry",
@@ -54,7 +56,9 @@ impl Hold {
             Self::IsUnparallelizableLocal | Self::WaitingForRetry => Vec::new(),
             Self::WaitingForUncategorized => vec![ManifestName::UNCATEGORIZED.to_owned()],
             Self::BuildingComponent(targets) => targets.iter().map(TargetId::to_string).collect(),
-            Self::WaitingForDep(names) => names.iter().map(ManifestName::to_string).collect(),
+            Self::WaitingForDep(names) | Self::WaitingForDefinition(names) => {
+                names.iter().map(ManifestName::to_string).collect()
+            }
             Self::WaitingForCluster => vec!["default".to_owned()],
             Self::WaitingForDeletion(objects) => objects.clone(),
         }
@@ -85,6 +89,7 @@ pub(crate) fn next_update(state: &State) -> (Option<ManifestName>, BTreeMap<Mani
         } else {
             busy_component(row, &busy)
                 .or_else(|| unready_dependencies(state, row))
+                .or_else(|| undefined_kinds(state, name, row))
                 .or_else(|| waits_for_cluster(state, row).then_some(Hold::WaitingForCluster))
                 .or_else(|| deletions(state, row))
                 .or_else(|| row.waits_until(state.now).map(|_| Hold::WaitingForRetry))
@@ -174,7 +179,13 @@ fn waits_for_cluster(state: &State, row: &Row) -> bool {
     row.k8s().is_some() && state.cluster != ClusterStatus::Connected
 }
 
+fn undefined_kinds(state: &State, name: &ManifestName, row: &Row) -> Option<Hold> {
+    let awaited = definitions::awaited(state, name, row);
+    (!awaited.is_empty()).then_some(Hold::WaitingForDefinition(awaited))
+}
+
 fn deletions(state: &State, row: &Row) -> Option<Hold> {
+    row.k8s()?;
     let objects = gc::being_deleted(state, row);
     (!objects.is_empty()).then_some(Hold::WaitingForDeletion(objects))
 }

@@ -7,12 +7,13 @@ use std::time::Instant;
 
 use super::config::EngineConfig;
 use super::effect::{ClusterWatch, Forward, LogStream, ObjectId, Server, WatchSet};
-use super::event::{AppliedObject, ClusterEvent, ClusterStatus, ForwardId, ForwardPart};
+use super::event::{AppliedObject, ClusterStatus, ForwardId, ForwardPart};
 use super::not_yet::Gap;
 use super::prune::Pruning;
 use super::reason::Reasons;
 use super::schedule::Hold;
 use super::serve::RowServer;
+use super::unclaimed::Unclaimed;
 use crate::k8s::Entity;
 use crate::model::{
     BuildId, BuiltImage, CiSettings, DeleteId, Ignore, ImageTarget, K8sTarget, LoadId, LocalPath, Manifest,
@@ -78,12 +79,15 @@ pub(crate) struct State {
     pub(crate) exited: bool,
 }
 
-/// What is being deleted.
+/// A deletion that has not answered yet.
 #[derive(Debug)]
-pub(crate) enum Deletion {
-    Objects(Vec<ObjectId>),
-    /// Whatever the command of this resource deletes.
-    ByCommand(ManifestName),
+pub(crate) struct Deletion {
+    /// Whose it was.
+    pub(crate) manifest: ManifestName,
+    /// What goes away.
+    pub(crate) objects: Vec<ObjectId>,
+    /// Whether a command of the user's does it.
+    pub(crate) by_command: bool,
 }
 
 /// The Tiltfile itself.
@@ -147,6 +151,8 @@ pub(crate) struct Row {
     pub(crate) forward_errors: BTreeMap<(ForwardId, ForwardPart), String>,
     /// The update that is to be tried again.
     pub(crate) retry: Option<super::retry::Retry>,
+    /// The resources that define kinds of its objects.
+    pub(crate) definers: BTreeSet<ManifestName>,
 }
 
 /// What is known of one target of a resource.
@@ -169,7 +175,7 @@ pub(crate) struct Deployed {
     pub(crate) job_complete: bool,
     /// The objects of that deploy: they own the pods.
     pub(crate) objects: Vec<AppliedObject>,
-    /// What takes it away again, where a command deployed it.
+    /// What takes it away again, where a command deployed it or tried to.
     pub(crate) delete_command: Option<DeleteCommand>,
     /// Everything that it may have left there, also by deploys that failed.
     pub(crate) owned: BTreeMap<ObjectId, AppliedObject>,
@@ -222,6 +228,8 @@ pub(crate) struct Running {
     pub(crate) runs_alone: bool,
     /// Whether the definition changed since: what it builds is not what is wanted now.
     pub(crate) outdated: bool,
+    /// What takes away what it deploys, if it deploys by a command.
+    pub(crate) delete_command: Option<DeleteCommand>,
     /// What the resource had in the cluster, if it is gone from the Tiltfile, or off.
     pub(crate) orphaned: Option<Remains>,
 }
@@ -229,9 +237,7 @@ pub(crate) struct Running {
 /// What a resource that is gone, or off, leaves in the cluster.
 #[derive(Debug)]
 pub(crate) struct Remains {
-    pub(crate) owned: BTreeMap<ObjectId, AppliedObject>,
-    /// What takes it away, where a command deployed it.
-    pub(crate) delete_command: Option<DeleteCommand>,
+    pub(crate) deployed: Deployed,
     /// Why it is deleted, as shown.
     pub(crate) reason: &'static str,
 }
@@ -277,12 +283,12 @@ pub(crate) struct Stream {
 /// Events of the cluster, as far as they must be remembered.
 #[derive(Debug, Default)]
 pub(crate) struct SeenEvents {
-    /// How often each was seen to have occurred.
-    pub(crate) counts: BTreeMap<ObjectUid, u32>,
+    /// How often each that was shown had occurred, and when last.
+    pub(crate) shown: BTreeMap<ObjectUid, (u32, Timestamp)>,
     /// The same, oldest first.
     pub(crate) by_age: VecDeque<ObjectUid>,
-    /// Events of objects that are not known to be ours, oldest first.
-    pub(crate) unclaimed: VecDeque<ClusterEvent>,
+    /// Events of objects that are not known to be ours.
+    pub(crate) unclaimed: Unclaimed,
 }
 
 /// The long-lived things that were last asked of the edge.
@@ -391,6 +397,7 @@ impl Row {
             server: None,
             forward_errors: BTreeMap::new(),
             retry: None,
+            definers: BTreeSet::new(),
         }
     }
 
@@ -402,6 +409,13 @@ impl Row {
     /// Returns the objects that it deploys.
     pub(crate) fn entities(&self) -> &[Entity] {
         self.k8s().map_or(&[], |k8s| &k8s.entities)
+    }
+
+    /// Returns what takes it away, if a command deploys it.
+    pub(crate) fn delete_command(&self) -> Option<DeleteCommand> {
+        let k8s = self.k8s()?;
+        let custom = k8s.options.custom_deploy.as_ref()?;
+        Some((custom.delete.clone(), k8s.upsert_timeout))
     }
 
     /// Returns when it counts as ready.
@@ -459,6 +473,13 @@ impl Dirty {
     pub(crate) fn everything_asked(&mut self) {
         (self.files, self.cluster, self.streams) = (true, true, true);
         (self.servers, self.forwards) = (true, true);
+    }
+}
+
+impl Deployed {
+    /// Returns every object that it may have in the cluster.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &AppliedObject> {
+        self.owned.values().chain(&self.objects)
     }
 }
 

@@ -52,6 +52,7 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
         deploy: row.manifest.deploy.id().clone(),
         runs_alone: row.runs_alone(),
         outdated: false,
+        delete_command: row.delete_command(),
         orphaned: None,
     };
     row.config_edits.clear();
@@ -121,16 +122,8 @@ pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutc
         return Vec::new();
     };
     if let Some(mut remains) = running.orphaned.take() {
-        let applied = outcome.applied.into_iter();
-        remains
-            .owned
-            .extend(applied.map(|object| (object.id.clone(), object)));
-        return Vec::from_iter(gc::delete_remains(
-            state,
-            &running.manifest,
-            running.span,
-            remains,
-        ));
+        remains.deployed = gc::add_applied(remains.deployed, &running, &outcome);
+        return gc::delete_remains(state, &running.manifest, running.span, remains);
     }
     state.pruning.updates += 1;
     let failure = outcome.error.clone();
@@ -145,7 +138,9 @@ pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutc
     let claimed = pods::claimed_objects(state, &running.manifest);
     let mut effects = Vec::from_iter(gc::note_applied(state, &running, &outcome));
     pods::claim(state, &running.manifest, &claimed);
-    effects.extend(cluster_events::log_newly_claimed(state));
+    let after = pods::claimed_objects(state, &running.manifest);
+    let new = after.into_iter().filter(|uid| !claimed.contains(uid)).collect();
+    effects.extend(cluster_events::log_newly_claimed(state, &new));
     state.dirty.rows.insert(running.manifest.clone());
     // Once a run is over, what it cancelled is no failure to speak of.
     if let Some(error) = failure.filter(|_| state.verdict.is_none()) {

@@ -64,6 +64,20 @@ pub fn is_notable(event: &core::Event) -> bool {
     event.type_.as_deref() != Some("Normal") || matches!(event.reason.as_deref(), Some("Pulling" | "Pulled"))
 }
 
+/// Returns the object that an event is about, as one refers to an owner; `None` where its UID is not said.
+pub fn involved(event: &core::Event) -> Option<OwnerReference> {
+    let about = &event.involved_object;
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let uid = about.uid.clone().filter(|uid| !uid.is_empty())?;
+    Some(OwnerReference {
+        api_version: text(&about.api_version),
+        kind: text(&about.kind),
+        name: text(&about.name),
+        uid,
+        ..OwnerReference::default()
+    })
+}
+
 /// Returns when an event last occurred.
 pub fn last_seen(event: &core::Event) -> Timestamp {
     let series = event.series.as_ref().and_then(|s| s.last_observed_time.as_ref());

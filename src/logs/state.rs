@@ -1,6 +1,6 @@
 //! What the store's lock guards: the window in memory, the lines that are incomplete, and how far the disk is.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 
@@ -30,8 +30,11 @@ pub(super) struct State {
     /// From which position on files are still to be scrubbed again.
     pub(super) scrub_files: Option<u64>,
     pub(super) closed: bool,
+    /// Positions from which on the disk waits, each until its hold is dropped.
+    pub(super) holds: Vec<u64>,
     spans: HashMap<Source, OpenLine>,
     pub(super) scrubber: Arc<Scrubber>,
+    secrets: BTreeMap<String, String>,
 }
 
 /// Whether the log is on disk.
@@ -69,8 +72,10 @@ impl State {
             files: Arc::default(),
             scrub_files: None,
             closed: false,
+            holds: Vec::new(),
             spans: HashMap::new(),
             scrubber: Arc::default(),
+            secrets: BTreeMap::new(),
         }
     }
 
@@ -98,7 +103,27 @@ impl State {
 
     /// Returns whether there is nothing to do for the disk.
     pub(super) fn is_idle(&self) -> bool {
-        self.written == self.next && self.scrub_files.is_none()
+        self.written >= self.disk_limit() && self.scrub_files.is_none()
+    }
+
+    /// Returns the position up to which segments go to disk now. A hold gives way where the window is full: nothing is
+    /// lost for it.
+    pub(super) fn disk_limit(&self) -> u64 {
+        let held_from = self.holds.iter().min().copied();
+        held_from
+            .filter(|_| !self.closed && self.window_bytes <= self.window_limit)
+            .map_or(self.next, |from| from.min(self.next))
+    }
+
+    /// Adds to the secrets, each with what stands in for it.
+    pub(super) fn add_secrets(&mut self, secrets: &[(String, String)]) {
+        let is_known = |(secret, stand_in): &(String, String)| self.secrets.get(secret) == Some(stand_in);
+        if secrets.iter().all(is_known) {
+            return;
+        }
+        self.secrets.extend(secrets.iter().cloned());
+        let all: Vec<_> = self.secrets.clone().into_iter().collect();
+        self.scrubber = Arc::new(Scrubber::new(&all));
     }
 
     pub(super) fn scrub_window(&mut self, from: u64) {

@@ -13,7 +13,6 @@ use etcetera::base_strategy::{BaseStrategy, Xdg};
 use tokio::sync::watch;
 
 use super::disk::SessionFiles;
-use super::scrub::Scrubber;
 use super::state::{Disk, State};
 use super::{LogEvent, LogReader};
 use crate::edge::clock;
@@ -125,12 +124,31 @@ impl LogStore {
         self.handle.shared.append(event, clock::timestamp());
     }
 
-    /// Sets the secrets, each with what stands in for it, that are replaced from now on; see also `scrub_since`.
+    /// Adds secrets, each with what stands in for it, that are replaced from now on and until the end; see also
+    /// `scrub_since`. Of equal secrets the last one wins.
     ///
     /// A value of several lines is replaced as a whole where it comes in one piece, and line by line elsewhere.
-    pub fn set_secrets(&self, secrets: &[(String, String)]) {
-        let scrubber = Arc::new(Scrubber::new(secrets));
-        self.handle.shared.lock().scrubber = scrubber;
+    pub fn add_secrets(&self, secrets: &[(String, String)]) {
+        self.handle.shared.lock().add_secrets(secrets);
+    }
+
+    /// Returns a text with secrets replaced, for what is shown but is no output.
+    pub fn without_secrets(&self, text: &str) -> String {
+        let scrubber = Arc::clone(&self.handle.shared.lock().scrubber);
+        scrubber.scrubbed(text).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// Lets nothing that is appended from now on reach the disk until the returned hold is dropped, since there may be
+    /// secrets in it that are not known yet. Only what does not fit into memory is written all the same.
+    #[must_use]
+    pub fn hold_disk(&self) -> DiskHold {
+        let mut state = self.handle.shared.lock();
+        let position = state.next;
+        state.holds.push(position);
+        DiskHold {
+            shared: Arc::clone(&self.handle.shared),
+            position,
+        }
     }
 
     /// Replaces secrets also in what is in the log already, from a position on.
@@ -164,6 +182,29 @@ impl LogStore {
     /// Ends the log: what is held back is appended, all is written to disk, and readers end after the last line.
     pub fn close(&self) {
         self.handle.close();
+    }
+}
+
+/// Keeps new lines from the disk while it lives.
+pub struct DiskHold {
+    shared: Arc<Shared>,
+    position: u64,
+}
+
+impl DiskHold {
+    /// Returns the position of the first line that is held.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+}
+
+impl Drop for DiskHold {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        if let Some(at) = state.holds.iter().position(|held| *held == self.position) {
+            state.holds.swap_remove(at);
+        }
+        self.shared.work.notify_one();
     }
 }
 
@@ -240,7 +281,9 @@ impl Shared {
             if state.is_idle() {
                 return;
             }
-            let batch = state.copy_window(state.written, WRITE_BATCH, usize::MAX);
+            let unwritten =
+                usize::try_from(state.disk_limit().saturating_sub(state.written)).unwrap_or(usize::MAX);
+            let batch = state.copy_window(state.written, WRITE_BATCH.min(unwritten), usize::MAX);
             let scrub_from = state.scrub_files.take();
             let scrubber = Arc::clone(&state.scrubber);
             drop(state);

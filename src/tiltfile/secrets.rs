@@ -14,6 +14,8 @@ pub struct Secret {
     pub name: String,
     /// The key within it.
     pub key: String,
+    /// The value in base64. It may be of bytes that are no text.
+    pub encoded: String,
 }
 
 /// Returns the values of all Secrets among the objects, with where each is from.
@@ -23,27 +25,23 @@ pub(super) fn of<'a>(entities: impl Iterator<Item = &'a Entity>) -> BTreeMap<Str
         for (key, value) in texts(entity, "data") {
             let decoded = base64::engine::general_purpose::STANDARD.decode(value.replace(['\n', '\r'], ""));
             if let Ok(bytes) = decoded {
-                add(
-                    &mut secrets,
-                    entity,
-                    key,
-                    String::from_utf8_lossy(&bytes).into_owned(),
-                );
+                add(&mut secrets, entity, key, &bytes);
             }
         }
         for (key, value) in texts(entity, "stringData") {
-            add(&mut secrets, entity, key, value.to_owned());
+            add(&mut secrets, entity, key, value.as_bytes());
         }
     }
     secrets
 }
 
-fn add(secrets: &mut BTreeMap<String, Secret>, entity: &Entity, key: &str, value: String) {
+fn add(secrets: &mut BTreeMap<String, Secret>, entity: &Entity, key: &str, value: &[u8]) {
     let secret = Secret {
         name: entity.name().to_owned(),
         key: key.to_owned(),
+        encoded: base64::engine::general_purpose::STANDARD.encode(value),
     };
-    secrets.insert(value, secret);
+    secrets.insert(String::from_utf8_lossy(value).into_owned(), secret);
 }
 
 fn texts<'a>(entity: &'a Entity, field: &str) -> impl Iterator<Item = (&'a str, &'a str)> {

@@ -4,11 +4,14 @@
 
 mod context;
 mod docker;
+mod events;
 mod failures;
 mod images;
 mod kube;
 mod microservices;
 mod ownership;
 mod port_forwards;
+mod secrets;
 mod stories;
 mod support;
+mod unchanged;

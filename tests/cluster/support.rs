@@ -76,6 +76,14 @@ impl Project {
         &self.namespace
     }
 
+    /// Applies YAML in the project's namespace.
+    #[track_caller]
+    pub(crate) fn apply(&self, yaml: &str) {
+        let file = self.root.path().join("applied.yaml");
+        std::fs::write(&file, yaml).expect("a file");
+        self.kubectl(&["apply", "-f", &file.to_string_lossy()]);
+    }
+
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.root.path().join("kubeconfig")
     }
@@ -250,6 +258,27 @@ impl Up<'_> {
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     panic!("never saw {text:?}; seen:\n{}", self.seen.join("\n"));
                 }
+            }
+        }
+    }
+
+    /// Waits until there was a line with each of these pairs of texts in it, whatever the order.
+    #[track_caller]
+    pub(crate) fn wait_for_all(&mut self, wanted: &[(&str, &str)]) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let is_missing = |pair: &&(&str, &str)| {
+                let has_both = |line: &String| line.contains(pair.0) && line.contains(pair.1);
+                !self.seen.iter().any(has_both)
+            };
+            let missing: Vec<_> = wanted.iter().filter(is_missing).collect();
+            if missing.is_empty() {
+                return;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => self.seen.push(line),
+                Err(_) => panic!("never saw {missing:#?}; seen:\n{}", self.seen.join("\n")),
             }
         }
     }

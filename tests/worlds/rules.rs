@@ -34,6 +34,8 @@ pub(crate) struct Ledger {
 pub(crate) struct Known {
     /// Whether it was enabled when it was first seen.
     enabled: bool,
+    /// Whether it runs commands instead of deploying: another type is another resource.
+    is_local: bool,
     /// What the last update that ended took in.
     attempted: Option<(BTreeMap<usize, Content>, u64)>,
     /// What its last good update applied.
@@ -53,9 +55,17 @@ impl Ledger {
             let name = ManifestName::new(&*resource.name);
             let new = || Known {
                 enabled: resource.enabled,
+                is_local: resource.local.is_some(),
                 ..Known::default()
             };
-            let known = before.remove(&name).unwrap_or_else(new);
+            let known = match before.remove(&name) {
+                Some(known) if known.is_local == resource.local.is_some() => known,
+                Some(known) => Known {
+                    enabled: known.enabled,
+                    ..new()
+                },
+                None => new(),
+            };
             self.current.insert(name, known);
         }
         self.defined = Some(project);
@@ -69,7 +79,9 @@ impl Ledger {
     }
 
     pub(crate) fn ended(&mut self, update: &Update, outcome: &UpdateOutcome) {
-        let Some(known) = self.current.get_mut(&update.plan.manifest) else {
+        let is_local = update.plan.deploy.k8s().is_none();
+        let known = self.current.get_mut(&update.plan.manifest);
+        let Some(known) = known.filter(|known| known.is_local == is_local) else {
             return;
         };
         let applied = || outcome.applied.iter().map(|object| object.id.clone());

@@ -3,8 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use kube::api::{DeleteParams, GetParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
+use kube::api::{
+    DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy,
+};
 use kube::core::Request;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::connect::Cluster;
@@ -34,6 +38,45 @@ pub(super) struct ObjectApi {
     pub(super) namespace: Option<String>,
     /// Its name.
     pub(super) name: String,
+}
+
+/// How many objects a page of a list has.
+const PAGE: u32 = 500;
+
+/// What matters of an object's metadata to find its owners.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct OwnedMetadata {
+    pub(super) uid: String,
+    pub(super) creation_timestamp: Option<Time>,
+    pub(super) owner_references: Vec<OwnerReference>,
+}
+
+/// A page of a list.
+pub(super) struct MetadataPage {
+    pub(super) objects: Vec<OwnedMetadata>,
+    /// What to ask for the next page with, if there is one.
+    pub(super) next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct MetadataOnly {
+    #[serde(default)]
+    metadata: OwnedMetadata,
+}
+
+#[derive(Deserialize)]
+struct MetadataList {
+    #[serde(default)]
+    metadata: Continuation,
+    #[serde(default)]
+    items: Vec<MetadataOnly>,
+}
+
+#[derive(Default, Deserialize)]
+struct Continuation {
+    #[serde(default, rename = "continue")]
+    next: Option<String>,
 }
 
 impl Cluster {
@@ -136,13 +179,28 @@ impl ObjectApi {
     }
 
     /// Returns the object's metadata, `None` if there is none.
-    pub(super) async fn get_metadata(&self) -> Result<Option<Value>, RequestError> {
+    pub(super) async fn get_metadata(&self) -> Result<Option<OwnedMetadata>, RequestError> {
         let request = self.request().get_metadata(&self.name, &GetParams::default());
-        self.found(
-            self.client
-                .request(request.map_err(kube::Error::BuildRequest)?)
-                .await,
-        )
+        let answer: Result<MetadataOnly, _> = self
+            .client
+            .request(request.map_err(kube::Error::BuildRequest)?)
+            .await;
+        Ok(self.found(answer)?.map(|object| object.metadata))
+    }
+
+    /// Returns the metadata of a page of all objects of the kind in the namespace.
+    pub(super) async fn list_metadata(&self, next: Option<&str>) -> Result<MetadataPage, RequestError> {
+        let mut params = ListParams::default().limit(PAGE);
+        params.continue_token = next.map(str::to_owned);
+        let request = self.request().list_metadata(&params);
+        let list: MetadataList = self
+            .client
+            .request(request.map_err(kube::Error::BuildRequest)?)
+            .await?;
+        Ok(MetadataPage {
+            objects: list.items.into_iter().map(|object| object.metadata).collect(),
+            next: list.metadata.next.filter(|next| !next.is_empty()),
+        })
     }
 
     /// Applies on the server, as manager `tilt`, taking fields from others where needed.
@@ -238,7 +296,7 @@ impl ObjectApi {
         Request::new(&self.collection)
     }
 
-    fn found(&self, answer: kube::Result<Value>) -> Result<Option<Value>, RequestError> {
+    fn found<T>(&self, answer: kube::Result<T>) -> Result<Option<T>, RequestError> {
         match answer {
             Ok(value) => Ok(Some(value)),
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),

@@ -131,6 +131,19 @@ impl Cluster {
         })
     }
 
+    /// Returns a cluster that was not asked anything.
+    #[cfg(test)]
+    pub(super) fn for_test(client: kube::Client, context: KubeContext) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                client,
+                context,
+                info: ClusterInfo::default(),
+                discovery: Discovery::default(),
+            }),
+        }
+    }
+
     /// Returns what the kubeconfig says about it.
     pub fn context(&self) -> &KubeContext {
         &self.inner.context
@@ -284,7 +297,7 @@ fn container_runtime(node: &Value) -> Option<String> {
     version.split("://").next().map(str::to_owned)
 }
 
-fn start_hint(product: Product) -> String {
+pub(super) fn start_hint(product: Product) -> String {
     let start = match product {
         Product::Minikube => "start it with `minikube start`",
         Product::Kind => "create it with `kind create cluster`, or start its container",

@@ -1,6 +1,7 @@
 //! What the API server or the way to it says, as text for users.
 
 use std::error::Error as _;
+use std::time::Duration;
 
 /// A request that failed.
 #[derive(Debug)]
@@ -9,6 +10,8 @@ pub(super) enum RequestError {
     NoMatch { kind: String, api_version: String },
     /// Another cluster answers than at the start of the session; nothing was sent to it.
     OtherCluster { context: String },
+    /// There was no answer in this time.
+    TimedOut(Duration),
     /// The server refused, or was not reached.
     Kube(kube::Error),
 }
@@ -33,6 +36,7 @@ impl RequestError {
                  hint: to deploy to this one, start tilt again; if it is not the one you mean, bring back the other (your VPN, \
                  your kubeconfig), then save a file"
             ),
+            Self::TimedOut(after) => format!("no answer within {} s", after.as_secs()),
             Self::Kube(error) => message(error),
         }
     }

@@ -1,25 +1,28 @@
-//! Who owns an object, and who owns that: chains of owners by UID, looked up once.
+//! Who owns an object, and who owns that: chains of owners by UID, each object looked up once.
+//!
+//! What was found is in `owner_cache`, also that an object is gone; how the API server is asked is in
+//! `metadata_requests`. Nobody waits here but who wants to know: a look-up that hangs delays no other kind.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
-use tokio::sync::{OnceCell, Semaphore};
 
+use super::api::OwnedMetadata;
 use super::connect::Cluster;
 use super::error::RequestError;
-use crate::k8s::convert::{owner, timestamp};
-use crate::model::{ObjectUid, Owner, Timestamp};
+use super::metadata_requests::{Answer, KindKey, KindRequests};
+use super::owner_cache::{Cell, Known, OwnerCache};
+use crate::k8s::convert::owner;
+use crate::model::{ObjectUid, Owner};
 
-/// How many objects are remembered. Beyond that all are forgotten, which costs look-ups and nothing else.
-const MAX_KNOWN: usize = 10_000;
-/// How many look-ups run at a time.
-const PARALLEL: usize = 16;
+/// Of how many kinds the state of requests is kept. Beyond that it is forgotten, which costs requests and nothing else.
+const MAX_KINDS: usize = 1_024;
 /// How many owners a chain can have; a longer one is a circle.
 const MAX_CHAIN: usize = 32;
-/// Pauses before a look-up that failed is tried again.
-const RETRIES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(2)];
+/// Pauses, in seconds, before a look-up is tried again that failed for a reason that may pass.
+const RETRIES: [f64; 8] = [0.2, 1., 2., 4., 8., 15., 30., 60.];
 
 /// The owners of objects in a cluster. Cheap to clone.
 #[derive(Clone)]
@@ -29,15 +32,8 @@ pub(super) struct Owners {
 
 struct Inner {
     cluster: Cluster,
-    known: Mutex<HashMap<ObjectUid, Arc<OnceCell<Known>>>>,
-    slots: Semaphore,
-}
-
-/// What is remembered of an object.
-#[derive(Clone, Debug, Default)]
-struct Known {
-    created: Option<Timestamp>,
-    owners: Vec<OwnerReference>,
+    cache: Mutex<OwnerCache>,
+    kinds: Mutex<HashMap<KindKey, Arc<KindRequests>>>,
 }
 
 impl Owners {
@@ -45,33 +41,34 @@ impl Owners {
         Self {
             inner: Arc::new(Inner {
                 cluster,
-                known: Mutex::default(),
-                slots: Semaphore::new(PARALLEL),
+                cache: Mutex::default(),
+                kinds: Mutex::default(),
             }),
         }
     }
 
     /// Remembers an object that was seen.
     pub(super) fn learn(&self, metadata: &ObjectMeta) {
-        if let Some(uid) = &metadata.uid {
-            let cell = OnceCell::new_with(Some(known(metadata)));
-            self.insert(ObjectUid::new(uid), Arc::new(cell));
-        }
+        self.learn_owned(OwnedMetadata {
+            uid: metadata.uid.clone().unwrap_or_default(),
+            creation_timestamp: metadata.creation_timestamp.clone(),
+            owner_references: metadata.owner_references.clone().unwrap_or_default(),
+        });
     }
 
-    /// Returns the chain from these references on, nearest first, if nothing has to be looked up for it. What is in
-    /// `stops` need not be looked up.
+    /// Returns the chain from these references on, nearest first, if nothing has to be looked up for it. What
+    /// `is_ours` says need not be looked up.
     pub(super) fn known_chain(
         &self,
         references: &[OwnerReference],
-        stops: &BTreeSet<ObjectUid>,
+        is_ours: impl Fn(&ObjectUid) -> bool,
     ) -> Option<Vec<Owner>> {
         let mut walk = Walk::new(references);
         while let Some(uid) = walk.next_unknown() {
             let cell = self.cell(&uid);
             match cell.get() {
                 Some(known) => walk.enter(known),
-                None if stops.contains(&uid) => walk.enter(&Known::default()),
+                None if is_ours(&uid) => walk.enter(&Known::default()),
                 None => return None,
             }
         }
@@ -83,12 +80,12 @@ impl Owners {
         &self,
         namespace: &str,
         references: &[OwnerReference],
-        stops: &BTreeSet<ObjectUid>,
+        is_ours: impl Fn(&ObjectUid) -> bool,
     ) -> Vec<Owner> {
         let mut walk = Walk::new(references);
         while let Some(uid) = walk.next_unknown() {
             let cell = self.cell(&uid);
-            if cell.get().is_none() && stops.contains(&uid) {
+            if cell.get().is_none() && is_ours(&uid) {
                 walk.enter(&Known::default());
                 continue;
             }
@@ -100,71 +97,72 @@ impl Owners {
         walk.chain
     }
 
+    /// Returns how many requests were made so far.
+    pub(super) fn requests_made(&self) -> u64 {
+        let kinds = self.inner.kinds.lock().expect("no panic while kinds are held");
+        kinds.values().map(|requests| requests.made()).sum()
+    }
+
     /// What cannot be read, or is gone, has no owners. Only a failure that may pass is an error.
     async fn look_up(&self, namespace: &str, reference: &OwnerReference) -> Result<Known, RequestError> {
+        let key = KindKey::new(namespace, reference);
         let mut pauses = RETRIES.iter();
         loop {
-            let answer = self.ask(namespace, reference).await;
-            match answer {
-                Ok(metadata) => return Ok(metadata.as_ref().map(known).unwrap_or_default()),
-                Err(RequestError::NoMatch { .. }) => return Ok(Known::default()),
-                Err(error)
-                    if error
-                        .status()
-                        .is_some_and(|status| (400..500).contains(&status.code)) =>
-                {
-                    return Ok(Known::default());
-                }
-                Err(error) => match pauses.next() {
-                    Some(pause) => tokio::time::sleep(*pause).await,
-                    None => return Err(error),
-                },
+            let error = match self.ask(&key, reference).await {
+                Ok(known) => return Ok(known),
+                Err(error) => error,
+            };
+            let is_refused = error
+                .status()
+                .is_some_and(|status| (400..500).contains(&status.code) && status.code != 429);
+            if is_refused || matches!(error, RequestError::NoMatch { .. }) {
+                return Ok(Known::default());
+            }
+            match pauses.next() {
+                Some(pause) => tokio::time::sleep(Duration::from_secs_f64(*pause)).await,
+                None => return Err(error),
             }
         }
     }
 
-    async fn ask(
-        &self,
-        namespace: &str,
-        reference: &OwnerReference,
-    ) -> Result<Option<ObjectMeta>, RequestError> {
-        let _slot = self.inner.slots.acquire().await;
-        let cluster = &self.inner.cluster;
-        let object = cluster
-            .object(
-                &reference.api_version,
-                &reference.kind,
-                Some(namespace),
-                &reference.name,
-            )
-            .await?;
-        let found = object.get_metadata().await?;
-        let metadata = found.and_then(|mut object| serde_json::from_value(object["metadata"].take()).ok());
-        // Another object of that name may have taken its place.
-        Ok(metadata.filter(|metadata: &ObjectMeta| metadata.uid.as_ref() == Some(&reference.uid)))
+    async fn ask(&self, key: &KindKey, reference: &OwnerReference) -> Result<Known, RequestError> {
+        let uid = ObjectUid::new(&reference.uid);
+        let learn = |metadata: OwnedMetadata| self.learn_owned(metadata);
+        let learnt = || self.cell(&uid).get().cloned();
+        let is_learnt = || learnt().is_some();
+        let requests = self.requests(key);
+        let answer = requests.ask(&self.inner.cluster, key, &reference.name, &learn, &is_learnt);
+        Ok(match answer.await? {
+            // Another object of that name may have taken its place.
+            Answer::One(found) => found
+                .filter(|found| found.uid == reference.uid)
+                .map(Known::from)
+                .unwrap_or_default(),
+            Answer::All => learnt().unwrap_or_default(),
+        })
     }
 
-    fn cell(&self, uid: &ObjectUid) -> Arc<OnceCell<Known>> {
-        let known = self.inner.known.lock().expect("no panic while owners are held");
-        let found = known.get(uid).cloned();
-        drop(known);
-        found.unwrap_or_else(|| self.insert(uid.clone(), Arc::default()))
-    }
-
-    fn insert(&self, uid: ObjectUid, cell: Arc<OnceCell<Known>>) -> Arc<OnceCell<Known>> {
-        let mut known = self.inner.known.lock().expect("no panic while owners are held");
-        if known.len() >= MAX_KNOWN {
-            known.clear();
+    fn requests(&self, key: &KindKey) -> Arc<KindRequests> {
+        let mut kinds = self.inner.kinds.lock().expect("no panic while kinds are held");
+        if kinds.len() >= MAX_KINDS && !kinds.contains_key(key) {
+            kinds.clear();
         }
-        known.insert(uid, cell.clone());
-        cell
+        kinds.entry(key.clone()).or_default().clone()
     }
-}
 
-fn known(metadata: &ObjectMeta) -> Known {
-    Known {
-        created: timestamp(metadata.creation_timestamp.as_ref()),
-        owners: metadata.owner_references.clone().unwrap_or_default(),
+    fn cell(&self, uid: &ObjectUid) -> Cell {
+        self.cache().cell(uid)
+    }
+
+    fn learn_owned(&self, metadata: OwnedMetadata) {
+        if !metadata.uid.is_empty() {
+            let uid = ObjectUid::new(&metadata.uid);
+            self.cache().learn(uid, Known::from(metadata));
+        }
+    }
+
+    fn cache(&self) -> std::sync::MutexGuard<'_, OwnerCache> {
+        self.inner.cache.lock().expect("no panic while owners are held")
     }
 }
 
@@ -209,6 +207,7 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Timestamp;
 
     fn reference(uid: &str) -> OwnerReference {
         OwnerReference {
@@ -238,5 +237,206 @@ mod tests {
         }
         let chain: Vec<&str> = walk.chain.iter().map(|owner| owner.uid.as_str()).collect();
         assert_eq!(chain, ["a", "b", "c", "d"]);
+    }
+}
+
+#[cfg(test)]
+mod look_ups {
+    use std::collections::BTreeSet;
+
+    use futures::future::join_all;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::edge::kube::fake_api::{FakeApi, Reply};
+
+    fn config_map(n: usize) -> OwnerReference {
+        OwnerReference {
+            api_version: "v1".to_owned(),
+            kind: "ConfigMap".to_owned(),
+            name: format!("c{n}"),
+            uid: format!("uid-{n}"),
+            ..OwnerReference::default()
+        }
+    }
+
+    fn metadata(n: usize, owners: &Value) -> Value {
+        json!({"metadata": {"name": format!("c{n}"), "uid": format!("uid-{n}"), "ownerReferences": owners,
+            "creationTimestamp": "2026-01-01T00:00:00Z"}})
+    }
+
+    fn list(ns: impl Iterator<Item = usize>) -> Reply {
+        let items: Vec<Value> = ns.map(|n| metadata(n, &json!([]))).collect();
+        Reply::Json(json!({"metadata": {}, "items": items}))
+    }
+
+    fn number(path: &str) -> usize {
+        path.rsplit("/c")
+            .next()
+            .and_then(|n| n.parse().ok())
+            .expect("a config map")
+    }
+
+    fn is_list(path: &str) -> bool {
+        path.contains("configmaps?")
+    }
+
+    fn strangers(_: &ObjectUid) -> bool {
+        false
+    }
+
+    #[tokio::test]
+    async fn two_thousand_strangers_cost_a_handful_of_requests_and_asking_again_none() {
+        let api = FakeApi::start(|path| match is_list(path) {
+            true => list(0..2_000),
+            false => Reply::Json(metadata(number(path), &json!([]))),
+        })
+        .await;
+        let owners = Owners::new(api.cluster());
+        for _ in 0..2 {
+            let references: Vec<_> = (0..2_000).map(|n| [config_map(n)]).collect();
+            let chains = references
+                .iter()
+                .map(|reference| owners.chain("ns", reference, strangers));
+            assert!(join_all(chains).await.iter().all(|chain| chain.len() == 1));
+            assert!(api.asked().len() <= 3, "{:?}", api.asked());
+            assert_eq!(owners.requests_made(), api.asked().len() as u64);
+        }
+    }
+
+    #[tokio::test]
+    async fn strangers_that_come_one_after_the_other_cost_as_little() {
+        let api = FakeApi::start(|path| match is_list(path) {
+            true => list(0..1_000),
+            false => Reply::Json(metadata(number(path), &json!([]))),
+        })
+        .await;
+        let owners = Owners::new(api.cluster());
+        for n in 0..1_000 {
+            owners.chain("ns", &[config_map(n)], strangers).await;
+        }
+        assert!(api.asked().len() <= 3, "{:?}", api.asked());
+        // Those that are made after a list are asked for alone, and listed only now and then.
+        let before = api.asked().len();
+        for n in 1_000..1_100 {
+            owners.chain("ns", &[config_map(n)], strangers).await;
+        }
+        assert!(api.asked().len() - before <= 150, "{:?}", api.asked());
+    }
+
+    #[tokio::test]
+    async fn many_questions_about_one_object_are_one_request_also_when_it_is_gone() {
+        let api = FakeApi::start(|_| Reply::Fails(404, "not found")).await;
+        let owners = Owners::new(api.cluster());
+        let reference = [config_map(1)];
+        for _ in 0..2 {
+            join_all((0..100).map(|_| owners.chain("ns", &reference, strangers))).await;
+        }
+        assert_eq!(api.asked(), ["/api/v1/namespaces/ns/configmaps/c1"]);
+    }
+
+    #[tokio::test]
+    async fn an_object_that_a_list_lacks_is_gone_unless_it_was_wanted_after_the_list_began() {
+        let api = FakeApi::start(|path| match is_list(path) {
+            true => list(10..20),
+            false => Reply::Json(metadata(number(path), &json!([]))),
+        })
+        .await;
+        let owners = Owners::new(api.cluster());
+        let references: Vec<_> = (0..10).map(|n| [config_map(n)]).collect();
+        join_all(
+            references
+                .iter()
+                .map(|reference| owners.chain("ns", reference, strangers)),
+        )
+        .await;
+        // One alone, one list for the second, one list for those that came meanwhile.
+        assert_eq!(api.asked().len(), 3, "{:?}", api.asked());
+    }
+
+    #[tokio::test]
+    async fn a_look_up_that_hangs_delays_no_other() {
+        let api = FakeApi::start(|path| match (is_list(path), path.contains("/c1")) {
+            (true, _) => list(2..5),
+            (false, true) => Reply::Never,
+            (false, false) => Reply::Json(metadata(number(path), &json!([]))),
+        })
+        .await;
+        let owners = Owners::new(api.cluster());
+        let hanging = [config_map(1)];
+        let mut hanging = Box::pin(owners.chain("ns", &hanging, strangers));
+        assert!(futures::poll!(hanging.as_mut()).is_pending());
+        for n in 2..5 {
+            assert_eq!(owners.chain("ns", &[config_map(n)], strangers).await.len(), 1);
+        }
+        assert!(futures::poll!(hanging.as_mut()).is_pending());
+    }
+
+    #[tokio::test]
+    async fn where_nothing_can_be_listed_objects_are_asked_for_one_by_one() {
+        let api = FakeApi::start(|path| match is_list(path) {
+            true => Reply::Fails(403, "forbidden"),
+            false => Reply::Json(metadata(number(path), &json!([]))),
+        })
+        .await;
+        let owners = Owners::new(api.cluster());
+        let references: Vec<_> = (0..20).map(|n| [config_map(n)]).collect();
+        join_all(
+            references
+                .iter()
+                .map(|reference| owners.chain("ns", reference, strangers)),
+        )
+        .await;
+        let asked = api.asked();
+        let lists = asked.iter().filter(|path| is_list(path)).count();
+        let objects: BTreeSet<&String> = asked.iter().filter(|path| !is_list(path)).collect();
+        assert_eq!((lists, objects.len(), asked.len()), (1, 20, 21));
+    }
+
+    #[tokio::test]
+    async fn a_chain_goes_through_any_kind_and_stops_at_what_is_ours() {
+        let robot =
+            json!([{"apiVersion": "toys.example.com/v1", "kind": "Robot", "name": "r", "uid": "robot"}]);
+        let plan = json!([{"apiVersion": "toys.example.com/v1", "kind": "Plan", "name": "p", "uid": "plan"}]);
+        let api = FakeApi::start(move |path| {
+            let kind = |kind: &str, plural: &str, namespaced: bool| {
+                json!({"kind": kind, "name": plural, "namespaced": namespaced, "singularName": "", "verbs": []})
+            };
+            Reply::Json(match path {
+                "/apis/toys.example.com/v1" => json!({"kind": "APIResourceList", "groupVersion": "toys.example.com/v1",
+                    "resources": [kind("Robot", "robots", true), kind("Plan", "plans", false)]}),
+                "/api/v1/namespaces/ns/configmaps/c1" => metadata(1, &robot),
+                "/apis/toys.example.com/v1/namespaces/ns/robots/r" => {
+                    json!({"metadata": {"uid": "robot", "ownerReferences": plan}})
+                }
+                _ => return Reply::Fails(404, "not found"),
+            })
+        })
+        .await;
+        let owners = Owners::new(api.cluster());
+        let is_ours = |uid: &ObjectUid| uid.as_str() == "plan";
+        let chain = owners.chain("ns", &[config_map(1)], is_ours).await;
+        let uids: Vec<&str> = chain.iter().map(|owner| owner.uid.as_str()).collect();
+        assert_eq!(uids, ["uid-1", "robot", "plan"]);
+        assert!(
+            !api.asked().iter().any(|path| path.contains("plans")),
+            "{:?}",
+            api.asked()
+        );
+    }
+
+    #[tokio::test]
+    async fn an_incomplete_version_is_completed() {
+        let api = FakeApi::start(|_| Reply::Fails(404, "not found")).await;
+        let owners = Owners::new(api.cluster());
+        let reference = OwnerReference {
+            api_version: "extensions".to_owned(),
+            kind: "ReplicaSet".to_owned(),
+            name: "web-1".to_owned(),
+            uid: "u".to_owned(),
+            ..OwnerReference::default()
+        };
+        owners.chain("ns", &[reference], strangers).await;
+        assert_eq!(api.asked(), ["/apis/apps/v1/namespaces/ns/replicasets/web-1"]);
     }
 }

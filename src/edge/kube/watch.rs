@@ -26,6 +26,7 @@ use crate::model::{ObjectUid, Owner, Timestamp};
 /// Watches what is wanted. Dropping it ends all watches.
 pub struct ClusterWatcher {
     wanted: watch::Sender<ClusterWatch>,
+    owners: Owners,
     supervisor: tokio::task::JoinHandle<()>,
 }
 
@@ -34,8 +35,9 @@ impl ClusterWatcher {
     /// a watch that does not work go to `log`.
     pub fn start(cluster: Cluster, events: mpsc::Sender<Event>, started: Timestamp, log: LogWriter) -> Self {
         let (wanted, changes) = watch::channel(ClusterWatch::default());
+        let owners = Owners::new(cluster.clone());
         let context = Context {
-            owners: Owners::new(cluster.clone()),
+            owners: owners.clone(),
             cluster,
             events,
             started: started.floor_to_second(),
@@ -44,8 +46,14 @@ impl ClusterWatcher {
         };
         Self {
             wanted,
+            owners,
             supervisor: tokio::spawn(supervise(context, changes)),
         }
+    }
+
+    /// Returns how many requests were made so far to find the owners of objects.
+    pub fn owner_requests(&self) -> u64 {
+        self.owners.requests_made()
     }
 
     /// Watches these parts of the cluster from now on.
@@ -69,6 +77,13 @@ struct Context {
     started: Timestamp,
     log: LogWriter,
     wanted: watch::Receiver<ClusterWatch>,
+}
+
+impl Context {
+    /// Returns whether we deployed it: a look-up of owners can stop there.
+    fn is_ours(&self, uid: &ObjectUid) -> bool {
+        self.wanted.borrow().uids.contains(uid)
+    }
 }
 
 async fn supervise(context: Context, mut changes: watch::Receiver<ClusterWatch>) {
@@ -178,7 +193,7 @@ enum Found {
         owners: Vec<Owner>,
     },
     Event {
-        event: Box<core::Event>,
+        uid: ObjectUid,
         owners: Vec<Owner>,
     },
 }
@@ -196,14 +211,18 @@ struct Namespace {
     outbox: Outbox,
     look_ups: FuturesUnordered<BoxFuture<'static, Found>>,
     waiting: HashMap<ObjectUid, Waiting>,
+    /// Events of the cluster whose owners are being looked up, each as it is by now.
+    waiting_events: HashMap<ObjectUid, core::Event>,
     /// The pods of a list that is being received.
     listed: BTreeSet<ObjectUid>,
     /// How often each event of the cluster had occurred when it was reported.
-    counts: HashMap<String, i32>,
+    counts: HashMap<ObjectUid, (i32, Timestamp)>,
 }
 
 /// How many events of the cluster are remembered.
 const MAX_COUNTS: usize = 10_000;
+/// How many events may wait for a look-up. More than that wait only where the API server does not answer.
+const MAX_WAITING: usize = 4_096;
 
 impl Namespace {
     fn new(context: Context, name: String) -> Self {
@@ -213,6 +232,7 @@ impl Namespace {
             outbox: Outbox::default(),
             look_ups: FuturesUnordered::new(),
             waiting: HashMap::new(),
+            waiting_events: HashMap::new(),
             listed: BTreeSet::new(),
             counts: HashMap::new(),
         }
@@ -248,11 +268,8 @@ impl Namespace {
             return;
         }
         let references = pod.metadata.owner_references.clone().unwrap_or_default();
-        let known = {
-            let wanted = self.context.wanted.borrow();
-            self.context.owners.known_chain(&references, &wanted.uids)
-        };
-        match known {
+        let is_ours = |uid: &ObjectUid| self.context.is_ours(uid);
+        match self.context.owners.known_chain(&references, is_ours) {
             Some(owners) => self
                 .outbox
                 .push(Event::PodSeen(Box::new(convert::pod(&pod, owners)))),
@@ -267,8 +284,8 @@ impl Namespace {
         let (context, namespace) = (self.context.clone(), self.name.clone());
         self.look_ups.push(
             async move {
-                let stops = context.wanted.borrow().uids.clone();
-                let owners = context.owners.chain(&namespace, &references, &stops).await;
+                let is_ours = |uid: &ObjectUid| context.is_ours(uid);
+                let owners = context.owners.chain(&namespace, &references, is_ours).await;
                 Found::Pod {
                     uid,
                     references,
@@ -280,54 +297,73 @@ impl Namespace {
     }
 
     fn event_changed(&mut self, event: watcher::Event<core::Event>) {
-        let (watcher::Event::Apply(event) | watcher::Event::InitApply(event)) = event else {
+        let (watcher::Event::Apply(mut event) | watcher::Event::InitApply(mut event)) = event else {
             return;
         };
-        if !convert::is_notable(&event)
-            || convert::last_seen(&event) < self.context.started
-            || !self.is_news(&event)
-        {
+        let is_old = convert::last_seen(&event) < self.context.started;
+        if !convert::is_notable(&event) || is_old || !self.is_news(&event) {
             return;
         }
-        let about = &event.involved_object;
-        let text = |value: &Option<String>| value.clone().unwrap_or_default();
-        let reference = OwnerReference {
-            api_version: text(&about.api_version),
-            kind: text(&about.kind),
-            name: text(&about.name),
-            uid: text(&about.uid),
-            ..OwnerReference::default()
+        event.metadata.managed_fields = None;
+        // What says of no object which one it is cannot be ours.
+        let Some(reference) = convert::involved(&event) else {
+            return;
         };
+        let is_ours = |uid: &ObjectUid| self.context.is_ours(uid);
+        let references = [reference];
+        match self.context.owners.known_chain(&references, is_ours) {
+            Some(owners) => self.event_attributed(&event, owners),
+            None => self.look_up_event(event, references),
+        }
+    }
+
+    /// An event that is looked up already is only brought up to date.
+    fn look_up_event(&mut self, event: core::Event, references: [OwnerReference; 1]) {
+        let uid = event_uid(&event);
+        let is_full = self.waiting_events.len() >= MAX_WAITING;
+        if is_full && !self.waiting_events.contains_key(&uid) {
+            tracing::debug!(?uid, "too many events wait for look-ups");
+            return;
+        }
+        let namespace = event.involved_object.namespace.clone();
+        let namespace = namespace.unwrap_or_else(|| self.name.clone());
+        if self.waiting_events.insert(uid.clone(), event).is_some() {
+            return;
+        }
         let context = self.context.clone();
-        let namespace = about.namespace.clone().unwrap_or_else(|| self.name.clone());
         self.look_ups.push(
             async move {
-                let stops = context.wanted.borrow().uids.clone();
-                let owners = context.owners.chain(&namespace, &[reference], &stops).await;
-                let event = Box::new(event);
-                Found::Event { event, owners }
+                let is_ours = |uid: &ObjectUid| context.is_ours(uid);
+                let owners = context.owners.chain(&namespace, &references, is_ours).await;
+                Found::Event { uid, owners }
             }
             .boxed(),
         );
     }
 
-    /// Whether the event was not reported yet with this count. A new list repeats what is known.
+    fn event_attributed(&mut self, event: &core::Event, owners: Vec<Owner>) {
+        let chain = owners.into_iter().map(|owner| owner.uid).collect();
+        let event = convert::cluster_event(event, chain);
+        self.outbox.push(Event::ClusterEventSeen(Box::new(event)));
+    }
+
+    /// Whether the event was not reported yet with this count and time. A new list repeats what is known.
     fn is_news(&mut self, event: &core::Event) -> bool {
         let series = event.series.as_ref().and_then(|series| series.count);
-        let count = event.count.max(series).unwrap_or(1);
+        let now = (event.count.max(series).unwrap_or(1), convert::last_seen(event));
         if self.counts.len() >= MAX_COUNTS {
             self.counts.clear();
         }
-        let uid = event.metadata.uid.clone().unwrap_or_default();
-        self.counts.insert(uid, count).is_none_or(|before| before < count)
+        let before = self.counts.insert(event_uid(event), now);
+        before.is_none_or(|before| before.0 < now.0 || before.1 < now.1)
     }
 
     fn found(&mut self, found: Found) {
         match found {
-            Found::Event { event, owners } => {
-                let chain = owners.into_iter().map(|owner| owner.uid).collect();
-                let event = convert::cluster_event(&event, chain);
-                self.outbox.push(Event::ClusterEventSeen(Box::new(event)));
+            Found::Event { uid, owners } => {
+                if let Some(event) = self.waiting_events.remove(&uid) {
+                    self.event_attributed(&event, owners);
+                }
             }
             Found::Pod {
                 uid,
@@ -350,6 +386,10 @@ impl Namespace {
             }
         }
     }
+}
+
+fn event_uid(event: &core::Event) -> ObjectUid {
+    ObjectUid::new(event.metadata.uid.clone().unwrap_or_default())
 }
 
 fn uid(pod: &core::Pod) -> ObjectUid {

@@ -81,10 +81,63 @@ fn an_event_that_came_before_its_object_was_known_is_shown_once_it_is() {
 }
 
 #[test]
+fn of_an_event_that_came_too_early_only_the_last_repeat_is_shown() {
+    let mut script = Script::up(vec![manifest("web")]);
+    let web = pod("web", "web-1", 1);
+    for count in 1..5 {
+        let mut event = warning(&web, count);
+        event.message = format!("it hurts {count}");
+        assert_eq!(send(&mut script, event), "");
+    }
+    let effects = script.finish(1, deployed(&[], &[object("Deployment", "web")]));
+    assert!(effects.contains("[event: pod web-1] it hurts 4"), "{effects}");
+    assert!(!effects.contains("it hurts 3"), "{effects}");
+    assert_eq!(send(&mut script, warning(&web, 4)), "", "it was shown");
+}
+
+#[test]
+fn an_old_event_counts_once_it_repeats() {
+    let mut script = deployed_web();
+    let web = pod("web", "web-1", 1);
+    let old = ClusterEvent {
+        last_seen: Timestamp::from_secs(STARTED - 60),
+        ..warning(&web, 7)
+    };
+    assert_eq!(send(&mut script, old), "");
+    assert_ne!(send(&mut script, warning(&web, 8)), "");
+}
+
+#[test]
+fn a_repeat_that_is_not_counted_is_known_by_its_time() {
+    let mut script = deployed_web();
+    let event = warning(&pod("web", "web-1", 1), 1);
+    let later = ClusterEvent {
+        last_seen: Timestamp::from_secs(STARTED + 9),
+        ..event.clone()
+    };
+    assert_ne!(send(&mut script, event.clone()), "");
+    assert_ne!(send(&mut script, later), "");
+    assert_eq!(send(&mut script, event), "", "a new list brings it back");
+}
+
+#[test]
+fn an_event_that_a_stranger_repeats_pushes_none_of_ours_out() {
+    let mut script = Script::up(vec![manifest("web")]);
+    send(&mut script, warning(&pod("web", "first", 1), 1));
+    for count in 0..3_000 {
+        let mut stranger = warning(&pod("x", "x-1", 1), count);
+        stranger.owner_chain = vec![ObjectUid::from("stranger")];
+        send(&mut script, stranger);
+    }
+    let effects = script.finish(1, deployed(&[], &[object("Deployment", "web")]));
+    assert!(effects.contains("it hurts"), "{effects}");
+}
+
+#[test]
 fn events_of_strangers_are_forgotten_in_the_end() {
     let mut script = Script::up(vec![manifest("web")]);
     send(&mut script, warning(&pod("web", "first", 1), 1));
-    for n in 0..600 {
+    for n in 0..2_100 {
         let mut stranger = warning(&pod("x", &format!("x-{n}"), 1), 1);
         stranger.owner_chain = vec![ObjectUid::from("stranger")];
         send(&mut script, stranger);

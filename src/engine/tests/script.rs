@@ -412,10 +412,15 @@ fn line(effect: &Effect) -> String {
             span,
             reason,
             objects,
+            command,
             ..
         } => {
             let objects: Vec<String> = objects.iter().map(ToString::to_string).collect();
-            format!("delete of {manifest} in {span} ({reason}): {}", objects.join(" "))
+            let by = command
+                .iter()
+                .map(|(command, _)| format!("by {}", command.display()));
+            let what = objects.into_iter().chain(by).collect::<Vec<_>>().join(" ");
+            format!("delete of {manifest} in {span} ({reason}): {what}")
         }
         Effect::WatchFiles(set) => {
             let targets: BTreeMap<String, usize> = set

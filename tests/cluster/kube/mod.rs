@@ -5,5 +5,6 @@
 
 mod apply;
 mod logs;
+mod strangers;
 mod support;
 mod watch;

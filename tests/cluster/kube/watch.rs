@@ -29,7 +29,7 @@ async fn wait_for<T>(events: &mut mpsc::Receiver<Event>, mut pick: impl FnMut(&E
     }
 }
 
-fn watcher(world: &World, uids: BTreeSet<ObjectUid>) -> (ClusterWatcher, mpsc::Receiver<Event>) {
+pub(super) fn watcher(world: &World, uids: BTreeSet<ObjectUid>) -> (ClusterWatcher, mpsc::Receiver<Event>) {
     let (sender, events) = mpsc::channel(4);
     let log = LogWriter::global(world.store.clone());
     let watcher = ClusterWatcher::start(world.cluster.clone(), sender, Timestamp::default(), log);
