@@ -90,7 +90,7 @@ fn a_port_that_is_taken_is_told_with_who_has_it() {
     let port = taken.local_addr().expect("an address").port();
     let project = Project::new("taken", &kiosk(port));
     let mut up = project.up();
-    let line = up.wait_for("Error port-forwarding kiosk: cannot listen on localhost");
+    let line = up.wait_for("Error port-forwarding kiosk: cannot listen on 127.0.0.1");
     assert!(line.contains("in use"), "{line}");
     let hint = up.wait_for("hint: stop what uses port");
     assert!(hint.contains(&format!("(pid {})", std::process::id())), "{hint}");
