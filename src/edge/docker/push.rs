@@ -76,7 +76,10 @@ impl Docker {
         for tag in tags(image, &local.id) {
             let name = image.with_tag(&tag);
             let found = self.registry_digest(&name, login).await;
-            if let Some(digest) = found.as_ref().filter(|digest| !local.is(digest)) {
+            if let Some(digest) = found.as_ref()
+                && !local.is(digest)
+                && !self.is_same(&local, &name, digest, login).await
+            {
                 taken.push((name, digest.clone()));
                 continue;
             }
@@ -92,6 +95,34 @@ impl Docker {
             return Ok(self.best_name(name, taken, login, log).await);
         }
         Err(all_taken(image, &taken))
+    }
+
+    /// Returns whether what the registry has under a tag made of our image's content is that image, though packed in
+    /// another way, as an earlier engine did. Pulling an image that is here takes only its description.
+    async fn is_same(&self, local: &LocalImage, name: &ImageRef, digest: &str, login: &str) -> bool {
+        if !name
+            .tag()
+            .is_some_and(|tag| contents(&local.id).contains(&tag.to_owned()))
+        {
+            return false;
+        }
+        let repository = name.familiar_name();
+        let from = query([("fromImage", repository.as_str()), ("tag", digest)]);
+        let request = self
+            .http
+            .request(Method::POST, &format!("/images/create?{from}"))
+            .header("X-Registry-Auth", login);
+        let Ok(request) = request.body(body("")) else {
+            return false;
+        };
+        let Ok(reply) = self.http.send(request).await else {
+            return false;
+        };
+        // Its last message comes when it is done.
+        let _ = reply.text().await;
+        let path = format!("/images/{repository}@{digest}/json");
+        let there = self.http.get::<LocalImage>(&path).await;
+        there.is_ok_and(|there| there.id == local.id)
     }
 
     /// Returns the name to use of an image that is in the registry now: an earlier choice after all, if that one turns out
@@ -168,15 +199,19 @@ impl Docker {
 
 /// Returns the tags to try: the image's own, then two that are made of its content, the longer one last.
 fn tags(image: &ImageRef, id: &str) -> Vec<String> {
-    let hex = id.strip_prefix("sha256:").unwrap_or(id);
-    let of_content = |length| format!("tilt-{}", hex.get(..length).unwrap_or(hex));
     let mut tags = vec![image.tag().unwrap_or("latest").to_owned()];
-    for tag in [of_content(16), of_content(32)] {
+    for tag in contents(id) {
         if !tags.contains(&tag) {
             tags.push(tag);
         }
     }
     tags
+}
+
+/// Returns the tags that are made of an image's content.
+fn contents(id: &str) -> [String; 2] {
+    let hex = id.strip_prefix("sha256:").unwrap_or(id);
+    [16, 32].map(|length| format!("tilt-{}", hex.get(..length).unwrap_or(hex)))
 }
 
 fn all_taken(image: &ImageRef, taken: &[(ImageRef, String)]) -> BuildError {

@@ -261,3 +261,45 @@ async fn the_same_content_pushed_from_elsewhere_keeps_its_tag() {
     assert_eq!(build().await.expect("built again"), built);
     assert_eq!(delivered(&world, &built).await, built);
 }
+
+#[tokio::test]
+async fn the_same_image_packed_in_another_way_keeps_its_tag() {
+    let world = World::new(&[]).await;
+    let cluster = cluster("localhost:5000");
+    let dockerfile = format!("FROM localhost:5000/busybox:1\nRUN echo {} > /x\n", fresh());
+    let app = target(&world, "test/images-repacked", &dockerfile);
+    let log = world.writer();
+    let build = || build_image(&world.docker, request(&app, &cluster), &log, &world.cancel);
+    let built = build().await.expect("built");
+    assert_eq!(delivered(&world, &built).await, built);
+    // The registry gets the same image with another manifest, under every tag that stands for its content.
+    let name = built.local_ref.familiar();
+    let id = docker(&["inspect", "--format={{.Id}}", &name]);
+    let long = format!("tilt-{}", &id.trim()["sha256:".len()..][..32]);
+    let short = built.local_ref.tag().expect("a tag");
+    repack(&built.local_ref.familiar_name(), short, &[short, &long]);
+    docker(&["rmi", "--force", &name]);
+
+    assert_eq!(build().await.expect("built again"), built);
+    assert_eq!(delivered(&world, &built).await, built);
+}
+
+/// Puts a tag's manifest back under `names`, with other bytes and so another digest.
+fn repack(repository: &str, tag: &str, names: &[&str]) {
+    let path = repository
+        .strip_prefix("localhost:5000/")
+        .expect("the local registry");
+    let url = format!("http://localhost:5000/v2/{path}/manifests");
+    let kind = "application/vnd.docker.distribution.manifest.v2+json";
+    let script = format!(
+        "curl -fsS -H 'Accept: {kind}' {url}/{tag} > manifest && echo >> manifest && for name in {}; do \
+         curl -fsS -X PUT -H 'Content-Type: {kind}' --data-binary @manifest {url}/$name; done",
+        names.join(" ")
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let status = std::process::Command::new("sh")
+        .args(["-ec", &script])
+        .current_dir(folder.path())
+        .status();
+    assert!(status.expect("sh").success());
+}
