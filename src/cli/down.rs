@@ -11,6 +11,7 @@ use crate::edge::local::CommandVariables;
 use crate::edge::{RealHost, clock, custom_deploy, load, print_stream};
 use crate::engine::ObjectId;
 use crate::k8s::Entity;
+use crate::k8s::labels::Ownership;
 use crate::logs::{LogFilter, LogStore, LogWriter, StreamPrinter};
 use crate::model::{Command, Manifest, ManifestName};
 
@@ -52,6 +53,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         ));
         let log = LogWriter::global(store.clone());
         let began = clock::now();
+        let ownership = session::ownership(&request);
         load::announce(&request, &RealHost::default(), &log);
         let load = tokio::task::spawn_blocking({
             let log = log.clone();
@@ -68,7 +70,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
                     .iter()
                     .filter(|m| load.enabled.contains(&m.name))
                     .collect();
-                delete(&enabled, args.delete_namespaces, access, &log).await
+                delete(&enabled, args.delete_namespaces, access, &ownership, &log).await
             }
         };
         store.close();
@@ -81,6 +83,7 @@ async fn delete(
     manifests: &[&Manifest],
     with_namespaces: bool,
     access: Option<ClusterAccess>,
+    ownership: &Ownership,
     log: &LogWriter,
 ) -> anyhow::Result<()> {
     let mut objects = Vec::new();
@@ -106,7 +109,7 @@ async fn delete(
     let access = access.context(kube::NO_KUBECONFIG)?;
     let variables = CommandVariables::new(variables(("localhost", DEFAULT_PORT), Some(&access), log));
     let cluster = Cluster::connect(access).await?;
-    let mut errors = Vec::from_iter(kube::delete(&cluster, &objects, log).await.err());
+    let mut errors = Vec::from_iter(kube::delete(&cluster, &objects, ownership, log).await.err());
     for (command, timeout) in commands {
         errors.extend(
             custom_deploy::delete(command, timeout, &variables, log)

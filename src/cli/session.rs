@@ -153,7 +153,7 @@ fn open_log() -> LogStore {
 
 /// Returns who deploys what: the Tiltfile's directory, and the user, who may have chosen another name for it where all
 /// users have one name, as in containers.
-fn ownership(request: &LoadRequest) -> Ownership {
+pub(super) fn ownership(request: &LoadRequest) -> Ownership {
     let names = ["TILT_OWNER", "USER", "LOGNAME"].into_iter();
     let mut given = names.filter_map(|name| std::env::var(name).ok());
     Ownership {

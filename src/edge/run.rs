@@ -247,6 +247,7 @@ impl Edge {
             } => {
                 let log = LogWriter::new(self.log.clone(), span, manifest);
                 let (cluster, commands) = (self.cluster.get().cloned(), Arc::clone(&self.commands));
+                let ownership = Arc::clone(&self.ownership);
                 self.report(
                     async move {
                         if let Some((command, timeout)) = command {
@@ -261,7 +262,7 @@ impl Edge {
                                 log.error(&format!("Error {reason}: {error}"));
                             }
                         } else if let Some(Connected { cluster, .. }) = cluster {
-                            super::kube::collect_garbage(&cluster, reason, &objects, &log).await;
+                            super::kube::collect_garbage(&cluster, reason, &objects, &ownership, &log).await;
                         }
                         Event::ObjectsDeleted { delete }
                     },

@@ -105,11 +105,16 @@ impl Update {
         let log = self.log.indented(INDENT);
         let Some(custom) = &target.options.custom_deploy else {
             let objects = deletion_list(&target.entities);
-            return kube::collect_garbage(&self.tools.cluster, REASON, &objects, &log).await;
+            let (cluster, ownership) = (&self.tools.cluster, &self.tools.ownership);
+            return kube::collect_garbage(cluster, REASON, &objects, ownership, &log).await;
         };
         log.info(&format!("Beginning {REASON}"));
         let (timeout, commands) = (target.upsert_timeout, &self.tools.commands);
-        if let Err(error) = custom_deploy::delete(&custom.delete, timeout, commands, &log).await {
+        let deleted = async {
+            self.tools.cluster.confirm().await?;
+            custom_deploy::delete(&custom.delete, timeout, commands, &log).await
+        };
+        if let Err(error) = deleted.await {
             log.error(&format!("Error {REASON}: {error}"));
         }
     }

@@ -56,8 +56,17 @@ fn deployed_at(live: &Value) -> Option<Timestamp> {
         .max()
 }
 
+/// What becomes of an object that was somebody else's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is ours from now on.
+    TakenOver,
+    /// It is deleted.
+    Deleted,
+}
+
 /// Returns what a user is told of objects that were others': one text for each of the others.
-pub fn warnings(claims: &[(String, Claim)], ours: &Ownership) -> Vec<String> {
+pub fn warnings(fate: Fate, claims: &[(String, Claim)], ours: &Ownership) -> Vec<String> {
     let mut others: Vec<&Ownership> = Vec::new();
     for (_, claim) in claims {
         if !others.contains(&&claim.by) {
@@ -74,12 +83,12 @@ pub fn warnings(claims: &[(String, Claim)], ours: &Ownership) -> Vec<String> {
                 .map(|(_, claim)| claim.age)
                 .min()
                 .unwrap_or_default();
-            warning(by, ours, age, &objects.join(", "))
+            warning(fate, by, ours, age, &objects.join(", "))
         })
         .collect()
 }
 
-fn warning(by: &Ownership, ours: &Ownership, age: Duration, objects: &str) -> String {
+fn warning(fate: Fate, by: &Ownership, ours: &Ownership, age: Duration, objects: &str) -> String {
     let who = match by.owner.as_str() {
         "" => "somebody".to_owned(),
         owner if owner == ours.owner => format!("you ({owner})"),
@@ -90,16 +99,25 @@ fn warning(by: &Ownership, ours: &Ownership, age: Duration, objects: &str) -> St
         project => format!(" from {project}"),
     };
     let age = format_go_duration(Duration::from_secs(age.as_secs()));
-    format!(
-        "taking over what {who} deployed {age} ago{from}: {objects}\n\
-         hint: two sessions that deploy the same objects undo each other's work; agree with {}, or deploy to another \
-         namespace",
-        if by.owner.is_empty() || by.owner == ours.owner {
-            "whoever works there"
-        } else {
-            &by.owner
-        }
-    )
+    let other = if by.owner.is_empty() || by.owner == ours.owner {
+        "whoever works there"
+    } else {
+        &by.owner
+    };
+    let (doing, hint) = match fate {
+        Fate::TakenOver => (
+            "taking over",
+            format!(
+                "two sessions that deploy the same objects undo each other's work; agree with {other}, or deploy to another \
+                 namespace"
+            ),
+        ),
+        Fate::Deleted => (
+            "deleting",
+            format!("tell {other}; deploying again from there brings it back"),
+        ),
+    };
+    format!("{doing} what {who} deployed {age} ago{from}: {objects}\nhint: {hint}")
 }
 
 #[cfg(test)]
@@ -166,7 +184,9 @@ mod tests {
                     ((*name).to_owned(), claim.expect("somebody else's"))
                 })
                 .collect();
-            warnings(&claims, &ours).join("\n")
+            [Fate::TakenOver, Fate::Deleted]
+                .map(|fate| warnings(fate, &claims, &ours).join("\n"))
+                .join("\n")
         };
         insta::assert_snapshot!(told(&[
             ("Deployment/web", "bob", "/home/bob/shop", 720),
@@ -177,10 +197,16 @@ mod tests {
         hint: two sessions that deploy the same objects undo each other's work; agree with bob, or deploy to another namespace
         taking over what you (ann) deployed 5s ago from /src/other: ConfigMap/web
         hint: two sessions that deploy the same objects undo each other's work; agree with whoever works there, or deploy to another namespace
+        deleting what bob deployed 12m0s ago from /home/bob/shop: Deployment/web, Service/web
+        hint: tell bob; deploying again from there brings it back
+        deleting what you (ann) deployed 5s ago from /src/other: ConfigMap/web
+        hint: tell whoever works there; deploying again from there brings it back
         ");
         insta::assert_snapshot!(told(&[("Deployment/web", "", "/home/bob/shop", 90)]), @r"
         taking over what somebody deployed 1m30s ago from /home/bob/shop: Deployment/web
         hint: two sessions that deploy the same objects undo each other's work; agree with whoever works there, or deploy to another namespace
+        deleting what somebody deployed 1m30s ago from /home/bob/shop: Deployment/web
+        hint: tell whoever works there; deploying again from there brings it back
         ");
     }
 }

@@ -54,4 +54,7 @@ fn who_takes_over_what_another_person_deployed_is_told_whose_it_was() {
         of("prices")
     );
     assert!(!ci("bob").contains("taking over"), "it is his now");
+    let down = project.tilt_as("alice", &["down"]);
+    assert_eq!(down.status, Some(0), "{}", down.text);
+    assert!(down.text.contains("deleting what bob deployed "), "{}", down.text);
 }

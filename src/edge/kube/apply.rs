@@ -17,7 +17,7 @@ use crate::k8s::display::{display_names, kind_and_name};
 use crate::k8s::inject::{InjectedImage, inject};
 use crate::k8s::kind_order::batches;
 use crate::k8s::labels::{Ownership, template_hashes};
-use crate::k8s::ownership::warnings;
+use crate::k8s::ownership::{Fate, warnings};
 use crate::logs::LogWriter;
 use crate::model::{ImageLocator, ManifestName, ObjectUid, format_go_duration};
 
@@ -89,7 +89,7 @@ pub async fn apply(
         () = cancel.cancelled() => outcome.error = Some("build canceled".to_owned()),
         error = apply_batches(&permit, &entities, request.timeout, &claims, &log, &mut outcome.objects) => outcome.error = error,
     }
-    for warning in warnings(&claims.into_found(), request.ownership) {
+    for warning in warnings(Fate::TakenOver, &claims.into_found(), request.ownership) {
         build_log.warn(&warning);
     }
     let headline = match outcome.error {

@@ -5,8 +5,11 @@ use futures::{StreamExt, stream};
 use super::connect::Cluster;
 use super::error::RequestError;
 use super::identity::WritePermit;
+use crate::edge::clock;
 use crate::engine::ObjectId;
+use crate::k8s::labels::Ownership;
 use crate::k8s::order::rank;
+use crate::k8s::ownership::{Claim, Fate, claim_of_others, warnings};
 use crate::logs::LogWriter;
 
 /// How many objects are deleted at a time.
@@ -15,24 +18,59 @@ const PARALLEL: usize = 10;
 /// Deletes objects that are no longer wanted, with the lines that announce it; what fails is logged, not returned.
 ///
 /// Rule: `reference/engine.md` 3.4.
-pub async fn collect_garbage(cluster: &Cluster, reason: &str, objects: &[ObjectId], log: &LogWriter) {
+pub async fn collect_garbage(
+    cluster: &Cluster,
+    reason: &str,
+    objects: &[ObjectId],
+    ownership: &Ownership,
+    log: &LogWriter,
+) {
     log.info(&format!("Beginning {reason}"));
-    if let Err(error) = delete(cluster, objects, log).await {
+    if let Err(error) = delete(cluster, objects, ownership, log).await {
         log.error(&format!("Error {reason}: {error}"));
     }
 }
 
-/// Deletes objects, and says which. All are attempted; an object or kind that does not exist is no error.
+/// Deletes objects, and says which, and which of them somebody else has deployed lately. All are attempted; an object or
+/// kind that does not exist is no error.
 ///
 /// # Errors
 /// With the messages of all that failed, one per line.
-pub async fn delete(cluster: &Cluster, objects: &[ObjectId], log: &LogWriter) -> Result<(), String> {
+pub async fn delete(
+    cluster: &Cluster,
+    objects: &[ObjectId],
+    ownership: &Ownership,
+    log: &LogWriter,
+) -> Result<(), String> {
     if objects.is_empty() {
         return Ok(());
     }
     let list: String = objects.iter().map(|object| format!("\n→ {object}")).collect();
     log.info(&format!("Deleting kubernetes objects:{list}"));
+    for warning in warnings(
+        Fate::Deleted,
+        &others(cluster, objects, ownership).await,
+        ownership,
+    ) {
+        log.warn(&warning);
+    }
     delete_all(cluster, objects).await
+}
+
+/// Returns which of these objects somebody else has deployed lately.
+async fn others(cluster: &Cluster, objects: &[ObjectId], ours: &Ownership) -> Vec<(String, Claim)> {
+    let now = clock::timestamp();
+    let claims: Vec<Option<(String, Claim)>> = stream::iter(objects.to_vec())
+        .map(|object| async move {
+            let namespace = object.namespace.as_deref();
+            let found = cluster.object(&object.api_version, &object.kind, namespace, &object.name);
+            let live = found.await.ok()?.get().await.ok()??;
+            Some((object.to_string(), claim_of_others(&live, ours, now)?))
+        })
+        .buffered(PARALLEL)
+        .collect()
+        .await;
+    claims.into_iter().flatten().collect()
 }
 
 /// Deletes objects without a word: neighbours of the same rank at once, one rank after the other, in the order given.

@@ -182,7 +182,7 @@ mod tests {
             name: "one".to_owned(),
         };
         let log = LogWriter::global(LogStore::in_memory());
-        let deleted = delete(&cluster, &[object.clone(), object], &log).await;
+        let deleted = delete(&cluster, &[object.clone(), object], &Ownership::default(), &log).await;
         assert_eq!(deleted.unwrap_err(), apply_two(&cluster).await.unwrap());
         assert!(cluster.confirm().await.is_err());
         assert!(fake.lock().unwrap().writes.is_empty());

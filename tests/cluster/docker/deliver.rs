@@ -303,3 +303,36 @@ fn repack(repository: &str, tag: &str, names: &[&str]) {
         .status();
     assert!(status.expect("sh").success());
 }
+
+#[tokio::test]
+async fn another_build_under_the_same_name_leaves_the_earlier_one_as_it_is() {
+    let world = World::new(&[]).await;
+    let cluster = cluster("localhost:5000");
+    let log = world.writer();
+    let mut images = Vec::new();
+    for _developer in 0..2 {
+        let dockerfile = format!("FROM localhost:5000/busybox:1\nENV X={}\n", fresh());
+        let app = target(&world, "test/images-shared", &dockerfile);
+        let built = build_image(&world.docker, request(&app, &cluster), &log, &world.cancel).await;
+        let image = delivered(&world, &built.expect("built")).await;
+        let digest = digest_in_registry(&image.local_ref.familiar());
+        images.push((image, digest));
+    }
+    let [(first, before), (second, _)] = &images[..] else {
+        panic!("two were built");
+    };
+    assert_ne!(first, second);
+    assert_eq!(digest_in_registry(&first.local_ref.familiar()), *before);
+
+    // A tag that a custom build has chosen, and chooses again for other content.
+    let chosen = first.local_ref.with_tag(&format!("dev-{}", fresh()));
+    let named = tilt::model::BuiltImage {
+        local_ref: chosen.clone(),
+        cluster_ref: chosen.clone(),
+    };
+    docker(&["tag", &first.local_ref.familiar(), &chosen.familiar()]);
+    assert_eq!(delivered(&world, &named).await, named);
+    docker(&["tag", &second.local_ref.familiar(), &chosen.familiar()]);
+    assert_eq!(delivered(&world, &named).await, *second);
+    assert_eq!(digest_in_registry(&chosen.familiar()), *before);
+}

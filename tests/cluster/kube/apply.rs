@@ -244,7 +244,7 @@ async fn deleting_says_what_and_does_not_mind_what_is_gone() {
     let ids = vec![world.applied(outcome).applied[0].id.clone()];
     let log = LogWriter::global(world.store.clone());
     for _ in 0..2 {
-        assert_eq!(delete(&world.cluster, &ids, &log).await, Ok(()));
+        assert_eq!(delete(&world.cluster, &ids, &ownership(), &log).await, Ok(()));
     }
     let left = world.kubectl(&["get", "configmap", "settings", "--ignore-not-found"], "");
     assert_eq!(left, "");
