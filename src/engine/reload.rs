@@ -134,8 +134,15 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
 
 /// Switches resources on and off as other arguments of the Tiltfile want it.
 fn set_enabled(state: &mut State, enabled: &BTreeSet<ManifestName>) -> Vec<Effect> {
-    let names = state.order.clone();
-    names
+    // Those that come first: what the others leave may pass on to them.
+    let (on, off): (Vec<_>, Vec<_>) = state
+        .order
+        .iter()
+        .cloned()
+        .partition(|name| enabled.contains(name));
+    on.into_iter()
+        .chain(off)
+        .collect::<Vec<_>>()
         .iter()
         .flat_map(|name| requests::on_enablement_changed(state, name, enabled.contains(name)))
         .collect()

@@ -26,6 +26,7 @@ pub use filter::{LogFilter, LogSource};
 pub use print::StreamPrinter;
 pub use reader::LogReader;
 pub use segment::Segment;
+pub use state::LogFaults;
 pub use store::{LogLimits, LogStore};
 pub use tail::last_lines;
 pub use writer::LogWriter;

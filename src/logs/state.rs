@@ -33,6 +33,8 @@ pub(super) struct State {
     /// Positions from which on the disk waits, each until its hold is dropped.
     pub(super) holds: Vec<u64>,
     spans: HashMap<Source, OpenLine>,
+    /// How many warnings and errors each source has; only those that have any.
+    pub(super) faults: HashMap<SpanId, LogFaults>,
     pub(super) scrubber: Arc<Scrubber>,
     secrets: BTreeMap<String, String>,
 }
@@ -44,6 +46,15 @@ pub(super) enum Disk {
     None,
     Works,
     Failed,
+}
+
+/// How many warnings and errors a source has told, each of one or more lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct LogFaults {
+    /// Warnings.
+    pub warnings: u64,
+    /// Errors.
+    pub errors: u64,
 }
 
 type Source = (Option<SpanId>, Option<ManifestName>);
@@ -74,6 +85,7 @@ impl State {
             closed: false,
             holds: Vec::new(),
             spans: HashMap::new(),
+            faults: HashMap::new(),
             scrubber: Arc::default(),
             secrets: BTreeMap::new(),
         }
@@ -223,6 +235,13 @@ impl State {
     }
 
     fn push(&mut self, segment: Segment) {
+        if let Some(span) = segment.span.as_ref().filter(|_| segment.anchor) {
+            let faults = self.faults.entry(span.clone()).or_default();
+            match segment.level {
+                Level::Error => faults.errors += 1,
+                _ => faults.warnings += 1,
+            }
+        }
         self.next += 1;
         self.window_bytes += segment.weight();
         self.window.push_back(Arc::new(segment));

@@ -13,10 +13,10 @@ use etcetera::base_strategy::{BaseStrategy, Xdg};
 use tokio::sync::watch;
 
 use super::disk::SessionFiles;
-use super::state::{Disk, State};
+use super::state::{Disk, LogFaults, State};
 use super::{LogEvent, LogReader};
 use crate::edge::clock;
-use crate::model::Timestamp;
+use crate::model::{SpanId, Timestamp};
 
 /// How much room the log may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,6 +172,19 @@ impl LogStore {
     /// Returns a reader that begins at this position.
     pub fn reader_from(&self, position: u64) -> LogReader {
         LogReader::new(Arc::clone(&self.handle.shared), position)
+    }
+
+    /// Returns how many warnings and errors a source has told.
+    ///
+    /// Rule: `reference/engine.md` 9.7.
+    pub fn faults(&self, span: &SpanId) -> LogFaults {
+        self.handle
+            .shared
+            .lock()
+            .faults
+            .get(span)
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Returns the position that the next segment will have.

@@ -163,6 +163,44 @@ mod lines {
     }
 
     #[test]
+    fn warnings_and_errors_of_a_source_are_counted_not_their_lines() {
+        let store = LogStore::in_memory();
+        store.append(from("build:1", "web", "one\ntwo\n").level(Level::Warn));
+        store.append(from("build:1", "web", "three ").level(Level::Warn));
+        store.append(from("build:1", "web", "goes on\n").level(Level::Warn));
+        store.append(from("build:1", "web", "fine\n"));
+        store.append(from("build:2", "web", "no\n").level(Level::Error));
+        let counted = |span: &str| {
+            let faults = store.faults(&SpanId::from(span));
+            (faults.warnings, faults.errors)
+        };
+        assert_eq!(
+            ["build:1", "build:2", "build:3"].map(counted),
+            [(2, 0), (0, 1), (0, 0)]
+        );
+    }
+
+    #[test]
+    fn a_line_of_a_million_bytes_is_one_line() {
+        let long = "x".repeat(1_000_000);
+        let expected = format!("          web │ {long}\n           db │ y\n");
+        check_printed(
+            [
+                from("a", "web", &long),
+                from("a", "web", "\n"),
+                from("b", "db", "y\n"),
+            ],
+            &expected,
+        );
+    }
+
+    #[test]
+    fn colours_of_programs_are_kept() {
+        let red = "\u{1b}[31mred\u{1b}[0m\n";
+        check_printed([from("a", "web", red)], &format!("          web │ {red}"));
+    }
+
+    #[test]
     fn carriage_returns_stay_within_their_line() {
         check_printed([from("a", "web", "10%\r20%\n")], "          web │ 10%\r20%\n");
     }

@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "tests state their claims in their names")]
 
 mod api_objects;
+mod ci_runs;
 mod commands;
 mod diagnostics;
 mod dialect;

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use tilt::engine::{CiFailure, Engine, Event, ExitOutcome, Mode};
+use tilt::engine::{CiFailure, Engine, Event, ExitOutcome, Mode, ServerStatus};
+use tilt::model::{CiSettings, ManifestName};
 use tilt::view::{ResourceView, RuntimeStatus, UpdateStatus};
 
-use crate::rules::Verdict;
+use crate::coverage::rule_of;
+use crate::rng::Rng;
+use crate::rules::{Verdict, holds};
 use crate::world::{Brain, Chaos, World};
 
 /// A run of `tilt ci` without a time-out on the command line; the made-up Tiltfile sets 90 s.
@@ -54,17 +57,71 @@ impl<B: Brain> World<B> {
             Some(ExitOutcome::Succeeded) if !all_fine => {
                 Err(format!("not all is well: {:?}", view.resources))
             }
-            Some(ExitOutcome::Failed(failure)) if failure.message.is_empty() => {
-                Err("no reason is given".to_owned())
-            }
+            Some(ExitOutcome::Failed(failure)) => self.check_failure(failure),
             _ => Ok(()),
         }
+    }
+
+    /// A failure tells the truth.
+    fn check_failure(&self, failure: &CiFailure) -> Verdict {
+        let elapsed = self.now.duration_since(self.started_at);
+        let settings = &self.ci_settings;
+        let ended = |status: &ServerStatus| matches!(status, ServerStatus::Exited { .. });
+        let is_true = match rule_of(&failure.message) {
+            "update" => self.ledger.has_failed,
+            "cancelled" => self.ledger.was_canceled || failure.resources == [ManifestName::tiltfile()],
+            "Tiltfile" => self.project.is_broken,
+            "cluster" => self.ledger.has_lost_cluster,
+            "server" => self.told.values().any(ended),
+            "timeout" => elapsed >= settings.timeout.unwrap_or_default(),
+            "readiness" => elapsed >= settings.readiness_timeout,
+            "grace period" => !settings.k8s_grace_period.is_zero() && elapsed >= settings.k8s_grace_period,
+            "fail fast" if !settings.fail_fast => false,
+            rule => self.ledger.troubles.contains(rule),
+        };
+        // One may have been switched off while the last logs were waited for.
+        let is_known =
+            |name: &ManifestName| *name == ManifestName::tiltfile() || self.ledger.current.contains_key(name);
+        let all_named = failure.resources.iter().all(is_known);
+        holds(is_true && all_named, || {
+            format!("a failure that is none: {failure:?}")
+        })
+    }
+}
+
+/// How runs must have ended in some world.
+const RULES: [&str; 12] = [
+    "exit Succeeded",
+    "exit update",
+    "exit cancelled",
+    "exit Tiltfile",
+    "exit cluster",
+    "exit server",
+    "exit timeout",
+    "exit readiness",
+    "exit grace period",
+    "exit container",
+    "exit pod",
+    "exit fail fast",
+];
+
+/// Returns what a made-up Tiltfile says of `tilt ci`.
+pub(crate) fn settings(rng: &mut Rng) -> CiSettings {
+    let seconds = |choices: &[u64], rng: &mut Rng| Duration::from_secs(rng.pick(choices).unwrap_or_default());
+    CiSettings {
+        timeout: Some(Duration::from_secs(90)),
+        readiness_timeout: seconds(&[300, 300, 20], rng),
+        k8s_grace_period: seconds(&[0, 0, 15], rng),
+        fail_fast: rng.percent(30),
     }
 }
 
 #[test]
 fn every_run_ends() {
-    let exits = crate::check_worlds(crate::seeds(500), CI, World::live_until_exit);
+    let (exits, tried) = crate::check_worlds(crate::seeds(1_000), CI, World::live_until_exit);
+    if exits.len() > 1 {
+        tried.check(&RULES);
+    }
     let well = exits
         .iter()
         .filter(|exit| **exit == Some(ExitOutcome::Succeeded))

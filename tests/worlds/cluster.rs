@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use tilt::engine::{AppliedObject, Event, ObjectId, UpdateOutcome};
-use tilt::model::{Container, ContainerState, ManifestName, ObjectUid, Owner, Pod, PodPhase, Timestamp};
+use tilt::model::{
+    Container, ContainerState, ManifestName, ObjectUid, Owner, Pod, PodCondition, PodPhase, Timestamp,
+};
 
 use crate::project::{Content, image_number};
 use crate::rules::Verdict;
@@ -13,9 +15,19 @@ use crate::world::{Brain, Update, World};
 pub(crate) struct FakePod {
     pub(crate) pod: Pod,
     pub(crate) workload: ObjectId,
-    /// Whether it will never be well.
-    is_doomed: bool,
+    /// What is wrong with it, for ever.
+    doom: Option<Doom>,
     is_old: bool,
+}
+
+/// What can be wrong with a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doom {
+    Crashes,
+    CannotBePulled,
+    CannotBeScheduled,
+    LacksItsConfigMap,
+    NeverReady,
 }
 
 /// An object in the cluster.
@@ -113,13 +125,20 @@ impl<B: Brain> World<B> {
             owners: set.into_iter().chain([owner(uid, &workload.kind)]).collect(),
             uid: pod_uid.clone(),
         };
-        let is_doomed = self.rng.percent(15);
+        let dooms = [
+            Doom::Crashes,
+            Doom::CannotBePulled,
+            Doom::CannotBeScheduled,
+            Doom::LacksItsConfigMap,
+            Doom::NeverReady,
+        ];
+        let doom = self.rng.pick(&dooms).filter(|_| self.rng.percent(20));
         self.pods.insert(
             pod_uid,
             FakePod {
                 pod,
                 workload: workload.clone(),
-                is_doomed,
+                doom,
                 is_old: false,
             },
         );
@@ -149,10 +168,28 @@ impl<B: Brain> World<B> {
             return self.report_gone(uid);
         }
         let is_job = fake.workload.kind == "Job";
-        let crashes = crashes || fake.is_doomed;
+        let doom = fake.doom;
+        let crashes = crashes || doom == Some(Doom::Crashes);
         let (pod, id) = (&mut fake.pod, format!("run-{uid}"));
         let container = &mut pod.containers[0];
         match (pod.phase, crashes) {
+            (PodPhase::Pending, _) if doom == Some(Doom::CannotBeScheduled) => {
+                pod.conditions = vec![PodCondition {
+                    kind: "PodScheduled".to_owned(),
+                    status: "False".to_owned(),
+                    reason: "Unschedulable".to_owned(),
+                    message: "there is no room".to_owned(),
+                    last_transition: None,
+                }];
+            }
+            (PodPhase::Pending, _) if let Some(reason) = doom.and_then(Doom::waits_for) => {
+                pod.status = reason.to_owned();
+                container.state = ContainerState::Waiting {
+                    reason: reason.to_owned(),
+                    message: String::new(),
+                };
+            }
+            (PodPhase::Running, false) if doom == Some(Doom::NeverReady) => {}
             (PodPhase::Pending, _) => {
                 (pod.phase, pod.status) = (PodPhase::Running, "Running".to_owned());
                 (container.id, container.state) = (id, ContainerState::Running);
@@ -167,6 +204,10 @@ impl<B: Brain> World<B> {
             (PodPhase::Running, true) => {
                 container.restarts += 1;
                 container.ready = false;
+                container.state = ContainerState::Waiting {
+                    reason: "CrashLoopBackOff".to_owned(),
+                    message: String::new(),
+                };
                 container.id = format!("{id}-{}", container.restarts);
             }
             (PodPhase::Running, false) if is_job => {
@@ -176,7 +217,10 @@ impl<B: Brain> World<B> {
                     exit_code: 0,
                 };
             }
-            (PodPhase::Running, false) => container.ready = true,
+            (PodPhase::Running, false) => {
+                container.state = ContainerState::Running;
+                container.ready = true;
+            }
             _ => {}
         }
         let pod = Box::new(fake.pod.clone());
@@ -218,12 +262,30 @@ impl<B: Brain> World<B> {
     }
 }
 
+impl Doom {
+    /// Returns what a container waits for in vain before it runs.
+    fn waits_for(self) -> Option<&'static str> {
+        match self {
+            Self::CannotBePulled => Some("ImagePullBackOff"),
+            Self::LacksItsConfigMap => Some("CreateContainerConfigError"),
+            Self::Crashes | Self::CannotBeScheduled | Self::NeverReady => None,
+        }
+    }
+}
+
 impl FakePod {
     /// Returns whether nothing more happens to it.
     pub(crate) fn has_settled(&self) -> bool {
         let is_over = matches!(self.pod.phase, PodPhase::Succeeded | PodPhase::Failed);
-        let crash_looped = self.is_doomed && self.pod.containers[0].restarts > 0;
-        !self.is_old && (is_over || crash_looped || self.pod.containers[0].ready)
+        let container = &self.pod.containers[0];
+        let is_doomed = match self.doom {
+            Some(Doom::Crashes) => container.restarts > 0,
+            Some(Doom::CannotBeScheduled) => !self.pod.conditions.is_empty(),
+            Some(Doom::CannotBePulled | Doom::LacksItsConfigMap) => self.pod.status != "Pending",
+            Some(Doom::NeverReady) => self.pod.phase == PodPhase::Running,
+            None => false,
+        };
+        !self.is_old && (is_over || is_doomed || container.ready)
     }
 
     pub(crate) fn is_well(&self) -> bool {

@@ -6,14 +6,17 @@
 
 mod ci;
 mod cluster;
+mod coverage;
 mod planted;
 mod project;
 mod pure;
 mod rng;
 mod rules;
 mod servers;
+mod wishes;
 mod world;
 
+use coverage::Coverage;
 use tilt::engine::{Engine, ExitOutcome, Mode};
 use world::{Chaos, World};
 
@@ -39,13 +42,13 @@ fn seeds(all: u64) -> Vec<u64> {
 }
 
 /// Lets worlds live, one per seed, and shows the story of the first that breaks a rule; returns how
-/// each ended.
+/// each ended, and what was tried in all of them.
 #[track_caller]
 fn check_worlds(
     seeds: Vec<u64>,
     chaos: Chaos,
     live: fn(&mut World<Engine>) -> rules::Verdict,
-) -> Vec<Option<ExitOutcome>> {
+) -> (Vec<Option<ExitOutcome>>, Coverage) {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let share = seeds.len().div_ceil(threads).max(1);
     let live_all = |seeds: &[u64]| seeds.iter().map(|seed| live_one(*seed, chaos, live)).collect();
@@ -58,7 +61,14 @@ fn check_worlds(
             .into_iter()
             .map(|thread| thread.join().expect("a world does not panic"))
             .collect();
-        ended.unwrap_or_else(|broken| panic!("{broken}")).concat()
+        let ended = ended.unwrap_or_else(|broken| panic!("{broken}"));
+        let mut tried = Coverage::default();
+        let mut exits = Vec::new();
+        for (exit, coverage) in ended.into_iter().flatten() {
+            exits.push(exit);
+            tried.add(coverage);
+        }
+        (exits, tried)
     })
 }
 
@@ -67,20 +77,57 @@ fn live_one(
     seed: u64,
     chaos: Chaos,
     live: fn(&mut World<Engine>) -> rules::Verdict,
-) -> Result<Option<ExitOutcome>, String> {
+) -> Result<(Option<ExitOutcome>, Coverage), String> {
     let mut world = World::new(seed, Engine::new, chaos);
     live(&mut world).map_err(|broken| {
         let mut again = World::new(seed, Engine::new, chaos).telling();
         let _ = live(&mut again);
         format!("WORLD_SEED={seed}: {broken}\n{}", again.story())
     })?;
-    Ok(world.exit)
+    world.coverage.note_exit(world.exit.as_ref());
+    Ok((world.exit, world.coverage))
 }
 
 #[test]
 fn every_rule_holds_in_every_world() {
-    check_worlds(seeds(WORLDS), Chaos::default(), World::live);
+    let seeds = seeds(WORLDS);
+    let is_one = seeds.len() == 1;
+    let (_, tried) = check_worlds(seeds, Chaos::default(), World::live);
+    if !is_one {
+        tried.check(&EVERYTHING);
+    }
 }
+
+/// What the worlds of `tilt up` must have tried.
+const EVERYTHING: [&str; 27] = [
+    "hold tiltfile-reload",
+    "hold waiting-for-local",
+    "hold is-unparallelizable-local",
+    "hold waiting-for-uncategorized",
+    "hold building-component",
+    "hold waiting-for-dep",
+    "hold waiting-for-cluster",
+    "hold waiting-for-deletion",
+    "Auto: first",
+    "Auto: changed files",
+    "Auto: made anew",
+    "Auto: Dependency Updated",
+    "ManualWithAutoInit: first",
+    "ManualWithAutoInit: changed files",
+    "ManualWithAutoInit: made anew",
+    "Manual: changed files",
+    "Manual: made anew",
+    "AutoWithManualInit: changed files",
+    "AutoWithManualInit: made anew",
+    "local resource updates",
+    "local resource serves",
+    "local resource has a probe",
+    "local resource runs alone",
+    "switched on",
+    "switched off",
+    "switched off while it is updated",
+    "switched off while it serves",
+];
 
 #[test]
 fn every_rule_holds_where_the_tiltfile_changes_all_the_time() {

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use tilt::engine::{Effect, Engine, EngineConfig, Event, ExitOutcome};
+use tilt::engine::{CiFailure, ClusterStatus, Effect, Engine, EngineConfig, Event, ExitOutcome};
 use tilt::logs::LogEvent;
-use tilt::model::{BuildId, DeleteId, DeployTarget, ManifestName, SpanId};
+use tilt::model::{BuildId, DeleteId, DeployTarget, ManifestName, SpanId, TriggerMode};
 use tilt::view::View;
 
 use crate::ci::CI;
@@ -211,4 +211,105 @@ fn a_success_that_is_none_is_found() {
         }
     };
     check_found(CI, as_it_is, lie, "not all is well");
+}
+
+#[test]
+fn a_wish_that_is_not_heard_is_found() {
+    let ignore = |event: &mut Event| {
+        if matches!(event, Event::Triggered { .. }) {
+            *event = Event::Wake;
+        }
+    };
+    check_found(Chaos::default(), ignore, as_they_are, "a wish is lost");
+}
+
+#[test]
+fn a_full_rebuild_that_is_none_is_found() {
+    let save = |_: &[Event], effects: &mut Vec<Effect>| {
+        for effect in effects {
+            if let Effect::StartUpdate(plan) = effect {
+                plan.force = false;
+            }
+        }
+    };
+    check_found(Chaos::default(), as_it_is, save, "is not made anew");
+}
+
+#[test]
+fn a_resource_that_is_not_switched_off_is_found() {
+    let ignore = |event: &mut Event| {
+        if matches!(event, Event::EnablementChanged { enabled: false, .. }) {
+            *event = Event::Wake;
+        }
+    };
+    check_found(Chaos::default(), ignore, as_they_are, "disabled and serves");
+    check_found(Chaos::default(), ignore, as_they_are, "disabled and built");
+    check_found(Chaos::default(), ignore, as_they_are, "not as it was switched");
+}
+
+#[test]
+fn another_trigger_mode_that_is_not_taken_over_is_found() {
+    let ignore = |event: &mut Event| {
+        if matches!(event, Event::TriggerModeOverridden { .. }) {
+            *event = Event::Wake;
+        }
+    };
+    check_found(Chaos::default(), ignore, as_they_are, "starts by itself in mode");
+}
+
+#[test]
+fn a_mode_that_waits_though_it_should_not_is_found() {
+    // The engine believes that nothing starts on a change.
+    let wait = |event: &mut Event| {
+        if let Event::TiltfileLoaded { outcome, .. } = event {
+            for manifest in outcome.manifests.iter_mut().flatten() {
+                manifest.trigger_mode = TriggerMode::ManualWithAutoInit;
+            }
+        }
+    };
+    check_found(Chaos::default(), wait, as_they_are, "is not in mode");
+}
+
+#[test]
+fn other_arguments_that_are_not_heeded_are_found() {
+    let ignore = |event: &mut Event| {
+        if matches!(event, Event::ArgsChanged(_)) {
+            *event = Event::Wake;
+        }
+    };
+    check_found(crate::RELOADS, ignore, as_they_are, "not as it was switched");
+}
+
+#[test]
+fn a_hold_without_a_reason_and_a_wait_without_a_hold_are_found() {
+    let never_connected = |event: &mut Event| {
+        if matches!(event, Event::ClusterChanged(ClusterStatus::Connected)) {
+            *event = Event::Wake;
+        }
+    };
+    check_found(
+        Chaos::default(),
+        never_connected,
+        as_they_are,
+        "is held for no reason",
+    );
+    let forget = |_: &[Event], effects: &mut Vec<Effect>| {
+        effects.retain(|effect| !matches!(effect, Effect::StartUpdate(_)));
+    };
+    check_found(Chaos::default(), as_it_is, forget, "is held for no reason");
+}
+
+#[test]
+fn a_failure_that_is_none_is_found() {
+    let lie = |_: &[Event], effects: &mut Vec<Effect>| {
+        for effect in effects {
+            if let Effect::Exit(outcome @ ExitOutcome::Succeeded) = effect {
+                *outcome = ExitOutcome::Failed(CiFailure {
+                    message: "Process 7 exited with non-zero status".to_owned(),
+                    resources: Vec::new(),
+                });
+            }
+        }
+    };
+    check_found(CI, as_it_is, lie, "a failure that is none");
 }

@@ -76,7 +76,7 @@ impl Project {
     /// Changes something, as an edit of the Tiltfile or of a file that it reads would.
     pub(crate) fn change(&mut self, rng: &mut Rng) {
         let at = rng.below(self.resources.len());
-        match rng.below(11) {
+        match rng.below(12) {
             0 => self.is_broken = !self.is_broken,
             1 if self.resources.len() > 1 => drop(self.resources.remove(at)),
             2 if self.resources.len() < 6 => self.add_resource(rng),
@@ -85,6 +85,7 @@ impl Project {
             5 | 9 | 10 => self.move_config_map(rng),
             6 => self.max_parallel = 1 + rng.below(3),
             7 => self.resources[at].trigger_mode = trigger_mode(rng),
+            11 => self.resources[at].enabled = rng.percent(70),
             _ if self.resources[at].local.is_some() => {}
             _ => {
                 let image = rng.below(IMAGES.len());
@@ -119,7 +120,7 @@ impl Project {
                 .filter(|_| rng.percent(30) && !is_local)
                 .map(|n| format!("{name}-{n}"))
                 .collect(),
-            is_job: rng.percent(15),
+            is_job: rng.percent(20),
             needs: rng
                 .pick(&others)
                 .filter(|_| rng.percent(25))
@@ -334,7 +335,7 @@ pub(crate) fn object(api_version: &str, kind: &str, name: &str) -> ObjectId {
     }
 }
 
-fn trigger_mode(rng: &mut Rng) -> TriggerMode {
+pub(crate) fn trigger_mode(rng: &mut Rng) -> TriggerMode {
     let modes = [
         TriggerMode::ManualWithAutoInit,
         TriggerMode::Manual,

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tilt::engine::{
-    Effect, Event, ExitOutcome, ImageAction, ImageStep, ObjectId, Server, ServerStatus, UpdateOutcome,
+    Effect, Event, ExitOutcome, ImageAction, ImageStep, Mode, ObjectId, Server, ServerStatus, UpdateOutcome,
     UpdatePlan,
 };
-use tilt::model::{BuildId, DeployTarget, ManifestName, TargetId};
+use tilt::model::{BuildId, DeployTarget, ManifestName, PodPhase, PodTrouble, TargetId, TriggerMode};
 use tilt::view::{ResourceView, RuntimeStatus, UpdateStatus};
 
 use crate::cluster::is_kept;
@@ -25,6 +25,12 @@ pub(crate) struct Ledger {
     pub(crate) current: BTreeMap<ManifestName, Known>,
     /// Tags that were pushed.
     pub(crate) pushed: BTreeSet<String>,
+    /// Whether any update failed by itself, or because it was cancelled.
+    pub(crate) has_failed: bool,
+    pub(crate) was_canceled: bool,
+    pub(crate) has_lost_cluster: bool,
+    /// What was ever wrong with a pod, by the rule that it makes true.
+    pub(crate) troubles: BTreeSet<&'static str>,
     last_build: u64,
     is_answer_unknown: bool,
 }
@@ -32,24 +38,39 @@ pub(crate) struct Ledger {
 /// A resource of the last good load.
 #[derive(Default)]
 pub(crate) struct Known {
-    /// Whether it was enabled when it was first seen.
-    enabled: bool,
-    /// Whether it runs commands instead of deploying: another type is another resource.
-    is_local: bool,
+    /// Whether it is to run.
+    pub(crate) enabled: bool,
+    /// Whether a user asked for an update that has not started.
+    pub(crate) is_asked_for: bool,
+    /// When updates start, if a user said so since the last load.
+    pub(crate) mode: Option<TriggerMode>,
+    /// Its update, since it was last switched on.
+    running: Option<BuildId>,
     /// What the last update that ended took in.
-    attempted: Option<(BTreeMap<usize, Content>, u64)>,
+    pub(crate) attempted: Option<(BTreeMap<usize, Content>, u64)>,
     /// What its last good update applied.
     applied: BTreeSet<ObjectId>,
     /// Whether its last update ended well.
     is_well: bool,
     /// Whether any update ended well.
     was_deployed: bool,
-    /// What any of its updates applied.
-    ever_applied: BTreeSet<ObjectId>,
+}
+
+impl Known {
+    /// Switches it on or off; what was is forgotten.
+    pub(crate) fn switch(&mut self, enabled: bool) {
+        if !enabled {
+            *self = Self {
+                mode: self.mode,
+                ..Self::default()
+            };
+        }
+        self.enabled = enabled;
+    }
 }
 
 impl Ledger {
-    pub(crate) fn defined(&mut self, project: Project) {
+    pub(crate) fn defined(&mut self, project: Project, sets_enabled: bool) {
         let mut before = std::mem::take(&mut self.current);
         for resource in &project.resources {
             let name = ManifestName::new(&*resource.name);
@@ -58,20 +79,33 @@ impl Ledger {
                 is_local: resource.local.is_some(),
                 ..Known::default()
             };
-            let known = match before.remove(&name) {
-                Some(known) if known.is_local == resource.local.is_some() => known,
-                Some(known) => Known {
-                    enabled: known.enabled,
-                    ..new()
-                },
-                None => new(),
-            };
+            let mut known = before.remove(&name).unwrap_or_else(new);
+            // One of another kind is another one.
+            let earlier = self.resource(&name);
+            if earlier.is_some_and(|earlier| earlier.local.is_some() != resource.local.is_some()) {
+                let enabled = known.enabled;
+                known.switch(false);
+                known.switch(enabled);
+            }
+            known.mode = None;
+            if sets_enabled && known.enabled != resource.enabled {
+                known.switch(resource.enabled);
+            }
             self.current.insert(name, known);
         }
         self.defined = Some(project);
     }
 
     pub(crate) fn note_event(&mut self, event: &Event) {
+        if let Event::PodSeen(pod) = event {
+            let troubles = [
+                (pod.containers[0].state.is_error(), "container"),
+                (pod.phase == PodPhase::Failed, "pod"),
+                (PodTrouble::of(pod).is_some(), "fail fast"),
+            ];
+            let seen = troubles.into_iter().filter(|(is_seen, _)| *is_seen);
+            self.troubles.extend(seen.map(|(_, rule)| rule));
+        }
         self.is_answer_unknown = match event {
             Event::UpdateFinished { outcome, .. } => **outcome == UpdateOutcome::default(),
             _ => false,
@@ -79,22 +113,22 @@ impl Ledger {
     }
 
     pub(crate) fn ended(&mut self, update: &Update, outcome: &UpdateOutcome) {
-        let is_local = update.plan.deploy.k8s().is_none();
         let known = self.current.get_mut(&update.plan.manifest);
-        let Some(known) = known.filter(|known| known.is_local == is_local) else {
+        // One that was switched off since, even if it is on again, has nothing to do with it.
+        let Some(known) = known.filter(|known| known.enabled && known.running == Some(update.plan.build))
+        else {
             return;
         };
         let applied = || outcome.applied.iter().map(|object| object.id.clone());
         known.attempted = Some((update.contents.clone(), revision(&update.plan)));
         known.is_well = outcome.error.is_none();
-        known.ever_applied.extend(applied());
         if known.is_well {
             known.was_deployed = true;
             known.applied = applied().collect();
         }
     }
 
-    fn resource(&self, name: &ManifestName) -> Option<&Resource> {
+    pub(crate) fn resource(&self, name: &ManifestName) -> Option<&Resource> {
         self.defined
             .as_ref()?
             .resources
@@ -117,7 +151,7 @@ fn revision(plan: &UpdatePlan) -> u64 {
         .expect("a number")
 }
 
-fn holds(rule: bool, broken: impl FnOnce() -> String) -> Verdict {
+pub(crate) fn holds(rule: bool, broken: impl FnOnce() -> String) -> Verdict {
     if rule { Ok(()) } else { Err(broken()) }
 }
 
@@ -163,6 +197,10 @@ impl<B: Brain> World<B> {
         self.check_known(name)?;
         let known = &self.ledger.current[name];
         holds(known.enabled, || format!("{name} is disabled and built"))?;
+        self.check_wish(plan)?;
+        if let Some(known) = self.ledger.current.get_mut(name) {
+            known.running = Some(plan.build);
+        }
         holds(plan.build == BuildId(self.ledger.last_build + 1), || {
             format!("build {} is out of order", plan.build)
         })?;
@@ -273,7 +311,12 @@ impl<B: Brain> World<B> {
     }
 
     /// Judges the state after an event.
-    pub(crate) fn check_step(&self) -> Verdict {
+    pub(crate) fn check_step(&mut self) -> Verdict {
+        let view = self.view();
+        self.coverage.note_holds(&view);
+        if self.chaos.mode == Mode::Up && self.exit.is_none() {
+            self.check_holds(&view)?;
+        }
         if self.exit.is_none()
             && let Some(wake) = self.next_wake()
         {
@@ -325,6 +368,7 @@ impl<B: Brain> World<B> {
     fn check_resource_at_rest(&self, shown: &ResourceView, resource: &Resource) -> Verdict {
         let (name, known) = (&shown.name, &self.ledger.current[&shown.name]);
         holds(shown.building.is_none(), || format!("{name} is still building"))?;
+        self.check_wishes_at_rest(shown)?;
         let waits_for_dep = shown
             .hold
             .as_ref()
@@ -353,7 +397,10 @@ impl<B: Brain> World<B> {
         holds(shown.update_status != UpdateStatus::Pending, || {
             format!("{name} is pending and nothing happens")
         })?;
-        let must_run = known.enabled && resource.trigger_mode.auto_init();
+        if !known.enabled {
+            return Ok(());
+        }
+        let must_run = resource.trigger_mode.auto_init();
         holds(known.attempted.is_some() || !must_run, || {
             format!("{name} was never built")
         })?;
@@ -423,7 +470,7 @@ impl<B: Brain> World<B> {
             let has_reason = self.ledger.current.iter().any(|(name, known)| {
                 let declares = |resource: &Resource| known.enabled && resource.objects().contains(object);
                 let is_behind = !known.is_well || self.view_is_behind(name);
-                self.ledger.resource(name).is_some_and(declares) || is_behind
+                self.ledger.resource(name).is_some_and(declares) || (known.enabled && is_behind)
             });
             holds(has_reason, || format!("{object:?} was forgotten"))?;
         }

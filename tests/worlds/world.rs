@@ -10,12 +10,13 @@ use tilt::engine::{
     LoadOutcome, LogStream, Mode, ObjectId, Server, ServerStatus, UpdateOutcome, UpdatePlan, WatchSet,
 };
 use tilt::model::{
-    ApiObjects, BuildId, BuiltImage, CiSettings, DeleteId, DockerPrune, ImageBuild, ImageRef, LoadId,
-    LocalPath, ObjectUid, PruneId, ServeId, TargetId, TargetKind, Timestamp, UpdateSettings,
+    ApiObjects, BuildId, BuiltImage, CiSettings, DeleteId, DeployTarget, DockerPrune, ImageBuild, ImageRef,
+    LoadId, LocalPath, ObjectUid, PruneId, ServeId, TargetId, TargetKind, Timestamp, UpdateSettings,
 };
 use tilt::view::View;
 
 use crate::cluster::{FakePod, Stored};
+use crate::coverage::Coverage;
 use crate::project::{
     Content, Contents, IMAGES, LOCAL_FILES, Project, Resource, all_images, base_of, image_number,
 };
@@ -77,15 +78,23 @@ pub(crate) struct Update {
 pub(crate) struct World<B> {
     brain: B,
     pub(crate) rng: Rng,
-    chaos: Chaos,
+    pub(crate) chaos: Chaos,
     pub(crate) now: Instant,
     pub(crate) started_at: Instant,
     /// What the Tiltfile says now.
     pub(crate) project: Project,
     /// How often the files of each image were changed.
     pub(crate) files: [u64; 4],
-    /// Loads that run, with what they read.
-    loads: Vec<(LoadId, Project)>,
+    /// Loads that run, with what they read, and whether they say anew what runs.
+    pub(crate) loads: Vec<(LoadId, Project, bool)>,
+    /// Whether the next load does, because the arguments are others.
+    pub(crate) sets_enabled: bool,
+    pub(crate) args: usize,
+    /// The arguments that the session was told last.
+    pub(crate) told_args: Vec<String>,
+    pub(crate) coverage: Coverage,
+    /// What the Tiltfile says of `tilt ci`.
+    pub(crate) ci_settings: CiSettings,
     pub(crate) updates: BTreeMap<BuildId, Update>,
     /// Deletions that were not carried out yet.
     pub(crate) deletions: Vec<(DeleteId, Vec<ObjectId>)>,
@@ -106,7 +115,7 @@ pub(crate) struct World<B> {
     pub(crate) pods: BTreeMap<ObjectUid, FakePod>,
     pub(crate) contents: Contents,
     pub(crate) exit: Option<tilt::engine::ExitOutcome>,
-    is_connected: bool,
+    pub(crate) is_connected: bool,
     pub(crate) last_uid: u64,
     pub(crate) ledger: Ledger,
     /// What happened, if anyone wants to know.
@@ -128,15 +137,23 @@ impl<B: Brain> World<B> {
             default_namespace: "default".to_owned(),
             kubeconfig: vec![LocalPath::new("/home/kubeconfig")],
         };
+        let mut project = Project::random(&mut rng);
+        project.is_broken = chaos.mode != Mode::Up && rng.percent(3);
+        let ci_settings = crate::ci::settings(&mut rng);
         Self {
             brain: brain(config),
-            project: Project::random(&mut rng),
+            project,
             rng,
             chaos,
             now,
             started_at: now,
             files: [0; 4],
             loads: Vec::new(),
+            sets_enabled: false,
+            args: 0,
+            told_args: Vec::new(),
+            coverage: Coverage::default(),
+            ci_settings,
             updates: BTreeMap::new(),
             deletions: Vec::new(),
             pruning: None,
@@ -233,10 +250,12 @@ impl<B: Brain> World<B> {
 
     fn obey(&mut self, effect: Effect) {
         match effect {
-            Effect::CancelLoad { .. } => self.loads.clear(),
+            Effect::CancelLoad { .. } => self.abandon_loads(),
             Effect::LoadTiltfile { load, .. } => {
                 // What still ran is abandoned.
-                self.loads = vec![(load, self.project.clone())];
+                self.abandon_loads();
+                let sets_enabled = std::mem::take(&mut self.sets_enabled);
+                self.loads.push((load, self.project.clone(), sets_enabled));
             }
             Effect::StartUpdate(plan) => {
                 let contents = self.contents_of(&plan);
@@ -265,6 +284,10 @@ impl<B: Brain> World<B> {
             Effect::Log(_) | Effect::ForwardPorts(_) | Effect::CheckKubeconfig => {}
             Effect::Exit(outcome) => self.exit = Some(outcome),
         }
+    }
+
+    fn abandon_loads(&mut self) {
+        self.sets_enabled |= self.loads.drain(..).any(|(.., sets_enabled)| sets_enabled);
     }
 
     /// Returns what each image of a plan is made of, if it is built now.
@@ -317,9 +340,10 @@ impl<B: Brain> World<B> {
     fn step(&mut self) -> Verdict {
         self.now += Duration::from_millis(self.rng.below(1_500) as u64);
         let n = if self.chaos.many_reloads {
-            self.rng.pick(&[2, 2, 2, 3, 3, 5, 5, 6, 6, 6, 8, 11, 13, 14, 15])
+            self.rng
+                .pick(&[2, 2, 2, 3, 3, 5, 5, 6, 6, 6, 8, 11, 13, 14, 15, 16])
         } else {
-            Some(self.rng.below(16))
+            Some(self.rng.below(19))
         };
         match n.unwrap_or_default() {
             0 | 1 => self.edit_files(),
@@ -333,6 +357,7 @@ impl<B: Brain> World<B> {
             12 => self.answer_again(),
             13 => self.end_a_deletion(),
             14 => self.move_a_server(),
+            16..=18 => self.wish(),
             _ => self.wake_or_connect(),
         }
     }
@@ -390,7 +415,7 @@ impl<B: Brain> World<B> {
     }
 
     fn end_a_load(&mut self) -> Verdict {
-        let Some((load, project)) = self.loads.pop() else {
+        let Some((load, project, sets_enabled)) = self.loads.pop() else {
             return Ok(());
         };
         let fails = project.is_broken;
@@ -406,18 +431,17 @@ impl<B: Brain> World<B> {
                 max_parallel_updates: project.max_parallel,
                 ..UpdateSettings::default()
             },
-            ci_settings: CiSettings {
-                timeout: Some(Duration::from_secs(90)),
-                ..CiSettings::default()
-            },
+            ci_settings: self.ci_settings.clone(),
             docker_prune: DockerPrune {
                 num_builds: 2,
                 ..DockerPrune::default()
             },
             objects: ApiObjects::default(),
         };
-        if !fails {
-            self.ledger.defined(project);
+        if fails {
+            self.sets_enabled |= sets_enabled;
+        } else {
+            self.ledger.defined(project, sets_enabled);
         }
         self.send(Event::TiltfileLoaded {
             load,
@@ -443,7 +467,22 @@ impl<B: Brain> World<B> {
     /// Ends an update: below 70 well, below 85 at its images, else at its objects. Cancelled ones stop anywhere.
     fn end_update(&mut self, build: BuildId, luck: usize) -> Verdict {
         let update = self.updates.remove(&build).expect("it runs");
+        // What has nothing to do cannot fail.
+        let only_serves = |deploy: &DeployTarget| match deploy {
+            DeployTarget::Local(local) => local.update_cmd.is_none(),
+            DeployTarget::K8s(_) => false,
+        };
+        let luck = if only_serves(&update.plan.deploy) { 0 } else { luck };
         let mut outcome = UpdateOutcome::default();
+        if let Some(k8s) = update.plan.deploy.k8s().filter(|_| update.plan.force) {
+            for entity in &k8s.entities {
+                self.delete(&crate::project::object(
+                    entity.api_version(),
+                    entity.kind(),
+                    entity.name(),
+                ));
+            }
+        }
         let is_built = |action: &ImageAction| *action == ImageAction::Build;
         let to_build: Vec<&tilt::engine::ImageStep> = update
             .plan
@@ -474,6 +513,8 @@ impl<B: Brain> World<B> {
         outcome.deployed = luck < 70;
         if luck >= 70 {
             let canceled = update.is_canceled;
+            self.ledger.has_failed |= !canceled;
+            self.ledger.was_canceled |= canceled;
             outcome.error = Some(if canceled { "build canceled" } else { "it broke" }.to_owned());
         }
         self.ledger.ended(&update, &outcome);
@@ -527,7 +568,7 @@ impl<B: Brain> World<B> {
     /// Sends an answer that was given already, or that nobody asked for.
     fn answer_again(&mut self) -> Verdict {
         let build = BuildId(self.rng.below(20) as u64);
-        if self.updates.contains_key(&build) || self.loads.iter().any(|(load, _)| load.0 == build.0) {
+        if self.updates.contains_key(&build) || self.loads.iter().any(|(load, ..)| load.0 == build.0) {
             return Ok(());
         }
         if self.rng.percent(50) {
@@ -566,10 +607,12 @@ impl<B: Brain> World<B> {
         } else {
             fault()
         };
-        if is_ci && status != ClusterStatus::Connected {
+        // A run that has lost its cluster ends.
+        if is_ci && status != ClusterStatus::Connected && !self.rng.percent(20) {
             self.is_connected = true;
             return Ok(());
         }
+        self.ledger.has_lost_cluster |= status != ClusterStatus::Connected;
         self.send(Event::ClusterChanged(status))
     }
 

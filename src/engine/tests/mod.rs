@@ -7,6 +7,7 @@ mod deploy;
 mod forwards;
 mod prune;
 mod reload;
+mod reload_rules;
 mod requests;
 mod runtime;
 mod script;
