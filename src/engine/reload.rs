@@ -113,15 +113,8 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
         state.pruning.settings = outcome.docker_prune;
         effects = not_yet::tell(state, &manifests, &outcome.enabled);
         effects.extend(not_yet::tell_of_objects(state, &outcome.objects));
-        effects.extend(replace_manifests(
-            state,
-            not_yet::possible(manifests),
-            &outcome.enabled,
-            &loading.files,
-        ));
-        if loading.sets_enabled {
-            effects.extend(set_enabled(state, &outcome.enabled));
-        }
+        let possible = not_yet::possible(manifests);
+        effects.extend(replace_manifests(state, possible, &outcome.enabled, &loading));
     } else {
         // The arguments are still to be heeded.
         state.tiltfile.sets_enabled |= loading.sets_enabled;
@@ -132,28 +125,26 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
     effects
 }
 
-/// Switches resources on and off as other arguments of the Tiltfile want it.
-fn set_enabled(state: &mut State, enabled: &BTreeSet<ManifestName>) -> Vec<Effect> {
-    // Those that come first: what the others leave may pass on to them.
-    let (on, off): (Vec<_>, Vec<_>) = state
-        .order
-        .iter()
+/// Switches those resources on, or those off, that other arguments of the Tiltfile want so.
+fn switch_all(state: &mut State, wanted: &BTreeSet<ManifestName>, enabled: bool) -> Vec<Effect> {
+    let order = state.order.iter();
+    let names: Vec<ManifestName> = order
+        .filter(|name| wanted.contains(*name) == enabled)
         .cloned()
-        .partition(|name| enabled.contains(name));
-    on.into_iter()
-        .chain(off)
-        .collect::<Vec<_>>()
+        .collect();
+    names
         .iter()
-        .flat_map(|name| requests::on_enablement_changed(state, name, enabled.contains(name)))
+        .flat_map(|name| requests::on_enablement_changed(state, name, enabled))
         .collect()
 }
 
 /// Replaces manifests by name: what stays keeps its state, what changed is updated, what is gone is deleted.
+/// Other arguments switch on and off what stays, too.
 fn replace_manifests(
     state: &mut State,
     manifests: Vec<Manifest>,
     enabled: &BTreeSet<ManifestName>,
-    files: &BTreeSet<LocalPath>,
+    loading: &Loading,
 ) -> Vec<Effect> {
     let mut old = std::mem::take(&mut state.rows);
     let mut gone = Vec::new();
@@ -162,7 +153,7 @@ fn replace_manifests(
         let name = manifest.name.clone();
         let row = match old.remove(&name) {
             Some(row) if is_same_type(&row.manifest, &manifest) => {
-                redefine(state, row, manifest, position, files)
+                redefine(state, row, manifest, position, &loading.files)
             }
             // Another resource has taken its name.
             Some(row) => {
@@ -185,7 +176,14 @@ fn replace_manifests(
     state.dirty.rows.extend(state.rows.keys().cloned());
     state.dirty.everything_asked();
     gone.extend(old);
-    remove_rows(state, gone)
+    if !loading.sets_enabled {
+        return remove_rows(state, gone);
+    }
+    // Switching on comes first: what the others leave passes on to those that declare it.
+    let mut effects = switch_all(state, enabled, true);
+    effects.extend(remove_rows(state, gone));
+    effects.extend(switch_all(state, enabled, false));
+    effects
 }
 
 /// Returns whether what deploys or runs is of one type, so that an update can lead from one to the other.

@@ -76,7 +76,6 @@ impl Ledger {
             let name = ManifestName::new(&*resource.name);
             let new = || Known {
                 enabled: resource.enabled,
-                is_local: resource.local.is_some(),
                 ..Known::default()
             };
             let mut known = before.remove(&name).unwrap_or_else(new);
