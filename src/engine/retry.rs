@@ -17,18 +17,23 @@ const LONGEST: Duration = Duration::from_secs(4);
 /// An update that is to be tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Retry {
-    /// When; an edit before that starts it at once.
+    /// When; an edit before that, or a user who asks for it, starts it at once.
     pub(crate) at: Instant,
     /// How long it was waited.
     pause: Duration,
     /// Why the update that failed was started.
     pub(crate) reason: String,
+    /// Whether it was to make everything anew.
+    pub(crate) force: bool,
 }
 
 impl Row {
     /// Returns until when its update that could not reach something waits.
     pub(crate) fn waits_until(&self, now: Instant) -> Option<Instant> {
-        let retry = self.retry.as_ref().filter(|_| !self.has_changes())?;
+        if self.starts_on_change() || !self.triggers.is_empty() {
+            return None;
+        }
+        let retry = self.retry.as_ref()?;
         (retry.at > now).then_some(retry.at)
     }
 }
@@ -48,6 +53,7 @@ pub(super) fn note_end(state: &mut State, running: &Running, outcome: &UpdateOut
         at: now + pause,
         pause,
         reason: running.reason.clone(),
+        force: running.force,
     });
     let text = format!("Trying again in {}s", pause.as_secs());
     let line = LogEvent::line(running.span.clone(), running.manifest.clone(), text);

@@ -226,6 +226,8 @@ pub(crate) struct Running {
     pub(crate) deploy: TargetId,
     /// Whether no other update may run beside it.
     pub(crate) runs_alone: bool,
+    /// Whether it makes everything anew.
+    pub(crate) force: bool,
     /// Whether the definition changed since: what it builds is not what is wanted now.
     pub(crate) outdated: bool,
     /// What takes away what it deploys, if it deploys by a command.
@@ -459,7 +461,8 @@ impl Row {
 
     /// Returns whether its next update makes everything anew, because a user asked for it.
     pub(crate) fn awaits_full_rebuild(&self) -> bool {
-        Reasons::of(self).is_full_rebuild(self.manifest.trigger_mode.auto_on_change())
+        self.retry.as_ref().is_some_and(|retry| retry.force)
+            || Reasons::of(self).is_full_rebuild(self.manifest.trigger_mode.auto_on_change())
     }
 
     /// Returns whether its next update would use what was built before of a target.

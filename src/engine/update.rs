@@ -51,6 +51,7 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
             .collect(),
         deploy: row.manifest.deploy.id().clone(),
         runs_alone: row.runs_alone(),
+        force,
         outdated: false,
         delete_command: row.delete_command(),
         orphaned: None,

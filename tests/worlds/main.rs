@@ -99,7 +99,7 @@ fn every_rule_holds_in_every_world() {
 }
 
 /// What the worlds of `tilt up` must have tried.
-const EVERYTHING: [&str; 27] = [
+const EVERYTHING: [&str; 28] = [
     "hold tiltfile-reload",
     "hold waiting-for-local",
     "hold is-unparallelizable-local",
@@ -108,6 +108,7 @@ const EVERYTHING: [&str; 27] = [
     "hold waiting-for-dep",
     "hold waiting-for-cluster",
     "hold waiting-for-deletion",
+    "hold waiting-for-retry",
     "Auto: first",
     "Auto: changed files",
     "Auto: made anew",

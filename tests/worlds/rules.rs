@@ -1,6 +1,7 @@
 //! What must hold in every world: at each effect, after each step, and at rest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use tilt::engine::{
     Effect, Event, ExitOutcome, ImageAction, ImageStep, Mode, ObjectId, Server, ServerStatus, UpdateOutcome,
@@ -46,6 +47,9 @@ pub(crate) struct Known {
     pub(crate) mode: Option<TriggerMode>,
     /// Its update, since it was last switched on.
     running: Option<BuildId>,
+    /// Since when its last update, which could not reach something, waits to be tried again, and whether it was to make
+    /// everything anew.
+    pub(crate) unreached: Option<(Instant, bool)>,
     /// What the last update that ended took in.
     pub(crate) attempted: Option<(BTreeMap<usize, Content>, u64)>,
     /// What its last good update applied.
@@ -111,7 +115,7 @@ impl Ledger {
         };
     }
 
-    pub(crate) fn ended(&mut self, update: &Update, outcome: &UpdateOutcome) {
+    pub(crate) fn ended(&mut self, update: &Update, outcome: &UpdateOutcome, now: Instant) {
         let known = self.current.get_mut(&update.plan.manifest);
         // One that was switched off since, even if it is on again, has nothing to do with it.
         let Some(known) = known.filter(|known| known.enabled && known.running == Some(update.plan.build))
@@ -120,6 +124,7 @@ impl Ledger {
         };
         let applied = || outcome.applied.iter().map(|object| object.id.clone());
         known.attempted = Some((update.contents.clone(), revision(&update.plan)));
+        known.unreached = outcome.unreachable.then_some((now, update.plan.force));
         known.is_well = outcome.error.is_none();
         if known.is_well {
             known.was_deployed = true;

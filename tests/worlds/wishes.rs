@@ -1,6 +1,7 @@
 //! What the user of a made-up session asks for, and what becomes of it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tilt::engine::{Event, UpdatePlan};
 use tilt::model::{ManifestName, SpanId, TriggerMode, TriggerReason};
@@ -12,6 +13,9 @@ use crate::world::{Brain, World};
 
 /// Names that a user may come up with.
 const NAMES: [&str; 8] = ["a", "b", "c", "d", "e", "uncategorized", "nobody", "(Tiltfile)"];
+
+/// No pause before an update is tried again is longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 impl<B: Brain> World<B> {
     /// Lets the user ask for something.
@@ -100,9 +104,11 @@ impl<B: Brain> World<B> {
         self.coverage.note_start(plan, mode);
         let known = self.ledger.current.get_mut(name).ok_or("it is gone")?;
         let was_asked_for = std::mem::take(&mut known.is_asked_for);
+        let unreached = known.unreached.take();
         let is_first = known.attempted.is_none();
         let by_itself = mode.auto_on_change();
-        holds(was_asked_for || !plan.force, || {
+        let was_asked_before = unreached.is_some_and(|(_, force)| force);
+        holds(was_asked_for || was_asked_before || !plan.force, || {
             format!("{name} is made anew and nobody asked")
         })?;
         // Where changes wait, asking may mean no more than to take them in.
@@ -114,7 +120,7 @@ impl<B: Brain> World<B> {
         holds(!must || (plan.force && builds_all), || {
             format!("{name} is not made anew")
         })?;
-        let may_start = was_asked_for || by_itself || (is_first && mode.auto_init());
+        let may_start = was_asked_for || by_itself || unreached.is_some() || (is_first && mode.auto_init());
         holds(may_start, || format!("{name} starts by itself in mode {mode:?}"))
     }
 
@@ -169,6 +175,10 @@ impl<B: Brain> World<B> {
                     .ledger
                     .resource(name)
                     .is_some_and(|resource| on.iter().all(|need| resource.needs.iter().any(|n| n == need))),
+                "waiting-for-retry" => self.ledger.current.get(name).is_some_and(|known| {
+                    let since = known.unreached.map(|(since, _)| since);
+                    !known.is_asked_for && since.is_some_and(|since| self.now < since + LONGEST_PAUSE)
+                }),
                 "waiting-for-cluster" => !self.is_connected,
                 "waiting-for-deletion" => !self.deletions.is_empty(),
                 _ => false,

@@ -515,9 +515,10 @@ impl<B: Brain> World<B> {
             let canceled = update.is_canceled;
             self.ledger.has_failed |= !canceled;
             self.ledger.was_canceled |= canceled;
+            outcome.unreachable = !canceled && self.rng.percent(30);
             outcome.error = Some(if canceled { "build canceled" } else { "it broke" }.to_owned());
         }
-        self.ledger.ended(&update, &outcome);
+        self.ledger.ended(&update, &outcome, self.now);
         self.send(Event::UpdateFinished {
             build,
             outcome: Box::new(outcome),

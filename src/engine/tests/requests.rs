@@ -439,6 +439,29 @@ fn other_arguments_load_the_tiltfile_and_say_anew_what_runs() {
 }
 
 #[test]
+fn other_arguments_pass_objects_from_what_is_off_or_gone_to_what_is_on() {
+    let same_objects = || {
+        k8s(manifest("new"), |k8s| {
+            k8s.entities = vec![entity("Deployment", "web", "1")]
+        })
+    };
+    let only = |name: &str, manifests: Vec<Manifest>| LoadOutcome {
+        enabled: std::iter::once(name.into()).collect(),
+        ..loaded(manifests)
+    };
+    for later in [vec![same_objects()], vec![manifest("web"), same_objects()]] {
+        let mut script = Script::up(Vec::new());
+        script.edit_tiltfile();
+        script.finish_load(only("web", vec![manifest("web"), same_objects()]));
+        script.finish(1, deployed(&[], &[object("Deployment", "web")]));
+        script.send(Event::ArgsChanged(vec!["new".to_owned()]));
+        let effects = script.finish_load(only("new", later));
+        assert!(effects.contains("start build:2"), "{effects}");
+        assert!(!effects.contains("delete"), "{effects}");
+    }
+}
+
+#[test]
 fn an_update_and_a_load_can_be_cancelled_by_their_span() {
     let mut script = Script::up(vec![manifest("web")]);
     assert_eq!(script.send(Event::CancelRequested("build:7".into())), "");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::script::*;
 use crate::engine::{ClusterStatus, Event, LoadOutcome, Mode, UpdateOutcome};
-use crate::model::{LocalPath, ManifestName, TargetId, TriggerMode, UpdateSettings};
+use crate::model::{LocalPath, ManifestName, TargetId, TriggerMode, TriggerReason, UpdateSettings};
 use crate::view::UpdateStatus;
 
 #[test]
@@ -361,4 +361,22 @@ fn an_edit_does_not_wait_for_the_next_attempt() {
     script.finish(1, unreachable());
     let started = script.edit(TargetId::image("web"), &["/src/a"]);
     assert!(started.contains("1 File Changed"), "{started}");
+}
+
+#[test]
+fn what_a_user_asked_for_is_tried_again_as_it_was_asked_for() {
+    let mut script = Script::up(vec![with_images("web", &["web"])]);
+    script.finish(1, deployed(&[("web", "t1")], &[object("Deployment", "web")]));
+    let ask = || Event::Triggered {
+        manifest: ManifestName::from("web"),
+        reason: TriggerReason::Cli,
+    };
+    let is_forced = |effects: &str| effects.contains("force, ");
+    assert!(is_forced(&script.send(ask())));
+    script.finish(2, unreachable());
+    assert_eq!(script.pass(Duration::from_millis(900)), "");
+    // Who asks again need not wait.
+    assert!(is_forced(&script.send(ask())));
+    script.finish(3, unreachable());
+    assert!(is_forced(&script.pass(Duration::from_secs(2))));
 }
