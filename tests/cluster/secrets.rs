@@ -11,7 +11,7 @@ local('echo making open-sesame-42')
 docker_build('vault', '.', build_args={'WORD': 'open-sesame-42'})
 k8s_yaml(['secret.yaml', 'vault.yaml'])
 local_resource('leak', resource_deps=['vault'],
-               cmd='printf "in two parts: open-ses"; sleep 0.2; echo "ame-42"; printf open-sesame-42 | base64')
+               cmd='printf open-ses; sleep 0.2; echo "ame-42 in two parts"; printf open-sesame-42 | base64')
 local_resource('fails', 'echo open-sesame-42 >&2; exit 1', resource_deps=['leak'])
 --- Dockerfile
 FROM localhost:5000/busybox:1
@@ -56,7 +56,7 @@ fn a_secret_is_hidden_in_builds_pods_commands_and_events_also_after_it_left_the_
             "        thief │ [event: pod ",
             &format!("localhost:5000/{HIDDEN}:1"),
         ),
-        ("         leak │ ", &format!("in two parts: {HIDDEN}")),
+        ("         leak │ ", &format!("{HIDDEN} in two parts")),
         ("         leak │ ", HIDDEN),
         ("        fails │ ", HIDDEN),
     ]);
