@@ -20,6 +20,8 @@ const LEVELS: [Level; 5] = [
 #[derive(Serialize, Deserialize)]
 struct Stored<'a> {
     p: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    c: u64,
     t: i64,
     l: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,28 +29,29 @@ struct Stored<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     m: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "is_zero")]
-    f: u8,
+    f: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     g: Option<Cow<'a, str>>,
     x: Cow<'a, str>,
 }
 
-const CONTINUES: u8 = 1;
-const ANCHOR: u8 = 2;
-const STARTS_UPDATE: u8 = 4;
-const MUST_PRINT: u8 = 8;
+const CONTINUES: u64 = 1;
+const ANCHOR: u64 = 2;
+const STARTS_UPDATE: u64 = 4;
+const MUST_PRINT: u64 = 8;
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
-fn is_zero(flags: &u8) -> bool {
-    *flags == 0
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Writes a segment as one line.
 pub(super) fn encode(segment: &Segment, out: &mut impl Write) -> io::Result<()> {
     let must_print = segment.progress.as_ref().is_some_and(|p| p.must_print);
-    let flag = |set: bool, bit: u8| if set { bit } else { 0 };
+    let flag = |set: bool, bit: u64| if set { bit } else { 0 };
     let stored = Stored {
         p: segment.position,
+        c: segment.pieces,
         t: segment.time.0,
         l: segment.level as u8,
         s: segment.span.as_ref().map(|span| span.as_str().into()),
@@ -67,9 +70,10 @@ pub(super) fn encode(segment: &Segment, out: &mut impl Write) -> io::Result<()> 
 /// Reads a line that `encode` wrote; `None` if it is damaged.
 pub(super) fn decode(line: &str) -> Option<Segment> {
     let stored: Stored<'_> = serde_json::from_str(line).ok()?;
-    let has = |bit: u8| stored.f & bit != 0;
+    let has = |bit: u64| stored.f & bit != 0;
     Some(Segment {
         position: stored.p,
+        pieces: stored.c,
         time: Timestamp(stored.t),
         span: stored.s.map(SpanId::new),
         manifest: stored.m.map(ManifestName::new),
@@ -93,6 +97,7 @@ mod tests {
     fn a_segment_survives_the_disk() {
         let segment = Segment {
             position: 7,
+            pieces: 2,
             time: Timestamp(1_700_000_000_123_456),
             span: Some(SpanId::from("build:3")),
             manifest: Some(ManifestName::from("web")),

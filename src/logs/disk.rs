@@ -226,6 +226,7 @@ mod tests {
         let event = LogEvent::global("x".repeat(60));
         let segment = |position| Segment {
             position,
+            pieces: 0,
             time: crate::model::Timestamp(0),
             span: None,
             manifest: None,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::codec;
 use super::disk::SegmentFile;
+use super::segment::Place;
 use super::store::Shared;
 use super::{Level, Segment};
 use crate::edge::clock;
@@ -19,8 +20,8 @@ const BATCH_BYTES: usize = 256 * 1024;
 /// If lines were lost to a limit or a fault of the disk, a line in their place says how many.
 pub struct LogReader {
     shared: Arc<Shared>,
-    /// The position of the next segment to return.
-    next: u64,
+    /// Before the next segment to return.
+    next: Place,
     /// Where reading from disk stopped, to go on from there.
     page: Option<Page>,
 }
@@ -36,17 +37,17 @@ struct Page {
 }
 
 impl LogReader {
-    pub(super) fn new(shared: Arc<Shared>, position: u64) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, next: Place) -> Self {
         Self {
             shared,
-            next: position,
+            next,
             page: None,
         }
     }
 
     /// Returns the position of the segment that is read next.
     pub fn position(&self) -> u64 {
-        self.next
+        self.next.position
     }
 
     /// Returns the next segments, in order, once there are any; `None` after the last line of a closed log.
@@ -69,12 +70,14 @@ impl LogReader {
     /// Returns the next segments that are there, in order; none if all were read.
     pub fn try_next_batch(&mut self) -> Vec<Arc<Segment>> {
         let state = self.shared.lock();
-        let (start, files) = (state.window_start(), Arc::clone(&state.files));
-        if self.next >= start {
-            let from = self.next.min(state.next);
+        let (start, files) = (state.window_place(), Arc::clone(&state.files));
+        if self.next.position >= start.position {
+            let from = self.next.position.min(state.next);
             let batch = state.copy_window(from, BATCH_SEGMENTS, BATCH_BYTES);
             drop(state);
-            self.next += batch.len() as u64;
+            if let Some(last) = batch.last() {
+                self.next = last.place_after();
+            }
             return batch;
         }
         drop(state);
@@ -83,11 +86,11 @@ impl LogReader {
 
     fn is_done(&self) -> bool {
         let state = self.shared.lock();
-        state.closed && self.next >= state.next
+        state.closed && self.next.position >= state.next
     }
 
     /// Returns segments before `start`, the oldest in memory.
-    fn read_from_disk(&mut self, start: u64, files: &[SegmentFile]) -> Vec<Arc<Segment>> {
+    fn read_from_disk(&mut self, start: Place, files: &[SegmentFile]) -> Vec<Arc<Segment>> {
         // A file that was written anew is opened anew.
         self.page = self.page.take().filter(|page| {
             let is_current = |file: &SegmentFile| (file.first, file.edition) == (page.first, page.edition);
@@ -95,15 +98,15 @@ impl LogReader {
         });
         let mut batch = Vec::new();
         let mut bytes = 0;
-        while self.next < start && batch.len() < BATCH_SEGMENTS && bytes < BATCH_BYTES {
-            let Some(segment) = self.read_segment(start, files) else {
+        while self.next.position < start.position && batch.len() < BATCH_SEGMENTS && bytes < BATCH_BYTES {
+            let Some(segment) = self.read_segment(start.position, files) else {
                 self.skip_lost(start, &mut batch);
                 break;
             };
-            if segment.position > self.next {
-                self.skip_lost(segment.position, &mut batch);
+            if segment.position > self.next.position {
+                self.skip_lost(segment.place(), &mut batch);
             }
-            self.next = segment.position + 1;
+            self.next = segment.place_after();
             bytes += segment.text.len();
             batch.push(Arc::new(segment));
         }
@@ -112,7 +115,7 @@ impl LogReader {
 
     /// Returns the next segment before `start` that a file holds.
     fn read_segment(&mut self, start: u64, files: &[SegmentFile]) -> Option<Segment> {
-        let holds = files.partition_point(|file| file.first <= self.next);
+        let holds = files.partition_point(|file| file.first <= self.next.position);
         let mut file = files.get(holds.saturating_sub(1))?;
         loop {
             let page = match self.page.take() {
@@ -120,7 +123,7 @@ impl LogReader {
                 _ => Page::open(file),
             };
             let page = self.page.insert(page);
-            if let Some(segment) = page.read(self.next) {
+            if let Some(segment) = page.read(self.next.position) {
                 if segment.position < start {
                     return Some(segment);
                 }
@@ -133,13 +136,15 @@ impl LogReader {
     }
 
     /// Moves on to `to` and says what was left out.
-    fn skip_lost(&mut self, to: u64, batch: &mut Vec<Arc<Segment>>) {
-        let lost = to - self.next;
+    fn skip_lost(&mut self, to: Place, batch: &mut Vec<Arc<Segment>>) {
+        // Of a line whose beginning was read, some of the rest may be lost.
+        let lost = self.next.lines_until(to).max(1);
         let lines = if lost == 1 { "line is" } else { "lines are" };
         let fault = self.shared.lock().fault.clone();
         let why = fault.map_or_else(String::new, |fault| format!(": {fault}"));
         batch.push(Arc::new(Segment {
-            position: self.next,
+            position: self.next.position,
+            pieces: self.next.pieces,
             time: clock::timestamp(),
             span: None,
             manifest: None,

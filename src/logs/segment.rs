@@ -8,6 +8,8 @@ use crate::model::{ManifestName, SpanId, Timestamp};
 pub struct Segment {
     /// Where it stands in the log, counted from 0.
     pub position: u64,
+    /// How many segments before it continue a line.
+    pub pieces: u64,
     /// When it was appended.
     pub time: Timestamp,
     /// Its source; `None` for lines of no resource.
@@ -28,7 +30,37 @@ pub struct Segment {
     pub progress: Option<Progress>,
 }
 
+/// A place in the log: before the segment of this position, and how many segments before that continue a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) position: u64,
+    pub(super) pieces: u64,
+}
+
+impl Place {
+    /// Returns how many lines begin between here and a later place.
+    pub(super) fn lines_until(self, to: Self) -> u64 {
+        (to.position - self.position).saturating_sub(to.pieces.saturating_sub(self.pieces))
+    }
+}
+
 impl Segment {
+    /// Returns the place before it.
+    pub(super) fn place(&self) -> Place {
+        Place {
+            position: self.position,
+            pieces: self.pieces,
+        }
+    }
+
+    /// Returns the place after it.
+    pub(super) fn place_after(&self) -> Place {
+        Place {
+            position: self.position + 1,
+            pieces: self.pieces + u64::from(self.continues),
+        }
+    }
+
     /// Returns whether the line ends with this segment.
     pub fn ends_line(&self) -> bool {
         self.text.ends_with('\n')

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::disk::SegmentFile;
 use super::scrub::Scrubber;
+use super::segment::Place;
 use super::{Level, LogEvent, Segment};
 use crate::edge::clock;
 use crate::model::{ManifestName, SpanId, Timestamp};
@@ -20,6 +21,8 @@ pub(super) struct State {
     window_limit: usize,
     /// The position of the next segment.
     pub(super) next: u64,
+    /// How many segments so far continue a line.
+    pub(super) pieces: u64,
     /// Segments before this position are on disk. Counts only while `disk` is `Works`.
     pub(super) written: u64,
     pub(super) disk: Disk,
@@ -77,6 +80,7 @@ impl State {
             window_bytes: 0,
             window_limit,
             next: 0,
+            pieces: 0,
             written: 0,
             disk,
             fault: None,
@@ -94,6 +98,19 @@ impl State {
     /// Returns the position of the oldest segment in memory.
     pub(super) fn window_start(&self) -> u64 {
         self.next - self.window.len() as u64
+    }
+
+    /// Returns the place before the oldest segment in memory.
+    pub(super) fn window_place(&self) -> Place {
+        self.place_in_window(self.window_start())
+    }
+
+    /// Returns the place of a position in memory; for one before that, how many pieces it has is not known.
+    pub(super) fn place_in_window(&self, position: u64) -> Place {
+        let at = position.saturating_sub(self.window_start());
+        let segment = usize::try_from(at).ok().and_then(|at| self.window.get(at));
+        let pieces = segment.map_or(self.pieces, |segment| segment.pieces);
+        Place { position, pieces }
     }
 
     /// Returns the segments in memory from this position on, as many as fit the limits but at least one.
@@ -205,6 +222,7 @@ impl State {
         for part in text.split_inclusive('\n') {
             self.push(Segment {
                 position: self.next,
+                pieces: self.pieces,
                 time,
                 span: source.0.clone(),
                 manifest: source.1.clone(),
@@ -243,6 +261,7 @@ impl State {
             }
         }
         self.next += 1;
+        self.pieces += u64::from(segment.continues);
         self.window_bytes += segment.weight();
         self.window.push_back(Arc::new(segment));
         self.shrink_window();
@@ -266,6 +285,7 @@ impl State {
         self.fault = Some(format!("cannot write the log to disk: {err}"));
         self.push(Segment {
             position: self.next,
+            pieces: self.pieces,
             time: clock::timestamp(),
             span: None,
             manifest: None,

@@ -13,6 +13,7 @@ use etcetera::base_strategy::{BaseStrategy, Xdg};
 use tokio::sync::watch;
 
 use super::disk::SessionFiles;
+use super::segment::Place;
 use super::state::{Disk, LogFaults, State};
 use super::{LogEvent, LogReader};
 use crate::edge::clock;
@@ -166,12 +167,13 @@ impl LogStore {
 
     /// Returns a reader that begins with the first line that is still there.
     pub fn reader(&self) -> LogReader {
-        LogReader::new(Arc::clone(&self.handle.shared), 0)
+        LogReader::new(Arc::clone(&self.handle.shared), Place::default())
     }
 
     /// Returns a reader that begins at this position.
     pub fn reader_from(&self, position: u64) -> LogReader {
-        LogReader::new(Arc::clone(&self.handle.shared), position)
+        let place = self.handle.shared.lock().place_in_window(position);
+        LogReader::new(Arc::clone(&self.handle.shared), place)
     }
 
     /// Returns how many warnings and errors a source has told.

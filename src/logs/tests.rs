@@ -366,6 +366,51 @@ mod store {
     }
 
     #[test]
+    fn a_lost_line_counts_once_however_many_pieces_it_came_in() {
+        let store = LogStore::in_memory_with(4_000);
+        let mut reader = store.reader();
+        for n in 0..100 {
+            for piece in ["line ", "number ", &format!("{n}\n")] {
+                store.append(from("a", "web", piece));
+            }
+        }
+        let segments = read_all(&mut reader);
+        let kept = segments.iter().filter(|segment| segment.ends_line()).count() - 1;
+        let whole = segments.iter().filter(|segment| segment.text == "line ").count();
+        assert!(whole > 2, "some lines are kept");
+        assert_eq!(
+            segments[0].text,
+            format!("{} lines are no longer in the log\n", 100 - whole)
+        );
+        assert!(kept - whole <= 1, "of one line, the end may be there");
+        store.append(from("a", "web", "the next\n"));
+        assert_eq!(texts(&read_all(&mut reader)), ["the next"]);
+    }
+
+    #[test]
+    fn lost_lines_of_files_are_counted_by_line_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = LogStore::open_with(dir.path(), SMALL).unwrap();
+        for n in 0..200 {
+            store.append(from("a", "web", "number "));
+            store.append(from("a", "web", &format!("{n}\n")));
+        }
+        store.close();
+        let session = std::fs::read_dir(dir.path()).unwrap().next().unwrap().unwrap();
+        std::fs::remove_file(session.path().join(format!("{:020}.seg", 0))).unwrap();
+        let segments = read_all(&mut store.reader());
+        let kept = segments
+            .iter()
+            .filter(|segment| segment.text == "number ")
+            .count();
+        assert!(kept < 200, "some lines are lost");
+        assert_eq!(
+            segments[0].text,
+            format!("{} lines are no longer in the log\n", 200 - kept)
+        );
+    }
+
+    #[test]
     fn lines_whose_file_is_gone_are_counted() {
         let dir = tempfile::tempdir().unwrap();
         let store = LogStore::open_with(dir.path(), SMALL).unwrap();

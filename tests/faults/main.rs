@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests run programs and wait for them")]
 #![allow(clippy::print_stderr, reason = "figures are what these tests are for")]
 
+mod expired;
 mod machine;
 #[path = "../cluster/support.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]

@@ -19,6 +19,8 @@ use crate::k8s::{KubeContext, Product};
 /// What becomes of a request.
 pub(super) enum Reply {
     Json(Value),
+    /// What a watch reports before it ends.
+    Watch(Vec<Value>),
     Fails(u16, &'static str),
     Never,
 }
@@ -85,6 +87,7 @@ async fn serve(listener: TcpListener, answer: Answer, asked: Arc<Mutex<Vec<Strin
 async fn respond(reply: Reply) -> Response<Full<Bytes>> {
     let (code, body) = match reply {
         Reply::Json(value) => (200, value.to_string()),
+        Reply::Watch(events) => (200, events.iter().map(|event| format!("{event}\n")).collect()),
         Reply::Fails(code, message) => {
             let reason = if code == 404 { "NotFound" } else { "" };
             let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message,

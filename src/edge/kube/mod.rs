@@ -28,6 +28,8 @@ mod pod_logs;
 mod registry;
 mod rejection;
 mod watch;
+#[cfg(test)]
+mod watch_expired;
 
 /// Why nothing can be deployed where no kubeconfig names a cluster.
 pub const NO_KUBECONFIG: &str = "no kubeconfig names a cluster\n\

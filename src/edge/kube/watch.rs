@@ -137,21 +137,25 @@ fn patient<K>(api: kube::Api<K>, what: &'static str, log: LogWriter) -> BoxStrea
 where
     K: kube::Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
 {
-    let stream = watcher::watcher(api, watcher::Config::default()).boxed();
-    let state = (stream, Pauses::default(), log);
-    futures::stream::unfold(state, move |(mut stream, mut pauses, log)| async move {
-        let item = next_good(&mut stream, &mut pauses, what, &log).await?;
-        Some((item, (stream, pauses, log)))
+    let start = move || watcher::watcher(api.clone(), watcher::Config::default()).boxed();
+    let state = (start(), start, Pauses::default(), log);
+    futures::stream::unfold(state, move |(mut stream, start, mut pauses, log)| async move {
+        let item = next_good(&mut stream, &start, &mut pauses, what, &log).await?;
+        Some((item, (stream, start, pauses, log)))
     })
     .boxed()
 }
 
-async fn next_good<T>(
-    stream: &mut (impl Stream<Item = watcher::Result<T>> + Unpin),
+async fn next_good<T, S>(
+    stream: &mut S,
+    start: &impl Fn() -> S,
     pauses: &mut Pauses,
     what: &str,
     log: &LogWriter,
-) -> Option<T> {
+) -> Option<T>
+where
+    S: Stream<Item = watcher::Result<T>> + Unpin,
+{
     loop {
         match stream.next().await? {
             Ok(item) => {
@@ -161,6 +165,10 @@ async fn next_good<T>(
             // The server forgot the version to go on from; a new list is on its way.
             Err(watcher::Error::WatchError(status)) if status.code == 410 => {}
             Err(error) => {
+                // `kube` would ask for the expired version for ever.
+                if start_expired(&error) {
+                    *stream = start();
+                }
                 let (pause, told) = pauses.after_error(clock::now());
                 if told {
                     let secs = pause.as_secs();
@@ -173,6 +181,11 @@ async fn next_good<T>(
             }
         }
     }
+}
+
+/// Whether the version to go on from had expired before the watch began.
+fn start_expired(error: &watcher::Error) -> bool {
+    matches!(error, watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 410)
 }
 
 fn watch_error(error: &watcher::Error) -> String {
