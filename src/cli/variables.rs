@@ -1,9 +1,11 @@
 //! What programs that a session starts find in their environment: whose session it is, and its cluster.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use etcetera::base_strategy::{BaseStrategy, Xdg};
 
+use super::session;
 use crate::edge::kube::{ClusterAccess, write_frozen};
 use crate::logs::LogWriter;
 
@@ -12,7 +14,7 @@ pub(super) const DEFAULT_PORT: u16 = 10350;
 
 /// Returns the variables of a session. A kubeconfig that cannot be written is said in the log.
 ///
-/// Rule: `reference/cli-and-ui.md`, "nested `tilt` calls".
+/// Rule: `reference/cli-and-ui.md`, "nested `tilt` calls"; `reference/engine.md` 6.2.
 pub(super) fn variables(
     (host, port): (&str, u16),
     access: Option<&ClusterAccess>,
@@ -23,6 +25,9 @@ pub(super) fn variables(
         ("TILT_PORT".to_owned(), port.to_string()),
         ("TILT_DISABLE_ANALYTICS".to_owned(), "1".to_owned()),
     ];
+    if session::colour(std::io::stdout().is_terminal()) {
+        variables.push(("FORCE_COLOR".to_owned(), "1".to_owned()));
+    }
     if let Some(access) = access {
         match write_kubeconfig(port, access) {
             Ok(path) => variables.push(("KUBECONFIG".to_owned(), path.to_string_lossy().into_owned())),

@@ -161,6 +161,63 @@ fn a_run_waits_until_the_probe_of_a_server_says_that_it_is_ready() {
 }
 
 #[test]
+fn a_server_whose_probe_can_never_succeed_is_not_started() {
+    for (action, why) in [
+        (
+            "tcp_socket=tcp_socket_action(70000)",
+            "port 70000 is out of range: ports are from 1 to 65535",
+        ),
+        (
+            "http_get=http_get_action(0)",
+            "port 0 is out of range: ports are from 1 to 65535",
+        ),
+        ("exec=exec_action([])", "the command is empty"),
+    ] {
+        let tiltfile = format!(
+            "local_resource('server', serve_cmd='echo up; sleep 100', readiness_probe=probe({action}))\n"
+        );
+        let ran = Folder::new(&[("Tiltfile", &tiltfile)]).tilt(&["ci"], &NO_CLUSTER);
+        let log = ran.status(1).stdout();
+        let expected = format!("server │ ERROR: Invalid readiness probe: {why}");
+        assert!(log.contains(&expected) && !log.contains("server │ up"), "{log}");
+    }
+}
+
+#[test]
+fn commands_of_a_session_at_a_terminal_are_asked_for_colour() {
+    let tiltfile = "local('echo load-${FORCE_COLOR:-none}')\n\
+                    local_resource('a', 'echo update-${FORCE_COLOR:-none}')\n\
+                    local_resource('b', 'echo own-$FORCE_COLOR', env={'FORCE_COLOR': '3'})\n";
+    let folder = Folder::new(&[("Tiltfile", tiltfile)]);
+    let plain = folder.tilt(&["ci"], &NO_CLUSTER).status(0).stdout();
+    for expected in ["load-none", "update-none", "own-3"] {
+        assert!(plain.contains(expected), "{plain}");
+    }
+    let at_terminal = |env: &[(&str, &str)]| {
+        let mut command = std::process::Command::new("script");
+        let tilt = format!("{} ci --port=0", env!("CARGO_BIN_EXE_tilt"));
+        command
+            .args(["-qec", &tilt, "/dev/null"])
+            .current_dir(folder.path(""));
+        command
+            .env_remove("NO_COLOR")
+            .env("TERM", "xterm")
+            .env("HOME", folder.path(""));
+        let output = command.envs(NO_CLUSTER).envs(env.iter().copied()).output();
+        String::from_utf8_lossy(&output.expect("it runs").stdout).into_owned()
+    };
+    let coloured = at_terminal(&[]);
+    for expected in ["load-1", "update-1", "own-3"] {
+        assert!(coloured.contains(expected), "{coloured}");
+    }
+    let refused = at_terminal(&[("NO_COLOR", "1")]);
+    assert!(
+        refused.contains("load-none") && refused.contains("update-none"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn a_page_that_answers_makes_a_server_ready() {
     let page = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = page.local_addr().expect("an address").port();
@@ -177,7 +234,7 @@ fn a_page_that_answers_makes_a_server_ready() {
     });
     let tiltfile = format!(
         "local_resource('server', serve_cmd='sleep 100',\n\
-         \x20   readiness_probe=probe(http_get=http_get_action({port}, host='127.0.0.1', path='/health')))\n"
+         \x20   readiness_probe=probe(http_get=http_get_action({port}, host='127.0.0.1', path='health')))\n"
     );
     let folder = Folder::new(&[("Tiltfile", &tiltfile)]);
     let ran = folder.tilt(&["ci"], &NO_CLUSTER);

@@ -31,15 +31,20 @@ pub(super) struct Prober {
 }
 
 impl Prober {
-    /// Returns a prober of a server that has just started and is not ready yet.
-    pub(super) fn new(probe: Probe, env: Environment) -> Self {
-        Self {
+    /// Returns a prober of a server that is about to start.
+    ///
+    /// # Errors
+    ///
+    /// When no try could ever succeed: the text says why.
+    pub(super) fn new(probe: Probe, env: Environment) -> Result<Self, String> {
+        check(&probe.action)?;
+        Ok(Self {
             probe,
             env,
             ticks: None,
             last: None,
             ready: false,
-        }
+        })
     }
 
     /// Returns when the server has become ready, or unready. Every change of what the tries give is logged.
@@ -127,6 +132,18 @@ impl Prober {
     }
 }
 
+fn check(action: &ProbeAction) -> Result<(), String> {
+    match action {
+        ProbeAction::Exec { command } if command.is_empty() => Err("the command is empty".to_owned()),
+        ProbeAction::HttpGet { port, .. } | ProbeAction::TcpSocket { port, .. }
+            if !(1..=i32::from(u16::MAX)).contains(port) =>
+        {
+            Err(format!("port {port} is out of range: ports are from 1 to 65535"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Returns a number, or what stands for one that is not given.
 fn positive(number: i32, default: u64) -> u64 {
     u64::try_from(number).ok().filter(|n| *n > 0).unwrap_or(default)
@@ -190,7 +207,8 @@ async fn request(
     port: i32,
     path: &str,
 ) -> Outcome {
-    let request = http::Request::get(path)
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    let request = http::Request::get(format!("{slash}{path}"))
         .header(http::header::HOST, format!("{host}:{port}"))
         .header(http::header::USER_AGENT, "kube-probe/tilt")
         .header(http::header::CONNECTION, "close")

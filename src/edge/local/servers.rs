@@ -108,6 +108,13 @@ impl Serving {
         }
         let shown = self.server.command.display();
         self.log.info(&format!("Running cmd: {shown}"));
+        let mut prober = match self.prober(variables) {
+            Ok(prober) => prober,
+            Err(error) => {
+                self.log.error(&format!("Invalid readiness probe: {error}"));
+                return self.tell(ServerStatus::Exited { pid: 0 }).await;
+            }
+        };
         let mut process = match Process::spawn(&variables.child(&self.server.command), &self.log) {
             Ok(process) => process,
             Err(error) => {
@@ -125,7 +132,7 @@ impl Serving {
                 }
                 self.tell(ServerStatus::Exited { pid }).await;
             }
-            () = self.probe(pid, variables) => {}
+            () = self.probe(pid, prober.as_mut()) => {}
             () = stop.cancelled() => {
                 // How it ends does not matter any more.
                 let _ = process.stop(&self.log).await;
@@ -133,12 +140,17 @@ impl Serving {
         }
     }
 
+    fn prober(&self, variables: &CommandVariables) -> Result<Option<Prober>, String> {
+        let probe = self.server.probe.clone();
+        let prober = probe.map(|probe| Prober::new(probe, variables.child(&self.server.command).env));
+        prober.transpose()
+    }
+
     /// Tells when the server becomes ready or unready, for ever.
-    async fn probe(&self, pid: u32, variables: &CommandVariables) {
-        let Some(probe) = &self.server.probe else {
+    async fn probe(&self, pid: u32, prober: Option<&mut Prober>) {
+        let Some(prober) = prober else {
             return std::future::pending().await;
         };
-        let mut prober = Prober::new(probe.clone(), variables.child(&self.server.command).env);
         loop {
             let ready = prober.next_change(&self.log).await;
             self.tell(ServerStatus::Running { pid, ready }).await;
