@@ -11,6 +11,9 @@ const EMFILE: i32 = 24;
 /// The error number for too many open files of all processes together.
 const ENFILE: i32 = 23;
 
+/// The error number for links that lead in a circle.
+const ELOOP: i32 = 40;
+
 /// Tells the log what cannot be watched, each thing once; `told` has what it was told before.
 pub(super) fn tell(log: &LogWriter, faults: &[notify::Error], told: &mut BTreeSet<String>) {
     let messages: BTreeSet<_> = faults.iter().map(|fault| message(fault, read_limit)).collect();
@@ -34,7 +37,10 @@ pub(super) fn is_limit(fault: &notify::Error) -> bool {
 pub(super) fn is_missing(fault: &notify::Error) -> bool {
     match &fault.kind {
         ErrorKind::PathNotFound => true,
-        ErrorKind::Io(io) => io.kind() == std::io::ErrorKind::NotFound,
+        ErrorKind::Io(io) => {
+            use std::io::ErrorKind::{NotADirectory, NotFound};
+            matches!(io.kind(), NotFound | NotADirectory) || io.raw_os_error() == Some(ELOOP)
+        }
         _ => false,
     }
 }
@@ -97,6 +103,18 @@ mod tests {
              (fs.inotify.max_user_watches=8192); the others are looked at every few seconds\n\
              hint: sudo sysctl fs.inotify.max_user_watches=524288"
         );
+    }
+
+    #[test]
+    fn what_is_gone_or_became_a_file_or_a_circle_of_links_is_missing() {
+        let fault = |number| notify::Error::io(std::io::Error::from_raw_os_error(number));
+        let (enoent, enotdir, eacces) = (2, 20, 13);
+        assert!(
+            [enoent, enotdir, ELOOP]
+                .into_iter()
+                .all(|number| is_missing(&fault(number)))
+        );
+        assert!(!is_missing(&fault(eacces)));
     }
 
     #[test]
