@@ -217,7 +217,9 @@ impl Tree {
             {
                 return;
             }
-            Change::Created if old.is_some() => Change::Written,
+            // What was told to be gone is there again, and is another one perhaps.
+            Change::Created | Change::Gone if old.is_some() => Change::Written,
+            Change::Gone => Change::Created,
             change => change,
         };
         found.push((path.clone(), change));
