@@ -157,7 +157,9 @@ impl Tree {
         match fs::symlink_metadata(path) {
             Ok(meta) if meta.is_dir() || (rules.is_root(path) && path.as_path().is_dir()) => {
                 if meta.is_dir() {
-                    self.forget_file(path);
+                    if self.forget_file(path) {
+                        found.push((path.clone(), Change::Gone));
+                    }
                 } else {
                     self.see_file(rules, path, &meta, change, is_pending, &mut found);
                 }
