@@ -4,18 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
-use crate::support::{Project, eventually};
-
-const PLAIN: &str = "
---- Tiltfile
-allow_k8s_contexts('dev')
-k8s_yaml('plain.yaml')
---- plain.yaml
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: plain}
-data: {word: one}
-";
+use crate::support::{PLAIN, Project, eventually};
 
 /// A cluster that nobody should write to: it notes the first line of each request.
 fn other_cluster() -> (String, Arc<Mutex<Vec<String>>>) {

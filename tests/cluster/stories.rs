@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Project, eventually};
+use crate::support::{PLAIN, Project, eventually};
 
 #[test]
 fn an_edit_brings_up_the_new_version_and_down_removes_it() {
@@ -31,17 +31,6 @@ fn an_ignored_file_starts_nothing() {
     up.wait_for("1 File Changed: [web/index.html]");
     assert!(!up.seen().iter().any(|line| line.contains("README.md")));
 }
-
-const PLAIN: &str = "
---- Tiltfile
-allow_k8s_contexts('dev')
-k8s_yaml('plain.yaml')
---- plain.yaml
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: plain}
-data: {word: one}
-";
 
 #[test]
 fn a_broken_tiltfile_keeps_what_runs_and_a_mended_one_goes_on() {

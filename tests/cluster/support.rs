@@ -8,6 +8,18 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+/// A project of one object.
+pub(crate) const PLAIN: &str = "
+--- Tiltfile
+allow_k8s_contexts('dev')
+k8s_yaml('plain.yaml')
+--- plain.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: plain}
+data: {word: one}
+";
+
 /// Time allowed for a named condition. It is generous: a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::fifo;
 use crate::support::{Project, Up, eventually};
 
 /// Runs a script as root of a user and mount namespace of its own.
@@ -88,14 +89,7 @@ fn edit(project: &Project, up: &mut Up, text: &str) -> Duration {
 #[track_caller]
 fn limit_reached(limit: &str, low: u32, setting: &str) {
     let project = Project::new("limit", WATCHED);
-    let fifo = project.dir().join("raise");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&fifo)
-            .status()
-            .expect("it runs")
-            .success()
-    );
+    let fifo = fifo(&project, "raise");
     let script = format!(
         "echo {low} >/proc/sys/user/{limit}; (read x <raise; echo 10000 >/proc/sys/user/{limit}; echo raised) & \
          exec TILT up --stream --port=0"

@@ -13,7 +13,7 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -229,19 +229,21 @@ fn a_dead_path_is_seen_within_two_seconds() {
     up.stop("INT");
 }
 
+/// Makes a pipe with a name in a project.
+#[track_caller]
+pub(crate) fn fifo(project: &Project, name: &str) -> PathBuf {
+    let fifo = project.dir().join(name);
+    let made = Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.expect("it runs").success());
+    fifo
+}
+
 #[test]
 #[ignore = "stops a part of the cluster: make faults"]
 fn it_is_killed_with_all_that_runs_and_started_again() {
     let port = free_port();
     let project = Project::new("killed", &shop(port));
-    let fifo = project.dir().join("alive");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&fifo)
-            .status()
-            .expect("it runs")
-            .success()
-    );
+    let fifo = fifo(&project, "alive");
     let tiltfile = std::fs::read_to_string(project.dir().join("Tiltfile")).expect("a file");
     let hold = |what: &str| format!("exec 9>alive; echo {what}-runs; sleep 1000 & wait");
     let more = format!(

@@ -246,42 +246,38 @@ async fn a_tag_with_other_content_in_the_registry_stays_and_the_image_gets_anoth
     assert!(world.log().contains("Already there: nothing to send"));
 }
 
-#[tokio::test]
-async fn the_same_content_pushed_from_elsewhere_keeps_its_tag() {
+/// Delivers an image, lets something happen to it in the registry, makes the engine forget that it ever pushed it, builds
+/// and delivers it again, and checks that it has the same name.
+async fn keeps_its_tag(repository: &str, meanwhile: impl FnOnce(&tilt::model::BuiltImage)) {
     let world = World::new(&[]).await;
     let cluster = cluster("localhost:5000");
     let dockerfile = format!("FROM localhost:5000/busybox:1\nRUN echo {} > /x\n", fresh());
-    let app = target(&world, "test/images-elsewhere", &dockerfile);
+    let app = target(&world, repository, &dockerfile);
     let log = world.writer();
     let build = || build_image(&world.docker, request(&app, &cluster), &log, &world.cancel);
     let built = build().await.expect("built");
     assert_eq!(delivered(&world, &built).await, built);
-    // The engine forgets that it ever pushed the image.
+    meanwhile(&built);
     docker(&["rmi", "--force", &built.local_ref.familiar()]);
     assert_eq!(build().await.expect("built again"), built);
     assert_eq!(delivered(&world, &built).await, built);
 }
 
 #[tokio::test]
-async fn the_same_image_packed_in_another_way_keeps_its_tag() {
-    let world = World::new(&[]).await;
-    let cluster = cluster("localhost:5000");
-    let dockerfile = format!("FROM localhost:5000/busybox:1\nRUN echo {} > /x\n", fresh());
-    let app = target(&world, "test/images-repacked", &dockerfile);
-    let log = world.writer();
-    let build = || build_image(&world.docker, request(&app, &cluster), &log, &world.cancel);
-    let built = build().await.expect("built");
-    assert_eq!(delivered(&world, &built).await, built);
-    // The registry gets the same image with another manifest, under every tag that stands for its content.
-    let name = built.local_ref.familiar();
-    let id = docker(&["inspect", "--format={{.Id}}", &name]);
-    let long = format!("tilt-{}", &id.trim()["sha256:".len()..][..32]);
-    let short = built.local_ref.tag().expect("a tag");
-    repack(&built.local_ref.familiar_name(), short, &[short, &long]);
-    docker(&["rmi", "--force", &name]);
+async fn the_same_content_pushed_from_elsewhere_keeps_its_tag() {
+    keeps_its_tag("test/images-elsewhere", |_| {}).await;
+}
 
-    assert_eq!(build().await.expect("built again"), built);
-    assert_eq!(delivered(&world, &built).await, built);
+#[tokio::test]
+async fn the_same_image_packed_in_another_way_keeps_its_tag() {
+    keeps_its_tag("test/images-repacked", |built| {
+        // The registry gets the same image with another manifest, under every tag that stands for its content.
+        let id = docker(&["inspect", "--format={{.Id}}", &built.local_ref.familiar()]);
+        let long = format!("tilt-{}", &id.trim()["sha256:".len()..][..32]);
+        let short = built.local_ref.tag().expect("a tag");
+        repack(&built.local_ref.familiar_name(), short, &[short, &long]);
+    })
+    .await;
 }
 
 /// Puts a tag's manifest back under `names`, with other bytes and so another digest.
