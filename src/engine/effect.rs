@@ -282,6 +282,8 @@ pub struct LogStream {
     pub prefixed: bool,
     /// Lines before this time are not wanted.
     pub since: Option<Timestamp>,
+    /// Whether the run before this one ended in this session before it was seen, so that its lines are still to be read.
+    pub missed_run: bool,
     /// Whether this run has ended, so that its log has an end.
     pub terminated: bool,
 }

@@ -35,9 +35,13 @@ pub(super) fn refresh(state: &mut State, name: &ManifestName) {
         .take_while(|((of, _, _), _)| of == name);
     for (key, stream) in known {
         if let Some(log) = listed.remove(key) {
-            let since = stream.log.since;
+            let (since, missed_run) = (stream.log.since, stream.log.missed_run);
             *stream = Stream {
-                log: LogStream { since, ..log },
+                log: LogStream {
+                    since,
+                    missed_run,
+                    ..log
+                },
                 until: None,
             };
         } else if stream.until.is_none() {
@@ -88,10 +92,23 @@ fn logs_of(state: &State, name: &ManifestName, pod: &Pod) -> Vec<LogStream> {
             container_id: container.id.clone(),
             prefixed: is_init || several,
             since: (!is_new).then_some(state.config.started),
+            missed_run: missed_run(state, name, pod, container),
             // One that waits with an id has run: it crashed, and is about to be started again.
             terminated: container.state != ContainerState::Running,
         })
         .collect()
+}
+
+/// Returns whether the run of a container before the present one was never seen: it ended too soon.
+fn missed_run(state: &State, name: &ManifestName, pod: &Pod, container: &Container) -> bool {
+    let Some(exit) = &container.last_exit else {
+        return false;
+    };
+    let key = (name.clone(), pod.uid.clone(), exit.id.clone());
+    let is_known = state.streams.wanted.contains_key(&key) || state.streams.ended.contains(&key);
+    let in_this_session = exit.ended.is_some_and(|time| state.is_from_this_session(time));
+    // One that waits to be started again has the id of the run that ended.
+    !is_known && in_this_session && exit.id != container.id
 }
 
 /// Notes that a log was read to its end.

@@ -133,10 +133,9 @@ fn condition(condition: &core::PodCondition) -> PodCondition {
 }
 
 fn container(status: &core::ContainerStatus) -> Container {
-    let id = status.container_id.as_deref().unwrap_or_default();
     Container {
         name: status.name.clone(),
-        id: id.split_once("://").map_or(id, |(_, id)| id).to_owned(),
+        id: runtime_id(status.container_id.as_deref()),
         ready: status.ready,
         restarts: u32::try_from(status.restart_count).unwrap_or(0),
         state: container_state(status.state.as_ref()),
@@ -144,9 +143,17 @@ fn container(status: &core::ContainerStatus) -> Container {
     }
 }
 
+/// Returns the runtime's id of a run without its scheme; empty if there is none yet.
+fn runtime_id(id: Option<&str>) -> String {
+    let id = id.unwrap_or_default();
+    id.split_once("://").map_or(id, |(_, id)| id).to_owned()
+}
+
 fn last_exit(state: &core::ContainerState) -> Option<ContainerExit> {
     let ended = state.terminated.as_ref()?;
     Some(ContainerExit {
+        id: runtime_id(ended.container_id.as_deref()),
+        ended: timestamp(ended.finished_at.as_ref()),
         reason: ended.reason.clone().unwrap_or_default(),
         exit_code: ended.exit_code,
     })

@@ -122,6 +122,10 @@ pub struct Container {
 /// How a run of a container ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerExit {
+    /// The runtime's id of that run, without its scheme.
+    pub id: String,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
     /// Why, in a word, such as `OOMKilled`.
     pub reason: String,
     /// Its exit code.

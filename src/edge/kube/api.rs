@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::connect::Cluster;
-use super::error::RequestError;
+use super::error::{RequestError, is_not_found};
 use super::identity::WritePermit;
 use crate::k8s::api_kinds::{ApiKind, well_known};
 use crate::k8s::owned_fields::FIELD_MANAGER;
@@ -146,8 +146,7 @@ impl Cluster {
         };
         let list = match list {
             Ok(list) => list,
-            // Of a group that it does not know, the server says so in plain text.
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(HashMap::new()),
+            Err(error) if is_not_found(&error) => return Ok(HashMap::new()),
             Err(error) => return Err(error.into()),
         };
         // A subresource such as `deployments/scale` has a kind too.
@@ -299,7 +298,7 @@ impl ObjectApi {
     fn found<T>(&self, answer: kube::Result<T>) -> Result<Option<T>, RequestError> {
         match answer {
             Ok(value) => Ok(Some(value)),
-            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
+            Err(error) if is_not_found(&error) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

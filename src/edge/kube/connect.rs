@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::api::Discovery;
 use super::context::ClusterAccess;
-use super::error::message;
+use super::error::{is_not_found, message};
 use super::registry::{RegistryHosting, detect};
 use crate::k8s::{KubeContext, Product};
 use crate::model::ObjectUid;
@@ -249,7 +249,7 @@ pub(super) async fn identity(client: &kube::Client) -> Result<Option<ObjectUid>,
         .await;
     match answer {
         Ok(namespace) => Ok(uid(&namespace)),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
+        Err(error) if is_not_found(&error) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -50,7 +50,7 @@ impl RequestError {
     }
 
     pub(super) fn is_not_found(&self) -> bool {
-        self.status().is_some_and(kube::core::Status::is_not_found)
+        matches!(self, Self::Kube(error) if is_not_found(error))
     }
 
     pub(super) fn is_conflict(&self) -> bool {
@@ -68,6 +68,11 @@ impl RequestError {
         let message = self.message();
         message.contains("field is immutable") || message.contains("Forbidden:")
     }
+}
+
+/// Whether there is no such object, or no such kind: then the server answers in plain text, without a reason.
+pub(super) fn is_not_found(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
 }
 
 /// Returns the API server's message, or what went wrong on the way to it, causes included.
@@ -93,4 +98,18 @@ pub(super) fn message(error: &kube::Error) -> String {
         .strip_prefix("ServiceError: ")
         .or(text.strip_prefix("HyperError: "));
     plain.unwrap_or(&text).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_of_a_kind_that_just_went_away_is_not_found() {
+        let plain =
+            kube::core::Status::failure("404 page not found", "Failed to parse error data").with_code(404);
+        assert!(is_not_found(&kube::Error::Api(plain.boxed())));
+        let other = kube::core::Status::failure("not now", "").with_code(503);
+        assert!(!is_not_found(&kube::Error::Api(other.boxed())));
+    }
 }

@@ -20,6 +20,8 @@ pub(super) struct LogLines {
     buffer: Vec<u8>,
     /// A line of which a piece was handed on.
     piece: Option<Piece>,
+    /// Bytes of text handed out so far.
+    n_handed_out: usize,
     /// The last line without a time. The kubelet says such things again on each connection.
     untimed: Vec<u8>,
     /// Whether what the kubelet says itself is of no interest on this connection.
@@ -52,6 +54,11 @@ impl LogLines {
         }
     }
 
+    /// Returns how much was read: what two readings that end at the same place have in common.
+    pub(super) fn extent(&self) -> (usize, usize) {
+        (self.n_handed_out, self.buffer.len())
+    }
+
     /// Returns whether the kubelet said since the last call that it has no file watches left.
     pub(super) fn take_out_of_watches(&mut self) -> bool {
         std::mem::take(&mut self.out_of_watches)
@@ -76,6 +83,7 @@ impl LogLines {
         if self.buffer.len() > MAX_LINE {
             self.hand_on_piece(prefix, &mut out);
         }
+        self.n_handed_out += out.len();
         into_text(out)
     }
 

@@ -13,7 +13,7 @@ use kube::api::LogParams;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::connect::Cluster;
-use super::error::message;
+use super::error::{is_not_found, message};
 use super::log_lines::LogLines;
 use crate::engine::{Event, LogStream};
 use crate::logs::{Level, LogStore, LogWriter};
@@ -29,6 +29,9 @@ const FIRST_SILENCE: Duration = Duration::from_secs(15);
 const LONGEST_SILENCE: Duration = Duration::from_secs(300);
 /// Time for a stream that is wanted no more to come to its end.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// The time between two readings of the log of a run that has ended. The runtime hands what is in its pipes, some
+/// 50 kB, to the log's file after the container was said to have ended; nothing tells when it has done so.
+const SETTLING: Duration = Duration::from_millis(100);
 /// How often the log of a run that has ended is asked for, if it is refused.
 const LAST_TRIES: u32 = 4;
 
@@ -97,10 +100,13 @@ impl LogReader {
     pub(super) async fn run(mut self) {
         let mut stream = self.wanted.borrow_and_update().clone();
         let mut ended = false;
+        if stream.missed_run {
+            self.read_out(&stream, Reading::Previous).await;
+        }
         loop {
             let now = self.wanted.borrow_and_update().clone();
             if now.container_id != stream.container_id {
-                self.read(&stream, Reading::Previous).await;
+                self.read_out(&stream, Reading::Previous).await;
                 if !ended {
                     self.end(&stream).await;
                 }
@@ -111,7 +117,7 @@ impl LogReader {
             let stop = if ended {
                 self.interrupted().await
             } else if stream.terminated {
-                self.read(&stream, Reading::ToEnd).await
+                self.read_out(&stream, Reading::ToEnd).await
             } else {
                 self.read(&stream, Reading::Follow).await
             };
@@ -135,6 +141,22 @@ impl LogReader {
                 stop @ (Stop::Unwanted | Stop::Drain(_)) => return self.leave(&stream, stop, ended).await,
             }
         }
+    }
+
+    /// Reads the log of a run that has ended to its very end: until a reading brings nothing new, as the runtime may
+    /// still be writing, and may have written half a line.
+    async fn read_out(&mut self, stream: &LogStream, reading: Reading) -> Stop {
+        let mut before = None;
+        loop {
+            match self.read(stream, reading).await {
+                Stop::End if before == Some(self.lines.extent()) => break,
+                Stop::End => before = Some(self.lines.extent()),
+                stop => return stop,
+            }
+            tokio::time::sleep(SETTLING).await;
+        }
+        self.finish(stream);
+        Stop::End
     }
 
     /// Reads until something else has to be done.
@@ -188,11 +210,13 @@ impl LogReader {
                 Err(error) => return Stop::Failed(kube::Error::ReadEvents(error)),
             }
         }
-        if reading != Reading::Follow {
-            let text = self.lines.finish(&prefix(stream));
-            self.write(stream, text);
-        }
         Stop::End
+    }
+
+    /// Writes what was read of a last line without a newline.
+    fn finish(&mut self, stream: &LogStream) {
+        let text = self.lines.finish(&prefix(stream));
+        self.write(stream, text);
     }
 
     fn params(&self, stream: &LogStream, reading: Reading) -> LogParams {
@@ -232,7 +256,16 @@ impl LogReader {
     /// Reads what is still there, then stops for good.
     async fn leave(mut self, stream: &LogStream, stop: Stop, ended: bool) {
         if !ended {
-            let _ = tokio::time::timeout(FAREWELL, self.read(stream, Reading::ToEnd)).await;
+            let reading = async {
+                if stream.terminated {
+                    self.read_out(stream, Reading::ToEnd).await
+                } else {
+                    self.read(stream, Reading::ToEnd).await
+                }
+            };
+            // What could not be read by then is not waited for.
+            let _ = tokio::time::timeout(FAREWELL, reading).await;
+            self.finish(stream);
         }
         if let Stop::Drain(done) = stop {
             // Nobody may be waiting any more.
@@ -254,15 +287,14 @@ impl LogReader {
     /// A run that has ended may be gone with its log; then there is nothing to wait for.
     fn may_try_again(&mut self, error: &kube::Error) -> bool {
         self.failures += 1;
-        let gone = matches!(error, kube::Error::Api(status) if status.is_not_found());
+        let gone = is_not_found(error);
         !gone && self.failures < LAST_TRIES
     }
 
     fn report(&mut self, stream: &LogStream, error: &kube::Error) {
         let text = message(error);
-        let expected = matches!(error, kube::Error::Api(status) if status.is_not_found())
-            || text.contains("is waiting to start")
-            || text.contains("unexpected EOF");
+        let expected =
+            is_not_found(error) || text.contains("is waiting to start") || text.contains("unexpected EOF");
         if !expected {
             self.write(
                 stream,

@@ -9,7 +9,7 @@ mod path;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -263,7 +263,11 @@ impl Port {
                     "port {port} is also forwarded to \"{rival}\": choose another one for one of them in port_forwards="
                 ),
                 None => {
-                    let who = holder(port).map_or_else(String::new, |who| format!(", which {who} holds"));
+                    let addresses = (host, port).to_socket_addrs().into_iter().flatten();
+                    let who = addresses
+                        .filter_map(holder)
+                        .next()
+                        .map_or_else(String::new, |who| format!(", which {who} holds"));
                     format!(
                         "stop what uses port {port}{who}, or choose another port in port_forwards=; it is taken as \
                          soon as it is free"

@@ -508,6 +508,8 @@ fn a_run_that_is_to_fail_fast_ends_at_the_first_reason_that_kubernetes_gives() {
             |s| {
                 let mut crashing = a_pod(PodPhase::Running, waiting("CrashLoopBackOff"), false);
                 crashing.containers[0].last_exit = Some(ContainerExit {
+                    id: "id-before".to_owned(),
+                    ended: None,
                     reason: "OOMKilled".to_owned(),
                     exit_code: 137,
                 });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::script::*;
 use crate::engine::Event;
-use crate::model::{ContainerState, ObjectUid, Pod, PodPhase, PodReadiness, Timestamp};
+use crate::model::{ContainerExit, ContainerState, ObjectUid, Pod, PodPhase, PodReadiness, Timestamp};
 use crate::view::RuntimeStatus;
 
 /// Returns a script in which `web` is deployed.
@@ -302,6 +302,40 @@ fn a_log_is_read_to_its_end_once() {
         ""
     );
     assert_eq!(script.send(ended), "");
+}
+
+#[test]
+fn a_run_that_ended_before_it_was_seen_is_read_too() {
+    let after = |id: &str, before: &str, ended: i64| {
+        let mut container = container("main", ContainerState::Running, true);
+        container.id = id.to_owned();
+        container.last_exit = Some(ContainerExit {
+            id: before.to_owned(),
+            ended: Some(Timestamp::from_secs(STARTED + ended)),
+            reason: "Completed".to_owned(),
+            exit_code: 0,
+        });
+        Pod {
+            containers: vec![container],
+            ..pod("web", "web-1", 1)
+        }
+    };
+    let mut script = deployed_web();
+    let effects = script.see(after("second", "first", 2));
+    assert!(
+        effects.ends_with("read logs [web-1/second after a missed run]"),
+        "{effects}"
+    );
+    // A run that is being read is not missed.
+    let effects = script.see(after("third", "second", 3));
+    assert!(
+        effects.ends_with("read logs [web-1/second after a missed run ended, web-1/third]"),
+        "{effects}"
+    );
+    // What ended before the session is of no interest.
+    let mut script = deployed_web();
+    let effects = script.see(after("second", "first", -9));
+    assert!(effects.ends_with("read logs [web-1/second]"), "{effects}");
 }
 
 #[test]

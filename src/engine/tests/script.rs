@@ -491,6 +491,7 @@ fn stream(stream: &crate::engine::LogStream) -> String {
     let mut words = vec![format!("{}/{}", stream.pod_name, stream.container_id)];
     words.extend(stream.prefixed.then(|| "prefixed".to_owned()));
     words.extend(stream.since.map(|since| format!("since {}", since.0)));
+    words.extend(stream.missed_run.then(|| "after a missed run".to_owned()));
     words.extend(stream.terminated.then(|| "ended".to_owned()));
     words.join(" ")
 }
