@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::connected::{Connected, ImageNeeds};
 use super::docker::{Docker, PruneError};
+use super::images::ImageSlots;
 use super::kube::{Cluster, ClusterAccess, NO_KUBECONFIG};
 use super::local::{CommandVariables, Servers, run_update};
 use super::port_forwards::PortForwards;
@@ -140,6 +141,7 @@ struct Edge {
     load: Option<Arc<AtomicBool>>,
     updates: HashMap<BuildId, CancellationToken>,
     docker: Arc<OnceCell<Arc<Docker>>>,
+    image_slots: ImageSlots,
     access: Option<ClusterAccess>,
     /// What was last said of a kubeconfig that changed.
     told_of_kubeconfig: Arc<Mutex<Option<String>>>,
@@ -197,6 +199,7 @@ impl Edge {
             load: None,
             updates: HashMap::new(),
             docker: Arc::default(),
+            image_slots: ImageSlots::default(),
             access: session.access,
             told_of_kubeconfig: Arc::default(),
             ownership: Arc::new(session.ownership),
@@ -339,7 +342,7 @@ impl Edge {
         self.updates.insert(build, cancel.clone());
         let (cluster, docker) = (self.cluster.get().cloned(), self.docker.get().cloned());
         let (log, ownership) = (self.log.clone(), Arc::clone(&self.ownership));
-        let commands = Arc::clone(&self.commands);
+        let (commands, image_slots) = (Arc::clone(&self.commands), self.image_slots.clone());
         self.report(
             async move {
                 let outcome = match (&plan.deploy, cluster) {
@@ -362,6 +365,7 @@ impl Edge {
                             cluster,
                             facts,
                             platform,
+                            image_slots,
                             ownership,
                             commands,
                             log,

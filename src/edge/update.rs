@@ -1,27 +1,26 @@
 //! One update of one resource, from its plan: images in order, then objects. Prints the steps as it goes.
 //!
-//! How an image is built stands in `docker`, how objects are applied in `kube`; this file only puts them in a row.
+//! How images are built stands in `images`, how objects are applied in `kube`; this file only puts them in a row.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::docker::{self, ClusterFacts, Docker, ImageRequest, PushWish};
+use super::custom_deploy;
+use super::docker::{ClusterFacts, Docker};
+use super::images::{ImageBuilds, ImageSlots, Images};
 use super::kube::{self, ApplyRequest, Cluster};
 use super::local::CommandVariables;
+use super::steps::{INDENT, Steps};
 use super::unreachable::is_unreachable;
-use super::{clock, custom_deploy};
 use crate::engine::{AppliedObject, ImageAction, ImageStep, ObjectId, UpdateOutcome, UpdatePlan};
 use crate::k8s::Entity;
 use crate::k8s::inject::InjectedImage;
 use crate::k8s::labels::Ownership;
 use crate::k8s::order::rank;
 use crate::logs::{LogStore, LogWriter};
-use crate::model::{
-    BuiltImage, CustomDeploy, ImageBuild, ImageRef, ImageSelector, K8sTarget, OutputMode, TargetId,
-};
+use crate::model::{BuiltImage, CustomDeploy, ImageBuild, ImageRef, K8sTarget, OutputMode};
 
 /// What an update works with.
 #[derive(Clone)]
@@ -34,6 +33,8 @@ pub struct UpdateTools {
     pub facts: Arc<ClusterFacts>,
     /// The platform to build for; `None` is the engine's own.
     pub platform: Option<String>,
+    /// How many images all updates build together.
+    pub image_slots: ImageSlots,
     /// Who deploys.
     pub ownership: Arc<Ownership>,
     /// What commands find in their environment.
@@ -66,7 +67,7 @@ struct Update {
     cancel: CancellationToken,
     outcome: UpdateOutcome,
     /// Every image of the plan that is there, built or reused.
-    images: BTreeMap<TargetId, (ImageSelector, BuiltImage)>,
+    images: Images,
 }
 
 impl Update {
@@ -89,8 +90,8 @@ impl Update {
             }
             steps.end();
         }
-        for step in to_build {
-            self.build_and_push(step, &mut steps).await?;
+        if !to_build.is_empty() {
+            self.build(&to_build, plan.parallel_images, &mut steps).await?;
         }
         self.deploy(plan, target, &mut steps).await?;
         steps.finish();
@@ -149,42 +150,22 @@ impl Update {
         Ok((reused, to_build))
     }
 
-    async fn build_and_push(&mut self, step: &ImageStep, steps: &mut Steps) -> Result<(), String> {
-        let docker = self.docker()?;
-        let mut facts = ClusterFacts::clone(&self.tools.facts);
-        facts.registry = facts.registry.or_else(|| step.image.registry.clone());
-        let how = match &step.image.build {
-            ImageBuild::Docker(_) => "Dockerfile",
-            ImageBuild::Custom(_) => "Custom Build",
+    async fn build(
+        &mut self,
+        to_build: &[&ImageStep],
+        max_parallel: usize,
+        steps: &mut Steps,
+    ) -> Result<(), String> {
+        let builds = ImageBuilds {
+            tools: &self.tools,
+            docker: self.docker()?,
+            log: &self.log,
+            cancel: &self.cancel,
+            max_parallel,
         };
-        let name = step.image.selector.image.familiar();
-        steps.begin(&format!("Building {how}: [{name}]"));
-        let bases: Vec<(ImageSelector, BuiltImage)> = step
-            .image
-            .base_images
-            .iter()
-            .filter_map(|base| self.images.get(base).cloned())
-            .collect();
-        let request = ImageRequest {
-            image: &step.image,
-            bases: &bases,
-            registry: facts.registry.as_ref(),
-            commands: &self.tools.commands,
-            platform: self.tools.platform.as_deref(),
-        };
-        let built = docker::build_image(&docker, request, &self.log, &self.cancel).await;
-        steps.end();
-        let built = built.map_err(|error| error.to_string())?;
-
-        steps.begin(&format!("Pushing {}", built.local_ref.familiar()));
-        let delivered =
-            docker::deliver_image(&docker, &built, push_wish(step), &facts, &self.log, &self.cancel).await;
-        steps.end();
-        let built = delivered.map_err(|error| error.to_string())?;
-
-        self.outcome.built.push((step.image.id.clone(), built.clone()));
-        self.remember(step, built);
-        Ok(())
+        let images = builds.build(to_build, &mut self.images, steps).await;
+        self.outcome.built = images.built;
+        images.error.map_or(Ok(()), Err)
     }
 
     async fn deploy(
@@ -269,14 +250,6 @@ fn shown(object: &AppliedObject) -> String {
     format!("{}:{}", object.id.name, object.id.kind).to_lowercase()
 }
 
-fn push_wish(step: &ImageStep) -> PushWish {
-    match &step.image.build {
-        ImageBuild::Custom(build) if build.output != OutputMode::LocalDocker => PushWish::DoneByBuild,
-        _ if step.needs_push => PushWish::Needed,
-        _ => PushWish::BaseOnly,
-    }
-}
-
 /// Returns whether the image is only in a registry, so that the engine cannot be asked for it.
 fn is_remote(step: &ImageStep) -> bool {
     matches!(&step.image.build, ImageBuild::Custom(build) if build.output == OutputMode::Remote)
@@ -291,58 +264,4 @@ fn deletion_list(entities: &[Entity]) -> Vec<ObjectId> {
         .collect();
     deletable.sort_by_key(|entity| std::cmp::Reverse(rank(entity.kind())));
     deletable.into_iter().map(ObjectId::of).collect()
-}
-
-/// What stands before the lines of a step.
-const INDENT: &str = "     ";
-
-/// The numbered steps of an update: headers while it runs, a summary at its end.
-///
-/// Rule: `reference/engine.md` 9.6.
-struct Steps {
-    log: LogWriter,
-    total: usize,
-    done: Vec<(String, Duration)>,
-    current: Option<(String, Instant)>,
-    began: Instant,
-}
-
-impl Steps {
-    fn new(log: LogWriter, total: usize) -> Self {
-        Self {
-            log,
-            total,
-            done: Vec::new(),
-            current: None,
-            began: clock::now(),
-        }
-    }
-
-    fn begin(&mut self, name: &str) {
-        self.log
-            .info(&format!("STEP {}/{} — {name}", self.done.len() + 1, self.total));
-        self.current = Some((name.to_owned(), clock::now()));
-    }
-
-    fn end(&mut self) {
-        if let Some((name, began)) = self.current.take() {
-            self.done.push((name, clock::now().duration_since(began)));
-            self.log.info("");
-        }
-    }
-
-    fn finish(self) {
-        let mut text = String::new();
-        for (number, (name, took)) in self.done.iter().enumerate() {
-            text.push_str(&format!(
-                "Step {} - {:.2}s ({name})\n",
-                number + 1,
-                took.as_secs_f64()
-            ));
-        }
-        let total = clock::now().duration_since(self.began).as_secs_f64();
-        text.push_str(&format!("DONE IN: {total:.2}s \n"));
-        self.log.indented(INDENT).info(&text);
-        self.log.info("");
-    }
 }

@@ -129,6 +129,8 @@ pub struct UpdatePlan {
     pub header: String,
     /// Its images, each after the ones it is built on.
     pub images: Vec<ImageStep>,
+    /// How many images may be built at a time, in all updates together; one of each update always may.
+    pub parallel_images: usize,
     /// What is deployed, or run, then.
     pub deploy: DeployTarget,
     /// Whether to delete the objects first.

@@ -71,6 +71,7 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
         span,
         header,
         images,
+        parallel_images: state.update_settings.max_parallel_updates,
         deploy,
         force,
     };

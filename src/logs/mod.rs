@@ -8,6 +8,7 @@ mod codec;
 mod disk;
 mod event;
 mod filter;
+mod lane;
 pub mod odd_bytes;
 mod print;
 mod reader;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use event::{Level, LogEvent, Progress};
 pub use filter::{LogFilter, LogSource};
+pub use lane::Lane;
 pub use print::StreamPrinter;
 pub use reader::LogReader;
 pub use segment::Segment;

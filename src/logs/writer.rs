@@ -1,22 +1,44 @@
 //! The usual way to append: a writer that knows span, resource and indentation.
 
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use super::lane::Lane;
 use super::{Level, LogEvent, LogStore, Progress};
 use crate::model::{ManifestName, SpanId};
 
 /// Appends lines of one source to the log.
 #[derive(Clone)]
 pub struct LogWriter {
-    store: LogStore,
+    sink: Sink,
     span: Option<SpanId>,
     manifest: Option<ManifestName>,
     indent: &'static str,
+}
+
+/// Where a writer's lines go.
+#[derive(Clone)]
+pub(super) enum Sink {
+    Store(LogStore),
+    Lane(UnboundedSender<LogEvent>),
+}
+
+impl Sink {
+    pub(super) fn append(&self, event: LogEvent) {
+        match self {
+            Self::Store(store) => store.append(event),
+            Self::Lane(lane) => {
+                // Nobody wants to hear what a lane says that was let go.
+                let _ = lane.send(event);
+            }
+        }
+    }
 }
 
 impl LogWriter {
     /// Returns a writer for a source of a resource.
     pub fn new(store: LogStore, span: SpanId, manifest: ManifestName) -> Self {
         Self {
-            store,
+            sink: Sink::Store(store),
             span: Some(span),
             manifest: Some(manifest),
             indent: "",
@@ -26,7 +48,7 @@ impl LogWriter {
     /// Returns a writer for lines of no resource.
     pub fn global(store: LogStore) -> Self {
         Self {
-            store,
+            sink: Sink::Store(store),
             span: None,
             manifest: None,
             indent: "",
@@ -40,6 +62,18 @@ impl LogWriter {
             indent,
             ..self.clone()
         }
+    }
+
+    /// Returns a writer for the same source whose lines wait until they are told, and what tells them.
+    #[must_use]
+    pub fn lane(&self) -> (Self, Lane) {
+        let (sender, lines) = unbounded_channel();
+        let lane = Lane {
+            lines,
+            log: self.sink.clone(),
+        };
+        let sink = Sink::Lane(sender);
+        (Self { sink, ..self.clone() }, lane)
     }
 
     /// Writes lines at info level.
@@ -59,7 +93,7 @@ impl LogWriter {
 
     /// Writes text as it comes: it need not end with a line, and is not indented.
     pub fn raw(&self, level: Level, text: String) {
-        self.store.append(LogEvent {
+        self.sink.append(LogEvent {
             text,
             ..self.event(level, "")
         });
@@ -79,14 +113,14 @@ impl LogWriter {
 
     /// Writes the first line of an update, before which an empty line is shown.
     pub fn update_started(&self, text: &str) {
-        self.store.append(LogEvent {
+        self.sink.append(LogEvent {
             starts_update: true,
             ..self.event(Level::Info, text)
         });
     }
 
     fn write(&self, level: Level, text: &str, progress: Option<Progress>) {
-        self.store.append(LogEvent {
+        self.sink.append(LogEvent {
             progress,
             ..self.event(level, text)
         });

@@ -41,3 +41,96 @@ fn entrypoints_arguments_and_variables_reach_the_pod_with_the_registry_of_the_cl
     let args = project.kubectl(&["get", "pod", "choir", "-o", "jsonpath={.spec.containers[0].args}"]);
     assert_eq!(args, "[\"sleep\",\"600\"]");
 }
+
+/// Two images of one pod; `left` and `right` are the last lines of their Dockerfiles.
+fn two_images(left: &str, right: &str) -> String {
+    format!(
+        "
+--- Tiltfile
+allow_k8s_contexts('dev')
+for name in ['left', 'right']:
+    docker_build(name, '.', build_args={{'STAMP': os.getenv('HOME')}}, dockerfile=name + '.dockerfile')
+k8s_yaml('pod.yaml')
+--- left.dockerfile
+FROM localhost:5000/busybox:1
+ARG STAMP
+RUN : left $STAMP; {left}
+--- right.dockerfile
+FROM localhost:5000/busybox:1
+ARG STAMP
+RUN : right $STAMP; {right}
+--- pod.yaml
+apiVersion: v1
+kind: Pod
+metadata: {{name: two}}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - {{name: left, image: left, command: [sleep, '1000']}}
+  - {{name: right, image: right, command: [sleep, '1000']}}
+"
+    )
+}
+
+/// Returns the seconds that a summary says, such as `1.23` of `Step 2 - 1.23s (Pushing)`.
+#[track_caller]
+fn seconds(text: &str, label: &str) -> f64 {
+    let rest = text.split(label).nth(1).and_then(|rest| rest.split('s').next());
+    let secs = rest.and_then(|secs| secs.parse().ok());
+    secs.unwrap_or_else(|| panic!("no {label:?} in {text}"))
+}
+
+#[test]
+fn images_of_one_resource_are_built_at_once_and_told_one_after_the_other() {
+    let slow = "echo $STAMP begins; sleep 3; echo it ends";
+    let project = Project::new("at-once", &two_images(slow, slow));
+    let ci = project.tilt(&["ci"]);
+    assert_eq!(ci.status, Some(0), "{}", ci.text);
+    let at = |text: &str| {
+        let at = ci.text.find(text);
+        at.unwrap_or_else(|| panic!("no {text:?} in {}", ci.text))
+    };
+    let places = [
+        "STEP 1/5 — Building Dockerfile: [left]",
+        "it ends",
+        "STEP 2/5 — Pushing localhost:5000/left:",
+        "STEP 3/5 — Building Dockerfile: [right]",
+        "STEP 4/5 — Pushing localhost:5000/right:",
+        "STEP 5/5 — Deploying",
+        "Step 1 - ",
+        "Step 2 - ",
+        "Step 3 - ",
+        "Step 4 - ",
+        "Step 5 - ",
+    ]
+    .map(at);
+    assert!(places.is_sorted(), "{places:?} in {}", ci.text);
+    let one_by_one = seconds(&ci.text, "Step 1 - ") + seconds(&ci.text, "Step 3 - ");
+    let total = seconds(&ci.text, "DONE IN: ");
+    assert!(
+        total < one_by_one,
+        "{total} s, one by one {one_by_one} s\n{}",
+        ci.text
+    );
+}
+
+#[test]
+fn the_first_image_that_fails_stops_the_others_and_is_what_the_update_says() {
+    let project = Project::new("one-fails", &two_images("sleep 600", "echo no; exit 7"));
+    let ci = project.tilt(&["ci"]);
+    assert_eq!(ci.status, Some(1), "{}", ci.text);
+    let at = |text: &str| {
+        let at = ci.text.find(text);
+        at.unwrap_or_else(|| panic!("no {text:?} in {}", ci.text))
+    };
+    let places = [
+        "STEP 1/5 — Building Dockerfile: [left]",
+        "Canceled, because [right] failed",
+        "STEP 3/5 — Building Dockerfile: [right]",
+        "→ no",
+        "Build Failed: ImageBuild: ",
+    ]
+    .map(at);
+    assert!(places.is_sorted(), "{places:?} in {}", ci.text);
+    assert!(!ci.text.contains("STEP 2/5"), "{}", ci.text);
+}

@@ -82,6 +82,7 @@ const SLOW: &str = "
 --- Tiltfile
 allow_k8s_contexts('dev')
 docker_build('slow', '.', build_args={'RUN_ID': os.getenv('HOME')})
+custom_build('by-command', 'echo commanded; sleep 600', deps=[])
 k8s_yaml('slow.yaml')
 --- Dockerfile
 FROM localhost:5000/busybox:1
@@ -92,11 +93,13 @@ apiVersion: v1
 kind: Pod
 metadata: {name: slow}
 spec:
-  containers: [{name: slow, image: slow}]
+  containers:
+  - {name: slow, image: slow}
+  - {name: by-command, image: by-command}
 ";
 
 #[test]
-fn ctrl_c_in_the_middle_of_a_build_ends_at_once_and_leaves_no_process() {
+fn ctrl_c_in_the_middle_of_two_builds_ends_at_once_and_leaves_no_process() {
     for signal in ["INT", "TERM"] {
         let project = Project::new("slow", SLOW);
         let mut up = project.up();
@@ -113,6 +116,7 @@ fn ctrl_c_in_the_middle_of_a_build_ends_at_once_and_leaves_no_process() {
         eventually("no process of this project is left", || {
             !processes_mention(&marker)
         });
+        assert!(!project.exists("pod/slow"));
     }
 }
 

@@ -102,7 +102,7 @@ impl Docker {
     async fn is_same(&self, local: &LocalImage, name: &ImageRef, digest: &str, login: &str) -> bool {
         if !name
             .tag()
-            .is_some_and(|tag| contents(&local.id).contains(&tag.to_owned()))
+            .is_some_and(|tag| contents(&local.id).iter().any(|content| content == tag))
         {
             return false;
         }

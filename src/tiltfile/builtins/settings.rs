@@ -93,8 +93,8 @@ pub(super) static BUILTINS: &[Builtin] = &[
         name: "update_settings",
         signature: "max_parallel_updates=?, k8s_upsert_timeout_secs=?, suppress_unused_image_warnings=[], \
                     k8s_server_side_apply=''",
-        doc: "Sets how updates run. Calls add up. Args: `max_parallel_updates` (int): how many resources at once, 3 if \
-              not said; `k8s_upsert_timeout_secs` (int): time for applying one object, 30 if not said; \
+        doc: "Sets how updates run. Calls add up. Args: `max_parallel_updates` (int): how many resources at once, \
+              and how many images, 3 if not said; `k8s_upsert_timeout_secs` (int): time for applying one object, 30 if not said; \
               `suppress_unused_image_warnings` (string or list of strings): images that nothing need use, or \"*\" for \
               all; `k8s_server_side_apply` (\"true\", \"false\" or \"auto\"): objects are always applied by the server.",
         run: update_settings,
