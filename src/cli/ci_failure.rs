@@ -25,7 +25,7 @@ pub(super) fn explain(failure: &CiFailure, rows: &[ReportRow], ended: &Ended) ->
             let _ = writeln!(out, "  {}: {}", row.resource, row.reason);
         }
         let tails = row.spans.iter().filter_map(|span| tails.get(span));
-        let lines: Vec<&String> = tails.flatten().collect();
+        let lines = said(tails.flatten().collect());
         if !lines.is_empty() {
             let _ = writeln!(out, "  last lines of {}:", row.resource);
         }
@@ -34,4 +34,13 @@ pub(super) fn explain(failure: &CiFailure, rows: &[ReportRow], ended: &Ended) ->
         }
     }
     odd_bytes::restore(out)
+}
+
+/// Returns what commands said: where BuildKit tells which step failed, the output of steps and not their names.
+fn said(lines: Vec<&String>) -> Vec<&String> {
+    let begins = |line: &String, with: &str| line.trim_start().starts_with(with);
+    if lines.iter().any(|line| begins(line, "ERROR IN: ")) {
+        return lines.into_iter().filter(|line| begins(line, "→ ")).collect();
+    }
+    lines
 }

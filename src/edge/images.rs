@@ -20,6 +20,12 @@ use crate::model::{BuiltImage, ImageBuild, ImageSelector, OutputMode, TargetId};
 /// Images that are there, with the names that Dockerfiles and objects know them by.
 pub(super) type Images = BTreeMap<TargetId, (ImageSelector, BuiltImage)>;
 
+/// What the images that were not begun will write to, by number.
+type Beginnings = BTreeMap<usize, (LogWriter, Steps)>;
+
+/// The lanes that were not told to their end, the next one first, each with the number of its image.
+type Telling = VecDeque<(usize, Lane)>;
+
 /// How many images are being built, in all updates together.
 #[derive(Clone, Debug)]
 pub struct ImageSlots(watch::Sender<usize>);
@@ -43,6 +49,8 @@ pub(super) struct BuiltImages {
     /// Those that were built and delivered.
     pub(super) built: Vec<(TargetId, BuiltImage)>,
     pub(super) error: Option<String>,
+    /// Whether the last lines of the log may explain the error.
+    pub(super) explained_by_log: bool,
     /// The image that the error is about.
     failed: Option<String>,
 }
@@ -107,11 +115,7 @@ impl ImageBuilds<'_> {
     }
 
     /// Returns what each image writes to, and what tells that.
-    fn lanes(
-        &self,
-        n_images: usize,
-        steps: &Steps,
-    ) -> (BTreeMap<usize, (LogWriter, Steps)>, VecDeque<(usize, Lane)>) {
+    fn lanes(&self, n_images: usize, steps: &Steps) -> (Beginnings, Telling) {
         let lanes = (0..n_images).map(|number| {
             let (log, lane) = self.log.lane();
             let steps = steps.part(log.clone(), 2 * number);
@@ -129,6 +133,7 @@ impl ImageBuilds<'_> {
             }
             (Err(error), None) => {
                 outcome.error = Some(error.to_string());
+                outcome.explained_by_log = error.is_explained_by_log();
                 outcome.failed = Some(image.selector.image.familiar());
             }
             (Err(BuildError::Canceled), _) if self.cancel.is_cancelled() => {}
@@ -207,7 +212,7 @@ fn push_wish(step: &ImageStep) -> PushWish {
 }
 
 /// Tells the next piece of the first lane that has not ended.
-async fn tell_next(telling: &mut VecDeque<(usize, Lane)>) {
+async fn tell_next(telling: &mut Telling) {
     let Some((_, lane)) = telling.front_mut() else {
         return std::future::pending().await;
     };
@@ -217,7 +222,7 @@ async fn tell_next(telling: &mut VecDeque<(usize, Lane)>) {
 }
 
 /// Puts the lane of this image behind the others, nearest to the error that will be told, unless it is being told.
-fn tell_last(telling: &mut VecDeque<(usize, Lane)>, number: usize) {
+fn tell_last(telling: &mut Telling, number: usize) {
     let at = telling.iter().position(|(lane, _)| *lane == number);
     if let Some(lane) = at.filter(|at| *at > 0).and_then(|at| telling.remove(at)) {
         telling.push_back(lane);
@@ -255,8 +260,10 @@ impl<'s> Queue<'s> {
             self.to_build.iter().any(|step| step.image.id == *base) && !images.contains_key(base)
         };
         let can_begin = |number: &&usize| {
-            let waits = step(number).is_some_and(|step| step.image.base_images.iter().any(is_coming));
-            !waits && !(command_runs && is_custom(number))
+            let is_held = command_runs && is_custom(number);
+            let base_is_coming =
+                || step(number).is_some_and(|step| step.image.base_images.iter().any(is_coming));
+            !is_held && !base_is_coming()
         };
         let number = self.waiting.iter().find(can_begin).copied()?;
         self.waiting.remove(&number);

@@ -165,6 +165,7 @@ impl Update {
         };
         let images = builds.build(to_build, &mut self.images, steps).await;
         self.outcome.built = images.built;
+        self.outcome.explained_by_log = images.explained_by_log;
         images.error.map_or(Ok(()), Err)
     }
 
@@ -211,6 +212,7 @@ impl Update {
             .collect();
         let (timeout, commands) = (target.upsert_timeout, &self.tools.commands);
         self.outcome.deploy_began = true;
+        self.outcome.explained_by_log = true;
         let applied =
             custom_deploy::apply(&custom.apply, &images, timeout, commands, &log, &self.cancel).await?;
         let list: String = applied

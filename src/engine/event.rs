@@ -189,6 +189,8 @@ pub struct UpdateOutcome {
     pub error: Option<String>,
     /// Whether it failed because something could not be reached that may come back.
     pub unreachable: bool,
+    /// Whether the last lines of its log may explain the error: what a command of the user's said.
+    pub explained_by_log: bool,
 }
 
 /// An object as the API server accepted it.

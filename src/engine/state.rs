@@ -254,6 +254,7 @@ pub(crate) struct BuildRecord {
     pub(crate) reason: String,
     pub(crate) duration: std::time::Duration,
     pub(crate) error: Option<String>,
+    pub(crate) explained_by_log: bool,
 }
 
 /// A pod, and whose it is.

@@ -186,6 +186,7 @@ fn record_end(state: &mut State, running: &Running, outcome: &UpdateOutcome) {
         reason: running.reason.clone(),
         duration: now.saturating_duration_since(running.started),
         error: outcome.error.clone(),
+        explained_by_log: outcome.explained_by_log,
     });
     row.history.truncate(HISTORY);
 }

@@ -311,7 +311,7 @@ mod tests {
             fields: fields.map(|(repository, tag)| (repository.to_owned(), tag.to_owned())),
         };
         let object = json!({"apiVersion": "x.io/v1", "kind": "Machine", "metadata": {}, "spec": {
-            "parts": [{"a/b": "web"}, {"a/b": "other"}], "made": {"repo": "web", "tag": "old"}}});
+            "parts": [{"a/b": "web", "imagePullPolicy": "Always"}, {"a/b": "other", "imagePullPolicy": "Always"}], "made": {"repo": "web", "tag": "old"}}});
         let locators = [
             locator("{.spec.parts[*].a/b}", None),
             locator("{.spec.made}", Some(("repo", "tag"))),
@@ -319,7 +319,8 @@ mod tests {
         let got = injected_at(object, &[built("web")], &locators).expect("the image occurs");
         assert_eq!(
             got["spec"],
-            json!({"parts": [{"a/b": "localhost:5000/web:tilt-1"}, {"a/b": "other"}],
+            json!({"parts": [{"a/b": "localhost:5000/web:tilt-1", "imagePullPolicy": "IfNotPresent"},
+                    {"a/b": "other", "imagePullPolicy": "Always"}],
                 "made": {"repo": "localhost:5000/web", "tag": "tilt-1"}})
         );
     }

@@ -31,16 +31,28 @@ impl<'a> Places<'a> {
                 let at = images
                     .iter()
                     .position(|image| image.selector.matches(&found.image));
-                let target = found
-                    .pointer
-                    .and_then(|pointer| entity.value_mut().pointer_mut(&pointer));
-                if let (Some(at), Some(target)) = (at, target) {
+                if let (Some(at), Some(pointer)) = (at, found.pointer)
+                    && let Some(target) = entity.value_mut().pointer_mut(&pointer)
+                {
                     injected.push(at);
                     write(target, locator, &images[at].built);
+                    if locator.fields.is_none() {
+                        prefer_local(entity.value_mut(), &pointer);
+                    }
                 }
             }
         }
         injected
+    }
+}
+
+/// Sets the pull policy that stands beside an image, if there is one.
+fn prefer_local(object: &mut Value, image: &str) {
+    let holder = image
+        .rsplit_once('/')
+        .and_then(|(holder, _)| object.pointer_mut(holder));
+    if let Some(policy) = holder.and_then(|holder| holder.get_mut("imagePullPolicy")) {
+        *policy = "IfNotPresent".into();
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Level, LogStore};
 use crate::model::SpanId;
 
 /// Returns the last lines that each of these sources said itself, with what stands for odd bytes; warnings and errors
-/// are ours.
+/// are ours. Empty lines say nothing.
 pub fn last_lines<'a>(
     log: &LogStore,
     spans: impl IntoIterator<Item = &'a SpanId>,
@@ -28,6 +28,9 @@ pub fn last_lines<'a>(
                 continue;
             };
             let text = segment.text.trim_end_matches('\n');
+            if text.is_empty() && !segment.continues {
+                continue;
+            }
             match tail.back_mut().filter(|_| segment.continues) {
                 Some(line) => line.push_str(text),
                 None => tail.push_back(text.to_owned()),
@@ -58,7 +61,7 @@ mod tests {
         };
         say("a", Level::Info, "one\ntwo\nthr");
         say("b", Level::Info, "other\n");
-        say("a", Level::Info, "ee\nfour");
+        say("a", Level::Info, "ee\n\nfour");
         say("a", Level::Warn, "restarted\n");
         let (a, c) = (SpanId::from("a"), SpanId::from("c"));
         let tails = last_lines(&log, [&a, &c], 2);

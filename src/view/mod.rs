@@ -135,6 +135,8 @@ pub struct BuildView {
     pub duration_ms: u64,
     /// Why it failed.
     pub error: Option<String>,
+    /// Whether the last lines of its log may explain the error.
+    pub explained_by_log: bool,
 }
 
 /// The server of a local resource.

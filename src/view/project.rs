@@ -107,6 +107,7 @@ fn running_build(state: &State, running: &Running) -> BuildView {
         reason: running.reason.clone(),
         duration_ms: millis(state.now.saturating_duration_since(running.started)),
         error: None,
+        explained_by_log: false,
     }
 }
 
@@ -116,6 +117,7 @@ fn ended_build(record: &BuildRecord) -> BuildView {
         reason: record.reason.clone(),
         duration_ms: millis(record.duration),
         error: record.error.clone(),
+        explained_by_log: record.explained_by_log,
     }
 }
 

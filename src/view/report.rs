@@ -49,10 +49,14 @@ fn row(resource: &ResourceView) -> ReportRow {
     }
 }
 
-/// Returns where the lines of what runs are: its last command, or else its server or its newest pod.
+/// Returns where the lines of what runs are: its last build or command, or else its server or its newest pod.
 fn spans(resource: &ResourceView) -> Vec<SpanId> {
     let name = &resource.name;
     if resource.update_status == UpdateStatus::Error {
+        let last = resource.history.first();
+        if let Some(build) = last.filter(|build| build.explained_by_log) {
+            return vec![build.span.clone()];
+        }
         return vec![SpanId::new(format!("cmd:{name}:update"))];
     }
     let server = resource.server.iter().map(|server| server.span.clone());

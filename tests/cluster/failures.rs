@@ -62,5 +62,42 @@ spec: {containers: [{name: web, image: web}]}
     2 | RUN echo mixing; exit 7
       | ^^^^^^^^^^^^^^^^^^^^^^^
     hint: what it printed stands above, in the log of the build
+      last lines of web:
+               → mixing
+    "#);
+}
+
+#[test]
+fn a_failing_custom_build_is_told_with_the_last_lines_of_its_command() {
+    let project = Project::new(
+        "failing-command",
+        "
+--- Tiltfile
+allow_k8s_contexts('dev')
+custom_build('web', 'for i in $(seq 30); do echo mixing $i; done; echo; echo lumps >&2; exit 3', deps=[])
+k8s_yaml('web.yaml')
+--- web.yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec: {containers: [{name: web, image: web}]}
+",
+    );
+    let ci = project.tilt(&["ci"]);
+    assert_eq!(ci.status, Some(1));
+    assert!(ci.text.contains("\nweb       failed  "), "{}", ci.text);
+    assert_snapshot!(ci.since_line("Error: "), @r#"
+    Error: Custom build "for i in $(seq 30); do echo mixing $i; done; echo; echo lumps >&2; exit 3" failed: exit status 3
+      last lines of web:
+        mixing 22
+        mixing 23
+        mixing 24
+        mixing 25
+        mixing 26
+        mixing 27
+        mixing 28
+        mixing 29
+        mixing 30
+        lumps
     "#);
 }

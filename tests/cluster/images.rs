@@ -134,3 +134,50 @@ fn the_first_image_that_fails_stops_the_others_and_is_what_the_update_says() {
     assert!(places.is_sorted(), "{places:?} in {}", ci.text);
     assert!(!ci.text.contains("STEP 2/5"), "{}", ci.text);
 }
+
+const SHELVED: &str = "
+--- Tiltfile
+allow_k8s_contexts('dev')
+for name in ['shelf', 'book']:
+    docker_build(name, name, build_args={'STAMP': os.getenv('HOME')})
+k8s_yaml('pod.yaml')
+--- shelf/Dockerfile
+FROM localhost:5000/busybox:1
+ARG STAMP
+RUN echo $STAMP > /stamp
+--- book/Dockerfile
+FROM shelf
+COPY words /words
+--- book/words
+one
+--- pod.yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: book}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - {name: book, image: book, command: [sh, -c, 'echo reads $(cat /words); exec sleep 1000']}
+";
+
+#[test]
+fn an_image_without_changes_is_used_again_and_built_again_where_it_is_gone() {
+    let project = Project::new("shelved", SHELVED);
+    let mut up = project.up();
+    up.wait_for("reads one");
+    project.write("book/words", "two");
+    up.wait_for("STEP 1/4 — Loading cached images");
+    let shelf = up.wait_for("- localhost:5000/shelf:tilt-");
+    let shelf = shelf.split("- ").last().unwrap_or_default().to_owned();
+    up.wait_for("STEP 2/4 — Building Dockerfile: [book]");
+    up.wait_for("reads two");
+    let removed = project.command("docker", &["image", "rm", "-f", &shelf]).output();
+    assert!(removed.expect("docker is on PATH").status.success());
+    project.write("book/words", "three");
+    up.wait_for(&format!(
+        "Rebuilding {shelf} because image not found in image store"
+    ));
+    up.wait_for("STEP 1/5 — Building Dockerfile: [shelf]");
+    up.wait_for("STEP 3/5 — Building Dockerfile: [book]");
+    up.wait_for("reads three");
+}

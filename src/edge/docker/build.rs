@@ -11,7 +11,7 @@ use super::auth::credentials;
 use super::buildkit_output::{BuildKitOutput, Line};
 use super::client::Docker;
 use super::config::{DockerConfig, Settings};
-use super::context::ReadFault;
+use super::context::{ReadFault, is_none};
 use super::error::{BuildError, is_corruption};
 use super::http::{ApiError, Reply, body, query};
 use super::session::{DOCKERFILE_NAME, Offers, SecretStore, Session, SessionFiles, SshAgents};
@@ -96,7 +96,9 @@ impl Docker {
         request: &BuildRequest,
         log: &LogWriter,
     ) -> Result<ImageId, BuildError> {
-        if let Err(err) = std::fs::read_dir(&request.build.context) {
+        if !is_none(&request.build.context)
+            && let Err(err) = std::fs::read_dir(&request.build.context)
+        {
             let error = BuildError::new(format!("reading build context: {}: {err}", request.build.context));
             return Err(error.hint("check the context that docker_build() names"));
         }

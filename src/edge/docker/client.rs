@@ -132,6 +132,10 @@ impl Docker {
         if elsewhere {
             return Self::connect(env).await;
         }
+        let is_forced = env
+            .get("DOCKER_BUILDKIT")
+            .is_some_and(|setting| !setting.is_empty());
+        let is_too_old = !is_forced && is_too_old_for_buildkit(&minikube_version(&env).await);
         let mut env = env;
         for (name, value) in minikubes {
             env.set(name, value);
@@ -139,6 +143,7 @@ impl Docker {
         let docker = Self::connect(env).await?;
         Ok(Self {
             is_minikubes: true,
+            uses_buildkit: docker.uses_buildkit && !is_too_old,
             ..docker
         })
     }
@@ -193,6 +198,36 @@ impl Docker {
         let request = request.map_err(|err| ApiError::Broken(err.to_string()))?;
         self.http.send(request).await.map(|_| ())
     }
+}
+
+/// Returns what minikube says of its version, nothing where it does not say.
+async fn minikube_version(env: &Environment) -> String {
+    let command = ChildCommand {
+        argv: ["minikube", "version"].map(str::to_owned).to_vec(),
+        dir: LocalPath::new("/"),
+        env: env.clone(),
+    };
+    let captured = capture(&command, None).await;
+    captured.map_or_else(
+        |_| String::new(),
+        |captured| String::from_utf8_lossy(&captured.stdout).into_owned(),
+    )
+}
+
+/// Returns whether BuildKit of the engine in this minikube cannot be used; one that does not tell its version is new.
+///
+/// Rule: `reference/engine.md` 2.7, "minikube".
+fn is_too_old_for_buildkit(version: &str) -> bool {
+    const LAST: [u32; 3] = [1, 8, 0];
+    let number = version
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("minikube version: v"));
+    let parts = number.map(|number| {
+        let parts = number.split(['.', '-', '+']).take(3);
+        parts.map(str::parse).collect::<Result<Vec<u32>, _>>()
+    });
+    parts
+        .is_some_and(|parts| parts.is_ok_and(|parts| parts.len() == 3 && parts.as_slice() <= LAST.as_slice()))
 }
 
 async fn ask_minikube(env: &Environment, cluster: &str) -> Result<Vec<(String, String)>, ConnectError> {
@@ -275,6 +310,21 @@ mod tests {
         assert_eq!(decide(38, Some("true")), Ok(true));
         let error = decide(41, Some("maybe")).expect_err("not a boolean");
         assert!(error.to_string().contains("expects boolean value, got \"maybe\""));
+    }
+
+    #[test]
+    fn a_minikube_up_to_1_8_0_builds_without_buildkit() {
+        for (version, is_too_old) in [
+            ("minikube version: v1.8.0\ncommit: x\n", true),
+            ("minikube version: v0.35.12\n", true),
+            ("minikube version: v1.8.1\n", false),
+            ("minikube version: v1.10.0-beta.1\n", false),
+            ("minikube version: v1.37.0\n", false),
+            ("minikube version: v1\n", false),
+            ("", false),
+        ] {
+            assert_eq!(is_too_old_for_buildkit(version), is_too_old, "{version}");
+        }
     }
 
     #[test]

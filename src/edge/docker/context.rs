@@ -59,6 +59,14 @@ pub(super) enum Wanted {
     Paths(Vec<String>),
 }
 
+/// Returns whether a context stands for no files at all: `-`, where no directory is called so.
+///
+/// Rule: `reference/engine.md` 2.8, "`context="-"`".
+pub(super) fn is_none(context: &LocalPath) -> bool {
+    let path = context.as_path();
+    path.file_name().is_some_and(|name| name == "-") && !path.exists()
+}
+
 /// Visits all entries of a context that are not ignored, parents before children and siblings by the bytes of their names.
 ///
 /// A directory that is itself ignored but holds something that is not comes just before that.
@@ -71,6 +79,9 @@ pub(super) fn walk(
     wanted: &Wanted,
     visit: &mut dyn FnMut(Entry) -> io::Result<()>,
 ) -> io::Result<()> {
+    if is_none(context) {
+        return Ok(());
+    }
     let mut walker = Walker {
         ignores,
         wanted,

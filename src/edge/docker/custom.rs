@@ -118,7 +118,7 @@ async fn run(
     outcome.map_err(|fault| match fault {
         CommandFault::Canceled => BuildError::Canceled,
         CommandFault::Failed(why) => {
-            BuildError::new(format!("Custom build {:?} failed: {why}", command.display()))
+            BuildError::in_command(format!("Custom build {:?} failed: {why}", command.display()))
         }
     })
 }

@@ -15,6 +15,8 @@ pub enum BuildError {
     Canceled,
     /// It failed; the message begins with what was done, such as `ImageBuild: `.
     Failed(Box<Diagnostic>),
+    /// The same, because a command of the user's failed: what it said is in the log.
+    CommandFailed(Box<Diagnostic>),
 }
 
 impl BuildError {
@@ -26,7 +28,18 @@ impl BuildError {
         match self {
             Self::Canceled => self,
             Self::Failed(diagnostic) => Self::Failed(Box::new(diagnostic.hint(text))),
+            Self::CommandFailed(diagnostic) => Self::CommandFailed(Box::new(diagnostic.hint(text))),
         }
+    }
+
+    /// A command of the user's failed.
+    pub(super) fn in_command(message: impl Into<String>) -> Self {
+        Self::CommandFailed(Box::new(Diagnostic::error(message)))
+    }
+
+    /// Returns whether the last lines of the log may say more.
+    pub(in crate::edge) fn is_explained_by_log(&self) -> bool {
+        matches!(self, Self::CommandFailed(_))
     }
 
     /// The engine does not answer.
@@ -47,6 +60,9 @@ impl BuildError {
         };
         let explained = explain(fault, &request.build, &names_in);
         let is_plain = explained.hints.is_empty();
+        if COMMAND_FAILED.iter().any(|text| message.contains(text)) {
+            return Self::CommandFailed(Box::new(explained));
+        }
         let failed = Self::Failed(Box::new(explained));
         if is_plain
             && (message.contains("no basic auth credentials") || message.contains("pull access denied"))
@@ -56,6 +72,9 @@ impl BuildError {
         failed
     }
 }
+
+/// What engines say when a command of the Dockerfile did not end with 0.
+const COMMAND_FAILED: [&str; 2] = ["exit code: ", "non-zero code: "];
 
 /// Returns the names in a directory, none where there is no directory.
 fn names_in(dir: &LocalPath) -> Vec<String> {
@@ -69,7 +88,7 @@ impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Canceled => f.write_str("build canceled"),
-            Self::Failed(diagnostic) => f.write_str(&diagnostic.render()),
+            Self::Failed(diagnostic) | Self::CommandFailed(diagnostic) => f.write_str(&diagnostic.render()),
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::api::Discovery;
 use super::context::ClusterAccess;
 use super::error::{is_not_found, message};
-use super::registry::{RegistryHosting, detect};
+use super::registry::{MicroK8sService, RegistryHosting, detect};
 use crate::k8s::{KubeContext, Product};
 use crate::model::ObjectUid;
 
@@ -204,12 +204,13 @@ async fn ask(client: &kube::Client, product: Product) -> Result<ClusterInfo, kub
     let microk8s = async {
         match product {
             Product::MicroK8s => {
-                get(
-                    client,
-                    "/api/v1/namespaces/container-registry/services",
-                    "registry",
-                )
-                .await
+                let services = "/api/v1/namespaces/container-registry/services";
+                let service = get(client, services, "registry").await?;
+                let localhost_is_ipv4 = localhost_is_ipv4().await;
+                Ok(service.map(|service| MicroK8sService {
+                    service,
+                    localhost_is_ipv4,
+                }))
             }
             _ => Ok(None),
         }
@@ -236,6 +237,11 @@ async fn ask(client: &kube::Client, product: Product) -> Result<ClusterInfo, kub
         warnings: detected.warnings,
         identity: system.as_ref().and_then(uid),
     })
+}
+
+async fn localhost_is_ipv4() -> bool {
+    let found = tokio::net::lookup_host(("localhost", 0)).await;
+    found.is_ok_and(|mut addresses| addresses.next().is_some_and(|first| first.is_ipv4()))
 }
 
 /// Returns who the cluster is, `None` if it lacks the namespace that says so.

@@ -52,6 +52,13 @@ pub(super) struct Detected {
     pub(super) warnings: Vec<String>,
 }
 
+/// The service of the registry that MicroK8s brings along, which listens at an IPv4 address only.
+pub(super) struct MicroK8sService {
+    pub(super) service: Value,
+    /// Whether the first address of `localhost` is one of IPv4.
+    pub(super) localhost_is_ipv4: bool,
+}
+
 /// Returns the registry, from the ConfigMap `local-registry-hosting`, the service of MicroK8s, or the first node.
 ///
 /// Rule: `reference/engine.md` 2.5.
@@ -59,7 +66,7 @@ pub(super) fn detect(
     product: Product,
     container_runtime: &str,
     config_map: Option<&Value>,
-    service: Option<&Value>,
+    service: Option<&MicroK8sService>,
     node: Option<&Value>,
 ) -> Detected {
     let mut detected = Detected::default();
@@ -70,9 +77,10 @@ pub(super) fn detect(
     }
     // A MicroK8s that runs containers with Docker runs what is built there.
     if product == Product::MicroK8s && container_runtime != "docker" {
-        match service.and_then(from_service) {
-            Some(found) => detected.hosting = Some(found),
-            None => detected.warnings.push(MICROK8S_HELP.to_owned()),
+        match service.map(|service| (from_service(&service.service), service.localhost_is_ipv4)) {
+            Some((Some(found), true)) => detected.hosting = Some(found),
+            Some((Some(_), false)) => detected.warnings.push(MICROK8S_IPV6.to_owned()),
+            _ => detected.warnings.push(MICROK8S_HELP.to_owned()),
         }
         return detected;
     }
@@ -105,6 +113,10 @@ const KIND_HELP: &str = "You are running Kind without a local image registry.\n\
 const MICROK8S_HELP: &str = "You are running microk8s without a local image registry.\n\
     Run: `sudo microk8s.enable registry`\n\
     Tilt will use the local registry to speed up builds";
+
+const MICROK8S_IPV6: &str = "Your /etc/hosts is resolving localhost to ::1 (IPv6).\n\
+    This breaks the microk8s image registry.\n\
+    Please fix your /etc/hosts to default to IPv4. This will make image pushes much faster.";
 
 fn from_config_map(config_map: &Value) -> RegistryHosting {
     let text = config_map
@@ -237,11 +249,25 @@ mod tests {
 
     #[test]
     fn the_service_of_microk8s_is_reached_through_its_node_port() {
-        let service = json!({"spec": {"ports": [{"nodePort": 32000}]}});
+        let service = MicroK8sService {
+            service: json!({"spec": {"ports": [{"nodePort": 32000}]}}),
+            localhost_is_ipv4: true,
+        };
         let got = detect(Product::MicroK8s, "containerd", None, Some(&service), None);
         assert_eq!(got.hosting.expect("a service").host, "localhost:32000");
         let with_docker = detect(Product::MicroK8s, "docker", None, Some(&service), None);
         assert_eq!(with_docker, Detected::default(), "it runs what Docker has");
+        let service = MicroK8sService {
+            localhost_is_ipv4: false,
+            ..service
+        };
+        let got = detect(Product::MicroK8s, "containerd", None, Some(&service), None);
+        assert_eq!(got.hosting, None);
+        insta::assert_snapshot!(got.warnings.join("\n"), @r"
+        Your /etc/hosts is resolving localhost to ::1 (IPv6).
+        This breaks the microk8s image registry.
+        Please fix your /etc/hosts to default to IPv4. This will make image pushes much faster.
+        ");
     }
 
     #[test]

@@ -250,6 +250,18 @@ async fn a_missing_context_is_named_with_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_context_that_is_a_dash_is_empty() {
+    let world = World::new(&[("not-sent", "x")]).await;
+    let mut request = world.request(&format!(
+        "{BASE}WORKDIR /context\nCOPY . .\nRUN : {}; ls -A | wc -l\n",
+        fresh()
+    ));
+    request.build.context = world.context().join("-");
+    world.build(&request).await.expect("built");
+    assert_eq!(world.output(), ["0"]);
+}
+
+#[tokio::test]
 async fn a_canceled_build_stops_at_once_and_in_the_engine() {
     let world = World::new(&[]).await;
     let mark = fresh();

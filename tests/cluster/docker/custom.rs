@@ -51,6 +51,52 @@ async fn run(
     built.map_err(|error| error.to_string())
 }
 
+/// Waits until a command has written this file, and returns the number in it.
+async fn number_in(world: &World, file: &str) -> u32 {
+    let path = world.dir.path().join(file);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    loop {
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        if let Ok(number) = text.trim().parse() {
+            return number;
+        }
+        assert!(
+            std::time::Instant::now() < deadline,
+            "the command never wrote {file}"
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+fn is_running(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // One that has ended and was not yet waited for is a zombie.
+    !status.is_empty() && !status.contains(") Z ")
+}
+
+#[tokio::test]
+async fn a_canceled_command_ends_at_once_with_all_that_it_started() {
+    let world = World::new(&[]).await;
+    let image = custom(
+        &world,
+        "sleep 1000 & echo $! > child; echo $$ > self; wait",
+        |_| {},
+    );
+    let cancel_it = async {
+        let numbers = [number_in(&world, "self").await, number_in(&world, "child").await];
+        world.cancel.cancel();
+        numbers
+    };
+    let began = std::time::Instant::now();
+    let (result, numbers) = tokio::join!(run(&world, &image, &[]), cancel_it);
+    assert_eq!(result, Err("build canceled".to_owned()));
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(20),
+        "it did not wait for them"
+    );
+    assert_eq!(numbers.map(is_running), [false, false]);
+}
+
 const TAG_IT: &str = "docker tag localhost:5000/busybox:1 $EXPECTED_REF";
 
 #[tokio::test]

@@ -64,6 +64,21 @@ async fn images_are_built_on_minikubes_own_engine_and_not_pushed() {
 }
 
 #[tokio::test]
+async fn an_old_minikube_builds_without_buildkit_unless_it_is_asked_for() {
+    let old = format!("test \"$1\" = version && echo 'minikube version: v1.8.0' && exit\n{EXPORTS}");
+    for (vars, is_classic) in [(&[][..], true), (&[("DOCKER_BUILDKIT", "1")][..], false)] {
+        let (env, _dir) = environment(&old, vars);
+        let docker = Docker::connect_for_cluster(env, &minikube("docker")).await;
+        let mut world = World::new(&[]).await;
+        world.docker = docker.expect("it answers");
+        let request = world.request("FROM localhost:5000/busybox:1\n");
+        world.build(&request).await.expect("built");
+        let log = world.log();
+        assert_eq!(log.contains("Sending Docker build context"), is_classic, "{log}");
+    }
+}
+
+#[tokio::test]
 async fn an_engine_that_the_user_chose_wins_over_minikubes() {
     let (env, _dir) = environment(EXPORTS, &[("DOCKER_HOST", "unix:///var/run/docker.sock")]);
     let cluster = minikube("docker");

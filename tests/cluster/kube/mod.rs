@@ -4,6 +4,7 @@
 //! `localhost:5000/busybox:1`. Without it, the tests fail: nothing else shows that these parts work.
 
 mod apply;
+mod force;
 mod logs;
 mod strangers;
 mod support;
