@@ -3,6 +3,7 @@
 //! `run` owns the engine and the loop; every other file does one kind of thing and reports how it ended.
 
 pub mod clock;
+mod comebacks;
 mod connected;
 pub mod custom_deploy;
 pub mod docker;

@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, OnceCell, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::comebacks::Comebacks;
 use super::connected::{Connected, ImageNeeds};
 use super::docker::{Docker, PruneError};
 use super::images::ImageSlots;
@@ -37,14 +38,9 @@ const EVENT_QUEUE: usize = 1024;
 /// How long tasks get to stop at the end of a session.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Pauses before a cluster that could not be reached is tried again.
-const RECONNECT_PAUSES: [Duration; 3] = [
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(4),
-];
-/// The pause from then on: recovery should be seen soon.
-const LONGEST_RECONNECT_PAUSE: Duration = Duration::from_secs(5);
+/// The pause before a cluster that could not be reached is tried again, doubled up to the longest.
+const FIRST_RECONNECT_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_RECONNECT_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a session is about.
 pub struct Session {
@@ -153,6 +149,7 @@ struct Edge {
     files: watch::Sender<WantedFiles>,
     commands: Arc<CommandVariables>,
     servers: Servers,
+    comebacks: Comebacks,
     ports: PortForwards,
     /// Which ports are to be forwarded; handed on once there is a cluster.
     forwarded: Vec<Forward>,
@@ -182,6 +179,7 @@ impl Edge {
         Self {
             commands,
             servers,
+            comebacks: Comebacks::new(events.clone(), tasks.clone(), shutdown.clone()),
             ports: PortForwards::new(
                 session.log.clone(),
                 events.clone(),
@@ -219,8 +217,11 @@ impl Edge {
                     self.connect(manifests);
                 }
             }
-            Event::UpdateFinished { build, .. } => {
+            Event::UpdateFinished { build, outcome } => {
                 self.updates.remove(build);
+                let docker = self.docker.get().cloned();
+                self.comebacks
+                    .update_ended(outcome.unreachable, self.cluster.get(), docker);
             }
             Event::ClusterChanged(_) => {
                 self.watch_cluster();
@@ -450,7 +451,7 @@ impl Edge {
         let (tasks, shutdown) = (self.tasks.clone(), self.shutdown.clone());
         let is_patient = self.is_patient;
         let attempts = async move {
-            let mut pauses = RECONNECT_PAUSES.iter();
+            let mut pause = FIRST_RECONNECT_PAUSE;
             loop {
                 match connect_once(access.clone(), images.clone(), &log, &events, started).await {
                     Ok(connected) => {
@@ -465,7 +466,8 @@ impl Edge {
                     }
                     Err(error) => return ClusterStatus::Failed(error),
                 }
-                tokio::time::sleep(*pauses.next().unwrap_or(&LONGEST_RECONNECT_PAUSE)).await;
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_RECONNECT_PAUSE);
             }
         };
         let shutdown = self.shutdown.clone();
@@ -503,8 +505,8 @@ impl Edge {
     }
 
     fn forward_ports(&mut self) {
-        let client = self.cluster.get().map(|connected| connected.cluster.client());
-        self.ports.set(self.forwarded.clone(), client);
+        let cluster = self.cluster.get().map(|connected| &connected.cluster);
+        self.ports.set(self.forwarded.clone(), cluster);
     }
 
     fn watch_cluster(&self) {

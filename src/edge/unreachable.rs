@@ -5,7 +5,8 @@
 /// Those who fail pass on text of others (engines, registries, API servers that speak of webhooks), so it is the text
 /// that tells.
 pub(super) fn is_unreachable(error: &str) -> bool {
-    const SIGNS: [&str; 18] = [
+    const SIGNS: [&str; 22] = [
+        "apiserver not ready",
         "broken pipe",
         "client error (connect)",
         "connection closed",
@@ -15,15 +16,18 @@ pub(super) fn is_unreachable(error: &str) -> bool {
         "context canceled",
         "deadline has elapsed",
         "eof",
+        "etcdserver: ",
         "error trying to connect",
         "hint: start docker,",
         "i/o timeout",
         "incomplete message",
+        "no answer within",
         "no route to host",
         "operation timed out",
         "server is shutting down",
         "tls handshake timeout",
         "transport is closing",
+        "unable to handle the request",
     ];
     let error = error.to_lowercase();
     let words = |sign: &str| match sign {

@@ -31,6 +31,8 @@ pub enum Event {
         /// With what.
         outcome: Box<UpdateOutcome>,
     },
+    /// What an update could not reach answers again.
+    CameBack,
     /// A deletion was carried out, as far as it could be.
     ObjectsDeleted {
         /// Which one.

@@ -77,6 +77,10 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
         Event::ClusterChanged(status) => cluster_events::on_cluster_changed(state, status),
         Event::FilesChanged(changes) => files::on_files_changed(state, changes),
         Event::UpdateFinished { build, outcome } => update::on_finished(state, build, *outcome),
+        Event::CameBack => {
+            retry::on_came_back(state);
+            Vec::new()
+        }
         Event::ObjectsDeleted { delete } => {
             state.deletions.remove(&delete);
             Vec::new()

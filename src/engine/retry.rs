@@ -60,6 +60,13 @@ pub(super) fn note_end(state: &mut State, running: &Running, outcome: &UpdateOut
     Some(Effect::Log(line.level(Level::Info)))
 }
 
+/// Takes in that something answers again: whoever waits for an attempt need not wait longer.
+pub(super) fn on_came_back(state: &mut State) {
+    for retry in state.rows.values_mut().filter_map(|row| row.retry.as_mut()) {
+        (retry.at, retry.pause) = (state.now, FIRST);
+    }
+}
+
 /// Returns when the next attempt is due.
 pub(super) fn next(state: &State) -> Option<Instant> {
     let idle = state.rows.values().filter(|row| row.building.is_none());

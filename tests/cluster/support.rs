@@ -176,7 +176,7 @@ impl Project {
             let sender = sender.clone();
             std::thread::spawn(move || {
                 for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                    let _ = sender.send(line);
+                    let _ = sender.send((Instant::now(), line));
                 }
             });
         }
@@ -185,6 +185,7 @@ impl Project {
             child,
             lines,
             seen: Vec::new(),
+            times: Vec::new(),
             _project: self,
         }
     }
@@ -245,8 +246,9 @@ impl Finished {
 pub(crate) struct Up<'p> {
     child: Child,
     _stdin: Option<ChildStdin>,
-    lines: Receiver<String>,
+    lines: Receiver<(Instant, String)>,
     seen: Vec<String>,
+    times: Vec<Instant>,
     _project: &'p Project,
 }
 
@@ -260,9 +262,9 @@ impl Up<'_> {
                 .lines
                 .recv_timeout(deadline.saturating_duration_since(Instant::now()))
             {
-                Ok(line) => {
+                Ok((time, line)) => {
                     let found = line.contains(text);
-                    self.seen.push(line.clone());
+                    self.note(time, line.clone());
                     if found {
                         return line;
                     }
@@ -289,10 +291,26 @@ impl Up<'_> {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             match self.lines.recv_timeout(left) {
-                Ok(line) => self.seen.push(line),
+                Ok((time, line)) => self.note(time, line),
                 Err(_) => panic!("never saw {missing:#?}; seen:\n{}", self.seen.join("\n")),
             }
         }
+    }
+
+    fn note(&mut self, time: Instant, line: String) {
+        self.seen.push(line);
+        self.times.push(time);
+    }
+
+    /// Returns when a line with this text first came after a time, among those that came so far.
+    #[allow(dead_code, reason = "only tests of faults measure")]
+    pub(crate) fn came(&mut self, text: &str, after: Instant) -> Option<Instant> {
+        while let Ok((time, line)) = self.lines.try_recv() {
+            self.note(time, line);
+        }
+        let mut all = self.seen.iter().zip(&self.times);
+        all.find(|(line, time)| **time > after && line.contains(text))
+            .map(|(_, time)| *time)
     }
 
     /// Returns all lines that were read so far.

@@ -153,6 +153,11 @@ impl Docker {
         &self.host
     }
 
+    /// Returns whether the engine answers.
+    pub(in crate::edge) async fn answers(&self) -> bool {
+        self.http.get::<EngineVersion>("/version").await.is_ok()
+    }
+
     /// Returns whether the engine keeps its images in containerd. When it cannot be asked, the answer is no.
     pub async fn uses_containerd(&self) -> bool {
         #[derive(serde::Deserialize)]

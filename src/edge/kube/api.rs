@@ -26,7 +26,7 @@ pub(super) struct Discovery {
 /// One object of a known resource, present or not.
 #[derive(Clone)]
 pub(super) struct ObjectApi {
-    client: kube::Client,
+    cluster: Cluster,
     collection: String,
     /// Its apiVersion, such as `apps/v1`.
     pub(super) api_version: String,
@@ -108,7 +108,7 @@ impl Cluster {
             None => format!("{root}/{api_version}/{}", resource.plural),
         };
         Ok(ObjectApi {
-            client: self.client().clone(),
+            cluster: self.clone(),
             collection,
             api_version: api_version.to_owned(),
             kind: kind.to_owned(),
@@ -170,20 +170,13 @@ impl ObjectApi {
     /// Returns the object, `None` if there is none.
     pub(super) async fn get(&self) -> Result<Option<Value>, RequestError> {
         let request = self.request().get(&self.name, &GetParams::default());
-        self.found(
-            self.client
-                .request(request.map_err(kube::Error::BuildRequest)?)
-                .await,
-        )
+        self.found(self.send(request).await)
     }
 
     /// Returns the object's metadata, `None` if there is none.
     pub(super) async fn get_metadata(&self) -> Result<Option<OwnedMetadata>, RequestError> {
         let request = self.request().get_metadata(&self.name, &GetParams::default());
-        let answer: Result<MetadataOnly, _> = self
-            .client
-            .request(request.map_err(kube::Error::BuildRequest)?)
-            .await;
+        let answer: Result<MetadataOnly, _> = self.send(request).await;
         Ok(self.found(answer)?.map(|object| object.metadata))
     }
 
@@ -192,10 +185,7 @@ impl ObjectApi {
         let mut params = ListParams::default().limit(PAGE);
         params.continue_token = next.map(str::to_owned);
         let request = self.request().list_metadata(&params);
-        let list: MetadataList = self
-            .client
-            .request(request.map_err(kube::Error::BuildRequest)?)
-            .await?;
+        let list: MetadataList = self.send(request).await?;
         Ok(MetadataPage {
             objects: list.items.into_iter().map(|object| object.metadata).collect(),
             next: list.metadata.next.filter(|next| !next.is_empty()),
@@ -207,10 +197,7 @@ impl ObjectApi {
         permit.check().await?;
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let request = self.request().patch(&self.name, &params, &Patch::Apply(input));
-        Ok(self
-            .client
-            .request(request.map_err(kube::Error::BuildRequest)?)
-            .await?)
+        Ok(self.send(request).await?)
     }
 
     /// Merges into the object.
@@ -221,10 +208,7 @@ impl ObjectApi {
             ..PatchParams::default()
         };
         let request = self.request().patch(&self.name, &params, &Patch::Merge(patch));
-        Ok(self
-            .client
-            .request(request.map_err(kube::Error::BuildRequest)?)
-            .await?)
+        Ok(self.send(request).await?)
     }
 
     /// Replaces the object as a whole, or creates it.
@@ -247,10 +231,7 @@ impl ObjectApi {
             }
             None => self.request().create(&params, input.to_string().into_bytes()),
         };
-        Ok(self
-            .client
-            .request(request.map_err(kube::Error::BuildRequest)?)
-            .await?)
+        Ok(self.send(request).await?)
     }
 
     /// Asks for the object to be deleted, what it owns in the background. With a UID only if it still has that one.
@@ -265,10 +246,7 @@ impl ObjectApi {
             ..DeleteParams::default()
         };
         let request = self.request().delete(&self.name, &params);
-        let answer: Result<Value, _> = self
-            .client
-            .request(request.map_err(kube::Error::BuildRequest)?)
-            .await;
+        let answer: Result<Value, _> = self.send(request).await;
         self.found(answer).map(|_| ())
     }
 
@@ -286,9 +264,18 @@ impl ObjectApi {
             plural: self.plural.clone(),
         };
         match &self.namespace {
-            Some(namespace) => kube::Api::namespaced_with(self.client.clone(), namespace, &resource),
-            None => kube::Api::all_with(self.client.clone(), &resource),
+            Some(namespace) => kube::Api::namespaced_with(self.cluster.client(), namespace, &resource),
+            None => kube::Api::all_with(self.cluster.client(), &resource),
         }
+    }
+
+    async fn send<T: serde::de::DeserializeOwned>(
+        &self,
+        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> kube::Result<T> {
+        self.cluster
+            .send(request.map_err(kube::Error::BuildRequest)?)
+            .await
     }
 
     fn request(&self) -> Request {

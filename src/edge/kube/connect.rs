@@ -1,6 +1,6 @@
 //! The connection to a cluster, and what is asked of it once.
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use kube::config::KubeConfigOptions;
@@ -9,7 +9,9 @@ use serde_json::Value;
 use super::api::Discovery;
 use super::context::ClusterAccess;
 use super::error::{is_not_found, message};
+use super::outage::Outages;
 use super::registry::{MicroK8sService, RegistryHosting, detect};
+use super::renewal::Renewals;
 use crate::k8s::{KubeContext, Product};
 use crate::model::ObjectUid;
 
@@ -29,10 +31,14 @@ pub struct Cluster {
 }
 
 struct Inner {
-    client: kube::Client,
+    client: RwLock<kube::Client>,
+    /// How it is reached; `None` in tests that have no kubeconfig.
+    access: Option<ClusterAccess>,
     context: KubeContext,
     info: ClusterInfo,
     discovery: Discovery,
+    outages: Outages,
+    renewals: Renewals,
 }
 
 /// What a cluster said about itself when it was connected to.
@@ -97,7 +103,7 @@ impl Cluster {
     /// Rule: `reference/engine.md` 4.13 and 2.5.
     pub async fn connect(access: ClusterAccess) -> Result<Self, ConnectError> {
         let context = access.context.clone();
-        let (client, server) = client(access).await?;
+        let (client, server) = client(access.clone()).await?;
         let unreachable = |error: String| ConnectError::Unreachable {
             context: context.name.clone(),
             server: server.clone(),
@@ -121,27 +127,32 @@ impl Cluster {
                 )));
             }
         };
-        Ok(Self {
+        Ok(Self::new(client, Some(access), context, info))
+    }
+
+    fn new(
+        client: kube::Client,
+        access: Option<ClusterAccess>,
+        context: KubeContext,
+        info: ClusterInfo,
+    ) -> Self {
+        Self {
             inner: Arc::new(Inner {
-                client,
+                client: RwLock::new(client),
+                access,
                 context,
                 info,
                 discovery: Discovery::default(),
+                outages: Outages::default(),
+                renewals: Renewals::default(),
             }),
-        })
+        }
     }
 
     /// Returns a cluster that was not asked anything.
     #[cfg(test)]
-    pub(super) fn for_test(client: kube::Client, context: KubeContext) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                client,
-                context,
-                info: ClusterInfo::default(),
-                discovery: Discovery::default(),
-            }),
-        }
+    pub(in crate::edge) fn for_test(client: kube::Client, context: KubeContext) -> Self {
+        Self::new(client, None, context, ClusterInfo::default())
     }
 
     /// Returns what the kubeconfig says about it.
@@ -154,9 +165,30 @@ impl Cluster {
         &self.inner.info
     }
 
-    /// Returns the client, for parts that need more than this module gives (exec, port-forwards).
-    pub fn client(&self) -> &kube::Client {
-        &self.inner.client
+    /// Returns the client of now, for parts that need more than this module gives (exec, port-forwards). Nobody keeps
+    /// it for long: connections and login may have to be made anew.
+    pub fn client(&self) -> kube::Client {
+        self.inner
+            .client
+            .read()
+            .expect("no panic while it is held")
+            .clone()
+    }
+
+    pub(super) fn replace_client(&self, client: kube::Client) {
+        *self.inner.client.write().expect("no panic while it is held") = client;
+    }
+
+    pub(super) fn access(&self) -> Option<&ClusterAccess> {
+        self.inner.access.as_ref()
+    }
+
+    pub(super) fn outages(&self) -> &Outages {
+        &self.inner.outages
+    }
+
+    pub(super) fn renewals(&self) -> &Renewals {
+        &self.inner.renewals
     }
 
     /// Returns the cluster's version, such as `v1.34.4`.
@@ -248,11 +280,21 @@ async fn localhost_is_ipv4() -> bool {
 ///
 /// # Errors
 /// When it cannot be asked.
-pub(super) async fn identity(client: &kube::Client) -> Result<Option<ObjectUid>, kube::Error> {
+pub(super) async fn identity(cluster: &Cluster) -> Result<Option<ObjectUid>, kube::Error> {
+    found(cluster.send(identity_request()?).await)
+}
+
+/// Returns who answers a client that belongs to no cluster yet, as [`identity`].
+pub(super) async fn identity_of(client: &kube::Client) -> Result<Option<ObjectUid>, kube::Error> {
+    found(client.request(identity_request()?).await)
+}
+
+fn identity_request() -> Result<http::Request<Vec<u8>>, kube::Error> {
     let request = kube::core::Request::new(NAMESPACES).get(IDENTIFYING, &kube::api::GetParams::default());
-    let answer = client
-        .request::<Value>(request.map_err(kube::Error::BuildRequest)?)
-        .await;
+    request.map_err(kube::Error::BuildRequest)
+}
+
+fn found(answer: kube::Result<Value>) -> Result<Option<ObjectUid>, kube::Error> {
     match answer {
         Ok(namespace) => Ok(uid(&namespace)),
         Err(error) if is_not_found(&error) => Ok(None),

@@ -2,7 +2,7 @@
 
 use kube::config::Kubeconfig;
 
-use super::connect::{CONNECT_TIMEOUT, Cluster, client, identity};
+use super::connect::{CONNECT_TIMEOUT, Cluster, client, identity_of};
 use super::context::{ClusterAccess, Reread};
 
 /// Reads the kubeconfig again, and returns what is to be told of it: `None` where it means what it meant at the start.
@@ -48,7 +48,7 @@ pub async fn drift(access: &ClusterAccess, connected: Option<&Cluster>) -> Optio
     }
 }
 
-fn leads_elsewhere(before: &ClusterAccess, now: &ClusterAccess) -> bool {
+pub(super) fn leads_elsewhere(before: &ClusterAccess, now: &ClusterAccess) -> bool {
     let entry = |access: &ClusterAccess| cluster_entry(&access.kubeconfig, &access.context.cluster);
     entry(before) != entry(now)
 }
@@ -70,7 +70,7 @@ async fn is_same_cluster(now: &ClusterAccess, connected: Option<&Cluster>) -> bo
     };
     let asked = async {
         let (client, _) = client(now.clone()).await.ok()?;
-        identity(&client).await.ok()?
+        identity_of(&client).await.ok()?
     };
     tokio::time::timeout(CONNECT_TIMEOUT, asked).await == Ok(Some(ours))
 }

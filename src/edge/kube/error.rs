@@ -75,6 +75,19 @@ pub(super) fn is_not_found(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404)
 }
 
+/// Returns whether there was no answer, or an answer broke off.
+pub(super) fn is_lost(error: &kube::Error) -> bool {
+    matches!(
+        error,
+        kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_)
+    )
+}
+
+/// Returns whether the API server does not know who asks.
+pub(super) fn is_login_refused(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 401)
+}
+
 /// Returns the API server's message, or what went wrong on the way to it, causes included.
 pub(super) fn message(error: &kube::Error) -> String {
     if let kube::Error::Api(status) = error {

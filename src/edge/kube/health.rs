@@ -2,35 +2,55 @@
 
 use std::time::Duration;
 
+use tokio::time::{sleep, timeout};
+
 use super::connect::{Cluster, start_hint};
 use super::error::message;
 use crate::engine::ClusterStatus;
 
 /// How often a cluster is asked that was well.
-const PERIOD: Duration = Duration::from_secs(15);
-/// How often one is asked that was not: soon enough that nobody waits for what is well again.
+const PERIOD: Duration = Duration::from_secs(10);
+/// How often one is asked that was not.
 const WATCHFUL_PERIOD: Duration = Duration::from_secs(2);
 /// How long it may take to answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// After how many failures in a row it counts as not usable.
 const TOLERATED: u32 = 4;
 
-/// Asks a cluster how it is, for ever; `report` is called whenever that has changed.
+/// Asks a cluster how it is, for ever, and at once when somebody got no answer or it answers again; `report` is called
+/// whenever that has changed.
 ///
-/// Rule: `reference/engine.md` 4.13, "Health"; but that a failing cluster is asked more often.
+/// Rule: `reference/engine.md` 4.13, "Health"; but that it is asked more often.
 pub async fn watch_health<F: Future<Output = ()>>(cluster: Cluster, report: impl Fn(ClusterStatus) -> F) {
-    watch(|| check(&cluster), report).await;
+    let (lost, back) = (|| cluster.outages().began(), || cluster.answers_again());
+    watch(|| check(&cluster), lost, back, report).await;
 }
 
-async fn watch<C, F>(check: impl Fn() -> C, report: impl Fn(ClusterStatus) -> F)
-where
+async fn watch<C, L, B, F>(
+    check: impl Fn() -> C,
+    lost: impl Fn() -> L,
+    back: impl Fn() -> B,
+    report: impl Fn(ClusterStatus) -> F,
+) where
     C: Future<Output = Result<(), String>>,
+    L: Future<Output = ()>,
+    B: Future<Output = ()>,
     F: Future<Output = ()>,
 {
     let mut failures = 0;
     loop {
-        let period = if failures == 0 { PERIOD } else { WATCHFUL_PERIOD };
-        tokio::time::sleep(period).await;
+        if failures == 0 {
+            tokio::select! {
+                () = sleep(PERIOD) => {}
+                () = lost() => {}
+            }
+        } else {
+            tokio::select! {
+                () = sleep(WATCHFUL_PERIOD) => {}
+                // One that answers, but is not well, is asked no more often for that.
+                () = back() => if check().await.is_err() { sleep(WATCHFUL_PERIOD).await },
+            }
+        }
         match check().await {
             Ok(()) => {
                 if failures >= TOLERATED {
@@ -88,13 +108,16 @@ async fn ask(cluster: &Cluster, path: &str) -> Answer {
         Ok(request) => request,
         Err(error) => return Answer::Unreachable(error.to_string()),
     };
-    match tokio::time::timeout(ANSWER_TIMEOUT, cluster.client().request_text(request)).await {
+    match timeout(ANSWER_TIMEOUT, cluster.client().request_text(request)).await {
         Ok(Ok(_)) => Answer::Well,
         // Whoever may not ask, or asks a cluster that does not tell, at least got an answer.
         Ok(Err(kube::Error::Api(status))) if matches!(status.code, 401 | 403 | 404) => Answer::Well,
         Ok(Err(error @ kube::Error::Api(_))) => Answer::NotWell(first_fault(&message(&error))),
         Ok(Err(error)) => Answer::Unreachable(message(&error)),
-        Err(_) => Answer::Unreachable(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs())),
+        Err(_) => {
+            cluster.suspect();
+            Answer::Unreachable(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()))
+        }
     }
 }
 
@@ -175,7 +198,8 @@ mod tests {
             let _ = sender.send(status);
             std::future::ready(())
         };
-        let mut watching = Box::pin(watch(check, report));
+        let back = tokio::sync::Notify::new();
+        let mut watching = Box::pin(watch(check, std::future::pending, || back.notified(), report));
         let mut next = async || {
             tokio::select! {
                 _ = &mut watching => None,
@@ -185,8 +209,9 @@ mod tests {
         assert_eq!(next().await, Some(ClusterStatus::Failed("no".to_owned())));
         assert_eq!(asked.load(Ordering::Relaxed), TOLERATED);
         is_well.store(true, Ordering::Relaxed);
+        back.notify_one();
         let before = tokio::time::Instant::now();
         assert_eq!(next().await, Some(ClusterStatus::Connected));
-        assert_eq!(before.elapsed().as_secs(), WATCHFUL_PERIOD.as_secs());
+        assert_eq!(before.elapsed(), Duration::ZERO);
     }
 }

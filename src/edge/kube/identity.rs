@@ -3,10 +3,17 @@
 //! The address of a cluster says little: it may have been created anew, or another network may be in use. So every
 //! operation that writes asks once for the UID of the namespace `kube-system`, right before its first write.
 
+use std::time::Duration;
+
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 
 use super::connect::{Cluster, identity};
 use super::error::RequestError;
+use crate::model::ObjectUid;
+
+/// How long a cluster may take to say who it is: one that hangs is told soon, whatever the objects' own time.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The right to write to a cluster, for one operation. Costs nothing until something is written.
 pub(super) struct WritePermit {
@@ -47,7 +54,7 @@ impl WritePermit {
             return Ok(());
         };
         let ask = || async {
-            if identity(self.cluster.client()).await?.as_ref() == Some(expected) {
+            if self.identity().await?.as_ref() == Some(expected) {
                 Ok(())
             } else {
                 Err(RequestError::OtherCluster {
@@ -57,18 +64,26 @@ impl WritePermit {
         };
         self.granted.get_or_try_init(ask).await.map(drop)
     }
+
+    async fn identity(&self) -> Result<Option<ObjectUid>, RequestError> {
+        match timeout(ANSWER_TIMEOUT, identity(&self.cluster)).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => {
+                self.cluster.suspect();
+                Err(RequestError::TimedOut(ANSWER_TIMEOUT))
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-    use std::sync::{Arc, Mutex};
-    use std::time::Duration;
-
     use hyper::body::Incoming;
     use hyper::{Method, Request, Response, StatusCode};
     use hyper_util::rt::TokioIo;
     use serde_json::json;
+    use std::convert::Infallible;
+    use std::sync::{Arc, Mutex};
     use tokio_util::sync::CancellationToken;
 
     use super::*;

@@ -4,6 +4,7 @@
 //! than was meant, when the container was just restarted. So one reader reads all runs of a container, one after the
 //! other, and the times of the lines tell which were written already.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{AsyncBufRead, AsyncBufReadExt};
@@ -13,15 +14,16 @@ use kube::api::LogParams;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::connect::Cluster;
-use super::error::{is_not_found, message};
+use super::error::{is_login_refused, is_lost, is_not_found, message};
 use super::log_lines::LogLines;
+use super::log_pace::LogPace;
 use crate::engine::{Event, LogStream};
 use crate::logs::{Level, LogStore, LogWriter};
 
 /// The first pause before a new connection, doubled up to the longest until something is read again.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// The longest pause: lines are on the screen within five seconds after the cluster is back.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+/// The longest pause, where few wait.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long a stream may be silent before it is connected anew, doubled up to the longest until something is read again.
 /// A kubelet may stop following a log that was rotated.
 const FIRST_SILENCE: Duration = Duration::from_secs(15);
@@ -34,6 +36,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const SETTLING: Duration = Duration::from_millis(100);
 /// How often the log of a run that has ended is asked for, if it is refused.
 const LAST_TRIES: u32 = 4;
+/// How often, if its node does not answer: it may be back soon.
+const LAST_TRIES_OF_NODE: u32 = 60;
 
 /// Reads one container's log.
 pub(super) struct LogReader {
@@ -43,6 +47,7 @@ pub(super) struct LogReader {
     wanted: watch::Receiver<LogStream>,
     drains: mpsc::Receiver<oneshot::Sender<()>>,
     lines: LogLines,
+    pace: Arc<LogPace>,
     pause: Duration,
     silence: Duration,
     failures: u32,
@@ -82,6 +87,7 @@ impl LogReader {
         events: mpsc::Sender<Event>,
         wanted: watch::Receiver<LogStream>,
         drains: mpsc::Receiver<oneshot::Sender<()>>,
+        pace: Arc<LogPace>,
     ) -> Self {
         Self {
             cluster,
@@ -90,6 +96,7 @@ impl LogReader {
             wanted,
             drains,
             lines: LogLines::default(),
+            pace,
             pause: FIRST_PAUSE,
             silence: FIRST_SILENCE,
             failures: 0,
@@ -127,13 +134,13 @@ impl LogReader {
                     ended = self.end(&stream).await;
                 }
                 Stop::End => {
-                    if let Some(stop) = self.wait().await {
+                    if let Some(stop) = self.wait(None).await {
                         return self.leave(&stream, stop, ended).await;
                     }
                 }
                 Stop::Failed(error) => {
                     self.report(&stream, &error);
-                    if let Some(stop) = self.wait().await {
+                    if let Some(stop) = self.wait(Some(error)).await {
                         return self.leave(&stream, stop, ended).await;
                     }
                 }
@@ -163,17 +170,23 @@ impl LogReader {
     async fn read(&mut self, stream: &LogStream, reading: Reading) -> Stop {
         // That the log of a run before is gone is no news: it was read while it ran.
         self.lines.reconnect(reading == Reading::Previous);
-        let pods: kube::Api<Pod> = kube::Api::namespaced(self.cluster.client().clone(), &stream.namespace);
+        let pods: kube::Api<Pod> = kube::Api::namespaced(self.cluster.client(), &stream.namespace);
         let params = self.params(stream, reading);
+        // A connection may be dead without knowing.
+        let mut renewals = self.cluster.outages().renewals();
         let opening = pods.log_stream(&stream.pod_name, &params);
         let opened = if reading == Reading::Follow {
             tokio::select! {
                 biased;
                 stop = interruption(&mut self.wanted, &mut self.drains) => return stop,
                 opened = opening => opened,
+                _ = renewals.changed() => return Stop::Silent,
             }
         } else {
-            opening.await
+            tokio::select! {
+                opened = opening => opened,
+                _ = renewals.changed() => return dead(),
+            }
         };
         let mut bytes = match opened {
             Ok(bytes) => Box::pin(bytes),
@@ -187,13 +200,17 @@ impl LogReader {
                     biased;
                     stop = interruption(&mut self.wanted, &mut self.drains) => return stop,
                     chunk = bytes.fill_buf() => chunk,
+                    _ = renewals.changed() => return Stop::Silent,
                     () = tokio::time::sleep(self.silence), if any => {
                         self.silence = (self.silence * 2).min(LONGEST_SILENCE);
                         return Stop::Silent;
                     }
                 }
             } else {
-                bytes.fill_buf().await
+                tokio::select! {
+                    chunk = bytes.fill_buf() => chunk,
+                    _ = renewals.changed() => return dead(),
+                }
             };
             match chunk {
                 Ok([]) => break,
@@ -202,6 +219,9 @@ impl LogReader {
                     let text = self.lines.feed(chunk, &prefix(stream));
                     bytes.as_mut().consume(length);
                     if !text.is_empty() {
+                        if self.pause > FIRST_PAUSE {
+                            self.pace.works();
+                        }
                         (self.pause, self.silence, self.failures) = (FIRST_PAUSE, FIRST_SILENCE, 0);
                         any = true;
                     }
@@ -237,9 +257,22 @@ impl LogReader {
     }
 
     /// Waits before the next connection. Returns why there will be none.
-    async fn wait(&mut self) -> Option<Stop> {
+    async fn wait(&mut self, error: Option<kube::Error>) -> Option<Stop> {
         let pause = self.pause;
         self.pause = (pause * 2).min(LONGEST_PAUSE);
+        let (cluster, pace) = (self.cluster.clone(), Arc::clone(&self.pace));
+        let again = async move {
+            match error {
+                Some(error) if is_lost(&error) => cluster.answers_again().await,
+                Some(error) => {
+                    if is_login_refused(&error) {
+                        cluster.login_refused().await;
+                    }
+                    pace.wait(pause).await;
+                }
+                None => tokio::time::sleep(pause).await,
+            }
+        };
         tokio::select! {
             biased;
             stop = interruption(&mut self.wanted, &mut self.drains) => match stop {
@@ -249,7 +282,7 @@ impl LogReader {
                 }
                 stop => Some(stop),
             },
-            () = tokio::time::sleep(pause) => None,
+            () = again => None,
         }
     }
 
@@ -286,9 +319,14 @@ impl LogReader {
 
     /// A run that has ended may be gone with its log; then there is nothing to wait for.
     fn may_try_again(&mut self, error: &kube::Error) -> bool {
+        let tries = match error {
+            error if is_lost(error) => return true,
+            error if is_not_found(error) => return false,
+            kube::Error::Api(status) if status.code >= 500 => LAST_TRIES_OF_NODE,
+            _ => LAST_TRIES,
+        };
         self.failures += 1;
-        let gone = is_not_found(error);
-        !gone && self.failures < LAST_TRIES
+        self.failures < tries
     }
 
     fn report(&mut self, stream: &LogStream, error: &kube::Error) {
@@ -316,6 +354,11 @@ impl LogReader {
             ));
         }
     }
+}
+
+/// A reading whose connection was dead.
+fn dead() -> Stop {
+    Stop::Failed(kube::Error::ReadEvents(std::io::ErrorKind::TimedOut.into()))
 }
 
 async fn interruption(

@@ -2,12 +2,13 @@
 //! `log_reader`'s part.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::connect::Cluster;
+use super::log_pace::LogPace;
 use super::log_reader::LogReader;
 use crate::engine::{Event, LogStream};
 use crate::logs::LogStore;
@@ -22,6 +23,7 @@ pub struct PodLogs {
     logs: LogStore,
     events: mpsc::Sender<Event>,
     readers: Mutex<HashMap<Key, Reader>>,
+    pace: Arc<LogPace>,
 }
 
 /// A container, whichever run of it.
@@ -40,6 +42,7 @@ impl PodLogs {
             logs,
             events,
             readers: Mutex::default(),
+            pace: Arc::default(),
         }
     }
 
@@ -96,6 +99,7 @@ impl PodLogs {
             self.events.clone(),
             changes,
             drain,
+            Arc::clone(&self.pace),
         );
         tokio::spawn(reader.run());
         Reader { wanted, drains }

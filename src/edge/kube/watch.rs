@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use futures::stream::{BoxStream, FuturesUnordered};
-use futures::{FutureExt, Stream, StreamExt, future::BoxFuture};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt, future::BoxFuture};
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::runtime::watcher;
@@ -16,8 +16,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::connect::Cluster;
 use super::outbox::Outbox;
 use super::owners::Owners;
-use super::pauses::Pauses;
-use crate::edge::clock;
+use super::patient_watch::patient;
 use crate::engine::{ClusterWatch, Event};
 use crate::k8s::convert;
 use crate::logs::LogWriter;
@@ -112,11 +111,8 @@ async fn supervise(context: Context, mut changes: watch::Receiver<ClusterWatch>)
 }
 
 async fn watch_namespace(context: Context, namespace: String) {
-    let client = context.cluster.client();
-    let pods: kube::Api<core::Pod> = kube::Api::namespaced(client.clone(), &namespace);
-    let events: kube::Api<core::Event> = kube::Api::namespaced(client.clone(), &namespace);
-    let mut pods = patient(pods, "pods", context.log.clone());
-    let mut events = patient(events, "events", context.log.clone());
+    let mut pods = patient::<core::Pod>(&context.cluster, &namespace, &context.log, "pods");
+    let mut events = patient::<core::Event>(&context.cluster, &namespace, &context.log, "events");
     let mut state = Namespace::new(context.clone(), namespace);
     loop {
         tokio::select! {
@@ -129,72 +125,6 @@ async fn watch_namespace(context: Context, namespace: String) {
             },
             else => return,
         }
-    }
-}
-
-/// Returns a watch that goes on after errors, with pauses that grow.
-fn patient<K>(api: kube::Api<K>, what: &'static str, log: LogWriter) -> BoxStream<'static, watcher::Event<K>>
-where
-    K: kube::Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
-{
-    let start = move || watcher::watcher(api.clone(), watcher::Config::default()).boxed();
-    let state = (start(), start, Pauses::default(), log);
-    futures::stream::unfold(state, move |(mut stream, start, mut pauses, log)| async move {
-        let item = next_good(&mut stream, &start, &mut pauses, what, &log).await?;
-        Some((item, (stream, start, pauses, log)))
-    })
-    .boxed()
-}
-
-async fn next_good<T, S>(
-    stream: &mut S,
-    start: &impl Fn() -> S,
-    pauses: &mut Pauses,
-    what: &str,
-    log: &LogWriter,
-) -> Option<T>
-where
-    S: Stream<Item = watcher::Result<T>> + Unpin,
-{
-    loop {
-        match stream.next().await? {
-            Ok(item) => {
-                pauses.worked();
-                return Some(item);
-            }
-            // The server forgot the version to go on from; a new list is on its way.
-            Err(watcher::Error::WatchError(status)) if status.code == 410 => {}
-            Err(error) => {
-                // `kube` would ask for the expired version for ever.
-                if start_expired(&error) {
-                    *stream = start();
-                }
-                let (pause, told) = pauses.after_error(clock::now());
-                if told {
-                    let secs = pause.as_secs();
-                    log.warn(&format!(
-                        "Pausing k8s {what} watcher for {secs}s: {}",
-                        watch_error(&error)
-                    ));
-                }
-                tokio::time::sleep(pause).await;
-            }
-        }
-    }
-}
-
-/// Whether the version to go on from had expired before the watch began.
-fn start_expired(error: &watcher::Error) -> bool {
-    matches!(error, watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 410)
-}
-
-fn watch_error(error: &watcher::Error) -> String {
-    match error {
-        watcher::Error::InitialListFailed(error)
-        | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => super::error::message(error),
-        watcher::Error::WatchError(status) => status.message.clone(),
-        watcher::Error::NoResourceVersion => error.to_string(),
     }
 }
 

@@ -13,7 +13,8 @@ use kube::api::LogParams;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::Port;
+use super::port::Port;
+use crate::edge::kube::Cluster;
 use crate::engine::ForwardTarget;
 
 /// How often a node is asked, and how long it may take to answer: together the time until a dead path is seen.
@@ -21,7 +22,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_millis(900);
 
 /// Watches the ways of ports until there are no more to come.
-pub(super) async fn watch(client: kube::Client, mut ports: watch::Receiver<Vec<Arc<Port>>>) {
+pub(super) async fn watch(cluster: Cluster, mut ports: watch::Receiver<Vec<Arc<Port>>>) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -40,7 +41,7 @@ pub(super) async fn watch(client: kube::Client, mut ports: watch::Receiver<Vec<A
             .into_values()
             .map(async |ways: Vec<(Arc<Port>, ForwardTarget)>| {
                 let Some((_, first)) = ways.first() else { return };
-                let error = ask(&client, first).await.err();
+                let error = ask(&cluster, first).await.err();
                 for (port, target) in &ways {
                     port.path_changed(target.port, error.as_deref());
                 }
@@ -67,8 +68,8 @@ fn by_node(ports: &[Arc<Port>]) -> BTreeMap<String, Vec<(Arc<Port>, ForwardTarge
 }
 
 /// Fails if the node of a pod cannot be reached. What the API server refuses by itself says nothing about the node.
-async fn ask(client: &kube::Client, target: &ForwardTarget) -> Result<(), String> {
-    let pods: kube::Api<Pod> = kube::Api::namespaced(client.clone(), &target.namespace);
+async fn ask(cluster: &Cluster, target: &ForwardTarget) -> Result<(), String> {
+    let pods: kube::Api<Pod> = kube::Api::namespaced(cluster.client(), &target.namespace);
     let params = LogParams {
         container: Some(target.container.clone()),
         tail_lines: Some(0),

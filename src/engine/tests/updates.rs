@@ -374,6 +374,18 @@ fn an_update_that_could_not_reach_something_is_tried_again_with_pauses_that_grow
 }
 
 #[test]
+fn what_answers_again_is_used_at_once() {
+    let mut script = Script::up(vec![manifest("web")]);
+    for number in 1..=4 {
+        script.finish(number, unreachable());
+        let again = script.send(Event::CameBack);
+        assert!(again.contains("Initial Build"), "{again}");
+    }
+    script.finish(5, deployed(&[], &[object("Deployment", "web")]));
+    assert_eq!(script.send(Event::CameBack), "");
+}
+
+#[test]
 fn an_edit_does_not_wait_for_the_next_attempt() {
     let mut script = Script::up(vec![with_images("web", &["web"])]);
     script.finish(1, unreachable());

@@ -29,7 +29,7 @@ where
     K: serde::de::DeserializeOwned + serde::Serialize,
     K::DynamicType: Default,
 {
-    let api: Api<K> = Api::namespaced(world.cluster.client().clone(), &world.namespace);
+    let api: Api<K> = Api::namespaced(world.cluster.client(), &world.namespace);
     let created = stream::iter(objects).map(|object| {
         let api = api.clone();
         async move {

@@ -1,0 +1,109 @@
+//! Listening on a local port: on every address that its host means, again and again while somebody else has it, and
+//! what to say then.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+
+use super::port::Port;
+use crate::edge::port_holder::holder;
+use crate::engine::ForwardPart;
+
+/// How often it is tried to listen on a port that somebody else has; nothing tells when it becomes free.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+impl Port {
+    pub(super) async fn listen_patiently(&self) -> Vec<TcpListener> {
+        loop {
+            match self.listen().await {
+                Ok(listeners) => {
+                    if self.tell(ForwardPart::Listening, None) {
+                        let (port, manifest) = (self.id.local_port, &self.id.manifest);
+                        self.log
+                            .info(&format!("Port {port} is free now and leads to {manifest}"));
+                    }
+                    return listeners;
+                }
+                Err(error) => {
+                    let message = self.refused(&self.host, &error);
+                    if self.tell(ForwardPart::Listening, Some(&message)) {
+                        self.log.error(&message);
+                    }
+                }
+            }
+            sleep(TRY_AGAIN).await;
+        }
+    }
+
+    /// Listens on every address that the host means; `localhost` is both families, of which one is enough.
+    ///
+    /// Rule: `reference/engine.md` 4.12.
+    async fn listen(&self) -> io::Result<Vec<TcpListener>> {
+        let port = self.id.local_port;
+        let addresses: Vec<SocketAddr> = if self.host == "localhost" {
+            let both = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+            both.map(|address| SocketAddr::new(address, port)).to_vec()
+        } else {
+            tokio::net::lookup_host((self.host.as_str(), port))
+                .await?
+                .collect()
+        };
+        let (mut listeners, mut refused) = (Vec::new(), None);
+        for address in addresses {
+            match TcpListener::bind(address).await {
+                Ok(listener) => listeners.push(listener),
+                // A port that is taken says more than a family that is missing on this machine.
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => refused = Some((address, error)),
+                Err(error) => {
+                    refused.get_or_insert((address, error));
+                }
+            }
+        }
+        match refused {
+            Some((_, error)) if listeners.is_empty() => Err(error),
+            Some((address, error)) if error.kind() == io::ErrorKind::AddrInUse => {
+                self.log.warn(&self.refused(&address.ip().to_string(), &error));
+                Ok(listeners)
+            }
+            _ => Ok(listeners),
+        }
+    }
+
+    fn refused(&self, host: &str, error: &io::Error) -> String {
+        let (port, manifest) = (self.id.local_port, &self.id.manifest);
+        let message = format!("Error port-forwarding {manifest}: cannot listen on {host}:{port}: {error}");
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse => match &self.rival {
+                Some(rival) => format!(
+                    "port {port} is also forwarded to \"{rival}\": choose another one for one of them in port_forwards="
+                ),
+                None => {
+                    let addresses = (host, port).to_socket_addrs().into_iter().flatten();
+                    let who = addresses
+                        .filter_map(holder)
+                        .next()
+                        .map_or_else(String::new, |who| format!(", which {who} holds"));
+                    format!(
+                        "stop what uses port {port}{who}, or choose another port in port_forwards=; it is taken as \
+                         soon as it is free"
+                    )
+                }
+            },
+            io::ErrorKind::PermissionDenied => {
+                format!(
+                    "ports below 1024 are for administrators: choose another one than {port} in port_forwards="
+                )
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                format!(
+                    "\"{host}\" is no address of this machine: choose another host in port_forward(host=)"
+                )
+            }
+            _ => format!("check host and port in port_forward({port}, host=\"{host}\")"),
+        };
+        format!("{message}\nhint: {hint}")
+    }
+}
