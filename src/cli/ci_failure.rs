@@ -21,7 +21,7 @@ pub(super) fn explain(failure: &CiFailure, rows: &[ReportRow], ended: &Ended) ->
     let named: Vec<&ReportRow> = rows.iter().filter(is_named).take(RESOURCES).collect();
     let tails = last_lines(&ended.log, named.iter().flat_map(|row| &row.spans), LINES);
     for row in named {
-        if row.is_from_kubernetes && !failure.message.contains(&row.reason) {
+        if row.explains && !failure.message.contains(&row.reason) {
             let _ = writeln!(out, "  {}: {}", row.resource, row.reason);
         }
         let tails = row.spans.iter().filter_map(|span| tails.get(span));

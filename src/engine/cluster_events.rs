@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use super::effect::{ClusterWatch, Effect};
 use super::event::{ClusterEvent, ClusterStatus};
+use super::podless;
 use super::state::State;
 use crate::logs::{Level, LogEvent};
 use crate::model::{ManifestName, ObjectUid, SpanId};
@@ -22,6 +23,7 @@ pub(super) fn on_event(state: &mut State, event: ClusterEvent) -> Vec<Effect> {
         state.events.unclaimed.keep(event);
         return Vec::new();
     };
+    podless::note(state, &name, &event);
     if is_news(state, &event) {
         vec![line(&name, &event)]
     } else {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::k8s::Dormancy;
 use crate::model::{
     ApiObjects, BuildId, BuiltImage, CiSettings, DeleteId, DockerPrune, Ignore, LoadId, LocalPath, Manifest,
     ManifestName, ObjectUid, Pod, PruneId, ServeId, SpanId, TargetId, Timestamp, TriggerMode, TriggerReason,
@@ -206,6 +207,8 @@ pub struct AppliedObject {
     pub template_hashes: Vec<String>,
     /// Whether it asks to be kept (`tilt.dev/down-policy: keep`).
     pub keep: bool,
+    /// What keeps it from getting pods.
+    pub dormancy: Option<Dormancy>,
 }
 
 /// An event that the cluster reported.

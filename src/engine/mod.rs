@@ -15,6 +15,7 @@ pub(crate) mod forwards;
 mod gc;
 mod handle;
 mod not_yet;
+pub(crate) mod podless;
 mod pods;
 mod prune;
 mod reason;

@@ -195,6 +195,8 @@ pub(crate) struct Runtime {
     pub(crate) last_ready: Option<Instant>,
     /// When it was first seen to be well.
     pub(crate) first_ready: Option<Instant>,
+    /// Why the cluster makes no pods of it, as far as it has said.
+    pub(crate) pods_refused: Option<String>,
     /// What was last printed about its newest pod.
     pub(crate) rollout: Option<super::rollout::Printed>,
 }
@@ -208,6 +210,7 @@ impl Default for Runtime {
             status: RuntimeStatus::Pending,
             last_ready: None,
             first_ready: None,
+            pods_refused: None,
             rollout: None,
         }
     }

@@ -9,7 +9,7 @@ use super::event::UpdateOutcome;
 use super::files::files_changed_line;
 use super::reason::Reasons;
 use super::state::{BuildRecord, Row, Running, Seq, State};
-use super::{cluster_events, gc, pods, retry, serve};
+use super::{cluster_events, gc, podless, pods, retry, serve};
 use crate::logs::{Level, LogEvent};
 use crate::model::{BuildId, BuiltImage, ImageTarget, LocalPath, ManifestName, SpanId, TargetId};
 
@@ -60,6 +60,7 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
     row.triggers.clear();
     state.queue.retain(|queued| queued != name);
     row.building = Some(build);
+    row.runtime.pods_refused = None;
     state.dirty.cluster |= !row.started_first;
     row.started_first = true;
     row.started_at.get_or_insert(state.now);
@@ -137,12 +138,20 @@ pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutc
     if failure.is_none() && !running.outdated {
         serve::restart(state, &running.manifest);
     }
+    let podless_before = state.rows.get(&running.manifest).map(podless::all_told);
     let claimed = pods::claimed_objects(state, &running.manifest);
     let mut effects = Vec::from_iter(gc::note_applied(state, &running, &outcome));
     pods::claim(state, &running.manifest, &claimed);
     let after = pods::claimed_objects(state, &running.manifest);
     let new = after.into_iter().filter(|uid| !claimed.contains(uid)).collect();
     effects.extend(cluster_events::log_newly_claimed(state, &new));
+    if failure.is_none() {
+        effects.extend(podless::warn(
+            state,
+            &running,
+            &podless_before.unwrap_or_default(),
+        ));
+    }
     state.dirty.rows.insert(running.manifest.clone());
     // Once a run is over, what it cancelled is no failure to speak of.
     if let Some(error) = failure.filter(|_| state.verdict.is_none()) {

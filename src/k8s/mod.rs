@@ -8,6 +8,7 @@ pub mod configured_images;
 mod context;
 pub mod convert;
 pub mod display;
+mod dormant;
 mod entity;
 pub mod field_place;
 pub mod identifier;
@@ -30,5 +31,6 @@ mod typed;
 pub mod yaml;
 
 pub use context::{KubeContext, Product};
+pub use dormant::Dormancy;
 pub use entity::{Entity, Origin};
 pub use object_matcher::ObjectMatcher;

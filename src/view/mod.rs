@@ -72,6 +72,8 @@ pub struct ResourceView {
     pub history: Vec<BuildView>,
     /// The newest pod.
     pub pod: Option<PodView>,
+    /// Why it waits for one, where that is known.
+    pub no_pod: Option<String>,
     /// The server of a local resource.
     pub server: Option<ServerView>,
     /// Its port-forwards.

@@ -4,10 +4,10 @@ use super::{
     BuildView, ClusterView, HoldView, PodView, ResourceView, RuntimeStatus, ServerView, TiltfileView,
     UpdateStatus, View,
 };
-use crate::engine::forwards;
 use crate::engine::serve::RowServer;
 use crate::engine::state::{BuildRecord, Row, Running, State, Tiltfile};
 use crate::engine::{ClusterStatus, ServerStatus};
+use crate::engine::{forwards, podless};
 use crate::model::{ManifestName, Pod, PodTrouble};
 
 /// Returns what readers see of the state.
@@ -63,6 +63,7 @@ fn resource(state: &State, name: &ManifestName, row: &Row) -> ResourceView {
         building: running.map(|running| running_build(state, running)),
         history: row.history.iter().map(ended_build).collect(),
         pod: state.newest_pod(row).map(pod),
+        no_pod: podless::reason(state, row),
         forwards: forwards::views(state, name, row),
         server: row.server.as_ref().map(server),
         elapsed_ms: row.started_at.map(|started| {

@@ -17,8 +17,8 @@ pub struct ReportRow {
     pub took: Option<Duration>,
     /// Why it is not ok: one line.
     pub reason: String,
-    /// Whether the reason is Kubernetes' own.
-    pub is_from_kubernetes: bool,
+    /// Whether the reason explains why `ci` failed: it is Kubernetes' own, or what keeps pods from coming.
+    pub explains: bool,
     /// Whose lines may explain why it is not ok.
     pub spans: Vec<SpanId>,
 }
@@ -32,7 +32,7 @@ fn row(resource: &ResourceView) -> ReportRow {
     let result = result(resource);
     let is_open = matches!(result, "failed" | "pending");
     let trouble = trouble(resource).filter(|_| is_open);
-    let is_from_kubernetes = trouble.is_some();
+    let explains = trouble.is_some();
     let reason = trouble.or_else(|| match result {
         "failed" => resource.error(),
         "pending" => waiting(resource),
@@ -44,7 +44,7 @@ fn row(resource: &ResourceView) -> ReportRow {
         result,
         took: resource.elapsed_ms.map(Duration::from_millis),
         reason: reason.lines().next().unwrap_or_default().to_owned(),
-        is_from_kubernetes,
+        explains,
         spans: if is_open { spans(resource) } else { Vec::new() },
     }
 }
@@ -78,12 +78,15 @@ fn result(resource: &ResourceView) -> &'static str {
     }
 }
 
-/// Returns what Kubernetes says is wrong with the newest pod.
+/// Returns what Kubernetes says is wrong with the newest pod, or why there is none.
 fn trouble(resource: &ResourceView) -> Option<String> {
     if resource.update_status == UpdateStatus::Error {
         return None;
     }
-    resource.pod.as_ref()?.trouble.clone()
+    match &resource.pod {
+        Some(pod) => pod.trouble.clone(),
+        None => resource.no_pod.clone().filter(|_| resource.building.is_none()),
+    }
 }
 
 fn waiting(resource: &ResourceView) -> Option<String> {
@@ -96,9 +99,11 @@ fn waiting(resource: &ResourceView) -> Option<String> {
     if resource.building.is_some() {
         return Some("still updating".to_owned());
     }
-    Some(match &resource.pod {
-        Some(pod) => format!("pod {}: {}", pod.name, pod.status),
-        None => "not ready".to_owned(),
+    Some(match (&resource.pod, &resource.server) {
+        (Some(pod), _) => format!("pod {}: {}", pod.name, pod.status),
+        (None, Some(_)) => "its server is not ready".to_owned(),
+        (None, None) if resource.history.is_empty() => "not started".to_owned(),
+        (None, None) => "no pod yet".to_owned(),
     })
 }
 
@@ -156,7 +161,7 @@ mod tests {
             result,
             took: took.map(Duration::from_millis),
             reason: reason.to_owned(),
-            is_from_kubernetes: false,
+            explains: false,
             spans: Vec::new(),
         };
         let rows = [

@@ -101,3 +101,44 @@ spec: {containers: [{name: web, image: web}]}
         lumps
     "#);
 }
+
+#[test]
+fn what_can_never_get_a_pod_is_told_when_it_is_deployed_and_at_the_end() {
+    let project = Project::new(
+        "podless",
+        "
+--- Tiltfile
+allow_k8s_contexts('dev')
+k8s_yaml('all.yaml')
+--- all.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: empty}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: empty}}
+  template:
+    metadata: {labels: {app: empty}}
+    spec: {containers: [{name: c, image: 'localhost:5000/busybox:1'}]}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: later}
+spec:
+  suspend: true
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: c, image: 'localhost:5000/busybox:1', command: ['true']}]
+",
+    );
+    let ci = project.tilt(&["ci", "--timeout=2s"]);
+    assert_eq!(ci.status, Some(1));
+    let warning = "empty │ WARNING: no pod will come: Deployment/empty asks for 0 replicas";
+    assert!(ci.text.contains(warning), "{}", ci.text);
+    assert_snapshot!(ci.since_line("Error: "), @"
+    Error: Timeout after 2s: 2 resources waiting (empty:runtime waiting-for-pod,later:runtime waiting-for-pod)
+      empty: no pod: Deployment/empty asks for 0 replicas; set its spec.replicas, or wait for none: k8s_resource('empty', pod_readiness='ignore')
+      later: no pod: Job/later is suspended; take out its spec.suspend, or wait for none: k8s_resource('later', pod_readiness='ignore')
+    ");
+}

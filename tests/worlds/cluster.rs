@@ -79,6 +79,7 @@ impl<B: Brain> World<B> {
                 uid,
                 template_hashes,
                 keep,
+                dormancy: None,
             });
         }
     }

@@ -12,12 +12,12 @@ use super::error::RequestError;
 use super::identity::WritePermit;
 use super::rejection::explain;
 use crate::engine::{AppliedObject, ObjectId};
-use crate::k8s::Entity;
 use crate::k8s::display::{display_names, kind_and_name};
 use crate::k8s::inject::{InjectedImage, inject};
 use crate::k8s::kind_order::batches;
 use crate::k8s::labels::{Ownership, template_hashes};
 use crate::k8s::ownership::{Fate, warnings};
+use crate::k8s::{Dormancy, Entity};
 use crate::logs::LogWriter;
 use crate::model::{ImageLocator, ManifestName, ObjectUid, format_go_duration};
 
@@ -198,6 +198,7 @@ pub fn applied_object(object: &Value) -> AppliedObject {
         uid: ObjectUid::new(text("/metadata/uid").unwrap_or_default()),
         template_hashes: template_hashes(object),
         keep: annotation.is_some_and(|value| value == KEEP.1),
+        dormancy: Dormancy::of(object),
     }
 }
 

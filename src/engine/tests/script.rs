@@ -276,6 +276,7 @@ pub(super) fn object(kind: &str, name: &str) -> AppliedObject {
             Vec::new()
         },
         keep: false,
+        dormancy: None,
     }
 }
 
