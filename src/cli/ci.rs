@@ -1,10 +1,10 @@
 //! `tilt ci`.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use super::ci_failure::explain;
-use super::{exit, flags, session};
+use super::{exit, flags, say, session};
 use crate::engine::{ExitOutcome, Mode};
 use crate::model::parse_go_duration;
 use crate::view::{report, table};
@@ -51,25 +51,24 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         row.reason = ended.log.without_secrets(&row.reason);
     }
     if !rows.is_empty() {
-        print!("\n{}", table(&rows));
+        say::out(&format!("\n{}", table(&rows)));
     }
     Ok(match &ended.outcome {
         ExitOutcome::Succeeded => {
             let message = "SUCCESS. All workloads are healthy.";
             if session::colour(std::io::stdout().is_terminal()) {
-                println!("\x1b[32m{message}\x1b[0m");
+                say::out(&format!("\x1b[32m{message}\x1b[0m\n"));
             } else {
-                println!("{message}");
+                say::out(&format!("{message}\n"));
             }
             exit::SUCCESS
         }
         ExitOutcome::Failed(failure) => {
-            // Where standard error is closed, nobody wants to know.
-            let _ = std::io::stderr().write_all(&explain(failure, &rows, &ended));
+            say::err(explain(failure, &rows, &ended));
             exit::FAILURE
         }
         ExitOutcome::Interrupted | ExitOutcome::Stopped => {
-            eprintln!("Error: context canceled");
+            say::err("Error: context canceled\n");
             exit::FAILURE
         }
     })

@@ -1,8 +1,7 @@
 //! The command line: one file per command, each with its arguments at the top.
 //!
 //! Parsing records only what was typed; what a command needs beyond that is resolved when it runs. Data goes to
-//! standard output, talk to standard error. Only this room and the stream printer print.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "commands print")]
+//! standard output, talk to standard error, both through `say`. Only this room and the stream printer print.
 
 mod ci;
 mod ci_failure;
@@ -10,8 +9,10 @@ mod completion;
 mod down;
 mod exit;
 mod flags;
+mod say;
 mod session;
 mod tiltfile_result;
+mod traces;
 mod up;
 mod variables;
 mod version;
@@ -114,19 +115,19 @@ const NOT_YET: [&str; 23] = [
 /// Parses the arguments, runs the command, and returns the exit status.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     if let Err(message) = flags::check_environment() {
-        println!("{message}");
+        say::out(&format!("{message}\n"));
         return FAILURE;
     }
     let cli = match parse(args) {
         Ok(cli) => cli,
         Err(status) => return status,
     };
-    install_tracing(&cli.global);
+    traces::install(cli.global.debug);
     let Some(command) = cli.command else {
         if cli.version {
             return version::run();
         }
-        let _ = command().print_help();
+        say::out(&command().render_help().to_string());
         return SUCCESS;
     };
     if !matches!(command, Command::Guard) {
@@ -147,7 +148,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     result.unwrap_or_else(|error| {
-        eprintln!("Error: {error:#}");
+        say::err(format!("Error: {error:#}\n"));
         FAILURE
     })
 }
@@ -167,11 +168,11 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, u8> {
         let text = error.render().to_string();
         match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-                print!("{text}");
+                say::out(&text);
                 return SUCCESS;
             }
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-                print!("{text}");
+                say::out(&text);
                 return SUCCESS;
             }
             _ => {}
@@ -179,24 +180,13 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, u8> {
         if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
             && NOT_YET.contains(&word.as_str())
         {
-            eprintln!("Error: `tilt {word}` is not part of this version yet");
+            say::err(format!("Error: `tilt {word}` is not part of this version yet\n"));
             return FAILURE;
         }
-        eprint!("Error: {}", text.strip_prefix("error: ").unwrap_or(&text));
+        say::err(format!(
+            "Error: {}",
+            text.strip_prefix("error: ").unwrap_or(&text)
+        ));
         FAILURE
     })
-}
-
-/// With `--debug`, events and effects of the engine go to standard error; `TILT_LOG` takes a tracing filter.
-fn install_tracing(global: &Global) {
-    use tracing_subscriber::EnvFilter;
-    let filter = match (std::env::var("TILT_LOG"), global.debug) {
-        (Ok(filter), _) => EnvFilter::new(filter),
-        (Err(_), true) => EnvFilter::new("tilt=debug,warn"),
-        (Err(_), false) => return,
-    };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
 }

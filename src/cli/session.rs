@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Context;
 
 use super::variables::variables;
-use super::{flags, version};
+use super::{flags, traces, version};
 use crate::edge::kube::{ClusterAccess, read_context};
 use crate::edge::local::CommandVariables;
 use crate::edge::run::Session;
@@ -48,6 +48,7 @@ pub(super) fn run(options: Options) -> anyhow::Result<Ended> {
             options.flags.cluster.namespace.as_deref(),
         )?;
         let log = open_log();
+        traces::hide_secrets_of(&log);
         let variables = variables(
             (&options.flags.serve.host, options.flags.serve.port),
             access.as_ref(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::{exit, flags, session};
+use super::{exit, flags, say, session};
 use crate::edge::{RealHost, clock, load};
 use crate::logs::{LogStore, LogWriter};
 use crate::model::{format_go_duration, parse_go_duration};
@@ -57,11 +57,11 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<u8> {
         }
         store.close();
         if verbose || error.is_some() {
-            eprint!("{}", printed(&store));
+            say::err(printed(&store));
         }
         let status = match error {
             Some(error) => {
-                eprintln!("{error}");
+                say::err(format!("{error}\n"));
                 Ok(exit::TILTFILE_FAILED)
             }
             None if args.builtin_timings => {
@@ -91,7 +91,7 @@ fn show_timings(calls: &[BuiltinCall], threshold: Duration, whole: Duration) -> 
         !calls.is_empty(),
         "executed Tiltfile, but recorded no Builtin calls"
     );
-    print!("{}", timings(calls, threshold, whole));
+    say::out(&timings(calls, threshold, whole));
     Ok(exit::SUCCESS)
 }
 

@@ -1,6 +1,6 @@
 //! `tilt up`.
 
-use super::{exit, flags, session};
+use super::{exit, flags, say, session};
 use crate::engine::{ExitOutcome, Mode};
 
 /// Start the resources of a Tiltfile, keep them up to date, and stay
@@ -49,7 +49,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
     })?;
     Ok(match ended.outcome {
         ExitOutcome::Failed(failure) => {
-            eprintln!("Error: {}", failure.message);
+            say::err(format!("Error: {}\n", failure.message));
             exit::FAILURE
         }
         ExitOutcome::Stopped | ExitOutcome::Interrupted | ExitOutcome::Succeeded => exit::SUCCESS,

@@ -1,11 +1,11 @@
 //! `tilt version`.
 
-use super::exit;
+use super::{exit, say};
 use crate::model::COMPATIBLE_VERSION;
 
 /// Prints the version line.
 pub(super) fn run() -> u8 {
-    println!("{}", line());
+    say::out(&format!("{}\n", line()));
     exit::SUCCESS
 }
 

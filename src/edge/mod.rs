@@ -22,6 +22,8 @@ pub mod signals;
 mod steps;
 mod unreachable;
 pub mod update;
+#[cfg(test)]
+mod update_tests;
 mod watch_files;
 
 pub use git_checkouts::GitCheckouts;

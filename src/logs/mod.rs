@@ -29,6 +29,6 @@ pub use print::StreamPrinter;
 pub use reader::LogReader;
 pub use segment::Segment;
 pub use state::LogFaults;
-pub use store::{LogLimits, LogStore};
+pub use store::{LogLimits, LogStore, SecretHider};
 pub use tail::last_lines;
 pub use writer::LogWriter;

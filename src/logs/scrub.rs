@@ -19,7 +19,8 @@ pub(super) struct Scrubber {
 impl Scrubber {
     /// Compiles pairs of a secret and what stands in for it; of equal secrets the last one wins.
     ///
-    /// A secret of several lines is found as a whole where it comes in one chunk, and line by line elsewhere.
+    /// A secret of several lines is found as a whole where it comes in one chunk, and line by line elsewhere; one that
+    /// looks otherwise in JSON or in quotes is found there too.
     pub(super) fn new(pairs: &[(String, String)]) -> Self {
         let mut known = std::collections::BTreeMap::new();
         for (secret, stand_in) in pairs {
@@ -28,6 +29,9 @@ impl Scrubber {
             }
         }
         for (secret, stand_in) in pairs.iter().filter(|(secret, _)| !secret.is_empty()) {
+            for escaped in escaped(secret) {
+                known.entry(escaped).or_insert_with(|| stand_in.clone());
+            }
             known.insert(secret.clone(), stand_in.clone());
         }
         let secrets: Vec<_> = known.into_iter().collect();
@@ -109,6 +113,18 @@ impl Scrubber {
     }
 }
 
+/// Returns how a secret is written within quotes: in JSON, in traces, and in JSON that is within quotes again.
+fn escaped(secret: &str) -> [String; 3] {
+    let json = unquoted(&serde_json::Value::from(secret).to_string());
+    let again = unquoted(&format!("{json:?}"));
+    [json, unquoted(&format!("{secret:?}")), again]
+}
+
+fn unquoted(text: &str) -> String {
+    let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    inner.unwrap_or(text).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,6 +178,27 @@ mod tests {
             in_chunks(&scrubber, &["-----BEGIN-----\n", "abcdefgh\n", "}\n"]).0,
             "[27]\n[27]\n}\n"
         );
+    }
+
+    #[test]
+    fn a_value_is_found_also_where_it_stands_within_quotes() {
+        let secret = "say \"friend\"\tand enter";
+        let scrubber = scrubber(&[secret]);
+        let json = serde_json::json!({ "word": secret });
+        let of_json = |text: &str| serde_json::to_string(text).expect("text");
+        for text in [
+            json.to_string(),
+            format!("{json:?}"),
+            format!("{secret:?}"),
+            of_json(&json.to_string()),
+            format!("{:?}", json.to_string()),
+        ] {
+            let shown = in_chunks(&scrubber, &[text.as_str(), "\n"]).0;
+            assert!(
+                shown.contains("[22]") && !shown.contains("friend"),
+                "{text} is {shown}"
+            );
+        }
     }
 
     #[test]

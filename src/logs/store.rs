@@ -135,8 +135,14 @@ impl LogStore {
 
     /// Returns a text with secrets replaced, for what is shown but is no output.
     pub fn without_secrets(&self, text: &str) -> String {
-        let scrubber = Arc::clone(&self.handle.shared.lock().scrubber);
-        scrubber.scrubbed(text).unwrap_or_else(|| text.to_owned())
+        self.secret_hider().hide(text)
+    }
+
+    /// Returns what knows the secrets, also those that come later, and does not keep the log open.
+    pub fn secret_hider(&self) -> SecretHider {
+        SecretHider {
+            shared: Arc::clone(&self.handle.shared),
+        }
     }
 
     /// Lets nothing that is appended from now on reach the disk until the returned hold is dropped, since there may be
@@ -210,6 +216,20 @@ impl DiskHold {
     /// Returns the position of the first line that is held.
     pub fn position(&self) -> u64 {
         self.position
+    }
+}
+
+/// Replaces the secrets of a log in text that is no output.
+#[derive(Clone)]
+pub struct SecretHider {
+    shared: Arc<Shared>,
+}
+
+impl SecretHider {
+    /// Returns a text with secrets replaced.
+    pub fn hide(&self, text: &str) -> String {
+        let scrubber = Arc::clone(&self.shared.lock().scrubber);
+        scrubber.scrubbed(text).unwrap_or_else(|| text.to_owned())
     }
 }
 

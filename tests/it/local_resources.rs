@@ -274,3 +274,88 @@ fn a_tiltfile_that_never_ends_is_mended_by_an_edit() {
     up.wait_for("a │ it runs");
     up.stop();
 }
+
+#[test]
+fn a_command_has_no_input_and_leads_a_session_without_a_terminal() {
+    let folder = Folder::new(&[(
+        "Tiltfile",
+        "local_resource('a', 'cat; test -t 0 || test -t 1 || test -t 2 || echo no terminal; \
+         test $(ps -o sid= -p $$) = $$ && echo own session')\n",
+    )]);
+    let ran = folder.tilt(&["ci"], &NO_CLUSTER);
+    let log = ran.status(0).stdout();
+    for expected in ["a │ no terminal", "a │ own session"] {
+        assert!(log.contains(expected), "{log}");
+    }
+}
+
+#[test]
+fn what_a_command_prints_comes_out_byte_for_byte() {
+    let script = r"printf 'odd \377\n'; printf '10%%\r100%%\n'; printf '\033[31mred\033[0m\n'
+        head -c 100000 /dev/zero | tr '\0' x; echo; printf open";
+    let folder = Folder::new(&[
+        ("Tiltfile", "local_resource('a', 'sh odd.sh')\n"),
+        ("odd.sh", script),
+    ]);
+    let output = folder.command(&["ci", "--log-resource=a"], &NO_CLUSTER).output();
+    let log = output.expect("it runs").stdout;
+    let long = [b"x".repeat(100_000), b"\nopen\n".to_vec()].concat();
+    for expected in [&b"odd \xff\n"[..], b"10%\r100%\n", b"\x1b[31mred\x1b[0m\n", &long] {
+        let is_there = log.windows(expected.len()).any(|window| window == expected);
+        assert!(
+            is_there,
+            "{:?}",
+            String::from_utf8_lossy(&expected[..expected.len().min(40)])
+        );
+    }
+}
+
+#[test]
+fn a_server_that_cannot_be_started_fails_the_run() {
+    let folder = Folder::new(&[("Tiltfile", "local_resource('a', serve_cmd=['no-such-program'])\n")]);
+    let ran = folder.tilt(&["ci"], &NO_CLUSTER);
+    let log = ran.status(1).stdout();
+    let expected = "a │ ERROR: no-such-program failed to start: exec: \"no-such-program\": executable file not found in $PATH";
+    assert!(log.contains(expected), "{log}");
+    assert_eq!(
+        ran.stderr().lines().next(),
+        Some("Error: Process 0 exited with non-zero status")
+    );
+}
+
+#[test]
+fn a_server_keeps_running_while_its_next_update_runs_or_after_it_failed() {
+    let folder = Folder::new(&[
+        (
+            "Tiltfile",
+            "local_resource('a', 'echo updating; test $(cat in.txt) = good', deps=['in.txt'],\n\
+             \x20   serve_cmd='echo serves; while :; do if test -e ask; then rm ask; echo still here; fi; sleep 0.05; done')\n",
+        ),
+        ("in.txt", "good"),
+    ]);
+    let mut up = Up::start(&folder);
+    up.wait_for("a │ serves");
+    std::fs::write(folder.path("in.txt"), "bad").expect("a file");
+    up.wait_for("a │ ERROR: Build Failed: Command");
+    std::fs::write(folder.path("ask"), "").expect("a file");
+    up.wait_for("a │ still here");
+    std::fs::write(folder.path("in.txt"), "good").expect("a file");
+    up.wait_for("a │ serves");
+    up.stop();
+}
+
+#[test]
+fn a_server_whose_definition_changes_is_stopped_before_the_new_one_starts() {
+    let tiltfile = |word: &str| {
+        format!(
+            "local_resource('a', serve_cmd='mkdir port && echo {word} serves; trap \"rmdir port; exit\" TERM; sleep 60 & wait',\n\
+             \x20   links=['http://localhost/{word}'])\n"
+        )
+    };
+    let folder = Folder::new(&[("Tiltfile", &tiltfile("first"))]);
+    let mut up = Up::start(&folder);
+    up.wait_for("a │ first serves");
+    std::fs::write(folder.path("Tiltfile"), tiltfile("second")).expect("a file");
+    up.wait_for("a │ second serves");
+    up.stop();
+}

@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "tests state their claims in their names")]
 
 mod api_objects;
+mod ci_pipes;
 mod ci_runs;
 mod commands;
 mod diagnostics;
@@ -28,3 +29,4 @@ mod result_json;
 mod reuse;
 mod settings;
 mod support;
+mod traces;

@@ -119,6 +119,7 @@ pub(super) async fn load_into_kind(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logs::LogStore;
 
     fn image(local: &str, cluster: &str) -> BuiltImage {
         BuiltImage {
@@ -223,5 +224,52 @@ mod tests {
         let image = ImageRef::parse("web:tilt-1").expect("a reference");
         let expected = ["kind", "load", "docker-image", "web:tilt-1", "--name", "dev"];
         assert_eq!(kind_command(&image, "kind-dev"), expected);
+    }
+
+    #[test]
+    fn each_way_has_its_line() {
+        let ways = [
+            Delivery::DoneByBuild,
+            Delivery::BaseImage,
+            Delivery::SharedEngine,
+            Delivery::LoadIntoKind,
+            Delivery::Push,
+        ];
+        insta::assert_snapshot!(ways.map(Delivery::line).join("\n"), @"
+        Skipping push: custom_build() configured to handle push itself
+        Skipping push: base image does not need deploy
+        Skipping push: building on cluster's container runtime
+        Loading image to KIND
+        Pushing with Docker client
+        ");
+    }
+
+    #[tokio::test]
+    async fn what_kind_says_is_told_and_how_it_failed() {
+        let dir = tempfile::tempdir().expect("a scratch folder");
+        let mut env = Environment::default();
+        env.set("PATH", format!("{}:/usr/bin:/bin", dir.path().display()));
+        let load = async |log: &LogStore| {
+            let facts = ClusterFacts {
+                cluster_name: "kind-dev".to_owned(),
+                ..cluster(Product::Kind)
+            };
+            let (web, log) = (image("web:1", "web:1").local_ref, LogWriter::global(log.clone()));
+            let loaded = load_into_kind(&web, &facts, &env, &log, &CancellationToken::new()).await;
+            loaded.map_err(|error| error.to_string())
+        };
+        let log = LogStore::in_memory();
+        insta::assert_snapshot!(load(&log).await.expect_err("there is none"), @r#"
+        Error loading image to KIND: exec: "kind": executable file not found in $PATH
+        hint: install kind, or give the cluster a registry
+        "#);
+        let kind = dir.path().join("kind");
+        std::fs::write(&kind, "#!/bin/sh\necho \"$@\"; exit 2\n").expect("a script");
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&kind, executable).expect("ours");
+        insta::assert_snapshot!(load(&log).await.expect_err("it fails"), @"Error loading image to KIND: exit status 2");
+        let segments = log.reader().try_next_batch();
+        let said: String = segments.iter().map(|segment| segment.text.as_str()).collect();
+        assert_eq!(said, "load docker-image web:1 --name dev\n");
     }
 }

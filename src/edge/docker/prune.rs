@@ -308,6 +308,7 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logs::LogStore;
     use crate::model::{ImageSelector, PruneId};
 
     const HOUR: i64 = 3600;
@@ -411,5 +412,27 @@ mod tests {
     fn an_image_that_was_never_tagged_here_is_old() {
         assert!(time("0001-01-01T00:00:00Z").expect("a time") < Timestamp(0));
         assert_eq!(time("1970-01-01T01:00:01.5+01:00"), Some(Timestamp(1_500_000)));
+    }
+
+    #[test]
+    fn what_was_removed_is_told_and_nothing_is_no_news() {
+        let store = LogStore::in_memory();
+        let log = LogWriter::global(store.clone());
+        for (what, number, bytes) in [("containers", 2, 0), ("images", 3, 1_500_000), ("caches", 0, 7)] {
+            tell(what, &Pruned { number, bytes }, &log);
+        }
+        let segments = store.reader().try_next_batch();
+        let said: String = segments.iter().map(|segment| segment.text.as_str()).collect();
+        let faults = [
+            PruneError::TooOld("1.29".to_owned()),
+            PruneError::Refused("a prune operation is already running".to_owned()),
+        ];
+        insta::assert_snapshot!(format!("{said}{}\n{}", faults[0], faults[1]), @r#"
+        [Docker Prune] removed 2 containers, reclaimed 0 B
+        [Docker Prune] removed 3 images, reclaimed 1.5 MB
+        [Docker Prune] Docker API version too low for Tilt to run Docker Prune:
+        	"image | container prune with filter: label" requires API version 1.30, but the Docker daemon API version is 1.29
+        [Docker Prune] error running docker prune: a prune operation is already running
+        "#);
     }
 }

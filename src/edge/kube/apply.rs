@@ -56,7 +56,8 @@ pub struct ApplyOutcome {
 
 /// Applies objects. Nothing is waited for but that the API server accepted all.
 ///
-/// The first error stops the rest; `cancel` stops it with the error `build canceled`. Lines go to `log`, indented by 5.
+/// The first error stops the rest; `cancel` stops it with the error `build canceled`. Either way, objects that are just
+/// being written are waited for within their time. Lines go to `log`, indented by 5.
 ///
 /// Rule: `reference/engine.md` 3.2.
 pub async fn apply(
@@ -84,11 +85,14 @@ pub async fn apply(
     let mut outcome = Applied::default();
     let permit = cluster.permit();
     let claims = Claims::new(request.ownership);
-    tokio::select! {
-        biased;
-        () = cancel.cancelled() => outcome.error = Some("build canceled".to_owned()),
-        error = apply_batches(&permit, &entities, request.timeout, &claims, &log, &mut outcome.objects) => outcome.error = error,
-    }
+    let run = Run {
+        permit: &permit,
+        claims: &claims,
+        log: &log,
+        timeout: request.timeout,
+        stop: cancel.child_token(),
+    };
+    outcome.error = apply_batches(&run, &entities, &mut outcome.objects).await;
     for warning in warnings(Fate::TakenOver, &claims.into_found(), request.ownership) {
         build_log.warn(&warning);
     }
@@ -125,53 +129,61 @@ impl Applied {
     }
 }
 
-async fn apply_batches(
-    permit: &WritePermit,
-    entities: &[Entity],
+/// What is the same for all objects of an apply.
+struct Run<'a> {
+    permit: &'a WritePermit,
+    claims: &'a Claims<'a>,
+    log: &'a LogWriter,
     timeout: Duration,
-    claims: &Claims<'_>,
-    log: &LogWriter,
+    /// Cancelled once nothing more is to begin.
+    stop: CancellationToken,
+}
+
+/// Applies batch after batch; returns the first fault. What is being written then is waited for: whether the API server
+/// took it has to be known.
+async fn apply_batches(
+    run: &Run<'_>,
+    entities: &[Entity],
     applied: &mut Vec<(usize, Value)>,
 ) -> Option<String> {
+    let mut fault = None;
     for batch in batches(entities) {
         let mut running = stream::iter(batch)
-            .map(|at| async move {
-                (
-                    at,
-                    apply_in_time(permit, &entities[at], timeout, claims, log).await,
-                )
-            })
+            .map(|at| async move { (at, run.apply_in_time(&entities[at]).await) })
             .buffer_unordered(PARALLEL);
         while let Some((at, outcome)) = running.next().await {
             match outcome {
                 Ok(object) => applied.push((at, object)),
-                Err(error) => return Some(error),
+                Err(error) => {
+                    run.stop.cancel();
+                    fault.get_or_insert(error);
+                }
             }
         }
+        if fault.is_some() {
+            break;
+        }
     }
-    None
+    fault
 }
 
-async fn apply_in_time(
-    permit: &WritePermit,
-    entity: &Entity,
-    timeout: Duration,
-    claims: &Claims<'_>,
-    log: &LogWriter,
-) -> Result<Value, String> {
-    match tokio::time::timeout(timeout, apply_object(permit, entity, claims, log)).await {
-        Ok(Ok(object)) => Ok(object),
-        Ok(Err(error)) => Err(rejected(permit.cluster(), entity, &error)),
-        Err(_) => Err(format!(
-            "Killed kubectl. Hit timeout of {} applying {}.",
-            format_go_duration(timeout),
-            kind_and_name(entity)
-        )),
+impl Run<'_> {
+    async fn apply_in_time(&self, entity: &Entity) -> Result<Value, String> {
+        let applying = apply_object(self.permit, entity, self.claims, self.log, &self.stop);
+        match tokio::time::timeout(self.timeout, applying).await {
+            Ok(Ok(object)) => Ok(object),
+            Ok(Err(error)) => Err(rejected(self.permit.cluster(), entity, &error)),
+            Err(_) => Err(format!(
+                "Killed kubectl. Hit timeout of {} applying {}.",
+                format_go_duration(self.timeout),
+                kind_and_name(entity)
+            )),
+        }
     }
 }
 
 fn rejected(cluster: &Cluster, entity: &Entity, error: &RequestError) -> String {
-    if matches!(error, RequestError::OtherCluster { .. }) {
+    if matches!(error, RequestError::OtherCluster { .. } | RequestError::Canceled) {
         return error.message();
     }
     let fields: Vec<&str> = error

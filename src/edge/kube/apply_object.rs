@@ -7,6 +7,7 @@ use std::time::Duration;
 use kube::core::DynamicObject;
 use kube::runtime::wait::{await_condition, conditions::is_deleted};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::api::ObjectApi;
 use super::connect::Cluster;
@@ -38,31 +39,32 @@ const TAKE_OVERS: usize = 5;
 /// One look is all it costs when the object is as we want it already. Otherwise it is applied on the server; that changes
 /// nothing either if nothing differs. A definition of custom resources is waited for until it serves.
 ///
+/// Once `stop` is cancelled nothing is begun; but what is being written is finished, so that its outcome is known.
+///
 /// Rule: `reference/engine.md` 3.2, "Per object escalation".
 pub(super) async fn apply_object(
     permit: &WritePermit,
     entity: &Entity,
     claims: &Claims<'_>,
     log: &LogWriter,
+    stop: &CancellationToken,
 ) -> Result<Value, RequestError> {
-    let api = permit
-        .cluster()
-        .object(
-            entity.api_version(),
-            entity.kind(),
-            entity.namespace(),
-            entity.name(),
-        )
-        .await?;
+    let found = permit.cluster().object(
+        entity.api_version(),
+        entity.kind(),
+        entity.namespace(),
+        entity.name(),
+    );
+    let api = unless(stop, found).await?;
     let input = apply_input(entity);
     let note = |live: &Value| claims.note(entity, live);
-    let applied = match apply_once(permit, &api, &input, &note, log).await {
+    let applied = match apply_once(permit, &api, &input, &note, log, stop).await {
         Err(error) if error.is_not_found() => {
             log.info(&format!(
                 "Resource {} was not found during apply. Retrying...",
                 api.name
             ));
-            apply_once(permit, &api, &input, &note, log).await
+            apply_once(permit, &api, &input, &note, log, stop).await
         }
         other => other,
     };
@@ -72,10 +74,26 @@ pub(super) async fn apply_object(
         Err(error) => escalate(permit, &api, &input, error, log).await?,
     };
     if entity.kind() == "CustomResourceDefinition" {
-        wait_until_established(&api).await?;
-        wait_until_served(permit.cluster(), &applied).await;
+        tokio::select! {
+            biased;
+            // It is applied all the same.
+            () = stop.cancelled() => {}
+            usable = wait_until_usable(permit.cluster(), &api, &applied) => usable?,
+        }
     }
     Ok(applied)
+}
+
+/// Waits for something that changes nothing, unless nobody wants it any more.
+async fn unless<T>(
+    stop: &CancellationToken,
+    looking: impl Future<Output = Result<T, RequestError>>,
+) -> Result<T, RequestError> {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => Err(RequestError::Canceled),
+        outcome = looking => outcome,
+    }
 }
 
 /// Objects that somebody else had deployed until now.
@@ -124,10 +142,11 @@ async fn apply_once(
     input: &Value,
     note: &(dyn Fn(&Value) + Sync),
     log: &LogWriter,
+    stop: &CancellationToken,
 ) -> Result<Applied, RequestError> {
-    let mut live = api.get().await?;
+    let mut live = unless(stop, api.get()).await?;
     if let Some(object) = live.as_ref().filter(|object| is_deleting(object)) {
-        wait_for_deletion(api, object, log).await?;
+        unless(stop, wait_for_deletion(api, object, log)).await?;
         live = None;
     }
     if let Some(object) = &live {
@@ -141,7 +160,7 @@ async fn apply_once(
     if !is_deleting(&applied) {
         return Ok(Applied::Now(applied));
     }
-    wait_for_deletion(api, &applied, log).await?;
+    unless(stop, wait_for_deletion(api, &applied, log)).await?;
     Ok(Applied::Now(api.apply(permit, input).await?))
 }
 
@@ -225,6 +244,16 @@ async fn wait_until_gone(api: &ObjectApi, object: &Value, limit: Duration) -> Re
             api.name
         ))),
     }
+}
+
+async fn wait_until_usable(
+    cluster: &Cluster,
+    api: &ObjectApi,
+    definition: &Value,
+) -> Result<(), RequestError> {
+    wait_until_established(api).await?;
+    wait_until_served(cluster, definition).await;
+    Ok(())
 }
 
 async fn wait_until_established(api: &ObjectApi) -> Result<(), RequestError> {

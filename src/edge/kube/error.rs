@@ -10,6 +10,8 @@ pub(super) enum RequestError {
     NoMatch { kind: String, api_version: String },
     /// Another cluster answers than at the start of the session; nothing was sent to it.
     OtherCluster { context: String },
+    /// Nobody wants it any more; nothing was sent.
+    Canceled,
     /// There was no answer in this time.
     TimedOut(Duration),
     /// The server refused, or was not reached.
@@ -36,6 +38,7 @@ impl RequestError {
                  hint: to deploy to this one, start tilt again; if it is not the one you mean, bring back the other (your VPN, \
                  your kubeconfig), then save a file"
             ),
+            Self::Canceled => "build canceled".to_owned(),
             Self::TimedOut(after) => format!("no answer within {} s", after.as_secs()),
             Self::Kube(error) => message(error),
         }

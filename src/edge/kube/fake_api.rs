@@ -4,37 +4,53 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::connect::Cluster;
 use crate::k8s::{KubeContext, Product};
 
 /// What becomes of a request.
-pub(super) enum Reply {
+pub(in crate::edge) enum Reply {
     Json(Value),
     /// What a watch reports before it ends.
     Watch(Vec<Value>),
     Fails(u16, &'static str),
     Never,
+    /// Something to say once this is cancelled.
+    After(CancellationToken, Value),
+}
+
+impl Reply {
+    pub(in crate::edge) fn after(token: &CancellationToken, value: Value) -> Self {
+        Self::After(token.clone(), value)
+    }
 }
 
 /// A server on a port of its own; it is gone when it is dropped.
-pub(super) struct FakeApi {
+pub(in crate::edge) struct FakeApi {
     url: String,
-    asked: Arc<Mutex<Vec<String>>>,
+    asked: Asked,
     _server: AbortOnDropHandle<()>,
 }
 
 impl FakeApi {
     /// Starts a server that answers a path with its query.
-    pub(super) async fn start(answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
+    pub(in crate::edge) async fn start(answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start_for_methods(move |_, path| answer(path)).await
+    }
+
+    /// As `start`, but the answer also depends on the method.
+    pub(in crate::edge) async fn start_for_methods(
+        answer: impl Fn(&Method, &str) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -47,7 +63,7 @@ impl FakeApi {
         }
     }
 
-    pub(super) fn cluster(&self) -> Cluster {
+    pub(in crate::edge) fn cluster(&self) -> Cluster {
         let config = kube::Config::new(self.url.parse().unwrap());
         let context = KubeContext {
             name: "kind-test".to_owned(),
@@ -59,14 +75,29 @@ impl FakeApi {
     }
 
     /// Returns the paths that were asked for, with their queries.
-    pub(super) fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+    pub(in crate::edge) fn asked(&self) -> Vec<String> {
+        let asked = self.asked.lock().unwrap();
+        asked.iter().map(|(_, path)| path.clone()).collect()
+    }
+
+    /// Returns what it was asked to change: methods, with the last word of the path.
+    pub(in crate::edge) fn wrote(&self) -> Vec<String> {
+        let asked = self.asked.lock().unwrap();
+        let writes = asked.iter().filter(|(method, _)| *method != Method::GET);
+        let last = |path: &str| {
+            let path = path.split('?').next().unwrap_or_default();
+            path.rsplit('/').next().unwrap_or_default().to_owned()
+        };
+        writes
+            .map(|(method, path)| format!("{method} {}", last(path)))
+            .collect()
     }
 }
 
-type Answer = Arc<dyn Fn(&str) -> Reply + Send + Sync>;
+type Answer = Arc<dyn Fn(&Method, &str) -> Reply + Send + Sync>;
+type Asked = Arc<Mutex<Vec<(Method, String)>>>;
 
-async fn serve(listener: TcpListener, answer: Answer, asked: Arc<Mutex<Vec<String>>>) {
+async fn serve(listener: TcpListener, answer: Answer, asked: Asked) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             return;
@@ -74,8 +105,11 @@ async fn serve(listener: TcpListener, answer: Answer, asked: Arc<Mutex<Vec<Strin
         let (answer, asked) = (Arc::clone(&answer), Arc::clone(&asked));
         let service = service_fn(move |request: Request<Incoming>| {
             let path = request.uri().to_string();
-            asked.lock().unwrap().push(path.clone());
-            let reply = answer(&path);
+            asked
+                .lock()
+                .unwrap()
+                .push((request.method().clone(), path.clone()));
+            let reply = answer(request.method(), &path);
             async move { Ok::<_, Infallible>(respond(reply).await) }
         });
         tokio::spawn(
@@ -95,6 +129,10 @@ async fn respond(reply: Reply) -> Response<Full<Bytes>> {
             (code, status.to_string())
         }
         Reply::Never => std::future::pending().await,
+        Reply::After(token, value) => {
+            token.cancelled().await;
+            (200, value.to_string())
+        }
     };
     Response::builder()
         .status(code)

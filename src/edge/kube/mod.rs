@@ -6,13 +6,15 @@
 mod api;
 mod apply;
 mod apply_object;
+#[cfg(test)]
+mod apply_tests;
 mod connect;
 mod context;
 mod delete;
 mod drift;
 mod error;
 #[cfg(test)]
-mod fake_api;
+pub(super) mod fake_api;
 mod frozen;
 mod health;
 mod identity;

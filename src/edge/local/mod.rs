@@ -2,6 +2,8 @@
 //! tell whether a server is ready.
 
 mod probe;
+#[cfg(test)]
+mod probe_tests;
 mod run;
 mod servers;
 mod tls;

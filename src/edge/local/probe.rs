@@ -18,7 +18,7 @@ use crate::model::{LocalPath, Probe, ProbeAction};
 const PAGE_LIMIT: usize = 10 * 1024;
 
 /// What a try gave: its output, or why it failed.
-type Outcome = Result<String, String>;
+pub(super) type Outcome = Result<String, String>;
 
 /// Tries a probe again and again.
 pub(super) struct Prober {
@@ -49,10 +49,20 @@ impl Prober {
 
     /// Returns when the server has become ready, or unready. Every change of what the tries give is logged.
     pub(super) async fn next_change(&mut self, log: &LogWriter) -> bool {
+        let (action, env) = (self.probe.action.clone(), self.env.clone());
+        self.next_change_of(log, &|| attempt(&action, &env)).await
+    }
+
+    /// As `next_change`, with tries of another kind.
+    pub(super) async fn next_change_of<F: Future<Output = Outcome>>(
+        &mut self,
+        log: &LogWriter,
+        attempt: &impl Fn() -> F,
+    ) -> bool {
         loop {
             self.wait().await;
             let limit = Duration::from_secs(positive(self.probe.timeout_secs, 1));
-            let outcome = match timeout(limit, self.attempt()).await {
+            let outcome = match timeout(limit, attempt()).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(format!("probe timed out after {}s", limit.as_secs())),
             };
@@ -89,46 +99,47 @@ impl Prober {
         });
         ticks.tick().await;
     }
+}
 
-    async fn attempt(&self) -> Outcome {
-        match &self.probe.action {
-            ProbeAction::Exec { command } => self.run(command).await,
-            ProbeAction::HttpGet {
-                host,
-                port,
-                scheme,
-                path,
-            } => {
-                let secure = scheme.eq_ignore_ascii_case("https");
-                get(or(host, "localhost"), *port, secure, or(path, "/")).await
-            }
-            ProbeAction::TcpSocket { host, port } => {
-                connect(or(host, "localhost"), *port).await.map(|_| String::new())
-            }
+/// Tries once.
+pub(super) async fn attempt(action: &ProbeAction, env: &Environment) -> Outcome {
+    match action {
+        ProbeAction::Exec { command } => run(command, env).await,
+        ProbeAction::HttpGet {
+            host,
+            port,
+            scheme,
+            path,
+        } => {
+            let secure = scheme.eq_ignore_ascii_case("https");
+            get(or(host, "localhost"), *port, secure, or(path, "/")).await
+        }
+        ProbeAction::TcpSocket { host, port } => {
+            connect(or(host, "localhost"), *port).await.map(|_| String::new())
         }
     }
+}
 
-    async fn run(&self, command: &[String]) -> Outcome {
-        let command = ChildCommand {
-            argv: command.to_vec(),
-            #[allow(
-                clippy::disallowed_methods,
-                reason = "a probe runs where this program was started"
-            )]
-            dir: LocalPath::new(std::env::current_dir().unwrap_or_else(|_| "/".into())),
-            env: self.env.clone(),
-        };
-        let captured = capture(&command, None).await.map_err(|error| error.to_string())?;
-        let mut output = captured.stdout;
-        output.extend(captured.stderr);
-        let output = String::from_utf8_lossy(&output).into_owned();
-        if captured.exit.is_success() {
-            Ok(output)
-        } else if output.trim().is_empty() {
-            Err(captured.exit.to_string())
-        } else {
-            Err(output)
-        }
+async fn run(command: &[String], env: &Environment) -> Outcome {
+    let command = ChildCommand {
+        argv: command.to_vec(),
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "a probe runs where this program was started"
+        )]
+        dir: LocalPath::new(std::env::current_dir().unwrap_or_else(|_| "/".into())),
+        env: env.clone(),
+    };
+    let captured = capture(&command, None).await.map_err(|error| error.to_string())?;
+    let mut output = captured.stdout;
+    output.extend(captured.stderr);
+    let output = String::from_utf8_lossy(&output).into_owned();
+    if captured.exit.is_success() {
+        Ok(output)
+    } else if output.trim().is_empty() {
+        Err(captured.exit.to_string())
+    } else {
+        Err(output)
     }
 }
 

@@ -13,3 +13,4 @@ mod requests;
 mod runtime;
 mod script;
 mod updates;
+mod wording;
