@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use super::ci_failure::explain;
-use super::{exit, flags, say, session};
+use super::{exit, flags, say, session, snapshot};
 use crate::engine::{ExitOutcome, Mode};
 use crate::model::parse_go_duration;
 use crate::view::{report, table};
@@ -32,10 +32,6 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<u8> {
-    anyhow::ensure!(
-        args.output_snapshot_on_exit.is_none(),
-        "--output-snapshot-on-exit is not part of this version yet"
-    );
     let ended = session::run(session::Options {
         mode: Mode::Ci {
             timeout_override: args.timeout,
@@ -46,6 +42,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         tiltfile_args: args.args,
         forwards_ports: true,
     })?;
+    snapshot::write(args.output_snapshot_on_exit.as_deref(), &ended);
     let mut rows = report(&ended.view);
     for row in &mut rows {
         row.reason = ended.log.without_secrets(&row.reason);

@@ -11,6 +11,7 @@ mod exit;
 mod flags;
 mod say;
 mod session;
+mod snapshot;
 mod tiltfile_result;
 mod traces;
 mod up;

@@ -34,6 +34,7 @@ pub(super) struct Ended {
     /// What was seen last.
     pub(super) view: View,
     pub(super) log: LogStore,
+    pub(super) tiltfile: LocalPath,
 }
 
 /// Runs a session to its end; everything it logged has been printed when this returns.
@@ -54,6 +55,7 @@ pub(super) fn run(options: Options) -> anyhow::Result<Ended> {
             access.as_ref(),
             &LogWriter::global(log.clone()),
         );
+        let tiltfile = request.file.clone();
         request.web_host = options.flags.serve.host;
         request.program.variables.clone_from(&variables);
         let printer = StreamPrinter::new(filter(&options.flags.log_filter));
@@ -67,12 +69,18 @@ pub(super) fn run(options: Options) -> anyhow::Result<Ended> {
             commands: CommandVariables::new(variables),
             log: log.clone(),
             forwards_ports: options.forwards_ports,
+            has_colour: colour(std::io::stdout().is_terminal()),
             cwd: flags::working_directory()?,
         };
         let (outcome, view) = edge_run::run(session, stop).await;
         log.close();
         printing.await?.context("cannot print the log")?;
-        Ok(Ended { outcome, view, log })
+        Ok(Ended {
+            outcome,
+            view,
+            log,
+            tiltfile,
+        })
     })
 }
 

@@ -1,6 +1,6 @@
 //! `tilt up`.
 
-use super::{exit, flags, say, session};
+use super::{exit, flags, say, session, snapshot};
 use crate::engine::{ExitOutcome, Mode};
 
 /// Start the resources of a Tiltfile, keep them up to date, and stay
@@ -36,10 +36,6 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         !args.legacy,
         "--legacy is not part of this version yet: leave it out to stream logs"
     );
-    anyhow::ensure!(
-        args.output_snapshot_on_exit.is_none(),
-        "--output-snapshot-on-exit is not part of this version yet"
-    );
     let ended = session::run(session::Options {
         mode: Mode::Up,
         subcommand: "up",
@@ -47,6 +43,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         tiltfile_args: args.args,
         forwards_ports: !args.disable_port_forwards,
     })?;
+    snapshot::write(args.output_snapshot_on_exit.as_deref(), &ended);
     Ok(match ended.outcome {
         ExitOutcome::Failed(failure) => {
             say::err(format!("Error: {}\n", failure.message));

@@ -58,6 +58,8 @@ pub struct Session {
     pub log: LogStore,
     /// Whether local ports are opened at all.
     pub forwards_ports: bool,
+    /// Whether output may have colour.
+    pub has_colour: bool,
     /// The directory that paths in messages are relative to.
     pub cwd: LocalPath,
 }
@@ -143,6 +145,7 @@ struct Edge {
     told_of_kubeconfig: Arc<Mutex<Option<String>>>,
     ownership: Arc<Ownership>,
     connecting: bool,
+    has_colour: bool,
     /// Whether a cluster that cannot be reached is tried again until it can.
     is_patient: bool,
     cluster: Arc<OnceCell<Connected>>,
@@ -202,6 +205,7 @@ impl Edge {
             told_of_kubeconfig: Arc::default(),
             ownership: Arc::new(session.ownership),
             connecting: false,
+            has_colour: session.has_colour,
             is_patient: session.mode == Mode::Up,
             cluster,
             files,
@@ -344,6 +348,7 @@ impl Edge {
         let (cluster, docker) = (self.cluster.get().cloned(), self.docker.get().cloned());
         let (log, ownership) = (self.log.clone(), Arc::clone(&self.ownership));
         let (commands, image_slots) = (Arc::clone(&self.commands), self.image_slots.clone());
+        let has_colour = self.has_colour;
         self.report(
             async move {
                 let outcome = match (&plan.deploy, cluster) {
@@ -370,6 +375,7 @@ impl Edge {
                             ownership,
                             commands,
                             log,
+                            has_colour,
                         };
                         update::run(tools, plan, cancel).await
                     }

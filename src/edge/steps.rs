@@ -14,6 +14,7 @@ pub(super) const INDENT: &str = "     ";
 /// The steps of an update, or those of one of several things that it does at once.
 pub(super) struct Steps {
     log: LogWriter,
+    has_colour: bool,
     total: usize,
     /// How many came before these.
     before: usize,
@@ -24,9 +25,10 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    pub(super) fn new(log: LogWriter, total: usize) -> Self {
+    pub(super) fn new(log: LogWriter, total: usize, has_colour: bool) -> Self {
         Self {
             log,
+            has_colour,
             total,
             before: 0,
             done: BTreeMap::new(),
@@ -39,7 +41,7 @@ impl Steps {
     pub(super) fn part(&self, log: LogWriter, skipped: usize) -> Self {
         Self {
             before: self.before + self.done.len() + skipped,
-            ..Self::new(log, self.total)
+            ..Self::new(log, self.total, self.has_colour)
         }
     }
 
@@ -49,8 +51,8 @@ impl Steps {
     }
 
     pub(super) fn begin(&mut self, name: &str) {
-        let number = self.number();
-        self.log.info(&format!("STEP {number}/{} — {name}", self.total));
+        let number = self.blue(&format!("STEP {}/{}", self.number(), self.total));
+        self.log.info(&format!("{number} — {name}"));
         self.current = Some((name.to_owned(), clock::now()));
     }
 
@@ -68,9 +70,17 @@ impl Steps {
             text.push_str(&format!("Step {number} - {:.2}s ({name})\n", took.as_secs_f64()));
         }
         let total = clock::now().duration_since(self.began).as_secs_f64();
-        text.push_str(&format!("DONE IN: {total:.2}s \n"));
+        text.push_str(&format!("DONE IN: {} \n", self.blue(&format!("{total:.2}s"))));
         self.log.indented(INDENT).info(&text);
         self.log.info("");
+    }
+
+    /// Rule: `reference/engine.md` 9.4.
+    fn blue(&self, text: &str) -> String {
+        match self.has_colour {
+            true => format!("\x1b[34m{text}\x1b[0m"),
+            false => text.to_owned(),
+        }
     }
 
     fn number(&self) -> usize {

@@ -41,6 +41,8 @@ pub struct UpdateTools {
     pub commands: Arc<CommandVariables>,
     /// Where lines go.
     pub log: LogStore,
+    /// Whether lines may have colour.
+    pub has_colour: bool,
 }
 
 /// Carries out a plan. Never fails as a call: what went wrong is part of the outcome.
@@ -74,7 +76,7 @@ impl Update {
     async fn carry_out(&mut self, plan: &UpdatePlan) -> Result<(), String> {
         let (reused, to_build) = self.sort_images(&plan.images).await?;
         let total = 1 + 2 * to_build.len() + usize::from(!reused.is_empty()) + usize::from(plan.force);
-        let mut steps = Steps::new(self.log.clone(), total);
+        let mut steps = Steps::new(self.log.clone(), total, self.tools.has_colour);
         let Some(target) = plan.deploy.k8s() else {
             return Err("only Kubernetes objects are deployed here".to_owned());
         };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::images::ImageSlots;
 use super::kube::fake_api::{FakeApi, Reply};
 use super::update::{UpdateTools, run};
 use crate::engine::{ImageAction, ImageStep, UpdatePlan};
@@ -65,6 +66,7 @@ fn plan() -> UpdatePlan {
             upsert_timeout: Duration::from_secs(30),
             options: Box::default(),
         }),
+        parallel_images: 1,
         force: true,
         manifest,
     }
@@ -79,6 +81,7 @@ fn taken(path: &str) -> Value {
 /// Runs an update; returns what it says, with its times replaced, and its error.
 async fn said(
     plan: UpdatePlan,
+    has_colour: bool,
     answer: impl Fn(&http::Method, &str) -> Reply + Send + std::marker::Sync + 'static,
 ) -> (String, Option<String>) {
     let api = FakeApi::start_for_methods(answer).await;
@@ -88,9 +91,11 @@ async fn said(
         cluster: api.cluster(),
         facts: Arc::default(),
         platform: None,
+        image_slots: ImageSlots::default(),
         ownership: Arc::default(),
         commands: Arc::default(),
         log: log.clone(),
+        has_colour,
     };
     let outcome = run(tools, plan, CancellationToken::new()).await;
     let segments = log.reader().try_next_batch();
@@ -112,7 +117,7 @@ async fn said(
 
 #[tokio::test]
 async fn each_step_of_an_update_is_told_and_then_how_long_each_took() {
-    let (text, error) = said(plan(), |method, path| match *method {
+    let (text, error) = said(plan(), false, |method, path| match *method {
         http::Method::GET => Reply::Fails(404, "not found"),
         _ => Reply::Json(taken(path)),
     })
@@ -148,7 +153,7 @@ async fn an_update_that_fails_says_no_times() {
         force: false,
         ..plan()
     };
-    let (text, error) = said(plan, |method, _| match *method {
+    let (text, error) = said(plan, false, |method, _| match *method {
         http::Method::GET => Reply::Fails(404, "not found"),
         _ => Reply::Fails(422, "Namespace \"shop\" is invalid"),
     })
@@ -171,9 +176,19 @@ async fn an_update_that_fails_says_no_times() {
 async fn without_an_engine_nothing_is_built() {
     let mut plan = plan();
     plan.images[0].action = ImageAction::Build;
-    let (_, error) = said(plan, |_, path| Reply::Json(taken(path))).await;
+    let (_, error) = said(plan, false, |_, path| Reply::Json(taken(path))).await;
     assert_eq!(
         error.as_deref(),
         Some("there is no Docker engine to build images with")
     );
+}
+
+#[tokio::test]
+async fn at_a_terminal_the_numbers_are_blue() {
+    let (text, _) = said(plan(), true, |_, path| Reply::Json(taken(path))).await;
+    assert!(
+        text.contains("\u{1b}[34mSTEP 3/3\u{1b}[0m — Deploying\n"),
+        "{text}"
+    );
+    assert!(text.contains("     DONE IN: \u{1b}[34m"), "{text}");
 }

@@ -5,6 +5,9 @@
 
 mod project;
 mod report;
+mod snapshot;
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
@@ -12,6 +15,7 @@ use crate::model::{ManifestName, SpanId, TriggerMode};
 
 pub(crate) use project::view;
 pub use report::{ReportRow, report, table};
+pub use snapshot::{SnapshotFacts, snapshot};
 
 /// The state of a session at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -52,6 +56,10 @@ pub enum ClusterView {
 pub struct ResourceView {
     /// Its name.
     pub name: ManifestName,
+    /// The labels that group it.
+    pub labels: BTreeSet<String>,
+    /// What it is made of, such as `image:web` and `k8s:web`.
+    pub targets: Vec<String>,
     /// Whether it is to run at all.
     pub enabled: bool,
     /// How the last update went.

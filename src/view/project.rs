@@ -53,6 +53,8 @@ fn resource(state: &State, name: &ManifestName, row: &Row) -> ResourceView {
     let running = row.building.and_then(|id| state.builds.get(&id));
     ResourceView {
         name: name.clone(),
+        labels: row.manifest.labels.clone(),
+        targets: row.manifest.target_ids().map(ToString::to_string).collect(),
         enabled: row.enabled,
         update_status,
         runtime_status: runtime_status(row, update_status),

@@ -162,3 +162,66 @@ fn the_flag_to_fail_fast_is_explained() {
     let text = "--fail-fast End at the first reason that Kubernetes gives why a pod does not come up";
     assert!(words.join(" ").contains(text), "{help}");
 }
+
+#[test]
+fn a_snapshot_of_a_run_that_failed_shows_its_resources_and_its_log() {
+    let folder = Folder::new(&[(
+        "Tiltfile",
+        "local_resource('bad', 'printf \"odd \\\\377\\\\n\"; exit 3', labels=['tests'])\n\
+         local_resource('waits', 'true', resource_deps=['bad'])\n",
+    )]);
+    let args = ["ci", "--output-snapshot-on-exit=snapshot.json"];
+    folder.tilt(&args, &NO_CLUSTER).status(1);
+    let text = std::fs::read_to_string(folder.path("snapshot.json")).expect("a file");
+    assert!(text.starts_with("{\n  \"view\": {\n"), "{text}");
+    let snapshot: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let resources = snapshot["view"]["uiResources"].as_array().expect("a list");
+    let shown: Vec<String> = resources
+        .iter()
+        .map(|resource| {
+            let status = &resource["status"];
+            let ready = &status["conditions"][1];
+            format!(
+                "{} {} {} {} {} {}",
+                resource["metadata"],
+                status["order"],
+                status["updateStatus"],
+                status["waiting"],
+                ready["reason"],
+                status["buildHistory"][0]["error"]
+            )
+        })
+        .collect();
+    insta::assert_snapshot!(shown.join("\n"), @r#"
+    {"name":"(Tiltfile)"} 1 "ok" null null null
+    {"name":"bad","labels":{"tests":"tests"}} 2 "error" null "UpdateError" "Command \"printf \\\"odd \\\\377\\\\n\\\"; exit 3\" failed: exit status 3"
+    {"name":"waits","labels":{}} 3 "pending" {"reason":"waiting-for-dep","on":[{"name":"bad"}]} "UpdatePending" null
+    "#);
+    let segments = snapshot["view"]["logList"]["segments"]
+        .as_array()
+        .expect("a list");
+    let of_bad = segments
+        .iter()
+        .filter(|segment| segment["spanId"] == "cmd:bad:update");
+    let said: Vec<&str> = of_bad.filter_map(|segment| segment["text"].as_str()).collect();
+    assert_eq!(said.last(), Some(&"odd \u{fffd}\n"));
+    assert_eq!(
+        snapshot["view"]["logList"]["spans"]["build:1"]["manifestName"],
+        "bad"
+    );
+    let began = resources[1]["status"]["buildHistory"][0]["startTime"].as_str();
+    assert!(
+        began.is_some_and(|time| time.len() == "2026-01-31T12:00:00.000000Z".len()),
+        "{began:?}"
+    );
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_written_does_not_change_how_a_run_ends() {
+    let folder = Folder::new(&[("Tiltfile", "local_resource('a', 'true')\n")]);
+    let ran = folder.tilt(&["ci", "--output-snapshot-on-exit=nowhere/x.json"], &NO_CLUSTER);
+    assert_eq!(
+        ran.status(0).stderr(),
+        "Error: cannot write the snapshot to nowhere/x.json: No such file or directory (os error 2)"
+    );
+}

@@ -348,7 +348,7 @@ fn a_server_keeps_running_while_its_next_update_runs_or_after_it_failed() {
 fn a_server_whose_definition_changes_is_stopped_before_the_new_one_starts() {
     let tiltfile = |word: &str| {
         format!(
-            "local_resource('a', serve_cmd='mkdir port && echo {word} serves; trap \"rmdir port; exit\" TERM; sleep 60 & wait',\n\
+            "local_resource('a', serve_cmd='trap \"rmdir port; exit\" TERM; mkdir port && echo {word} serves; sleep 60 & wait',\n\
              \x20   links=['http://localhost/{word}'])\n"
         )
     };

@@ -132,3 +132,38 @@ fn watch_error(error: &watcher::Error) -> String {
         (None, error) => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+
+    use super::*;
+    use crate::edge::kube::fake_api::{FakeApi, Reply};
+    use crate::logs::LogStore;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_fails_again_is_told_once_with_why() {
+        let fault = || {
+            let status = kube::core::Status::failure("etcdserver: leader changed", "");
+            Err(watcher::Error::WatchError(status.boxed()))
+        };
+        let cluster = FakeApi::start(|_| Reply::Never).await.cluster();
+        let store = LogStore::in_memory();
+        let mut watch = PatientWatch {
+            stream: stream::iter(vec![fault(), fault(), fault(), Ok("pod")]),
+            start: || stream::iter(Vec::new()),
+            renewals: cluster.outages().renewals(),
+            cluster,
+            pauses: Pauses::default(),
+            log: LogWriter::global(store.clone()),
+            what: "pod",
+        };
+        assert_eq!(watch.next().await, Some("pod"));
+        let segments = store.reader().try_next_batch();
+        let said: String = segments.iter().map(|segment| segment.text.as_str()).collect();
+        assert_eq!(
+            said,
+            "Pausing k8s pod watcher for 3s: etcdserver: leader changed\n"
+        );
+    }
+}

@@ -105,3 +105,47 @@ impl PodLogs {
         Reader { wanted, drains }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::kube::fake_api::{FakeApi, Reply};
+    use crate::model::{ManifestName, SpanId};
+
+    #[tokio::test]
+    async fn a_log_that_cannot_be_read_is_told_unless_it_only_comes_later() {
+        let refusals = Mutex::new(vec![
+            "no space left on device",
+            "container \"web\" in pod \"web-1\" is waiting to start: ContainerCreating",
+        ]);
+        let api = FakeApi::start(move |path| {
+            let refusal = refusals.lock().unwrap().pop();
+            match refusal.filter(|_| path.contains("/pods/web-1/log")) {
+                Some(refusal) => Reply::Fails(500, refusal),
+                None => Reply::Never,
+            }
+        })
+        .await;
+        let logs = LogStore::in_memory();
+        let (events, _events) = mpsc::channel(1);
+        let pod_logs = PodLogs::new(api.cluster(), logs.clone(), events);
+        pod_logs.set(vec![LogStream {
+            manifest: ManifestName::from("web"),
+            span: SpanId::from("pod:web:web-1"),
+            pod: ObjectUid::new("u"),
+            pod_name: "web-1".to_owned(),
+            namespace: "ns".to_owned(),
+            container: "web".to_owned(),
+            container_id: "c".to_owned(),
+            prefixed: false,
+            since: None,
+            terminated: false,
+            missed_run: false,
+        }]);
+        let first = logs.reader().next_batch().await.expect("a line");
+        assert_eq!(
+            first[0].text,
+            "Error streaming web-1 logs: no space left on device\n"
+        );
+    }
+}

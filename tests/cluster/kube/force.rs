@@ -43,6 +43,7 @@ async fn update(world: &World, target: &K8sTarget, force: bool) -> UpdateOutcome
         ownership: Arc::new(ownership()),
         commands: Arc::new(CommandVariables::default()),
         log: world.store.clone(),
+        has_colour: false,
     };
     let plan = UpdatePlan {
         build: BuildId(1),
