@@ -1,13 +1,13 @@
 //! Files that changed: which targets that makes stale, and what to watch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::config::Mode;
 use super::effect::{Effect, WatchSet, WatchedTarget};
 use super::event::FileChange;
 use super::reload;
 use super::state::State;
-use crate::model::{LocalPath, TargetId};
+use crate::model::{Ignore, ImageBuild, LocalPath, TargetId};
 
 /// How many changed files the first line of an update names.
 const SHOWN_FILES: usize = 5;
@@ -105,8 +105,22 @@ fn watch_set(state: &State) -> WatchSet {
             targets.insert(local.id.clone(), watched);
         }
     }
-    WatchSet {
-        targets,
-        ignores: state.tiltfile.watch_ignores.clone(),
-    }
+    let mut ignores = state.tiltfile.watch_ignores.clone();
+    ignores.extend(image_ref_files(state).into_iter().map(|file| Ignore {
+        base: file.clone(),
+        patterns: Vec::new(),
+    }));
+    WatchSet { targets, ignores }
+}
+
+/// Returns the files into which commands write what they built: a build must not lead to the next one.
+///
+/// Rule: `reference/engine.md` 10.2.
+fn image_ref_files(state: &State) -> BTreeSet<&LocalPath> {
+    let images = state.rows.values().flat_map(|row| row.images());
+    let files = images.filter_map(|image| match &image.build {
+        ImageBuild::Custom(build) => build.image_ref_file.as_ref(),
+        ImageBuild::Docker(_) => None,
+    });
+    files.collect()
 }

@@ -181,6 +181,15 @@ mod tests {
     }
 
     #[test]
+    fn a_broken_cache_is_told_from_other_faults() {
+        let is_broken = |message: &str| is_corruption(&ApiError::Failed(message.to_owned()));
+        assert!(is_broken(
+            "failed commit on ref \"sha256:1\": failed precondition: unexpected size"
+        ));
+        assert!(!is_broken("failed precondition: no such image"));
+    }
+
+    #[test]
     fn a_hint_follows_on_a_line_of_its_own() {
         let error = BuildError::new("docker push: refused").hint("start it");
         assert_eq!(error.to_string(), "docker push: refused\nhint: start it");

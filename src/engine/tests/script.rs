@@ -429,7 +429,13 @@ fn line(effect: &Effect) -> String {
                 .iter()
                 .map(|(id, target)| (id.to_string(), target.paths.len()))
                 .collect();
-            format!("watch files {targets:?}")
+            let left_out: Vec<String> = set.ignores.iter().map(|ignore| ignore.base.to_string()).collect();
+            let but = if left_out.is_empty() {
+                String::new()
+            } else {
+                format!(" but {left_out:?}")
+            };
+            format!("watch files {targets:?}{but}")
         }
         Effect::WatchCluster(watch) => {
             let uids: Vec<&str> = watch.uids.iter().map(ObjectUid::as_str).collect();

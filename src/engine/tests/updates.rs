@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::script::*;
 use crate::engine::{ClusterStatus, Event, LoadOutcome, Mode, UpdateOutcome};
-use crate::model::{LocalPath, ManifestName, TargetId, TriggerMode, TriggerReason, UpdateSettings};
+use crate::model::{
+    Command, CustomBuild, ImageBuild, LocalPath, ManifestName, OutputMode, TargetId, TriggerMode,
+    TriggerReason, UpdateSettings,
+};
 use crate::view::UpdateStatus;
 
 #[test]
@@ -20,6 +23,23 @@ fn a_session_begins_with_a_load_and_then_builds() {
     watch cluster {"default"} []
     start build:1 "Initial Build": build base, build app and push, deploy k8s:web
     "#);
+}
+
+#[test]
+fn what_a_command_writes_about_its_image_is_watched_for_nobody() {
+    let mut script = Script::up(vec![with_images("web", &["app"])]);
+    let mut made = with_images("made", &["by-command"]);
+    made.images[0].build = ImageBuild::Custom(CustomBuild {
+        command: Command::default(),
+        deps: None,
+        output: OutputMode::LocalDocker,
+        tag: None,
+        image_ref_file: Some(LocalPath::new("/src/out/ref")),
+        live_update_only: false,
+    });
+    script.edit_tiltfile();
+    let loaded = script.load(vec![with_images("web", &["app"]), made]);
+    assert!(loaded.contains(r#"} but ["/src/out/ref"]"#), "{loaded}");
 }
 
 #[test]

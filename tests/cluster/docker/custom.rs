@@ -9,7 +9,7 @@ use tilt::model::{
 use super::deliver::{NO_VARIABLES, target};
 use super::world::{World, fresh, image};
 
-fn custom(world: &World, script: &str, change: impl FnOnce(&mut CustomBuild)) -> ImageTarget {
+pub(super) fn custom(world: &World, script: &str, change: impl FnOnce(&mut CustomBuild)) -> ImageTarget {
     let mut build = CustomBuild {
         command: Command {
             argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
@@ -29,7 +29,7 @@ fn custom(world: &World, script: &str, change: impl FnOnce(&mut CustomBuild)) ->
     }
 }
 
-async fn run(
+pub(super) async fn run(
     world: &World,
     image: &ImageTarget,
     bases: &[(ImageSelector, BuiltImage)],
@@ -97,7 +97,7 @@ async fn a_canceled_command_ends_at_once_with_all_that_it_started() {
     assert_eq!(numbers.map(is_running), [false, false]);
 }
 
-const TAG_IT: &str = "docker tag localhost:5000/busybox:1 $EXPECTED_REF";
+pub(super) const TAG_IT: &str = "docker tag localhost:5000/busybox:1 $EXPECTED_REF";
 
 #[tokio::test]
 async fn the_command_is_told_the_name_and_the_image_gets_its_content_tag() {

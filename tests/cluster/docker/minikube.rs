@@ -7,6 +7,7 @@ use tilt::edge::process::Environment;
 use tilt::k8s::Product;
 use tilt::model::BuiltImage;
 
+use super::custom::{TAG_IT, custom, run};
 use super::world::{World, image};
 
 /// Returns an environment in which `minikube` prints this, and the folder that holds it.
@@ -61,6 +62,21 @@ async fn images_are_built_on_minikubes_own_engine_and_not_pushed() {
         .expect("it answers");
     assert_eq!(docker.host(), "unix:///run/docker.sock");
     assert!(!is_pushed(&docker, &cluster).await);
+}
+
+#[tokio::test]
+async fn a_command_that_builds_is_told_where_minikubes_engine_is() {
+    let (env, _dir) = environment(EXPORTS, &[]);
+    let mut world = World::new(&[]).await;
+    let docker = Docker::connect_for_cluster(env, &minikube("docker")).await;
+    world.docker = docker.expect("it answers");
+    let script = format!("echo it is at $DOCKER_HOST; {TAG_IT}");
+    run(&world, &custom(&world, &script, |_| {}), &[])
+        .await
+        .expect("built");
+    let log = world.log();
+    assert!(log.contains("\n  DOCKER_HOST=unix:///run/docker.sock\n"), "{log}");
+    assert!(log.contains("it is at unix:///run/docker.sock\n"), "{log}");
 }
 
 #[tokio::test]

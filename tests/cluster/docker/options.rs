@@ -43,6 +43,25 @@ async fn extra_tags_name_the_image_too() {
 }
 
 #[tokio::test]
+async fn an_image_says_that_we_built_it_and_that_it_may_be_pruned() {
+    let world = World::new(&[]).await;
+    let built = world.build(&world.request(BASE)).await.expect("built");
+    let labels = std::process::Command::new("docker")
+        .args([
+            "image",
+            "inspect",
+            "-f",
+            "{{json .Config.Labels}}",
+            built.as_str(),
+        ])
+        .output()
+        .expect("docker is on PATH");
+    let labels: serde_json::Value = serde_json::from_slice(&labels.stdout).expect("JSON");
+    let expected = serde_json::json!({"dev.tilt.built": "true", "dev.tilt.gc": "true"});
+    assert_eq!(labels, expected);
+}
+
+#[tokio::test]
 async fn pulling_asks_the_registry_although_the_base_is_there() {
     let world = World::new(&[]).await;
     let local = format!("only-here-{}:1", fresh());
