@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use super::config::Mode;
 use super::effect::{CiFailure, ExitOutcome};
 use super::event::{ClusterStatus, ServerStatus};
-use super::state::{Row, State};
+use super::row::Row;
+use super::state::State;
 use crate::model::{ManifestName, Pod, PodPhase, PodReadiness, PodTrouble, format_go_duration};
 use crate::view::RuntimeStatus;
 

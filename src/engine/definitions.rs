@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::state::{Row, State};
+use super::row::Row;
+use super::state::State;
 use crate::k8s::Entity;
 use crate::model::ManifestName;
 

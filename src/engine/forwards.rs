@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::effect::{Effect, Forward, ForwardTarget};
 use super::event::{ForwardId, ForwardPart};
-use super::state::{Row, State};
+use super::row::Row;
+use super::state::State;
 use crate::model::{ManifestName, Pod, PodPhase, PortForward};
 use crate::view::ForwardView;
 

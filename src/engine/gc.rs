@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use super::effect::{Effect, ObjectId};
 use super::event::{AppliedObject, UpdateOutcome};
-use super::state::{DeleteCommand, Deletion, Deployed, Remains, Row, Running, State};
+use super::row::{DeleteCommand, Deployed, Row};
+use super::state::{Deletion, Remains, Running, State};
 use crate::k8s::Entity;
 use crate::k8s::order::rank;
 use crate::model::{DeleteId, ManifestName, SpanId};

@@ -23,6 +23,7 @@ mod reload;
 mod requests;
 mod retry;
 mod rollout;
+pub(crate) mod row;
 mod runtime;
 mod schedule;
 pub(crate) mod serve;

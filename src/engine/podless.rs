@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::effect::Effect;
 use super::event::{AppliedObject, ClusterEvent};
-use super::state::{Row, Running, State};
+use super::row::Row;
+use super::state::{Running, State};
 use crate::logs::{Level, LogEvent};
 use crate::model::{ManifestName, PodReadiness};
 

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::effect::Effect;
-use super::state::{Row, SeenPod, State};
+use super::row::Row;
+use super::state::{SeenPod, State};
 use super::{rollout, runtime, streams};
 use crate::logs::{Level, LogEvent};
 use crate::model::{ManifestName, ObjectUid, Pod, PodPhase, SpanId, Timestamp};

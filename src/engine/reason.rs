@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::state::{Row, TargetState};
+use super::row::{Row, TargetState};
 use crate::model::TriggerReason;
 
 /// Why an update is due: all that applies.

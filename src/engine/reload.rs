@@ -10,7 +10,8 @@ use super::not_yet;
 use super::pods;
 use super::reason::Reasons;
 use super::requests;
-use super::state::{Loading, Remains, Row, State, TargetState};
+use super::row::{Row, TargetState};
+use super::state::{Loading, Remains, State};
 use super::{definitions, gc};
 use crate::logs::LogEvent;
 use crate::model::{

@@ -2,7 +2,8 @@
 
 use super::effect::Effect;
 use super::reload::release;
-use super::state::{Row, State};
+use super::row::Row;
+use super::state::State;
 use super::{gc, pods, reload};
 use crate::logs::{Level, LogEvent};
 use crate::model::{Command, ManifestName, SpanId, TriggerMode, TriggerReason};

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use super::config::Mode;
 use super::effect::Effect;
 use super::event::UpdateOutcome;
-use super::state::{Row, Running, State};
+use super::row::Row;
+use super::state::{Running, State};
 use crate::logs::{Level, LogEvent};
 
 /// The first pause before a new attempt, doubled each time.

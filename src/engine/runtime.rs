@@ -1,7 +1,8 @@
 //! How what a resource deployed is doing, told by its newest pod.
 
+use super::row::Row;
 use super::serve;
-use super::state::{Row, State};
+use super::state::State;
 use crate::model::{ManifestName, Pod, PodPhase, PodReadiness};
 use crate::view::RuntimeStatus;
 

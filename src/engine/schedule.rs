@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::ClusterStatus;
-use super::state::{Row, Running, State};
+use super::row::Row;
+use super::state::{Running, State};
 use super::{definitions, gc};
 use crate::model::{ManifestName, TargetId};
 

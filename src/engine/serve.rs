@@ -8,7 +8,8 @@
 
 use super::effect::{Effect, Server};
 use super::event::ServerStatus;
-use super::state::{Row, State};
+use super::row::Row;
+use super::state::State;
 use crate::model::{DeployTarget, LocalTarget, ManifestName, ServeId, SpanId};
 use crate::view::RuntimeStatus;
 

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::effect::{Effect, LogStream};
 use super::pods::pod_span;
-use super::state::{Row, State, Stream, StreamKey};
+use super::row::Row;
+use super::state::{State, Stream, StreamKey};
 use crate::model::{Container, ContainerState, ManifestName, ObjectUid, Pod};
 
 /// Containers that are not read, by name: the side-cars of service meshes.

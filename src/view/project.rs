@@ -4,8 +4,9 @@ use super::{
     BuildView, ClusterView, HoldView, PodView, ResourceView, RuntimeStatus, ServerView, TiltfileView,
     UpdateStatus, View,
 };
+use crate::engine::row::{BuildRecord, Row};
 use crate::engine::serve::RowServer;
-use crate::engine::state::{BuildRecord, Row, Running, State, Tiltfile};
+use crate::engine::state::{Running, State, Tiltfile};
 use crate::engine::{ClusterStatus, ServerStatus};
 use crate::engine::{forwards, podless};
 use crate::model::{ManifestName, Pod, PodTrouble};
