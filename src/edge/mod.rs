@@ -5,8 +5,10 @@
 pub mod clock;
 mod comebacks;
 mod connected;
+mod connecting;
 pub mod custom_deploy;
 pub mod docker;
+mod effects;
 mod git_checkouts;
 mod host;
 mod images;

@@ -1,0 +1,379 @@
+//! Carries out what the engine asks for: each effect that takes time in a task of its own, which answers with an event.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, OnceCell, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::comebacks::Comebacks;
+use super::connected::Connected;
+use super::docker::{Docker, PruneError};
+use super::images::ImageSlots;
+use super::kube::ClusterAccess;
+use super::local::{CommandVariables, Servers, run_update};
+use super::port_forwards::PortForwards;
+use super::run::Session;
+use super::update::UpdateTools;
+use super::watch_files::{WantedFiles, watch_files};
+use super::{clock, custom_deploy, load, update};
+use crate::engine::{
+    ClusterWatch, Effect, Event, Forward, LoadOutcome, Mode, PruneRequest, UpdateOutcome, UpdatePlan,
+};
+use crate::k8s::labels::Ownership;
+use crate::logs::{LogStore, LogWriter};
+use crate::model::{BuildId, DeployTarget, LoadId, ManifestName, SpanId, Timestamp};
+use crate::tiltfile::LoadRequest;
+
+/// How long tasks get to stop at the end of a session.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Carries effects out.
+pub(super) struct Edge {
+    request: Arc<LoadRequest>,
+    pub(super) log: LogStore,
+    pub(super) started: Timestamp,
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) tasks: TaskTracker,
+    /// Cancelled when the session ends: every task listens.
+    pub(super) shutdown: CancellationToken,
+    load: Option<Arc<AtomicBool>>,
+    updates: HashMap<BuildId, CancellationToken>,
+    pub(super) docker: Arc<OnceCell<Arc<Docker>>>,
+    image_slots: ImageSlots,
+    pub(super) access: Option<ClusterAccess>,
+    /// What was last said of a kubeconfig that changed.
+    pub(super) told_of_kubeconfig: Arc<Mutex<Option<String>>>,
+    ownership: Arc<Ownership>,
+    pub(super) connecting: bool,
+    has_colour: bool,
+    /// Whether a cluster that cannot be reached is tried again until it can.
+    pub(super) is_patient: bool,
+    pub(super) cluster: Arc<OnceCell<Connected>>,
+    files: watch::Sender<WantedFiles>,
+    commands: Arc<CommandVariables>,
+    servers: Servers,
+    comebacks: Comebacks,
+    pub(super) ports: PortForwards,
+    /// Which ports are to be forwarded; handed on once there is a cluster.
+    pub(super) forwarded: Vec<Forward>,
+    /// What is to be watched; handed on once there is a cluster.
+    pub(super) cluster_watch: ClusterWatch,
+}
+
+impl Edge {
+    pub(super) fn new(session: Session, events: mpsc::Sender<Event>, started: Timestamp) -> Self {
+        let shutdown = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let cluster = Arc::new(OnceCell::new());
+        let (files, wanted_files) = watch::channel(WantedFiles::default());
+        let files_log = LogWriter::global(session.log.clone());
+        tasks.spawn(until(
+            shutdown.clone(),
+            watch_files(wanted_files, events.clone(), files_log),
+        ));
+        let commands = Arc::new(session.commands);
+        let servers = Servers::new(
+            session.log.clone(),
+            events.clone(),
+            Arc::clone(&commands),
+            tasks.clone(),
+            shutdown.clone(),
+        );
+        Self {
+            commands,
+            servers,
+            comebacks: Comebacks::new(events.clone(), tasks.clone(), shutdown.clone()),
+            ports: PortForwards::new(
+                session.log.clone(),
+                events.clone(),
+                session.request.web_host.clone(),
+                tasks.clone(),
+                shutdown.clone(),
+            ),
+            forwarded: Vec::new(),
+            request: Arc::new(session.request),
+            log: session.log,
+            started,
+            events,
+            tasks,
+            shutdown,
+            load: None,
+            updates: HashMap::new(),
+            docker: Arc::default(),
+            image_slots: ImageSlots::default(),
+            access: session.access,
+            told_of_kubeconfig: Arc::default(),
+            ownership: Arc::new(session.ownership),
+            connecting: false,
+            has_colour: session.has_colour,
+            is_patient: session.mode == Mode::Up,
+            cluster,
+            files,
+            cluster_watch: ClusterWatch::default(),
+        }
+    }
+
+    /// Does what must be under way before the engine hears of an event: the first good load connects the cluster.
+    pub(super) fn prepare(&mut self, event: &Event) {
+        match event {
+            Event::TiltfileLoaded { outcome, .. } => {
+                if let Some(manifests) = &outcome.manifests {
+                    self.connect(manifests);
+                }
+            }
+            Event::UpdateFinished { build, outcome } => {
+                self.updates.remove(build);
+                let docker = self.docker.get().cloned();
+                self.comebacks
+                    .update_ended(outcome.unreachable, self.cluster.get(), docker);
+            }
+            Event::ClusterChanged(_) => {
+                self.watch_cluster();
+                self.forward_ports();
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::LoadTiltfile { load, span, args } => self.load_tiltfile(load, span, args),
+            Effect::CancelLoad { .. } => self.abandon_load(),
+            Effect::StartUpdate(plan) => self.start_update(*plan),
+            Effect::CancelUpdate { build } => {
+                if let Some(token) = self.updates.get(&build) {
+                    token.cancel();
+                }
+            }
+            Effect::DeleteObjects {
+                delete,
+                manifest,
+                span,
+                reason,
+                objects,
+                command,
+            } => {
+                let log = LogWriter::new(self.log.clone(), span, manifest);
+                let (cluster, commands) = (self.cluster.get().cloned(), Arc::clone(&self.commands));
+                let ownership = Arc::clone(&self.ownership);
+                self.report(
+                    async move {
+                        if let Some((command, timeout)) = command {
+                            log.info(&format!("Beginning {reason}"));
+                            let deleted = async {
+                                if let Some(connected) = &cluster {
+                                    connected.cluster.confirm().await?;
+                                }
+                                custom_deploy::delete(&command, timeout, &commands, &log).await
+                            };
+                            if let Err(error) = deleted.await {
+                                log.error(&format!("Error {reason}: {error}"));
+                            }
+                        } else if let Some(Connected { cluster, .. }) = cluster {
+                            super::kube::collect_garbage(&cluster, reason, &objects, &ownership, &log).await;
+                        }
+                        Event::ObjectsDeleted { delete }
+                    },
+                    move |_| Event::ObjectsDeleted { delete },
+                );
+            }
+            Effect::WatchFiles(wanted) => {
+                self.files.send_replace(WantedFiles {
+                    set: wanted,
+                    since: clock::timestamp(),
+                });
+            }
+            Effect::WatchCluster(wanted) => {
+                self.cluster_watch = wanted;
+                self.watch_cluster();
+            }
+            Effect::CheckKubeconfig => self.check_kubeconfig(),
+            Effect::StreamLogs(wanted) => {
+                if let Some(connected) = self.cluster.get() {
+                    connected.pod_logs.set(wanted);
+                }
+            }
+            Effect::Serve(wanted) => self.servers.set(wanted),
+            Effect::ForwardPorts(wanted) => {
+                self.forwarded = wanted;
+                self.forward_ports();
+            }
+            Effect::Prune(request) => self.prune(request),
+            Effect::Log(event) => self.log.append(event),
+            Effect::Exit(_) => {}
+        }
+    }
+
+    fn abandon_load(&mut self) {
+        if let Some(load) = self.load.take() {
+            load.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn load_tiltfile(&mut self, load: LoadId, span: SpanId, args: Vec<String>) {
+        self.abandon_load();
+        if self.request.args != args {
+            Arc::make_mut(&mut self.request).args = args;
+        }
+        let cancelled = Arc::new(AtomicBool::new(false));
+        self.load = Some(Arc::clone(&cancelled));
+        let log = LogWriter::new(self.log.clone(), span, ManifestName::tiltfile());
+        let (request, docker, store) = (
+            Arc::clone(&self.request),
+            Arc::clone(&self.docker),
+            self.log.clone(),
+        );
+        self.report(
+            async move {
+                let outcome = load::run(request, docker, store, log, cancelled).await;
+                Event::TiltfileLoaded {
+                    load,
+                    outcome: Box::new(outcome),
+                }
+            },
+            move |panic| Event::TiltfileLoaded {
+                load,
+                outcome: Box::new(LoadOutcome {
+                    error: Some(panic),
+                    ..LoadOutcome::default()
+                }),
+            },
+        );
+    }
+
+    fn start_update(&mut self, plan: UpdatePlan) {
+        let build = plan.build;
+        let cancel = self.shutdown.child_token();
+        self.updates.insert(build, cancel.clone());
+        let (cluster, docker) = (self.cluster.get().cloned(), self.docker.get().cloned());
+        let (log, ownership) = (self.log.clone(), Arc::clone(&self.ownership));
+        let (commands, image_slots) = (Arc::clone(&self.commands), self.image_slots.clone());
+        let has_colour = self.has_colour;
+        self.report(
+            async move {
+                let outcome = match (&plan.deploy, cluster) {
+                    (DeployTarget::Local(local), _) => {
+                        run_update(&log, &plan, local, &commands, &cancel).await
+                    }
+                    (
+                        _,
+                        Some(Connected {
+                            cluster,
+                            facts,
+                            platform,
+                            own_docker,
+                            ..
+                        }),
+                    ) => {
+                        let docker = own_docker.or(docker);
+                        let tools = UpdateTools {
+                            docker,
+                            cluster,
+                            facts,
+                            platform,
+                            image_slots,
+                            ownership,
+                            commands,
+                            log,
+                            has_colour,
+                        };
+                        update::run(tools, plan, cancel).await
+                    }
+                    (_, None) => UpdateOutcome {
+                        error: Some("cluster not ready".to_owned()),
+                        ..UpdateOutcome::default()
+                    },
+                };
+                Event::UpdateFinished {
+                    build,
+                    outcome: Box::new(outcome),
+                }
+            },
+            move |panic| Event::UpdateFinished {
+                build,
+                outcome: Box::new(UpdateOutcome {
+                    error: Some(panic),
+                    ..UpdateOutcome::default()
+                }),
+            },
+        );
+    }
+
+    /// Prunes the Docker engine that images are built with. Nothing waits for it, not even the end of the session.
+    fn prune(&self, request: PruneRequest) {
+        let prune = request.prune;
+        let connected = self.cluster.get().cloned();
+        let docker = connected
+            .as_ref()
+            .and_then(|connected| connected.own_docker.clone());
+        let docker = docker.or_else(|| self.docker.get().cloned());
+        let (log, shutdown) = (LogWriter::global(self.log.clone()), self.shutdown.clone());
+        self.report(
+            async move {
+                let registry = connected.and_then(|connected| connected.facts.registry.clone());
+                let is_possible = match docker {
+                    Some(docker) => tokio::select! {
+                        () = shutdown.cancelled() => true,
+                        pruned = docker.prune(&request, registry.as_ref(), clock::timestamp(), &log) => {
+                            if let Err(error) = &pruned {
+                                log.info(&error.to_string());
+                            }
+                            !matches!(pruned, Err(PruneError::TooOld(_)))
+                        }
+                    },
+                    None => true,
+                };
+                Event::Pruned { prune, is_possible }
+            },
+            move |_| Event::Pruned {
+                prune,
+                is_possible: true,
+            },
+        );
+    }
+
+    /// Runs a task whose outcome is an event. A panic in it is an event too, so that nobody waits for ever.
+    pub(super) fn report(
+        &self,
+        task: impl Future<Output = Event> + Send + 'static,
+        on_panic: impl FnOnce(String) -> Event + Send + 'static,
+    ) {
+        let events = self.events.clone();
+        let tasks = self.tasks.clone();
+        self.tasks.spawn(async move {
+            let event = match tasks.spawn(task).await {
+                Ok(event) => event,
+                Err(error) => on_panic(format!("internal error: {error}")),
+            };
+            let _ = events.send(event).await;
+        });
+    }
+
+    /// Reads logs to their present end, then stops every task.
+    pub(super) async fn stop(mut self) {
+        if let Some(connected) = self.cluster.get() {
+            connected.pod_logs.drain().await;
+        }
+        self.abandon_load();
+        self.shutdown.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(STOP_TIMEOUT, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::debug!("some tasks did not stop in time");
+        }
+    }
+}
+
+/// Runs a task that has no end of its own until the session ends.
+pub(super) async fn until(shutdown: CancellationToken, task: impl Future<Output = ()>) {
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = task => {}
+    }
+}
