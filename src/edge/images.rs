@@ -87,7 +87,14 @@ impl ImageBuilds<'_> {
             {
                 let bases = image.image.base_images.iter();
                 let bases = bases.filter_map(|base| images.get(base).cloned()).collect();
-                running.push(self.build_one(number, image, bases, log, steps, stop.clone()));
+                // Before the next one is looked for: that one must find it taken.
+                let slot = self.tools.image_slots.take();
+                let building = self.build_one(number, image, bases, log, steps, stop.clone());
+                running.push(async move {
+                    let ended = building.await;
+                    drop(slot);
+                    ended
+                });
             }
             if running.is_empty() {
                 break;
@@ -156,7 +163,6 @@ impl ImageBuilds<'_> {
         mut steps: Steps,
         cancel: CancellationToken,
     ) -> Ended<'s> {
-        let _slot = self.tools.image_slots.take();
         let result = self
             .build_and_push(image, &bases, &log, &mut steps, &cancel)
             .await;

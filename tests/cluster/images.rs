@@ -115,6 +115,22 @@ fn images_of_one_resource_are_built_at_once_and_told_one_after_the_other() {
 }
 
 #[test]
+fn images_are_built_one_by_one_where_no_more_may_be_built_at_a_time() {
+    let files = two_images("sleep 1", "sleep 1");
+    let files = files.replace("k8s_yaml(", "update_settings(max_parallel_updates=1)\nk8s_yaml(");
+    let project = Project::new("one-by-one", &files);
+    let ci = project.tilt(&["ci"]);
+    assert_eq!(ci.status, Some(0), "{}", ci.text);
+    let one_by_one = seconds(&ci.text, "Step 1 - ") + seconds(&ci.text, "Step 3 - ");
+    let total = seconds(&ci.text, "DONE IN: ");
+    assert!(
+        total > one_by_one,
+        "{total} s, one by one {one_by_one} s\n{}",
+        ci.text
+    );
+}
+
+#[test]
 fn the_first_image_that_fails_stops_the_others_and_is_what_the_update_says() {
     let project = Project::new("one-fails", &two_images("sleep 600", "echo no; exit 7"));
     let ci = project.tilt(&["ci"]);

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::script::*;
 use crate::engine::{Event, ServerStatus};
 use crate::model::{
-    Command, DeployTarget, ImageBuild, Link, LocalPath, LocalTarget, Manifest, PortForward, ServeId,
+    Command, CustomBuild, DeployTarget, Ignore, ImageBuild, Link, LocalPath, LocalTarget, Manifest,
+    OutputMode, PortForward, Registry, ServeId,
 };
 use crate::view::UpdateStatus;
 
@@ -15,7 +16,38 @@ type Edit<T> = fn(&mut T);
 
 #[test]
 fn ports_and_links_of_a_resource_need_no_update_and_what_it_is_made_of_does() {
-    let rows: [(&str, Edit<Manifest>, bool); 8] = [
+    let rows: [(&str, Edit<Manifest>, bool); 13] = [
+        (
+            "what is left out of the context",
+            |web| docker_of(web).context_ignores = vec![ignore("/src/app/doc")],
+            true,
+        ),
+        (
+            "the platform",
+            |web| docker_of(web).options.platform = Some("linux/arm64".to_owned()),
+            true,
+        ),
+        (
+            "a secret of the build",
+            |web| docker_of(web).options.secrets = vec!["id=key".to_owned()],
+            true,
+        ),
+        (
+            "what its containers run",
+            |web| web.images[0].injection.command = Some(vec!["serve".to_owned()]),
+            true,
+        ),
+        (
+            "where it is pushed",
+            |web| {
+                web.images[0].registry = Some(Registry {
+                    host: "localhost:1".to_owned(),
+                    host_from_container_runtime: None,
+                    single_name: None,
+                })
+            },
+            true,
+        ),
         (
             "a port",
             |web| {
@@ -63,6 +95,61 @@ fn ports_and_links_of_a_resource_need_no_update_and_what_it_is_made_of_does() {
         script.finish(1, deployed(&[("app", "t1")], &[]));
         script.edit_tiltfile();
         let mut web = with_images("web", &["app"]);
+        edit(&mut web);
+        let started = script.load(vec![web]);
+        assert_eq!(
+            started.contains("start build:2"),
+            is_updated,
+            "{what} changed: {started}"
+        );
+    }
+}
+
+#[test]
+fn an_image_of_a_command_is_built_again_when_the_command_changed_and_not_for_what_is_watched() {
+    let by_command = || {
+        let mut web = with_images("web", &["app"]);
+        web.images[0].build = ImageBuild::Custom(CustomBuild {
+            command: command("make image"),
+            deps: Some(vec![LocalPath::new("/src/app")]),
+            output: OutputMode::LocalDocker,
+            tag: None,
+            image_ref_file: None,
+            live_update_only: false,
+        });
+        web
+    };
+    let rows: [(&str, Edit<Manifest>, bool); 5] = [
+        (
+            "what it is watched for",
+            |web| {
+                custom_of(web).deps = Some(vec![LocalPath::new("/src/lib")]);
+                web.images[0].watched = vec![LocalPath::new("/src/lib")];
+            },
+            false,
+        ),
+        (
+            "the command",
+            |web| custom_of(web).command = command("make all"),
+            true,
+        ),
+        (
+            "a variable",
+            |web| custom_of(web).command.env = vec!["A=b".to_owned()],
+            true,
+        ),
+        ("the tag", |web| custom_of(web).tag = Some("dev".to_owned()), true),
+        (
+            "where it leaves the image",
+            |web| custom_of(web).output = OutputMode::Remote,
+            true,
+        ),
+    ];
+    for (what, edit, is_updated) in rows {
+        let mut script = Script::up(vec![by_command()]);
+        script.finish(1, deployed(&[("app", "t1")], &[]));
+        script.edit_tiltfile();
+        let mut web = by_command();
         edit(&mut web);
         let started = script.load(vec![web]);
         assert_eq!(
@@ -231,4 +318,18 @@ fn command(text: &str) -> Command {
 
 fn link() -> Link {
     Link::parse("http://localhost", "").expect("a URL")
+}
+
+fn custom_of(web: &mut Manifest) -> &mut CustomBuild {
+    match &mut web.images[0].build {
+        ImageBuild::Custom(build) => build,
+        ImageBuild::Docker(_) => panic!("a command builds it"),
+    }
+}
+
+fn ignore(path: &str) -> Ignore {
+    Ignore {
+        base: LocalPath::new(path),
+        patterns: Vec::new(),
+    }
 }
