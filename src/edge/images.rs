@@ -251,30 +251,38 @@ impl<'s> Queue<'s> {
         }
     }
 
-    /// Takes out the image that can begin now: the first whose bases are there. The commands of one update may get in
-    /// each other's way, so only one of them runs at a time.
+    /// Takes out the image that can begin now: the first whose bases are there. A command of the user's may change files
+    /// that others read, so it runs after what comes before it, and before what comes after it.
     fn next(&mut self, images: &Images, n_taken: usize, max_parallel: usize) -> Option<usize> {
-        if !self.running.is_empty() && n_taken >= max_parallel {
+        if !self.running.is_empty()
+            && (n_taken >= max_parallel || self.running.iter().any(|at| self.is_command(*at)))
+        {
             return None;
         }
-        let step = |number: &usize| self.to_build.get(*number);
-        let is_custom = |number: &usize| {
-            step(number).is_some_and(|step| matches!(step.image.build, ImageBuild::Custom(_)))
+        let until_command = self.waiting.iter().position(|at| self.is_command(*at));
+        let candidates = match until_command {
+            Some(0) if self.running.is_empty() => 1,
+            Some(before) => before,
+            None => self.waiting.len(),
         };
-        let command_runs = self.running.iter().any(is_custom);
-        let is_coming = |base: &TargetId| {
-            self.to_build.iter().any(|step| step.image.id == *base) && !images.contains_key(base)
-        };
-        let can_begin = |number: &&usize| {
-            let is_held = command_runs && is_custom(number);
-            let base_is_coming =
-                || step(number).is_some_and(|step| step.image.base_images.iter().any(is_coming));
-            !is_held && !base_is_coming()
-        };
-        let number = self.waiting.iter().find(can_begin).copied()?;
+        let can_begin = |at: &&usize| !self.waits_for_base(**at, images);
+        let number = self.waiting.iter().take(candidates).find(can_begin).copied()?;
         self.waiting.remove(&number);
         self.running.insert(number);
         Some(number)
+    }
+
+    fn is_command(&self, at: usize) -> bool {
+        let step = self.to_build.get(at);
+        step.is_some_and(|step| matches!(step.image.build, ImageBuild::Custom(_)))
+    }
+
+    fn waits_for_base(&self, at: usize, images: &Images) -> bool {
+        let is_coming = |base: &TargetId| {
+            self.to_build.iter().any(|step| step.image.id == *base) && !images.contains_key(base)
+        };
+        let step = self.to_build.get(at);
+        step.is_some_and(|step| step.image.base_images.iter().any(is_coming))
     }
 }
 
@@ -400,8 +408,15 @@ mod tests {
     }
 
     #[test]
-    fn commands_run_one_at_a_time() {
-        check(&["a $", "b $", "c"], 3, 0, &[0], &[&[0, 2], &[1]]);
+    fn commands_run_alone_and_in_order() {
+        check(&["a $", "b $", "c"], 3, 0, &[0, 1], &[&[0], &[1], &[2]]);
+        check(
+            &["a", "b", "c $", "d", "e"],
+            3,
+            0,
+            &[1, 0, 2],
+            &[&[0, 1], &[], &[2], &[3, 4]],
+        );
     }
 
     #[tokio::test]

@@ -81,7 +81,8 @@ fn an_object_that_leaves_the_tiltfile_leaves_the_cluster() {
 const SLOW: &str = "
 --- Tiltfile
 allow_k8s_contexts('dev')
-docker_build('slow', '.', build_args={'RUN_ID': os.getenv('HOME')})
+for name in ['slow', 'slower']:
+    docker_build(name, '.', build_args={'RUN_ID': name + os.getenv('HOME')})
 custom_build('by-command', 'echo commanded; sleep 600', deps=[])
 k8s_yaml('slow.yaml')
 --- Dockerfile
@@ -95,15 +96,21 @@ metadata: {name: slow}
 spec:
   containers:
   - {name: slow, image: slow}
-  - {name: by-command, image: by-command}
+  - {name: slower, image: slower}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: by-command}
+spec:
+  containers: [{name: c, image: by-command}]
 ";
 
 #[test]
-fn ctrl_c_in_the_middle_of_two_builds_ends_at_once_and_leaves_no_process() {
+fn ctrl_c_in_the_middle_of_three_builds_ends_at_once_and_leaves_no_process() {
     for signal in ["INT", "TERM"] {
         let project = Project::new("slow", SLOW);
         let mut up = project.up();
-        up.wait_for("→ building for ");
+        up.wait_for_all(&[("slow │", "→ building for "), ("by-command │", "commanded")]);
         let (status, took) = up.stop(signal);
         assert_eq!(status, Some(0), "SIG{signal}");
         assert!(took < Duration::from_secs(2), "stopping took {took:?}");
