@@ -225,3 +225,11 @@ fn a_snapshot_that_cannot_be_written_does_not_change_how_a_run_ends() {
         "Error: cannot write the snapshot to nowhere/x.json: No such file or directory (os error 2)"
     );
 }
+
+#[test]
+fn a_run_without_a_place_for_its_log_says_so_and_goes_on() {
+    let folder = Folder::new(&[("Tiltfile", "local_resource('a', 'true')\n")]);
+    let ran = folder.tilt(&["ci"], &[("KUBECONFIG", "none"), ("HOME", "/dev/null")]);
+    let log = ran.status(0).stdout();
+    assert!(log.contains("WARNING: the log is kept in memory only: "), "{log}");
+}

@@ -237,6 +237,15 @@ fn each_command_has_its_own_directory_and_environment() {
 }
 
 #[test]
+fn commands_for_windows_are_not_run_here() {
+    let (_, target) = declared(
+        "local_resource('a', cmd='x', cmd_bat='never', serve_cmd=['y', 'z'], serve_cmd_bat='never')",
+    );
+    assert_eq!(target.update_cmd.unwrap().argv, ["sh", "-c", "x"]);
+    assert_eq!(target.serve_cmd.argv, ["y", "z"]);
+}
+
+#[test]
 fn what_has_no_command_to_wait_for_and_tests_run_beside_others() {
     for (tiltfile, expected) in [
         ("local_resource('a', 'x')", false),

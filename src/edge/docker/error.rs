@@ -195,4 +195,14 @@ mod tests {
         assert_eq!(error.to_string(), "docker push: refused\nhint: start it");
         assert_eq!(BuildError::Canceled.to_string(), "build canceled");
     }
+
+    #[test]
+    fn a_broken_cache_is_known_by_both_its_signs() {
+        let is_broken = |text: &str| is_corruption(&ApiError::Failed(text.to_owned()));
+        assert!(is_broken(
+            "failed to solve: failed precondition: failed commit on ref \"layer-sha256:1\": unexpected size"
+        ));
+        assert!(!is_broken("failed precondition: lease is gone"));
+        assert!(!is_broken("failed commit on ref: no space left on device"));
+    }
 }

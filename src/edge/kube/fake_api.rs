@@ -20,6 +20,8 @@ use crate::k8s::{KubeContext, Product};
 /// What becomes of a request.
 pub(in crate::edge) enum Reply {
     Json(Value),
+    /// A log, which then ends.
+    Text(&'static str),
     /// What a watch reports before it ends.
     Watch(Vec<Value>),
     Fails(u16, &'static str),
@@ -121,6 +123,7 @@ async fn serve(listener: TcpListener, answer: Answer, asked: Asked) {
 async fn respond(reply: Reply) -> Response<Full<Bytes>> {
     let (code, body) = match reply {
         Reply::Json(value) => (200, value.to_string()),
+        Reply::Text(text) => (200, text.to_owned()),
         Reply::Watch(events) => (200, events.iter().map(|event| format!("{event}\n")).collect()),
         Reply::Fails(code, message) => {
             let reason = if code == 404 { "NotFound" } else { "" };

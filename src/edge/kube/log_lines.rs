@@ -26,8 +26,9 @@ pub(super) struct LogLines {
     untimed: Vec<u8>,
     /// Whether what the kubelet says itself is of no interest on this connection.
     only_timed: bool,
-    /// Whether the kubelet said that it cannot follow the log.
+    /// Whether the kubelet said that it cannot follow the log, and whether that was told.
     out_of_watches: bool,
+    told_out_of_watches: bool,
 }
 
 struct Piece {
@@ -59,9 +60,19 @@ impl LogLines {
         (self.n_handed_out, self.buffer.len())
     }
 
-    /// Returns whether the kubelet said since the last call that it has no file watches left.
+    /// Takes in that the connection ended: the kubelet's last words lack a newline.
+    pub(super) fn connection_ended(&mut self) {
+        if self.buffer == NO_WATCHES {
+            self.buffer.clear();
+            self.out_of_watches = true;
+        }
+    }
+
+    /// Returns whether the kubelet said for the first time that it has no file watches left.
     pub(super) fn take_out_of_watches(&mut self) -> bool {
-        std::mem::take(&mut self.out_of_watches)
+        let is_news = std::mem::take(&mut self.out_of_watches) && !self.told_out_of_watches;
+        self.told_out_of_watches |= is_news;
+        is_news
     }
 
     /// Returns the text to write for the next bytes.
@@ -334,6 +345,9 @@ mod tests {
             ""
         );
         assert!(lines.take_out_of_watches());
+        lines.feed(b"failed to create fsnotify watcher: too many open files", "");
+        lines.connection_ended();
+        assert!(!lines.take_out_of_watches(), "it is told once");
         lines.reconnect(true);
         assert_eq!(lines.feed(b"unable to retrieve another\n", ""), "");
     }

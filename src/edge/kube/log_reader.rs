@@ -230,6 +230,8 @@ impl LogReader {
                 Err(error) => return Stop::Failed(kube::Error::ReadEvents(error)),
             }
         }
+        self.lines.connection_ended();
+        self.write(stream, String::new());
         Stop::End
     }
 

@@ -112,18 +112,12 @@ mod tests {
     use crate::edge::kube::fake_api::{FakeApi, Reply};
     use crate::model::{ManifestName, SpanId};
 
-    #[tokio::test]
-    async fn a_log_that_cannot_be_read_is_told_unless_it_only_comes_later() {
-        let refusals = Mutex::new(vec![
-            "no space left on device",
-            "container \"web\" in pod \"web-1\" is waiting to start: ContainerCreating",
-        ]);
+    /// Returns what is said of a log that the API server answers for like this, one answer after the other.
+    async fn said(answers: Vec<Reply>) -> String {
+        let answers = Mutex::new(answers.into_iter());
         let api = FakeApi::start(move |path| {
-            let refusal = refusals.lock().unwrap().pop();
-            match refusal.filter(|_| path.contains("/pods/web-1/log")) {
-                Some(refusal) => Reply::Fails(500, refusal),
-                None => Reply::Never,
-            }
+            assert!(path.contains("/pods/web-1/log"), "{path}");
+            answers.lock().unwrap().next().unwrap_or(Reply::Never)
         })
         .await;
         let logs = LogStore::in_memory();
@@ -139,13 +133,32 @@ mod tests {
             container_id: "c".to_owned(),
             prefixed: false,
             since: None,
-            terminated: false,
             missed_run: false,
+            terminated: false,
         }]);
         let first = logs.reader().next_batch().await.expect("a line");
+        first.iter().map(|segment| segment.text.as_str()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_log_that_cannot_be_read_is_told_unless_it_only_comes_later() {
+        let later = "container \"web\" in pod \"web-1\" is waiting to start: ContainerCreating";
+        let answers = vec![
+            Reply::Fails(400, later),
+            Reply::Fails(500, "no space left on device"),
+        ];
         assert_eq!(
-            first[0].text,
+            said(answers).await,
             "Error streaming web-1 logs: no space left on device\n"
         );
+    }
+
+    #[tokio::test]
+    async fn a_node_without_free_file_watches_is_told_with_what_to_do() {
+        let text = "failed to create fsnotify watcher: too many open files";
+        insta::assert_snapshot!(said(vec![Reply::Text(text)]).await, @"
+        Error streaming web-1 logs: too many inotify watches are in use on the node
+        hint: raise the limit there: `sysctl fs.inotify.max_user_instances=1024 fs.inotify.max_user_watches=524288`
+        ");
     }
 }
