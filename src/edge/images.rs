@@ -81,7 +81,8 @@ impl ImageBuilds<'_> {
         let mut outcome = BuiltImages::default();
         loop {
             while outcome.error.is_none()
-                && let Some(number) = queue.next(images, *slots.borrow_and_update(), self.max_parallel)
+                && let n_taken = ImageSlots::n_taken(&mut slots)
+                && let Some(number) = queue.next(images, n_taken, self.max_parallel)
                 && let Some(image) = to_build.get(number)
                 && let Some((log, steps)) = beginnings.remove(&number)
             {
@@ -293,6 +294,13 @@ impl Default for ImageSlots {
 }
 
 impl ImageSlots {
+    /// Returns how many are taken; a later change is news for this receiver.
+    ///
+    /// A function of its own, so that nobody takes a slot while the number is being looked at: that would wait for ever.
+    fn n_taken(news: &mut watch::Receiver<usize>) -> usize {
+        *news.borrow_and_update()
+    }
+
     fn take(&self) -> Slot {
         self.0.send_modify(|taken| *taken += 1);
         Slot(self.clone())
