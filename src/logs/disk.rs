@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::scrub::Scrubber;
+use super::segment::Place;
 use super::{LogLimits, Segment, codec};
 use crate::edge::clock;
 
@@ -78,6 +79,30 @@ impl SessionFiles {
             }
         }
         self.out.as_mut().map_or(Ok(()), BufWriter::flush)
+    }
+
+    /// Makes the files fit to go on after a failure: what is torn at their end is cut off. Returns up to where they go.
+    pub(super) fn mend(&mut self) -> io::Result<Place> {
+        if let Some(out) = self.out.take() {
+            // What the system did not take is written again.
+            let _ = out.into_parts();
+        }
+        while let Some(last) = self.files.last_mut() {
+            let Some((end, bytes)) = whole_segments(&last.path)? else {
+                self.files.pop();
+                continue;
+            };
+            let file = OpenOptions::new().append(true).open(&last.path)?;
+            file.set_len(bytes)?;
+            last.bytes = bytes;
+            last.edition += 1;
+            self.out = Some(BufWriter::with_capacity(64 * 1024, file));
+            return Ok(end.unwrap_or(Place {
+                position: last.first,
+                pieces: 0,
+            }));
+        }
+        Ok(Place::default())
     }
 
     /// Replaces secrets in what was written from a position on.
@@ -150,6 +175,26 @@ impl SessionFiles {
         }
         used
     }
+}
+
+/// Returns the place after the last segment of a file that is whole, and how many bytes there are up to it; nothing if
+/// the file is gone.
+#[allow(clippy::type_complexity, reason = "it is taken apart at once")]
+fn whole_segments(path: &Path) -> io::Result<Option<(Option<Place>, u64)>> {
+    let mut file = match File::open(path) {
+        Ok(file) => BufReader::new(file),
+        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(err) => return Err(err),
+    };
+    let (mut end, mut bytes, mut line) = (None, 0, Vec::new());
+    while file.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
+        if let Some(segment) = std::str::from_utf8(&line).ok().and_then(codec::decode) {
+            end = Some(segment.place_after());
+        }
+        bytes += line.len() as u64;
+        line.clear();
+    }
+    Ok(Some((end, bytes)))
 }
 
 /// Writes a file anew if there are secrets in it from a position on.

@@ -31,7 +31,7 @@ pub struct Segment {
 }
 
 /// A place in the log: before the segment of this position, and how many segments before that continue a line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) position: u64,
     pub(super) pieces: u64,

@@ -23,10 +23,10 @@ pub(super) struct State {
     pub(super) next: u64,
     /// How many segments so far continue a line.
     pub(super) pieces: u64,
-    /// Segments before this position are on disk. Counts only while `disk` is `Works`.
-    pub(super) written: u64,
+    /// Up to here segments are on disk, or were lost before.
+    pub(super) written: Place,
     pub(super) disk: Disk,
-    /// Why the log is no longer written to disk.
+    /// Why the log could not be written to disk the last time that it could not.
     pub(super) fault: Option<String>,
     /// What readers can page back to.
     pub(super) files: Arc<Vec<SegmentFile>>,
@@ -81,7 +81,7 @@ impl State {
             window_limit,
             next: 0,
             pieces: 0,
-            written: 0,
+            written: Place::default(),
             disk,
             fault: None,
             files: Arc::default(),
@@ -132,7 +132,7 @@ impl State {
 
     /// Returns whether there is nothing to do for the disk.
     pub(super) fn is_idle(&self) -> bool {
-        self.written >= self.disk_limit() && self.scrub_files.is_none()
+        self.written.position >= self.disk_limit() && self.scrub_files.is_none()
     }
 
     /// Returns the position up to which segments go to disk now. A hold gives way where the window is full: nothing is
@@ -270,7 +270,7 @@ impl State {
     /// Drops the oldest segments from memory; one that the disk is still to get stays.
     pub(super) fn shrink_window(&mut self) {
         let kept_from = match self.disk {
-            Disk::Works => self.written,
+            Disk::Works => self.written.position,
             Disk::None | Disk::Failed => self.next,
         };
         while self.window_bytes > self.window_limit
@@ -281,8 +281,29 @@ impl State {
     }
 
     pub(super) fn disk_failed(&mut self, err: &io::Error) {
-        self.disk = Disk::Failed;
         self.fault = Some(format!("cannot write the log to disk: {err}"));
+        if self.disk != Disk::Failed {
+            self.disk = Disk::Failed;
+            self.tell(format!(
+                "cannot write the log to disk, old lines will be lost: {err}\n"
+            ));
+        }
+    }
+
+    /// Takes in that the disk works; how many lines it did not get since it failed is told.
+    pub(super) fn disk_works(&mut self, lost: u64) {
+        if self.disk == Disk::Failed {
+            self.disk = Disk::Works;
+            let lines = if lost == 1 { "line" } else { "lines" };
+            self.tell(match lost {
+                0 => "the log is written to disk again; no line is lost\n".to_owned(),
+                _ => format!("the log is written to disk again; it lacks {lost} {lines}\n"),
+            });
+        }
+    }
+
+    /// Adds a warning of our own.
+    fn tell(&mut self, text: String) {
         self.push(Segment {
             position: self.next,
             pieces: self.pieces,
@@ -290,7 +311,7 @@ impl State {
             span: None,
             manifest: None,
             level: Level::Warn,
-            text: format!("cannot write the log to disk, old lines will be lost: {err}\n"),
+            text,
             continues: false,
             anchor: true,
             starts_update: false,

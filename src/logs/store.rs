@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use etcetera::base_strategy::{BaseStrategy, Xdg};
 use tokio::sync::watch;
@@ -42,6 +43,8 @@ impl Default for LogLimits {
 
 /// The window of a log that is kept in memory only.
 const MEMORY_ONLY_BYTES: usize = 32 << 20;
+/// How long the disk rests after a failure; nothing tells when it works again.
+const DISK_REST: Duration = Duration::from_secs(1);
 /// How many segments are written to disk at once.
 const WRITE_BATCH: usize = 4096;
 
@@ -316,28 +319,69 @@ impl Shared {
             if state.is_idle() {
                 return;
             }
-            let unwritten =
-                usize::try_from(state.disk_limit().saturating_sub(state.written)).unwrap_or(usize::MAX);
-            let batch = state.copy_window(state.written, WRITE_BATCH.min(unwritten), usize::MAX);
-            let scrub_from = state.scrub_files.take();
-            let scrubber = Arc::clone(&state.scrubber);
+            let has_failed = state.disk == Disk::Failed;
             drop(state);
-            let outcome = files.write(&batch).and_then(|()| match scrub_from {
-                Some(position) => files.scrub(position, &scrubber),
-                None => Ok(()),
-            });
-            let mut state = self.lock();
-            state.files = Arc::new(files.files().to_vec());
-            match outcome {
-                Ok(()) => state.written += batch.len() as u64,
-                Err(err) => state.disk_failed(&err),
+            let can_write = !has_failed || self.mend(&mut files);
+            let is_last = self.lock().closed;
+            if can_write {
+                self.write_batch(&mut files);
             }
-            state.shrink_window();
-            self.announce(&state);
-            self.room.notify_all();
-            if state.disk == Disk::Failed {
+            if is_last && self.lock().disk == Disk::Failed {
                 return;
             }
         }
+    }
+
+    /// Prepares the files after a failure, once the disk had its rest. Returns whether it can be tried again.
+    fn mend(&self, files: &mut SessionFiles) -> bool {
+        let state = self.lock();
+        let waited = self
+            .work
+            .wait_timeout_while(state, DISK_REST, |state| !state.closed);
+        drop(waited.expect("no panic while the log is held"));
+        let mended = files.mend();
+        let mut state = self.lock();
+        state.files = Arc::new(files.files().to_vec());
+        match mended {
+            Ok(end) => {
+                state.written = end.max(state.written);
+                true
+            }
+            Err(err) => {
+                state.disk_failed(&err);
+                false
+            }
+        }
+    }
+
+    fn write_batch(&self, files: &mut SessionFiles) {
+        let mut state = self.lock();
+        let from = state.place_in_window(state.written.position.max(state.window_start()));
+        let unwritten =
+            usize::try_from(state.disk_limit().saturating_sub(from.position)).unwrap_or(usize::MAX);
+        let batch = state.copy_window(from.position, WRITE_BATCH.min(unwritten), usize::MAX);
+        let scrub_from = state.scrub_files.take();
+        let scrubber = Arc::clone(&state.scrubber);
+        drop(state);
+        let outcome = files.write(&batch).and_then(|()| match scrub_from {
+            Some(position) => files.scrub(position, &scrubber),
+            None => Ok(()),
+        });
+        let mut state = self.lock();
+        state.files = Arc::new(files.files().to_vec());
+        match outcome {
+            Ok(()) => {
+                let lost = state.written.lines_until(from);
+                state.disk_works(lost);
+                state.written = batch.last().map_or(from, |last| last.place_after());
+            }
+            Err(err) => {
+                state.disk_failed(&err);
+                state.scrub_files = state.scrub_files.into_iter().chain(scrub_from).min();
+            }
+        }
+        state.shrink_window();
+        self.announce(&state);
+        self.room.notify_all();
     }
 }

@@ -452,6 +452,69 @@ mod store {
     }
 
     #[test]
+    fn a_disk_that_works_again_gets_what_is_in_memory_and_what_comes_next_and_the_loss_is_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = LogStore::open_with(dir.path(), SMALL).unwrap();
+        let session = std::fs::read_dir(dir.path()).unwrap().next().unwrap().unwrap();
+        let away = dir.path().join("away");
+        let append = |range: std::ops::Range<u64>| {
+            range.for_each(|n| store.append(from("a", "web", &format!("{n}\n"))));
+        };
+        let wait_for = |text: &str| {
+            let mut reader = store.reader();
+            while !texts(&read_all(&mut reader))
+                .iter()
+                .any(|line| line.contains(text))
+            {
+                std::thread::yield_now();
+            }
+        };
+        append(0..5);
+        let first = session.path().join(format!("{:020}.seg", 0));
+        let written = || {
+            std::fs::read_to_string(&first)
+                .unwrap_or_default()
+                .lines()
+                .count()
+        };
+        while written() < 5 {
+            std::thread::yield_now();
+        }
+        std::fs::rename(session.path(), &away).unwrap();
+        append(5..320);
+        wait_for("no longer in the log: cannot write");
+        append(320..620);
+        std::fs::rename(&away, session.path()).unwrap();
+        wait_for("the log is written to disk again");
+        append(620..920);
+        store.close();
+        let segments = read_all(&mut store.reader());
+        let texts = texts(&segments);
+        let count = |text: &str, before: &str, after: &str| -> u64 {
+            let number = |line: &&str| line.strip_prefix(before)?.split_once(after)?.0.parse().ok();
+            let found = texts.iter().find_map(number);
+            found.unwrap_or_else(|| panic!("no {text} in {texts:?}"))
+        };
+        let lacks = count(
+            "end of the fault",
+            "the log is written to disk again; it lacks ",
+            " line",
+        );
+        let lost = count("marker", "", " lines are no longer in the log: cannot write");
+        assert_eq!(lost, lacks);
+        let came: Vec<u64> = texts.iter().filter_map(|line| line.parse().ok()).collect();
+        assert_eq!(
+            came.len() as u64 + lost,
+            920 + 1,
+            "the warning is lost too: {texts:?}"
+        );
+        assert!(
+            came.starts_with(&(0..5).collect::<Vec<_>>()) && came.ends_with(&(620..920).collect::<Vec<_>>()),
+            "{came:?}"
+        );
+    }
+
+    #[test]
     fn secrets_reach_neither_readers_nor_the_disk() {
         let dir = tempfile::tempdir().unwrap();
         let store = LogStore::open(dir.path()).unwrap();

@@ -297,6 +297,12 @@ impl Up<'_> {
         }
     }
 
+    /// Returns the number of its process.
+    #[allow(dead_code, reason = "only tests of faults halt it")]
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     fn note(&mut self, time: Instant, line: String) {
         self.seen.push(line);
         self.times.push(time);

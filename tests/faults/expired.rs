@@ -105,10 +105,10 @@ fn a_watch_expires() {
         .count();
     assert_eq!(before, 1, "no event comes twice");
     eprintln!(
-        "watch expired: an event is seen {:.2} s after the API server is back, lines of a pod that was replaced meanwhile \
-         after {:.1} s",
-        seen.as_secs_f64(),
-        replaced.as_secs_f64()
+        "fault: watch expired: converged in {:.2} s (cluster {:.2} s), 0 edits, {} lines, 0 lost",
+        replaced.as_secs_f64(),
+        (replaced - seen).as_secs_f64(),
+        counts.len()
     );
     assert!(seen < Duration::from_secs(5), "{seen:?}");
     up.stop("INT");

@@ -57,7 +57,7 @@ fn the_disk_is_full() {
         "it is said why"
     );
     eprintln!(
-        "disk full: {came} of {LINES} lines came, {lost} are counted as lost; ended {:.1} s later",
+        "fault: disk full: converged in {:.2} s (cluster 0.00 s), 0 edits, {came} of {LINES} lines, {lost} counted as lost",
         began.elapsed().as_secs_f64()
     );
     assert!(lost > 0, "the disk was full");
@@ -69,6 +69,44 @@ fn the_disk_is_full() {
     ];
     let own_lost = own.iter().filter(|line| !text.contains(**line)).count();
     assert_eq!(came + lost, LINES + own_lost, "{came} came, {lost} were lost");
+}
+
+#[test]
+#[ignore = "a fault: make faults"]
+fn a_disk_that_has_room_again_keeps_what_comes() {
+    const LINES: usize = 100_000;
+    let project = Project::new(
+        "room",
+        &format!(
+            "--- Tiltfile\nlocal_resource('a', 'seq -f \"line %.0f\" {LINES}')\n\
+             local_resource('b', 'echo made $(cat in.txt)', deps=['in.txt'])\n--- in.txt\nfirst\n"
+        ),
+    );
+    let (room, look) = (fifo(&project, "room"), fifo(&project, "look"));
+    let script = "mkdir state && mount -t tmpfs -o size=1m none state; \
+                  (read x <room; mount -o remount,size=64m state; read x <look; \
+                  echo kept $(find state -name '*.seg' | xargs cat | grep -c 'made later')) & \
+                  XDG_STATE_HOME=$PWD/state KUBECONFIG=/dev/null exec TILT up --stream --port=0";
+    let mut up = project.start(unshared(&project, script));
+    up.wait_for("cannot write the log to disk: No space left");
+    std::fs::write(&room, "now\n").expect("somebody reads");
+    let back = Instant::now();
+    let again = up.wait_for("the log is written to disk again");
+    let converged = back.elapsed();
+    project.write("in.txt", "later\n");
+    up.wait_for("made later");
+    // The thread that writes may be a moment behind.
+    std::thread::sleep(Duration::from_millis(200));
+    std::fs::write(&look, "now\n").expect("somebody reads");
+    let kept = up.wait_for("kept ");
+    eprintln!(
+        "fault: room on the disk again: converged in {:.2} s (cluster 0.00 s), 1 edit, 0 lost; {}",
+        converged.as_secs_f64(),
+        again.trim()
+    );
+    assert!(!kept.ends_with("kept 0"), "{kept}");
+    assert!(converged < Duration::from_secs(5), "{converged:?}");
+    up.stop("INT");
 }
 
 const WATCHED: &str = "
@@ -95,10 +133,15 @@ fn limit_reached(limit: &str, low: u32, setting: &str) {
          exec TILT up --stream --port=0"
     );
     let mut up = project.start(unshared(&project, &script));
-    let error = up.wait_for("cannot watch all files for changes");
-    assert!(error.contains(&format!("fs.inotify.{setting}={low}")), "{error}");
-    up.wait_for(&format!("hint: sudo sysctl fs.inotify.{setting}="));
-    up.wait_for("made first");
+    let (value, hint) = (
+        format!("fs.inotify.{setting}={low}"),
+        format!("hint: sudo sysctl fs.inotify.{setting}="),
+    );
+    up.wait_for_all(&[
+        ("cannot watch all files for changes", &value),
+        (&hint, ""),
+        ("made first", ""),
+    ]);
     let under = edit(&project, &mut up, "second");
     std::fs::write(&fifo, "now\n").expect("somebody reads");
     up.wait_for("raised");
@@ -112,9 +155,11 @@ fn limit_reached(limit: &str, low: u32, setting: &str) {
         assert!(back < Duration::from_secs(8), "it is watched again");
     }
     eprintln!(
-        "{setting} reached: an edit is seen after {:.2} s; {:.1} s after the limit is raised after {:.2} s",
-        under.as_secs_f64(),
+        "fault: {setting} reached: converged in {:.2} s (cluster 0.00 s), {} edits, 0 lost; an edit is seen after {:.2} s, \
+         then after {:.2} s",
         back.as_secs_f64(),
+        n + 1,
+        under.as_secs_f64(),
         after.as_secs_f64()
     );
     up.stop("INT");

@@ -1,0 +1,120 @@
+//! We stand still for a while, as when a laptop sleeps, and much happens meanwhile.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::support::{Project, Up, eventually};
+use crate::witness::{Before, Witness};
+use crate::{CONVERGED, converged_after, edit, free_port, page, shop};
+
+#[track_caller]
+fn signal(up: &Up, signal: &str) {
+    let pid = up.pid().to_string();
+    let sent = Command::new("kill").args([&format!("-{signal}"), &pid]).status();
+    assert!(sent.expect("kill runs").success());
+}
+
+#[test]
+#[ignore = "a fault: make faults"]
+fn it_is_halted_during_a_build() {
+    let port = free_port();
+    let project = Project::new("halted", &shop(port));
+    let mut up = project.up();
+    eventually("the first page is served", || {
+        page(port) == format!("first {port}")
+    });
+    up.wait_for("count 20");
+    let before = Before::of(&project);
+    edit(&project, port, 1);
+    up.wait_for("STEP 1/");
+    signal(&up, "STOP");
+    edit(&project, port, 2);
+    // Longer than any pause or patience of ours.
+    std::thread::sleep(Duration::from_secs(12));
+    let witness = Witness::start(before, "kube-apiserver");
+    signal(&up, "CONT");
+    let ours = converged_after("halted for 12 s during a build", &mut up, port, 2, witness);
+    // Two updates, one after the other: what was under way, and what was edited meanwhile.
+    assert!(ours < 2 * CONVERGED, "{ours:?}");
+    let odd = |line: &&String| line.contains("ERROR") || line.contains("Build Failed");
+    let odd: Vec<_> = up.seen().iter().filter(odd).collect();
+    assert!(odd.is_empty(), "{odd:#?}");
+    up.stop("INT");
+}
+
+const PLAIN: &str = "
+--- Tiltfile
+local_resource('a', 'echo made $(cat src/in.txt)', deps=['src'])
+--- src/in.txt
+first
+";
+
+#[test]
+#[ignore = "a fault: make faults"]
+fn more_happens_than_the_system_can_tell() {
+    let project = Project::new("overflow", PLAIN);
+    let mut up = project.up();
+    up.wait_for("made first");
+    let events = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").expect("a limit");
+    let events: usize = events.trim().parse().expect("a number");
+    signal(&up, "STOP");
+    for n in 0..events {
+        project.write(&format!("src/many/{n}"), "x");
+    }
+    project.write("src/in.txt", "second\n");
+    signal(&up, "CONT");
+    let back = Instant::now();
+    up.wait_for("made second");
+    let converged = back.elapsed();
+    project.write("src/in.txt", "third\n");
+    let edited = Instant::now();
+    up.wait_for("made third");
+    eprintln!(
+        "fault: overflow of {events} file events: converged in {:.2} s (cluster 0.00 s), {} edits, 0 lost; the next one is \
+         seen after {:.2} s",
+        converged.as_secs_f64(),
+        events + 2,
+        edited.elapsed().as_secs_f64()
+    );
+    assert!(converged < Duration::from_secs(5), "{converged:?}");
+    up.stop("INT");
+}
+
+#[test]
+#[ignore = "a fault: make faults"]
+fn the_directory_of_the_tiltfile_is_replaced() {
+    let project = Project::new("replaced", PLAIN);
+    let mut up = project.up();
+    up.wait_for("made first");
+    let (dir, away) = (project.dir(), project.dir().with_extension("away"));
+    std::fs::rename(&dir, &away).expect("moved");
+    project.write("src/in.txt", "second\n");
+    project.write(
+        "Tiltfile",
+        "local_resource('a', 'echo remade $(cat src/in.txt)', deps=['src'])\n",
+    );
+    let back = Instant::now();
+    up.wait_for("remade second");
+    let converged = back.elapsed();
+    project.write("src/in.txt", "third\n");
+    let edited = Instant::now();
+    up.wait_for("remade third");
+    let seen = edited.elapsed();
+    // What is away is nobody's any more.
+    std::fs::write(away.join("src/in.txt"), "old\n").expect("written");
+    std::fs::remove_dir_all(&dir).expect("removed");
+    project.write(
+        "Tiltfile",
+        "local_resource('a', 'echo again $(cat src/in.txt)', deps=['src'])\n",
+    );
+    project.write("src/in.txt", "fourth\n");
+    up.wait_for("again fourth");
+    eprintln!(
+        "fault: directory replaced: converged in {:.2} s (cluster 0.00 s), 4 edits, 0 lost; the next one is seen after {:.2} s",
+        converged.as_secs_f64(),
+        seen.as_secs_f64()
+    );
+    assert!(converged < Duration::from_secs(5), "{converged:?}");
+    assert!(!up.seen().iter().any(|line| line.contains("made old")));
+    up.stop("INT");
+}
