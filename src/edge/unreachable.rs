@@ -5,7 +5,7 @@
 /// Those who fail pass on text of others (engines, registries, API servers that speak of webhooks), so it is the text
 /// that tells.
 pub(super) fn is_unreachable(error: &str) -> bool {
-    const SIGNS: [&str; 22] = [
+    const SIGNS: [&str; 24] = [
         "apiserver not ready",
         "broken pipe",
         "client error (connect)",
@@ -14,6 +14,7 @@ pub(super) fn is_unreachable(error: &str) -> bool {
         "connection reset",
         "connection was not ready",
         "context canceled",
+        "context deadline exceeded",
         "deadline has elapsed",
         "eof",
         "etcdserver: ",
@@ -21,6 +22,7 @@ pub(super) fn is_unreachable(error: &str) -> bool {
         "hint: start docker,",
         "i/o timeout",
         "incomplete message",
+        "no active session",
         "no answer within",
         "no route to host",
         "operation timed out",

@@ -57,9 +57,13 @@ pub async fn run(tools: UpdateTools, plan: UpdatePlan, cancel: CancellationToken
         images: BTreeMap::new(),
     };
     let result = update.carry_out(&plan).await;
+    // An object may take long for other reasons too.
+    let is_lost = |error: &str| error.contains("Hit timeout of") && update.tools.cluster.is_lost();
+    let unreachable = |error: &str| is_unreachable(error) || is_lost(error);
+    let error = result.err();
+    let unreachable = error.as_deref().is_some_and(unreachable);
     let mut outcome = update.outcome;
-    outcome.error = result.err();
-    outcome.unreachable = outcome.error.as_deref().is_some_and(is_unreachable);
+    (outcome.error, outcome.unreachable) = (error, unreachable);
     outcome
 }
 

@@ -36,9 +36,6 @@ fn it_is_halted_during_a_build() {
     let ours = converged_after("halted for 12 s during a build", &mut up, port, 2, witness);
     // Two updates, one after the other: what was under way, and what was edited meanwhile.
     assert!(ours < 2 * CONVERGED, "{ours:?}");
-    let odd = |line: &&String| line.contains("ERROR") || line.contains("Build Failed");
-    let odd: Vec<_> = up.seen().iter().filter(odd).collect();
-    assert!(odd.is_empty(), "{odd:#?}");
     up.stop("INT");
 }
 

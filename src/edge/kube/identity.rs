@@ -3,17 +3,10 @@
 //! The address of a cluster says little: it may have been created anew, or another network may be in use. So every
 //! operation that writes asks once for the UID of the namespace `kube-system`, right before its first write.
 
-use std::time::Duration;
-
 use tokio::sync::OnceCell;
-use tokio::time::timeout;
 
 use super::connect::{Cluster, identity};
 use super::error::RequestError;
-use crate::model::ObjectUid;
-
-/// How long a cluster may take to say who it is: one that hangs is told soon, whatever the objects' own time.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The right to write to a cluster, for one operation. Costs nothing until something is written.
 pub(super) struct WritePermit {
@@ -54,7 +47,7 @@ impl WritePermit {
             return Ok(());
         };
         let ask = || async {
-            if self.identity().await?.as_ref() == Some(expected) {
+            if identity(&self.cluster).await?.as_ref() == Some(expected) {
                 Ok(())
             } else {
                 Err(RequestError::OtherCluster {
@@ -64,20 +57,12 @@ impl WritePermit {
         };
         self.granted.get_or_try_init(ask).await.map(drop)
     }
-
-    async fn identity(&self) -> Result<Option<ObjectUid>, RequestError> {
-        match timeout(ANSWER_TIMEOUT, identity(&self.cluster)).await {
-            Ok(answer) => Ok(answer?),
-            Err(_) => {
-                self.cluster.suspect();
-                Err(RequestError::TimedOut(ANSWER_TIMEOUT))
-            }
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use hyper::body::Incoming;
     use hyper::{Method, Request, Response, StatusCode};
     use hyper_util::rt::TokioIo;

@@ -333,8 +333,10 @@ impl LogReader {
 
     fn report(&mut self, stream: &LogStream, error: &kube::Error) {
         let text = message(error);
-        let expected =
-            is_not_found(error) || text.contains("is waiting to start") || text.contains("unexpected EOF");
+        let expected = is_not_found(error)
+            || is_login_refused(error)
+            || text.contains("is waiting to start")
+            || text.contains("unexpected EOF");
         if !expected {
             self.write(
                 stream,

@@ -92,6 +92,13 @@ impl Cluster {
         was_away
     }
 
+    /// Returns whether somebody waits for the API server to answer just now.
+    pub(in crate::edge) fn is_lost(&self) -> bool {
+        let current = self.outages().current.lock().expect("no panic while it is held");
+        let probe = current.probe.as_ref().and_then(WeakShared::upgrade);
+        probe.is_some_and(|probe| probe.peek().is_none())
+    }
+
     /// Notes that a request hung: connections may be dead.
     pub(super) fn suspect(&self) {
         self.outages().suspected.store(true, Ordering::Relaxed);

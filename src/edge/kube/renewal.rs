@@ -15,6 +15,8 @@ use crate::edge::clock;
 
 /// Clients are made this often at most.
 const REST: Duration = Duration::from_secs(5);
+/// How long the answer to a question may take: a server that hangs is told soon, whatever the objects' own time.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long making one may take: a plugin may wait for a network that is not there.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -50,12 +52,30 @@ impl Cluster {
 
     /// Sends a request; once more with a new login if that of now is refused.
     pub(super) async fn send<T: DeserializeOwned>(&self, request: http::Request<Vec<u8>>) -> kube::Result<T> {
-        let answer = self.client().request(request.clone()).await;
+        let answer = self.send_once(request.clone()).await;
         if !answer.as_ref().is_err_and(is_login_refused) {
             return answer;
         }
         self.login_refused().await;
-        self.client().request(request).await
+        self.send_once(request).await
+    }
+
+    /// A question that is not answered in time is answered no more; what writes may take as long as it is given.
+    async fn send_once<T: DeserializeOwned>(&self, request: http::Request<Vec<u8>>) -> kube::Result<T> {
+        let is_question = request.method() == http::Method::GET;
+        let client = self.client();
+        let answer = client.request(request);
+        if !is_question {
+            return answer.await;
+        }
+        match timeout(ANSWER_TIMEOUT, answer).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.suspect();
+                let why = format!("no answer within {} s", ANSWER_TIMEOUT.as_secs());
+                Err(kube::Error::Service(why.into()))
+            }
+        }
     }
 
     /// Takes in that the API server refused the login: logs in again, and has all connections made anew.
