@@ -129,7 +129,7 @@ fn limit_reached(limit: &str, low: u32, setting: &str) {
     let project = Project::new("limit", WATCHED);
     let fifo = fifo(&project, "raise");
     let script = format!(
-        "echo {low} >/proc/sys/user/{limit}; (read x <raise; echo 10000 >/proc/sys/user/{limit}; echo raised) & \
+        "echo {low} >/proc/sys/user/{limit}; (timeout 100 head -n 1 raise; echo 10000 >/proc/sys/user/{limit}; echo raised) & \
          exec TILT up --stream --port=0"
     );
     let mut up = project.start(unshared(&project, &script));
