@@ -79,7 +79,7 @@ impl Cluster {
     }
 
     /// Takes in that the API server refused the login: logs in again, and has all connections made anew.
-    pub(super) async fn login_refused(&self) {
+    pub(in crate::edge) async fn login_refused(&self) {
         if self.renew_client().await {
             self.outages().connections_renewed();
         }

@@ -77,6 +77,10 @@ async fn ask(cluster: &Cluster, target: &ForwardTarget) -> Result<(), String> {
         ..LogParams::default()
     };
     match timeout(PATIENCE, pods.logs(&target.pod_name, &params)).await {
+        Ok(Err(kube::Error::Api(status))) if status.code == 401 => {
+            cluster.login_refused().await;
+            Ok(())
+        }
         Ok(Err(kube::Error::Api(status))) if status.code < 500 => Ok(()),
         Ok(answer) => answer.map(drop).map_err(|error| error.to_string()),
         Err(_) => Err(format!("node \"{}\" does not answer", target.node)),
