@@ -147,12 +147,16 @@ impl Cluster {
 }
 
 async fn probe(cluster: Cluster, mut pause: Duration) {
+    let mut rest = pause;
     loop {
-        sleep(pause).await;
+        sleep(rest).await;
+        let asked = clock::now();
         if cluster.answers().await {
             break;
         }
         pause = (pause * 2).min(LONGEST);
+        // One that hung has been waited for already.
+        rest = pause.saturating_sub(clock::now().duration_since(asked));
     }
     if cluster.outages().suspected.swap(false, Ordering::Relaxed) {
         cluster.renew_client().await;
