@@ -100,7 +100,7 @@ fn the_way_to_the_api_server_is_a_black_hole() {
     edit(&project, port, 1);
     up.wait_for("Reconnecting... Error port-forwarding web");
     let path = lost.elapsed();
-    up.wait_for("no answer within");
+    up.wait_for("Build Failed");
     let told = lost.elapsed();
     edit(&project, port, 2);
     let witness = Witness::start(before, "kube-apiserver");

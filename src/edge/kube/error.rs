@@ -92,7 +92,7 @@ pub(super) fn is_login_refused(error: &kube::Error) -> bool {
 }
 
 /// Returns the API server's message, or what went wrong on the way to it, causes included.
-pub(super) fn message(error: &kube::Error) -> String {
+pub(in crate::edge) fn message(error: &kube::Error) -> String {
     if let kube::Error::Api(status) = error {
         return match (status.message.as_str(), status.reason.as_str()) {
             ("", "") => format!("the server answered with code {}", status.code),

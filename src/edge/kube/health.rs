@@ -93,6 +93,7 @@ async fn check(cluster: &Cluster) -> Result<(), String> {
         };
         return Err(hint);
     }
+    cluster.trust_again().await;
     Ok(())
 }
 
@@ -113,7 +114,10 @@ async fn ask(cluster: &Cluster, path: &str) -> Answer {
         // Whoever may not ask, or asks a cluster that does not tell, at least got an answer.
         Ok(Err(kube::Error::Api(status))) if matches!(status.code, 401 | 403 | 404) => Answer::Well,
         Ok(Err(error @ kube::Error::Api(_))) => Answer::NotWell(first_fault(&message(&error))),
-        Ok(Err(error)) => Answer::Unreachable(message(&error)),
+        Ok(Err(error)) => {
+            cluster.suspect();
+            Answer::Unreachable(message(&error))
+        }
         Err(_) => {
             cluster.suspect();
             Answer::Unreachable(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()))

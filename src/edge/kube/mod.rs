@@ -46,6 +46,7 @@ pub use connect::{Cluster, ClusterInfo, ConnectError};
 pub use context::{ClusterAccess, ContextError, read_context};
 pub use delete::{collect_garbage, delete, delete_all};
 pub use drift::drift;
+pub(in crate::edge) use error::message as error_message;
 pub use frozen::write_frozen;
 pub use health::watch_health;
 pub use pod_logs::PodLogs;

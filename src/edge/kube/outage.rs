@@ -88,6 +88,8 @@ impl Cluster {
         let was_away = !self.answers().await;
         if was_away {
             self.answers_again().await;
+        } else {
+            self.trust_again().await;
         }
         was_away
     }
@@ -99,10 +101,22 @@ impl Cluster {
         probe.is_some_and(|probe| probe.peek().is_none())
     }
 
-    /// Notes that a request hung: connections may be dead.
+    /// Notes that a request hung or got lost: other connections may be dead without knowing.
     pub(super) fn suspect(&self) {
         self.outages().suspected.store(true, Ordering::Relaxed);
         self.outages().began.notify_one();
+    }
+
+    /// Makes all connections anew if they are suspected, now that the API server answers. Where this is given up in the
+    /// middle, they stay suspected.
+    pub(super) async fn trust_again(&self) {
+        if !self.outages().suspected.load(Ordering::Relaxed) {
+            return;
+        }
+        self.renew_client().await;
+        if self.outages().suspected.swap(false, Ordering::Relaxed) {
+            self.outages().connections_renewed();
+        }
     }
 
     /// Returns whether the API server answers just now, whatever it says.
@@ -158,10 +172,7 @@ async fn probe(cluster: Cluster, mut pause: Duration) {
         // One that hung has been waited for already.
         rest = pause.saturating_sub(clock::now().duration_since(asked));
     }
-    if cluster.outages().suspected.swap(false, Ordering::Relaxed) {
-        cluster.renew_client().await;
-        cluster.outages().connections_renewed();
-    }
+    cluster.trust_again().await;
 }
 
 #[cfg(test)]

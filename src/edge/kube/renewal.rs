@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::connect::{Cluster, client};
 use super::context::{ClusterAccess, Reread};
 use super::drift::leads_elsewhere;
-use super::error::is_login_refused;
+use super::error::{is_login_refused, is_lost};
 use crate::edge::clock;
 
 /// Clients are made this often at most.
@@ -65,17 +65,19 @@ impl Cluster {
         let is_question = request.method() == http::Method::GET;
         let client = self.client();
         let answer = client.request(request);
-        if !is_question {
-            return answer.await;
-        }
-        match timeout(ANSWER_TIMEOUT, answer).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                self.suspect();
+        let answer = if is_question {
+            let too_late = |_| {
                 let why = format!("no answer within {} s", ANSWER_TIMEOUT.as_secs());
                 Err(kube::Error::Service(why.into()))
-            }
+            };
+            timeout(ANSWER_TIMEOUT, answer).await.unwrap_or_else(too_late)
+        } else {
+            answer.await
+        };
+        if answer.as_ref().is_err_and(is_lost) {
+            self.suspect();
         }
+        answer
     }
 
     /// Takes in that the API server refused the login: logs in again, and has all connections made anew.

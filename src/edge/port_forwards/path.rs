@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::port::Port;
-use crate::edge::kube::Cluster;
+use crate::edge::kube::{Cluster, error_message};
 use crate::engine::ForwardTarget;
 
 /// How often a node is asked, and how long it may take to answer: together the time until a dead path is seen.
@@ -82,7 +82,7 @@ async fn ask(cluster: &Cluster, target: &ForwardTarget) -> Result<(), String> {
             Ok(())
         }
         Ok(Err(kube::Error::Api(status))) if status.code < 500 => Ok(()),
-        Ok(answer) => answer.map(drop).map_err(|error| error.to_string()),
+        Ok(answer) => answer.map(drop).map_err(|error| error_message(&error)),
         Err(_) => Err(format!("node \"{}\" does not answer", target.node)),
     }
 }

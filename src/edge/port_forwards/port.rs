@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::edge::kube::Cluster;
+use crate::edge::kube::{Cluster, error_message};
 use crate::engine::{Event, ForwardId, ForwardPart, ForwardTarget};
 use crate::logs::LogWriter;
 use crate::model::ManifestName;
@@ -89,7 +89,7 @@ impl Port {
         let mut forwarder = timeout(OPENING, pods.portforward(&target.pod_name, &[target.port]))
             .await
             .map_err(|_| format!("no answer within {} s", OPENING.as_secs()))?
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| error_message(&error))?;
         let mut stream = forwarder
             .take_stream(target.port)
             .ok_or_else(|| "the API server opened no stream".to_owned())?;
