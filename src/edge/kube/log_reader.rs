@@ -231,7 +231,7 @@ impl LogReader {
             }
         }
         self.lines.connection_ended();
-        self.write(stream, String::new());
+        self.warn_of_watches(stream);
         Stop::End
     }
 
@@ -346,17 +346,24 @@ impl LogReader {
     }
 
     fn write(&mut self, stream: &LogStream, text: String) {
-        let log = LogWriter::new(self.logs.clone(), stream.span.clone(), stream.manifest.clone());
         if !text.is_empty() {
-            log.raw(Level::Info, text);
+            self.log(stream).raw(Level::Info, text);
         }
+        self.warn_of_watches(stream);
+    }
+
+    fn warn_of_watches(&mut self, stream: &LogStream) {
         if self.lines.take_out_of_watches() {
-            log.warn(&format!(
+            self.log(stream).warn(&format!(
                 "Error streaming {} logs: too many inotify watches are in use on the node\n\
                  hint: raise the limit there: `sysctl fs.inotify.max_user_instances=1024 fs.inotify.max_user_watches=524288`",
                 stream.pod_name
             ));
         }
+    }
+
+    fn log(&self, stream: &LogStream) -> LogWriter {
+        LogWriter::new(self.logs.clone(), stream.span.clone(), stream.manifest.clone())
     }
 }
 
