@@ -5,6 +5,7 @@
 
 mod api;
 mod command;
+mod container_path;
 mod docker_build_site;
 mod duration;
 mod float;
@@ -25,6 +26,7 @@ mod quoted;
 mod registry;
 mod session_settings;
 mod settings;
+mod sync;
 mod target;
 mod time;
 mod trigger;
@@ -33,6 +35,7 @@ mod version;
 
 pub use api::{ApiKind, ApiObject, ApiObjects};
 pub use command::Command;
+pub use container_path::ContainerPath;
 pub use docker_build_site::{DockerBuildSite, DockerfileText};
 pub use duration::{format_go_duration, parse_go_duration};
 pub use float::format_go_float;
@@ -55,6 +58,9 @@ pub use quoted::write_quoted;
 pub use registry::{BuiltImage, Registry};
 pub use session_settings::{DockerPrune, FEATURES, OBSOLETE_FEATURES, SessionSettings, Telemetry};
 pub use settings::{CiSettings, UpdateSettings};
+pub use sync::{
+    Batch, BatchRun, ContainerAddress, InPlace, Placement, Remedy, SentFile, SyncFailure, SyncTimes, Synced,
+};
 pub use target::{
     CustomBuild, DeployTarget, DockerBuild, DockerOptions, Ignore, ImageBuild, ImageTarget, Injection,
     K8sTarget, OutputMode, PodReadiness,
