@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::process::{Captured, ChildCommand, Environment, run_to_end};
-use crate::logs::LogWriter;
 use crate::model::LocalPath;
+use crate::tiltfile::Log;
 use crate::tiltfile::{Checkout, CheckoutFault, RepoRequest};
 
 /// How often it is looked whether another run has released a lock.
@@ -103,7 +103,7 @@ impl GitCheckouts {
 
 impl Mirror<'_> {
     /// Clones the repository unless that was done before. Returns whether it was done now.
-    fn make_unless_there(&self, log: &LogWriter) -> Outcome<bool> {
+    fn make_unless_there(&self, log: &dyn Log) -> Outcome<bool> {
         if self.dir.join(".git").as_path().exists() {
             return Ok(false);
         }

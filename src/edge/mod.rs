@@ -2,7 +2,7 @@
 //!
 //! `run` owns the engine and the loop; every other file does one kind of thing and reports how it ended.
 
-pub mod clock;
+pub use crate::clock;
 mod comebacks;
 mod connected;
 mod connecting;

@@ -10,10 +10,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::place::Place;
 use super::scrub::Scrubber;
-use super::segment::Place;
 use super::{LogLimits, Segment, codec};
-use crate::edge::clock;
+use crate::clock;
 
 const LOCK: &str = "lock";
 
@@ -189,7 +189,7 @@ fn whole_segments(path: &Path) -> io::Result<Option<(Option<Place>, u64)>> {
     let (mut end, mut bytes, mut line) = (None, 0, Vec::new());
     while file.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
         if let Some(segment) = std::str::from_utf8(&line).ok().and_then(codec::decode) {
-            end = Some(segment.place_after());
+            end = Some(Place::after(&segment));
         }
         bytes += line.len() as u64;
         line.clear();

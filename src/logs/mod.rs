@@ -6,14 +6,13 @@
 
 mod codec;
 mod disk;
-mod event;
 mod filter;
 mod lane;
 pub mod odd_bytes;
+mod place;
 mod print;
 mod reader;
 mod scrub;
-mod segment;
 mod state;
 mod store;
 mod tail;
@@ -22,12 +21,11 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use event::{Level, LogEvent, Progress};
+pub use crate::model::{Level, LogEvent, Progress, Segment};
 pub use filter::{LogFilter, LogSource};
 pub use lane::Lane;
 pub use print::StreamPrinter;
 pub use reader::LogReader;
-pub use segment::Segment;
 pub use state::LogFaults;
 pub use store::{LogLimits, LogStore, SecretHider};
 pub use tail::last_lines;

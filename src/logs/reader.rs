@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::codec;
 use super::disk::SegmentFile;
-use super::segment::Place;
+use super::place::Place;
 use super::store::Shared;
 use super::{Level, Segment};
-use crate::edge::clock;
+use crate::clock;
 
 /// How much one batch holds at most; at least one segment.
 const BATCH_SEGMENTS: usize = 4096;
@@ -76,7 +76,7 @@ impl LogReader {
             let batch = state.copy_window(from, BATCH_SEGMENTS, BATCH_BYTES);
             drop(state);
             if let Some(last) = batch.last() {
-                self.next = last.place_after();
+                self.next = Place::after(last);
             }
             return batch;
         }
@@ -104,9 +104,9 @@ impl LogReader {
                 break;
             };
             if segment.position > self.next.position {
-                self.skip_lost(segment.place(), &mut batch);
+                self.skip_lost(Place::before(&segment), &mut batch);
             }
-            self.next = segment.place_after();
+            self.next = Place::after(&segment);
             bytes += segment.text.len();
             batch.push(Arc::new(segment));
         }

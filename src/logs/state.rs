@@ -5,10 +5,10 @@ use std::io;
 use std::sync::Arc;
 
 use super::disk::SegmentFile;
+use super::place::{Place, weight};
 use super::scrub::Scrubber;
-use super::segment::Place;
 use super::{Level, LogEvent, Segment};
-use crate::edge::clock;
+use crate::clock;
 use crate::model::{ManifestName, SpanId, Timestamp};
 
 /// How far the disk may fall behind, as a multiple of the window, before an append waits for it.
@@ -162,9 +162,9 @@ impl State {
                 break;
             }
             if let Some(text) = scrubber.scrubbed(&segment.text) {
-                self.window_bytes -= segment.weight();
+                self.window_bytes -= weight(segment);
                 Arc::make_mut(segment).text = text;
-                self.window_bytes += segment.weight();
+                self.window_bytes += weight(segment);
             }
         }
     }
@@ -262,7 +262,7 @@ impl State {
         }
         self.next += 1;
         self.pieces += u64::from(segment.continues);
-        self.window_bytes += segment.weight();
+        self.window_bytes += weight(&segment);
         self.window.push_back(Arc::new(segment));
         self.shrink_window();
     }
@@ -276,7 +276,7 @@ impl State {
         while self.window_bytes > self.window_limit
             && let Some(oldest) = self.window.pop_front_if(|oldest| oldest.position < kept_from)
         {
-            self.window_bytes -= oldest.weight();
+            self.window_bytes -= weight(&oldest);
         }
     }
 

@@ -14,10 +14,10 @@ use etcetera::base_strategy::{BaseStrategy, Xdg};
 use tokio::sync::watch;
 
 use super::disk::SessionFiles;
-use super::segment::Place;
+use super::place::Place;
 use super::state::{Disk, LogFaults, State};
 use super::{LogEvent, LogReader};
-use crate::edge::clock;
+use crate::clock;
 use crate::model::{SpanId, Timestamp};
 
 /// How much room the log may take.
@@ -373,7 +373,7 @@ impl Shared {
             Ok(()) => {
                 let lost = state.written.lines_until(from);
                 state.disk_works(lost);
-                state.written = batch.last().map_or(from, |last| last.place_after());
+                state.written = batch.last().map_or(from, |last| Place::after(last));
             }
             Err(err) => {
                 state.disk_failed(&err);

@@ -146,3 +146,13 @@ impl LogWriter {
         }
     }
 }
+
+impl crate::tiltfile::Log for LogWriter {
+    fn info(&self, text: &str) {
+        Self::info(self, text);
+    }
+
+    fn warn(&self, text: &str) {
+        Self::warn(self, text);
+    }
+}

@@ -6,12 +6,13 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use tilt::engine::{
-    ClusterEvent, ClusterStatus, ClusterWatch, Effect, Engine, EngineConfig, Event, FileChange, ImageAction,
-    LoadOutcome, LogStream, Mode, ObjectId, Server, ServerStatus, UpdateOutcome, UpdatePlan, WatchSet,
+    ClusterStatus, ClusterWatch, Effect, Engine, EngineConfig, Event, FileChange, ImageAction, LoadOutcome,
+    LogStream, Mode, ObjectId, Server, ServerStatus, UpdateOutcome, UpdatePlan, WatchSet,
 };
 use tilt::model::{
-    ApiObjects, BuildId, BuiltImage, CiSettings, DeleteId, DeployTarget, DockerPrune, ImageBuild, ImageRef,
-    LoadId, LocalPath, ObjectUid, PruneId, ServeId, TargetId, TargetKind, Timestamp, UpdateSettings,
+    ApiObjects, BuildId, BuiltImage, CiSettings, ClusterEvent, DeleteId, DeployTarget, DockerPrune,
+    ImageBuild, ImageRef, LoadId, LocalPath, ObjectUid, PruneId, ServeId, TargetId, TargetKind, Timestamp,
+    UpdateSettings,
 };
 use tilt::view::View;
 

@@ -1,0 +1,390 @@
+//! When and how `tilt ci` ends. A pure question about the state, asked after each event.
+//!
+//! Rule: `reference/engine.md` 8.3.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use super::config::Mode;
+use super::effect::{CiFailure, ExitOutcome};
+use super::event::{ClusterStatus, ServerStatus};
+use super::row::Row;
+use super::state::State;
+use crate::model::RuntimeStatus;
+use crate::model::{ManifestName, Pod, PodPhase, PodReadiness, PodTrouble, format_go_duration};
+
+/// What the Tiltfile's own target is called.
+const TILTFILE: &str = "tiltfile";
+
+/// One thing that has to go well: an update, or what it deployed.
+struct Target<'a> {
+    resource: &'a str,
+    part: &'static str,
+    /// Whether it has to end, and not only to be ready.
+    is_job: bool,
+    state: TargetState<'a>,
+}
+
+enum TargetState<'a> {
+    /// Not to run by itself, or not at all.
+    Idle,
+    Waiting(Cow<'a, str>),
+    /// Running; `since` is when it was last ready, or else when it was deployed.
+    Active {
+        ready: bool,
+        since: Option<Instant>,
+    },
+    Done,
+    Failed {
+        error: String,
+        grace: Grace,
+    },
+}
+
+/// Whether a fault of a pod is final.
+#[derive(Clone, Copy, PartialEq)]
+enum Grace {
+    None,
+    Tolerated { until: Instant },
+    Exceeded,
+}
+
+/// Returns how the session ends, if it is clear.
+pub(super) fn verdict(state: &State) -> Option<ExitOutcome> {
+    let Mode::Ci { timeout_override, .. } = state.config.mode else {
+        return None;
+    };
+    if let ClusterStatus::Failed(why) = &state.cluster
+        && state.rows.values().any(|row| row.enabled && row.k8s().is_some())
+    {
+        let why = why.lines().next().unwrap_or_default();
+        return Some(failed(format!("cluster connection failed: {why}"), Vec::new()));
+    }
+    let targets = targets(state);
+    if let Some((resource, message)) = first_failure(&targets) {
+        return Some(failed(message, vec![resource]));
+    }
+    if targets.len() > 1 && targets.iter().all(Target::is_fine) {
+        return Some(ExitOutcome::Succeeded);
+    }
+    if let Some((resource, message)) = readiness_timeout(state, &targets) {
+        return Some(failed(message, vec![resource]));
+    }
+    let timeout = timeout(state, timeout_override)?;
+    let is_over = state.now.saturating_duration_since(state.config.started_at) >= timeout;
+    is_over.then(|| {
+        let unfinished = targets.iter().filter(|target| !target.is_fine());
+        let names: BTreeSet<&str> = unfinished.map(|target| target.resource).collect();
+        let message = format!(
+            "Timeout after {}: {}",
+            format_go_duration(timeout),
+            summary(&targets)
+        );
+        failed(message, names.into_iter().collect())
+    })
+}
+
+fn failed(message: String, resources: Vec<&str>) -> ExitOutcome {
+    ExitOutcome::Failed(CiFailure {
+        message,
+        resources: resources.into_iter().map(name_of).collect(),
+    })
+}
+
+fn name_of(resource: &str) -> ManifestName {
+    match resource {
+        TILTFILE => ManifestName::tiltfile(),
+        resource => ManifestName::from(resource),
+    }
+}
+
+/// Returns when the answer may change though nothing happens.
+pub(super) fn next_deadline(state: &State) -> Option<Instant> {
+    let Mode::Ci { timeout_override, .. } = state.config.mode else {
+        return None;
+    };
+    let global = timeout(state, timeout_override).map(|timeout| state.config.started_at + timeout);
+    let targets = targets(state);
+    let of_targets = targets.iter().filter_map(|target| match target.state {
+        TargetState::Active {
+            ready: false,
+            since: Some(since),
+        } if !target.is_job => Some(since + state.ci_settings.readiness_timeout),
+        TargetState::Failed {
+            grace: Grace::Tolerated { until },
+            ..
+        } => Some(until),
+        _ => None,
+    });
+    of_targets
+        .chain(global)
+        .filter(|deadline| *deadline > state.now)
+        .min()
+}
+
+fn timeout(state: &State, typed: Option<Duration>) -> Option<Duration> {
+    typed
+        .or(state.ci_settings.timeout)
+        .filter(|timeout| !timeout.is_zero())
+}
+
+fn targets(state: &State) -> Vec<Target<'_>> {
+    let mut targets = vec![tiltfile_target(state)];
+    for (name, row) in &state.rows {
+        let resource = name.as_str();
+        let runtime = match row.local() {
+            _ if !row.enabled => Some(TargetState::Idle),
+            Some(local) if local.serve_cmd.is_empty() => None,
+            Some(_) => Some(serve_state(row)),
+            None => runtime_state(state, row),
+        };
+        if let Some(runtime) = runtime {
+            targets.push(Target {
+                resource,
+                part: if row.local().is_some() { "serve" } else { "runtime" },
+                is_job: row
+                    .k8s()
+                    .is_some_and(|k8s| k8s.readiness == PodReadiness::Succeeded),
+                state: runtime,
+            });
+        }
+        if !row.only_serves() {
+            targets.push(Target {
+                resource,
+                part: "update",
+                is_job: true,
+                state: update_state(state, row),
+            });
+        }
+    }
+    targets
+}
+
+/// Returns the state of the server of a local resource.
+fn serve_state(row: &Row) -> TargetState<'_> {
+    match row.server.as_ref().map(|server| &server.status) {
+        Some(Some(ServerStatus::Exited { pid })) => TargetState::Failed {
+            error: format!("Process {pid} exited with non-zero status"),
+            grace: Grace::None,
+        },
+        Some(Some(ServerStatus::Running { ready, .. })) => TargetState::Active {
+            ready: *ready,
+            since: row.runtime.last_ready.or(row.deployed.at),
+        },
+        _ if row.started_first || row.manifest.trigger_mode.auto_init() => {
+            TargetState::Waiting("unknown".into())
+        }
+        _ => TargetState::Idle,
+    }
+}
+
+fn tiltfile_target(state: &State) -> Target<'_> {
+    let tiltfile = &state.tiltfile;
+    let target = if tiltfile.loading.is_some() {
+        TargetState::Active {
+            ready: false,
+            since: None,
+        }
+    } else if !tiltfile.pending.is_empty() {
+        TargetState::Waiting("config-changed".into())
+    } else if let Some(error) = &tiltfile.error {
+        TargetState::Failed {
+            error: error.clone(),
+            grace: Grace::None,
+        }
+    } else if tiltfile.loaded {
+        TargetState::Done
+    } else {
+        TargetState::Waiting("initial-build".into())
+    };
+    Target {
+        resource: TILTFILE,
+        part: "update",
+        is_job: true,
+        state: target,
+    }
+}
+
+fn update_state<'a>(state: &'a State, row: &'a Row) -> TargetState<'a> {
+    if !row.enabled {
+        return TargetState::Idle;
+    }
+    if row.building.is_some() {
+        return TargetState::Active {
+            ready: false,
+            since: None,
+        };
+    }
+    if row.is_due() {
+        let hold = state.holds.get(&row.manifest.name);
+        return TargetState::Waiting(hold.map_or("unknown", |hold| hold.reason()).into());
+    }
+    match row.history.front().map(|last| &last.error) {
+        Some(Some(error)) => TargetState::Failed {
+            error: error.clone(),
+            grace: Grace::None,
+        },
+        Some(None) => TargetState::Done,
+        None => TargetState::Idle,
+    }
+}
+
+/// Returns the state of what a resource deployed; `None` if there is nothing to look at.
+fn runtime_state<'a>(state: &'a State, row: &'a Row) -> Option<TargetState<'a>> {
+    if !row.started_first && !row.manifest.trigger_mode.auto_init() {
+        return Some(TargetState::Idle);
+    }
+    let pod = state.newest_pod(row);
+    let since = row.runtime.last_ready.max(row.deployed.at);
+    Some(match row.runtime.status {
+        RuntimeStatus::Ok if row.readiness() == PodReadiness::Ignore && pod.is_none() => return None,
+        RuntimeStatus::Ok if row.deployed.job_complete => TargetState::Done,
+        RuntimeStatus::Ok if pod.is_some_and(|pod| pod.phase == PodPhase::Succeeded) => TargetState::Done,
+        RuntimeStatus::Ok => TargetState::Active { ready: true, since },
+        RuntimeStatus::Error => TargetState::Failed {
+            error: pod_failure(pod),
+            grace: grace(state, row),
+        },
+        RuntimeStatus::Pending | RuntimeStatus::None | RuntimeStatus::NotApplicable => match pod {
+            Some(pod) if let Some(error) = grave_trouble(state, pod) => TargetState::Failed {
+                error,
+                grace: grace(state, row),
+            },
+            Some(pod) if pod.phase == PodPhase::Running => TargetState::Active { ready: false, since },
+            Some(pod) if pod.status.is_empty() => TargetState::Waiting("unknown".into()),
+            Some(pod) => TargetState::Waiting(pod.status.as_str().into()),
+            None => TargetState::Waiting("waiting-for-pod".into()),
+        },
+    })
+}
+
+/// Returns what is wrong with a pod that may still come up, where a run ends at the first such reason.
+fn grave_trouble(state: &State, pod: &Pod) -> Option<String> {
+    let is_asked_for =
+        state.ci_settings.fail_fast || matches!(state.config.mode, Mode::Ci { fail_fast: true, .. });
+    let trouble = PodTrouble::of(pod).filter(|trouble| is_asked_for && trouble.is_grave())?;
+    Some(format!("Pod {} in error state: {trouble}", pod.name))
+}
+
+fn pod_failure(pod: Option<&Pod>) -> String {
+    let Some(pod) = pod else {
+        return "unknown error".to_owned();
+    };
+    if pod.phase == PodPhase::Failed {
+        let errors: Vec<&str> = pod
+            .errors
+            .iter()
+            .map(|error| error.trim())
+            .filter(|e| !e.is_empty())
+            .collect();
+        return if errors.is_empty() {
+            format!("Pod {:?} failed", pod.name)
+        } else {
+            errors.join("; ")
+        };
+    }
+    let mut faulty = pod
+        .all_containers()
+        .filter(|(_, container)| container.state.is_error());
+    faulty.next().map_or_else(
+        || "unknown error".to_owned(),
+        |(_, container)| {
+            format!(
+                "Pod {} in error state due to container {}: {}",
+                pod.name, container.name, pod.status
+            )
+        },
+    )
+}
+
+fn grace(state: &State, row: &Row) -> Grace {
+    let period = state.ci_settings.k8s_grace_period;
+    match row.deployed.at {
+        Some(at) if !period.is_zero() && state.now < at + period => Grace::Tolerated { until: at + period },
+        Some(_) if !period.is_zero() => Grace::Exceeded,
+        _ => Grace::None,
+    }
+}
+
+impl Target<'_> {
+    fn name(&self) -> String {
+        format!("{}:{}", self.resource, self.part)
+    }
+
+    /// Returns whether it is as it should be at the end.
+    fn is_fine(&self) -> bool {
+        match self.state {
+            TargetState::Idle | TargetState::Done => true,
+            TargetState::Active { ready, .. } => ready && !self.is_job,
+            TargetState::Waiting(_) | TargetState::Failed { .. } => false,
+        }
+    }
+}
+
+fn first_failure<'a>(targets: &[Target<'a>]) -> Option<(&'a str, String)> {
+    let final_fault = |target: &Target<'a>| match &target.state {
+        TargetState::Failed {
+            error,
+            grace: Grace::None,
+        } => Some((target.name(), target.resource, error.clone())),
+        TargetState::Failed {
+            error,
+            grace: Grace::Exceeded,
+        } => Some((
+            target.name(),
+            target.resource,
+            format!("exceeded grace period: {error}"),
+        )),
+        _ => None,
+    };
+    targets
+        .iter()
+        .filter_map(final_fault)
+        .min()
+        .map(|(_, resource, message)| (resource, message))
+}
+
+fn readiness_timeout<'a>(state: &State, targets: &[Target<'a>]) -> Option<(&'a str, String)> {
+    let limit = state.ci_settings.readiness_timeout;
+    let is_late = |target: &&Target<'a>| match target.state {
+        TargetState::Active {
+            ready: false,
+            since: Some(since),
+        } if !target.is_job => state.now.saturating_duration_since(since) >= limit,
+        _ => false,
+    };
+    let late = targets.iter().filter(is_late);
+    let (name, resource) = late.map(|target| (target.name(), target.resource)).min()?;
+    let message = format!(
+        "Readiness timeout after {}: target {name} not ready",
+        format_go_duration(limit)
+    );
+    Some((resource, message))
+}
+
+/// Returns what the session still waits for: `2 resources waiting (a:update b,c:update d), 1 resources not ready (e)`.
+fn summary(targets: &[Target]) -> String {
+    let (mut waiting, mut not_ready, mut retrying) = (Vec::new(), Vec::new(), Vec::new());
+    for target in targets.iter().filter(|target| !target.is_fine()) {
+        match &target.state {
+            TargetState::Waiting(reason) => waiting.push(format!("{} {reason}", target.name())),
+            TargetState::Failed { .. } => retrying.push(target.name()),
+            _ => not_ready.push(target.name()),
+        }
+    }
+    let categories = [
+        (waiting, "waiting"),
+        (not_ready, "not ready"),
+        (retrying, "retrying"),
+    ];
+    let parts: Vec<String> = categories
+        .into_iter()
+        .filter(|(names, _)| !names.is_empty())
+        .map(|(mut names, what)| {
+            names.sort();
+            format!("{} resources {what} ({})", names.len(), names.join(","))
+        })
+        .collect();
+    parts.join(", ")
+}

@@ -1,0 +1,163 @@
+//! Events that the cluster reports: which are shown, and under which resource; and what of the cluster is watched.
+//!
+//! Rule: `reference/engine.md` 4.10.
+
+use std::collections::BTreeSet;
+
+use super::effect::{ClusterWatch, Effect};
+use super::event::ClusterStatus;
+use super::podless;
+use super::state::State;
+use crate::model::ClusterEvent;
+use crate::model::{Level, LogEvent};
+use crate::model::{ManifestName, ObjectUid, SpanId};
+
+/// For how many events of ours is remembered how often they occurred.
+const MAX_COUNTED: usize = 4096;
+
+/// Shows an event if it is news, worth showing, and about something that a resource deployed.
+pub(super) fn on_event(state: &mut State, event: ClusterEvent) -> Vec<Effect> {
+    if !is_worth_showing(&event) || !state.is_from_this_session(event.last_seen) {
+        return Vec::new();
+    }
+    let Some(name) = owner(state, &event) else {
+        state.events.unclaimed.keep(event);
+        return Vec::new();
+    };
+    podless::note(state, &name, &event);
+    if is_news(state, &event) {
+        vec![line(&name, &event)]
+    } else {
+        Vec::new()
+    }
+}
+
+/// Shows events that came before their objects were known to be ours. `new` is what was deployed since.
+pub(super) fn log_newly_claimed(state: &mut State, new: &BTreeSet<ObjectUid>) -> Vec<Effect> {
+    if new.is_empty() {
+        return Vec::new();
+    }
+    let events = state.events.unclaimed.take(new);
+    events
+        .into_iter()
+        .flat_map(|event| on_event(state, event))
+        .collect()
+}
+
+fn is_worth_showing(event: &ClusterEvent) -> bool {
+    event.kind != "Normal" || matches!(event.reason.as_str(), "Pulling" | "Pulled")
+}
+
+/// Returns whether the event occurred more often, or later, than was shown. A watch that starts again reports
+/// everything again.
+fn is_news(state: &mut State, event: &ClusterEvent) -> bool {
+    let seen = &mut state.events;
+    let now = (event.count, event.last_seen);
+    match seen.shown.get_mut(&event.uid) {
+        Some(before) => {
+            let is_news = now.0 > before.0 || now.1 > before.1;
+            *before = (now.0.max(before.0), now.1.max(before.1));
+            is_news
+        }
+        None => {
+            seen.shown.insert(event.uid.clone(), now);
+            seen.by_age.push_back(event.uid.clone());
+            if seen.by_age.len() > MAX_COUNTED
+                && let Some(oldest) = seen.by_age.pop_front()
+            {
+                seen.shown.remove(&oldest);
+            }
+            true
+        }
+    }
+}
+
+/// Returns the resource that an event belongs to: the first in definition order that deployed the nearest object.
+fn owner(state: &State, event: &ClusterEvent) -> Option<ManifestName> {
+    let names = event.owner_chain.iter().find_map(|uid| state.claims.get(uid))?;
+    let position = |name: &&ManifestName| state.rows.get(*name).map_or(usize::MAX, |row| row.position);
+    names.iter().min_by_key(position).cloned()
+}
+
+fn line(name: &ManifestName, event: &ClusterEvent) -> Effect {
+    let (kind, namespace, object) = &event.about;
+    let place = match namespace.as_str() {
+        "" | "default" => object.clone(),
+        namespace => format!("{namespace}/{object}"),
+    };
+    let text = format!(
+        "[event: {} {place}] {}",
+        kind.to_lowercase(),
+        event.message.trim()
+    );
+    Effect::Log(LogEvent::line(
+        SpanId::new(format!("events:{name}")),
+        name.clone(),
+        text,
+    ))
+}
+
+/// Takes in how the connection to the cluster is.
+pub(super) fn on_cluster_changed(state: &mut State, status: ClusterStatus) -> Vec<Effect> {
+    let is_new = state.cluster != status;
+    let had_failed = matches!(state.cluster, ClusterStatus::Failed(_));
+    state.cluster = status;
+    match &state.cluster {
+        ClusterStatus::Failed(error) if is_new => {
+            let line = LogEvent::global(format!("Cluster status error: {error}"));
+            vec![Effect::Log(line.level(Level::Error))]
+        }
+        ClusterStatus::Connected if had_failed => {
+            vec![Effect::Log(LogEvent::global("The cluster answers again"))]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Returns what of the cluster to watch, if that is not what is watched already: the namespaces of resources whose
+/// first update has started, so that their pods are known as soon as they are there.
+pub(super) fn watch_cluster(state: &mut State) -> Option<Effect> {
+    let wanted = cluster_watch(state);
+    if wanted == state.asked.cluster {
+        return None;
+    }
+    let forgotten = |namespace: &String| !wanted.namespaces.contains(namespace);
+    let unwatched: Vec<String> = state
+        .asked
+        .cluster
+        .namespaces
+        .iter()
+        .filter(|ns| forgotten(ns))
+        .cloned()
+        .collect();
+    for namespace in unwatched {
+        super::pods::on_listed(state, &namespace, &BTreeSet::new());
+    }
+    state.asked.cluster = wanted.clone();
+    Some(Effect::WatchCluster(wanted))
+}
+
+fn cluster_watch(state: &State) -> ClusterWatch {
+    let default = state.config.default_namespace.as_str();
+    let mut namespaces: BTreeSet<&str> = BTreeSet::new();
+    let mut watch = ClusterWatch::default();
+    for row in state
+        .rows
+        .values()
+        .filter(|row| row.started_first || !row.deployed.owned.is_empty())
+    {
+        namespaces.extend(
+            row.entities()
+                .iter()
+                .map(|entity| entity.namespace().unwrap_or(default)),
+        );
+        for object in row.deployed.all() {
+            namespaces.insert(object.id.namespace.as_deref().unwrap_or(default));
+            if !watch.uids.contains(&object.uid) {
+                watch.uids.insert(object.uid.clone());
+            }
+        }
+    }
+    watch.namespaces = namespaces.into_iter().map(str::to_owned).collect();
+    watch
+}

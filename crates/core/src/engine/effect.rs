@@ -1,0 +1,291 @@
+//! What to do: everything that the engine ever asks for. Plain data: it can be compared, logged and replayed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::model::LogEvent;
+use crate::model::{
+    BuildId, BuiltImage, Command, DeleteId, DeployTarget, Ignore, ImageSelector, ImageTarget, LoadId,
+    LocalPath, ManifestName, ObjectUid, Probe, PruneId, Registry, ServeId, SpanId, TargetId, Timestamp,
+};
+
+/// Something to do at the edge.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Evaluate the Tiltfile; answered by `TiltfileLoaded`. A load that still runs is abandoned.
+    LoadTiltfile {
+        /// Its id.
+        load: LoadId,
+        /// Where its lines go.
+        span: SpanId,
+        /// The arguments of the Tiltfile.
+        args: Vec<String>,
+    },
+    /// Stop an evaluation of the Tiltfile; it need not answer.
+    CancelLoad {
+        /// Which one.
+        load: LoadId,
+    },
+    /// Build and deploy a resource; answered by `UpdateFinished`.
+    StartUpdate(Box<UpdatePlan>),
+    /// Stop an update as soon as possible; it still answers with `UpdateFinished`, whose error is `build canceled`.
+    CancelUpdate {
+        /// Which one.
+        build: BuildId,
+    },
+    /// Delete objects that are no longer wanted; faults are logged. Answered by `ObjectsDeleted`: until then nothing
+    /// is started that would apply one of them.
+    DeleteObjects {
+        /// Its id.
+        delete: DeleteId,
+        /// Whose they were.
+        manifest: ManifestName,
+        /// Where its lines go.
+        span: SpanId,
+        /// Why, such as `garbage collecting Kubernetes objects`.
+        reason: &'static str,
+        /// In the order to delete them.
+        objects: Vec<ObjectId>,
+        /// What deletes them, where a command deployed them; it is to end in time.
+        command: Option<(Command, Duration)>,
+    },
+    /// Watch these files from now on; the edge compares with what it watches.
+    WatchFiles(WatchSet),
+    /// Watch these parts of the cluster from now on; the edge compares with what it watches.
+    WatchCluster(ClusterWatch),
+    /// Read the kubeconfig again, and tell the user in the log if it no longer means the cluster of this session.
+    CheckKubeconfig,
+    /// Stream these logs from now on; the edge compares with what it streams.
+    StreamLogs(Vec<LogStream>),
+    /// Let these servers run from now on; the edge compares with what runs. Each answers with `ServerChanged`. One that
+    /// is no longer wanted is stopped, and has ended before the next one of its resource starts.
+    Serve(Vec<Server>),
+    /// Let these local ports lead to these pods from now on; the edge compares with what is open.
+    ForwardPorts(Vec<Forward>),
+    /// Take out of the Docker engine what nobody needs any more; faults are logged. Answered by `Pruned`.
+    Prune(PruneRequest),
+    /// Write to the log.
+    Log(LogEvent),
+    /// End the session. The edge reads logs to their present end first.
+    Exit(ExitOutcome),
+}
+
+/// What of the Docker engine nobody needs any more.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PruneRequest {
+    /// Its id.
+    pub prune: PruneId,
+    /// What is younger stays.
+    pub max_age: Duration,
+    /// How many of each image stay in any case, the newest first.
+    pub keep_recent: usize,
+    /// The images that are built here; others stay.
+    pub images: Vec<PrunedImage>,
+    /// References of those that would be used again as they are; they stay too.
+    pub in_use: BTreeSet<String>,
+}
+
+/// An image of which old ones may go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrunedImage {
+    /// What it is called in the Tiltfile.
+    pub selector: ImageSelector,
+    /// Where it is pushed, if the Tiltfile says so.
+    pub registry: Option<Registry>,
+}
+
+/// How a session ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExitOutcome {
+    /// `up` was stopped by the user.
+    Stopped,
+    /// `ci` was stopped by the user.
+    Interrupted,
+    /// `ci`: all is well.
+    Succeeded,
+    /// `ci`: not all is well.
+    Failed(CiFailure),
+}
+
+/// Why `ci` failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CiFailure {
+    /// What is told last.
+    pub message: String,
+    /// The resources that it is about, in the order of their names.
+    pub resources: Vec<ManifestName>,
+}
+
+/// One update of one resource: its images in order, then its objects.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UpdatePlan {
+    /// Its id.
+    pub build: BuildId,
+    /// Whose it is.
+    pub manifest: ManifestName,
+    /// Where its lines go.
+    pub span: SpanId,
+    /// The first line of its log, such as `Initial Build` or `1 File Changed: [web/app.py]`.
+    pub header: String,
+    /// Its images, each after the ones it is built on.
+    pub images: Vec<ImageStep>,
+    /// How many images may be built at a time, in all updates together; one of each update always may.
+    pub parallel_images: usize,
+    /// What is deployed, or run, then.
+    pub deploy: DeployTarget,
+    /// Whether to delete the objects first.
+    pub force: bool,
+}
+
+/// One run of the server of a local resource.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Its id.
+    pub serve: ServeId,
+    /// Whose it is.
+    pub manifest: ManifestName,
+    /// Where its lines go.
+    pub span: SpanId,
+    /// What runs.
+    pub command: Command,
+    /// How to find out whether it is ready; without one it is as soon as it runs.
+    pub probe: Option<Probe>,
+}
+
+/// One local port that leads to a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// Whose it is.
+    pub manifest: ManifestName,
+    /// The port on this machine.
+    pub local_port: u16,
+    /// The address to listen on; `None` for the host of the session's web page.
+    pub host: Option<String>,
+    /// Where it leads; `None` while there is no pod.
+    pub pod: Option<ForwardTarget>,
+}
+
+/// Where a local port leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardTarget {
+    /// The pod.
+    pub pod: ObjectUid,
+    /// Its name.
+    pub pod_name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The port in it.
+    pub port: u16,
+    /// A container of it that runs.
+    pub container: String,
+    /// The node that it runs on.
+    pub node: String,
+    /// Whether it takes requests.
+    pub ready: bool,
+}
+
+/// One image of an update.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageStep {
+    /// The image.
+    pub image: ImageTarget,
+    /// Whether a deploy target uses it directly, so that the cluster must be able to pull it.
+    pub needs_push: bool,
+    /// What to do about it.
+    pub action: ImageAction,
+}
+
+/// What to do about an image of an update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageAction {
+    /// Build it.
+    Build,
+    /// Use what was built before, if the Docker engine still has it; else build it.
+    Reuse(BuiltImage),
+}
+
+/// What identifies an object in a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId {
+    /// Its apiVersion, such as `apps/v1`.
+    pub api_version: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its namespace, `None` for a cluster-wide object.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+impl ObjectId {
+    /// Returns the id of an object as written; its namespace stays open where none is written.
+    pub fn of(entity: &crate::k8s::Entity) -> Self {
+        Self {
+            api_version: entity.api_version().to_owned(),
+            kind: entity.kind().to_owned(),
+            namespace: entity.namespace().map(str::to_owned),
+            name: entity.name().to_owned(),
+        }
+    }
+}
+
+impl std::fmt::Display for ObjectId {
+    /// As in `Deployment/web`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name)
+    }
+}
+
+/// All files that are to be watched.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct WatchSet {
+    /// By target.
+    pub targets: BTreeMap<TargetId, WatchedTarget>,
+    /// Ignores that hold for every target.
+    pub ignores: Vec<Ignore>,
+}
+
+/// The files of one target.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct WatchedTarget {
+    /// Files, and directories with all below them. They need not exist.
+    pub paths: Vec<LocalPath>,
+    /// What to leave out.
+    pub ignores: Vec<Ignore>,
+}
+
+/// The parts of the cluster that are to be watched.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ClusterWatch {
+    /// Namespaces whose pods and events are watched.
+    pub namespaces: BTreeSet<String>,
+    /// What we deployed: a look-up of owners can stop here.
+    pub uids: BTreeSet<ObjectUid>,
+}
+
+/// One run of one container whose output is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogStream {
+    /// Whose it is.
+    pub manifest: ManifestName,
+    /// Where its lines go.
+    pub span: SpanId,
+    /// The pod.
+    pub pod: ObjectUid,
+    /// The pod's name.
+    pub pod_name: String,
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The container's name.
+    pub container: String,
+    /// Which run of it.
+    pub container_id: String,
+    /// Whether each line starts with `[<container>] `.
+    pub prefixed: bool,
+    /// Lines before this time are not wanted.
+    pub since: Option<Timestamp>,
+    /// Whether the run before this one ended in this session before it was seen, so that its lines are still to be read.
+    pub missed_run: bool,
+    /// Whether this run has ended, so that its log has an end.
+    pub terminated: bool,
+}

@@ -1,0 +1,234 @@
+//! What happened: everything that the engine is ever told.
+
+use std::collections::BTreeSet;
+
+use crate::k8s::Dormancy;
+use crate::model::{
+    ApiObjects, BuildId, BuiltImage, CiSettings, ClusterEvent, DeleteId, DockerPrune, Ignore, LoadId,
+    LocalPath, Manifest, ManifestName, ObjectUid, Pod, PruneId, ServeId, SpanId, TargetId, TriggerMode,
+    TriggerReason, UpdateSettings,
+};
+
+/// Something that happened. Each outcome carries the id that its effect had; the engine ignores an id it no longer runs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The session begins. Always the first event.
+    Started,
+    /// An evaluation of the Tiltfile ended.
+    TiltfileLoaded {
+        /// Which one.
+        load: LoadId,
+        /// With what.
+        outcome: Box<LoadOutcome>,
+    },
+    /// The connection to the cluster was made, or cannot be made.
+    ClusterChanged(ClusterStatus),
+    /// Files changed on disk, after ignores and coalescing. A path comes once per target that watches it.
+    FilesChanged(Vec<FileChange>),
+    /// An update ended, well or badly.
+    UpdateFinished {
+        /// Which one.
+        build: BuildId,
+        /// With what.
+        outcome: Box<UpdateOutcome>,
+    },
+    /// What an update could not reach answers again.
+    CameBack,
+    /// A deletion was carried out, as far as it could be.
+    ObjectsDeleted {
+        /// Which one.
+        delete: DeleteId,
+    },
+    /// The Docker engine was pruned, as far as it could be.
+    Pruned {
+        /// Which one.
+        prune: PruneId,
+        /// Whether the engine can do it at all.
+        is_possible: bool,
+    },
+    /// The server of a local resource started, became ready or unready, or ended.
+    ServerChanged {
+        /// Which one.
+        serve: ServeId,
+        /// How it is doing.
+        status: ServerStatus,
+    },
+    /// Something about a local port that leads to pods went wrong, or works again.
+    ForwardChanged {
+        /// Which port.
+        forward: ForwardId,
+        /// What of it.
+        part: ForwardPart,
+        /// What is wrong; `None` when it works.
+        error: Option<String>,
+    },
+    /// A pod of a watched namespace appeared or changed.
+    PodSeen(Box<Pod>),
+    /// A pod is gone.
+    PodGone(ObjectUid),
+    /// A watch was restarted: these are all pods of the namespace, the others are gone.
+    PodsListed {
+        /// Which namespace.
+        namespace: String,
+        /// The UIDs of all its pods. Each was or will be reported by `PodSeen`.
+        pods: BTreeSet<ObjectUid>,
+    },
+    /// The cluster reported something about an object.
+    ClusterEventSeen(Box<ClusterEvent>),
+    /// All lines of a container that ended have been read. Sent once per stream of a terminated container.
+    LogStreamEnded {
+        /// Whose.
+        pod: ObjectUid,
+        /// Which run of which container.
+        container_id: String,
+    },
+    /// A user asked for an update of a resource, or of the Tiltfile.
+    Triggered {
+        /// Which one.
+        manifest: ManifestName,
+        /// Who asked.
+        reason: TriggerReason,
+    },
+    /// A user switched a resource on or off.
+    EnablementChanged {
+        /// Which one.
+        manifest: ManifestName,
+        /// Whether it is to run.
+        enabled: bool,
+    },
+    /// A user set another trigger mode; the next load of the Tiltfile sets its own again.
+    TriggerModeOverridden {
+        /// Whose.
+        manifest: ManifestName,
+        /// The mode.
+        mode: TriggerMode,
+    },
+    /// A user gave the Tiltfile other arguments.
+    ArgsChanged(Vec<String>),
+    /// A user asked to cancel what writes in this span: an update, or a load of the Tiltfile.
+    CancelRequested(SpanId),
+    /// The user asked to stop (Ctrl-C, SIGTERM, SIGHUP).
+    StopRequested,
+    /// The time that `next_wake` named has come.
+    Wake,
+}
+
+/// What an evaluation of the Tiltfile gave.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct LoadOutcome {
+    /// All resources in definition order; `None` when the load failed, then what runs stays as it is.
+    pub manifests: Option<Vec<Manifest>>,
+    /// Which of them are to run.
+    pub enabled: BTreeSet<ManifestName>,
+    /// Why the load failed, rendered; already in the log. Starts with the lines that people search for.
+    pub error: Option<String>,
+    /// Files whose change reloads the Tiltfile.
+    pub config_files: Vec<LocalPath>,
+    /// Which of the files that were read have changed since, while nobody may have watched them.
+    pub changed_meanwhile: Vec<LocalPath>,
+    /// Ignores that hold for every watch.
+    pub watch_ignores: Vec<Ignore>,
+    /// Settings for updates.
+    pub update_settings: UpdateSettings,
+    /// Settings for `tilt ci`.
+    pub ci_settings: CiSettings,
+    /// When the Docker engine is pruned.
+    pub docker_prune: DockerPrune,
+    /// Objects of the API that the Tiltfile registered; also those of a load that failed.
+    pub objects: ApiObjects,
+}
+
+/// The state of the connection to the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClusterStatus {
+    /// Not yet known.
+    Connecting,
+    /// Usable.
+    Connected,
+    /// Not usable; the message is for the user.
+    Failed(String),
+}
+
+/// How the server of a local resource is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerStatus {
+    /// It runs.
+    Running {
+        /// The number of its process.
+        pid: u32,
+        /// Whether its probe says so, or it has none.
+        ready: bool,
+    },
+    /// It ended, in whatever way: that is an error.
+    Exited {
+        /// The number that its process had; 0 if it could not be started.
+        pid: u32,
+    },
+}
+
+/// One file changed for one target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileChange {
+    /// Whose watch saw it.
+    pub target: TargetId,
+    /// What changed.
+    pub path: LocalPath,
+}
+
+/// How an update ended.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct UpdateOutcome {
+    /// Images that were built, with their new references. Kept also when a later step failed.
+    pub built: Vec<(TargetId, BuiltImage)>,
+    /// Objects that the API server accepted, also when a later one failed.
+    pub applied: Vec<AppliedObject>,
+    /// Whether the deploy step began: from then on there may be something to take away.
+    pub deploy_began: bool,
+    /// Whether the deploy step ended well.
+    pub deployed: bool,
+    /// Whether an applied Job is already complete.
+    pub job_complete: bool,
+    /// Why the update failed, rendered; already in the log.
+    pub error: Option<String>,
+    /// Whether it failed because something could not be reached that may come back.
+    pub unreachable: bool,
+    /// Whether the last lines of its log may explain the error: what a command of the user's said.
+    pub explained_by_log: bool,
+}
+
+/// An object as the API server accepted it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppliedObject {
+    /// Which object.
+    pub id: super::ObjectId,
+    /// Its UID.
+    pub uid: ObjectUid,
+    /// The values of `tilt.dev/pod-template-hash` in it.
+    pub template_hashes: Vec<String>,
+    /// Whether it asks to be kept (`tilt.dev/down-policy: keep`).
+    pub keep: bool,
+    /// What keeps it from getting pods.
+    pub dormancy: Option<Dormancy>,
+}
+
+/// A local port that leads to pods of a resource.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ForwardId {
+    /// Whose it is.
+    pub manifest: ManifestName,
+    /// The port on this machine.
+    pub local_port: u16,
+    /// The address to listen on; `None` for the host of the session's web page.
+    pub host: Option<String>,
+}
+
+/// What of a port-forward can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ForwardPart {
+    /// Listening on the local port.
+    Listening,
+    /// The way to the node that the pod runs on.
+    Path,
+    /// The last connection to the pod.
+    Connection,
+}

@@ -1,0 +1,143 @@
+//! Port-forwards: which local ports lead to which pods.
+//!
+//! A port stays asked for as long as its resource is there and enabled, whether there is a pod or not; so it never
+//! becomes somebody else's in between.
+//!
+//! Rule: `reference/engine.md` 4.12.
+
+use serde_json::Value;
+
+use super::effect::{Effect, Forward, ForwardTarget};
+use super::event::{ForwardId, ForwardPart};
+use super::row::Row;
+use super::state::State;
+use crate::model::{ManifestName, Pod, PodPhase, PortForward};
+use crate::view::ForwardView;
+
+/// Returns all port-forwards that are wanted, if those are others than before.
+pub(super) fn forward(state: &mut State) -> Option<Effect> {
+    let rows = state.rows_in_order().filter(|(_, row)| row.enabled);
+    let wanted: Vec<Forward> = rows
+        .filter(|_| state.config.forwards_ports)
+        .flat_map(|(name, row)| of_row(state, name, row))
+        .collect();
+    if state.asked.forwards == wanted {
+        return None;
+    }
+    state.asked.forwards.clone_from(&wanted);
+    Some(Effect::ForwardPorts(wanted))
+}
+
+/// Takes in what became of a port-forward.
+pub(super) fn on_changed(state: &mut State, forward: ForwardId, part: ForwardPart, error: Option<String>) {
+    let Some(row) = state.rows.get_mut(&forward.manifest) else {
+        return;
+    };
+    match error {
+        Some(error) => row.forward_errors.insert((forward, part), error),
+        None => row.forward_errors.remove(&(forward, part)),
+    };
+}
+
+/// Returns the port-forwards of a resource as readers see them.
+pub(crate) fn views(state: &State, name: &ManifestName, row: &Row) -> Vec<ForwardView> {
+    if !row.enabled || !state.config.forwards_ports {
+        return Vec::new();
+    }
+    let ports = row.k8s().map_or(&[][..], |k8s| &k8s.options.port_forwards);
+    of_row(state, name, row)
+        .zip(ports)
+        .map(|(forward, port)| {
+            let errors = row.forward_errors.iter();
+            let error = errors
+                .filter(|((id, _), _)| *id == forward.id())
+                .map(|(_, error)| error.clone())
+                .next();
+            let host = port.host.as_deref().unwrap_or("localhost");
+            ForwardView {
+                url: format!("http://{host}:{}/{}", port.local_port, port.path),
+                name: port.name.clone(),
+                is_healthy: error.is_none() && forward.pod.as_ref().is_some_and(|pod| pod.ready),
+                pod: forward.pod.map(|pod| pod.pod_name),
+                error,
+            }
+        })
+        .collect()
+}
+
+impl Forward {
+    /// Returns which port it is.
+    pub fn id(&self) -> ForwardId {
+        ForwardId {
+            manifest: self.manifest.clone(),
+            local_port: self.local_port,
+            host: self.host.clone(),
+        }
+    }
+}
+
+fn of_row<'a>(state: &'a State, name: &'a ManifestName, row: &'a Row) -> impl Iterator<Item = Forward> + 'a {
+    let ports = row.k8s().map_or(&[][..], |k8s| &k8s.options.port_forwards);
+    let pod = if ports.is_empty() {
+        None
+    } else {
+        best_pod(state, row)
+    };
+    ports.iter().map(move |port| Forward {
+        manifest: name.clone(),
+        local_port: port.local_port,
+        host: port.host.clone(),
+        pod: pod.map(|pod| ForwardTarget {
+            pod: pod.uid.clone(),
+            pod_name: pod.name.clone(),
+            namespace: pod.namespace.clone(),
+            port: container_port(row, port),
+            container: pod
+                .containers
+                .first()
+                .map_or_else(String::new, |first| first.name.clone()),
+            node: pod.node.clone(),
+            ready: pod.is_ready(),
+        }),
+    })
+}
+
+/// Returns the pod that ports lead to: one that runs, rather not one that is being deleted, the newest.
+fn best_pod<'a>(state: &'a State, row: &Row) -> Option<&'a Pod> {
+    let pods = row
+        .runtime
+        .pods
+        .iter()
+        .filter_map(|uid| state.pods.get(uid))
+        .map(|seen| &seen.pod);
+    pods.filter(|pod| pod.phase == PodPhase::Running || pod.deleting)
+        .max_by_key(|pod| (!pod.deleting, pod.created, &pod.name))
+}
+
+/// Returns the port in the pod. One that was not given is the local one if a container documents that, else the first
+/// that is documented.
+fn container_port(row: &Row, port: &PortForward) -> u16 {
+    if port.container_port != 0 {
+        return port.container_port;
+    }
+    let mut documented = Vec::new();
+    for entity in row.entities() {
+        collect_ports(entity.value(), &mut documented);
+    }
+    if documented.contains(&port.local_port) {
+        return port.local_port;
+    }
+    documented.first().copied().unwrap_or(port.local_port)
+}
+
+fn collect_ports(value: &Value, ports: &mut Vec<u16>) {
+    match value {
+        Value::Object(fields) => {
+            let port = fields.get("containerPort").and_then(Value::as_u64);
+            ports.extend(port.and_then(|port| u16::try_from(port).ok()));
+            fields.values().for_each(|value| collect_ports(value, ports));
+        }
+        Value::Array(items) => items.iter().for_each(|value| collect_ports(value, ports)),
+        _ => {}
+    }
+}

@@ -1,0 +1,47 @@
+//! Owns the state of a session: events in, effects out, time as an argument.
+//!
+//! Start with [`Event`] and [`Effect`]: together they are all that the engine and the outside say to each other. Then
+//! `handle`, which sends each event where it belongs and draws the consequences. The questions are answered in files of
+//! their own: what runs next in `schedule`, what an update does in `update`, when `ci` ends in `ci`.
+
+mod ci;
+mod cluster_events;
+mod config;
+mod definitions;
+mod effect;
+mod event;
+mod files;
+pub(crate) mod forwards;
+mod gc;
+mod handle;
+mod not_yet;
+pub(crate) mod podless;
+mod pods;
+mod prune;
+mod reason;
+mod reload;
+mod requests;
+mod retry;
+mod rollout;
+pub(crate) mod row;
+mod runtime;
+mod schedule;
+pub(crate) mod serve;
+pub(crate) mod state;
+mod streams;
+#[cfg(test)]
+mod tests;
+mod unclaimed;
+mod update;
+
+pub use config::{EngineConfig, Mode};
+pub use effect::{
+    CiFailure, ClusterWatch, Effect, ExitOutcome, Forward, ForwardTarget, ImageAction, ImageStep, LogStream,
+    ObjectId, PruneRequest, PrunedImage, Server, UpdatePlan, WatchSet, WatchedTarget,
+};
+pub use event::{
+    AppliedObject, ClusterStatus, Event, FileChange, ForwardId, ForwardPart, LoadOutcome, ServerStatus,
+    UpdateOutcome,
+};
+pub use handle::Engine;
+pub use schedule::Hold;

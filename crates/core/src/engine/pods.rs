@@ -1,0 +1,316 @@
+//! Pods: whose they are, which of them count, and which is the newest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::effect::Effect;
+use super::row::Row;
+use super::state::{SeenPod, State};
+use super::{rollout, runtime, streams};
+use crate::model::{Level, LogEvent};
+use crate::model::{ManifestName, ObjectUid, Pod, PodPhase, SpanId, Timestamp};
+
+/// The label that tells which template a pod was made from.
+const TEMPLATE_HASH: &str = "tilt.dev/pod-template-hash";
+
+/// Takes in a pod as it is now.
+pub(super) fn on_seen(state: &mut State, pod: Pod) -> Vec<Effect> {
+    let claimed_by = claimants(state, &pod);
+    let before = state.pods.remove(&pod.uid);
+    let was_claimed_by = before
+        .as_ref()
+        .map(|seen| seen.claimed_by.clone())
+        .unwrap_or_default();
+    let mut effects = Vec::new();
+    for name in claimed_by.union(&was_claimed_by) {
+        set_claim(state, name, &pod.uid, claimed_by.contains(name));
+        if let Some(before) = before.as_ref().filter(|_| was_claimed_by.contains(name)) {
+            effects.extend(restart_warnings(name, &before.pod, &pod));
+        }
+    }
+    state
+        .dirty
+        .rows
+        .extend(claimed_by.union(&was_claimed_by).cloned());
+    state.pods.insert(pod.uid.clone(), SeenPod { pod, claimed_by });
+    effects
+}
+
+/// Forgets a pod. A completed one is remembered by its resources as long as they have no other.
+pub(super) fn on_gone(state: &mut State, uid: &ObjectUid) {
+    let Some(SeenPod { pod, claimed_by }) = state.pods.remove(uid) else {
+        return;
+    };
+    for name in &claimed_by {
+        let Some(row) = state.rows.get_mut(name) else {
+            continue;
+        };
+        row.runtime.pods.remove(uid);
+        let completed = matches!(pod.phase, PodPhase::Succeeded | PodPhase::Failed);
+        if completed && row.runtime.pods.is_empty() {
+            row.runtime.gone.insert(uid.clone(), pod.clone());
+        }
+    }
+    state.dirty.rows.extend(claimed_by);
+}
+
+/// Forgets the pods of a namespace that a complete list does not have.
+pub(super) fn on_listed(state: &mut State, namespace: &str, listed: &BTreeSet<ObjectUid>) {
+    let missing =
+        |(uid, seen): &(&ObjectUid, &SeenPod)| seen.pod.namespace == namespace && !listed.contains(*uid);
+    let gone: Vec<ObjectUid> = state
+        .pods
+        .iter()
+        .filter(missing)
+        .map(|(uid, _)| uid.clone())
+        .collect();
+    gone.iter().for_each(|uid| on_gone(state, uid));
+}
+
+/// Returns the resources that a pod belongs to: those that deployed it or one of its owners, or select its labels.
+fn claimants(state: &State, pod: &Pod) -> BTreeSet<ManifestName> {
+    let uids = [&pod.uid]
+        .into_iter()
+        .chain(pod.owners.iter().map(|owner| &owner.uid));
+    let mut names: BTreeSet<ManifestName> = uids
+        .filter_map(|uid| state.claims.get(uid))
+        .flatten()
+        .cloned()
+        .collect();
+    let selected = |name: &&ManifestName| state.rows.get(*name).is_some_and(|row| selects(row, pod));
+    names.extend(state.selecting.iter().filter(selected).cloned());
+    names
+}
+
+fn selects(row: &Row, pod: &Pod) -> bool {
+    let matches = |selector: &BTreeMap<String, String>| {
+        !selector.is_empty() && selector.iter().all(|(key, value)| pod.label(key) == Some(value))
+    };
+    row.deployed.at.is_some() && selectors(row).iter().any(matches)
+}
+
+fn selectors(row: &Row) -> &[BTreeMap<String, String>] {
+    row.k8s().map_or(&[], |k8s| &k8s.extra_pod_selectors)
+}
+
+fn set_claim(state: &mut State, name: &ManifestName, uid: &ObjectUid, claimed: bool) {
+    let Some(row) = state.rows.get_mut(name) else {
+        return;
+    };
+    if claimed {
+        row.runtime.pods.insert(uid.clone());
+        row.runtime.gone.clear();
+    } else {
+        row.runtime.pods.remove(uid);
+    }
+}
+
+/// Returns the objects whose pods a resource claims.
+pub(super) fn claimed_objects(state: &State, name: &ManifestName) -> Vec<ObjectUid> {
+    let objects = state
+        .rows
+        .get(name)
+        .into_iter()
+        .flat_map(|row| &row.deployed.objects);
+    objects.map(|object| object.uid.clone()).collect()
+}
+
+/// Lets a resource claim what its last deploy made: also pods that were seen before. `before` is what it had claimed.
+pub(super) fn claim(state: &mut State, name: &ManifestName, before: &[ObjectUid]) {
+    let after = claimed_objects(state, name);
+    if after == before && !state.selecting.contains(name) {
+        return;
+    }
+    for uid in before {
+        if let Some(names) = state.claims.get_mut(uid) {
+            names.remove(name);
+        }
+    }
+    state.claims.retain(|_, names| !names.is_empty());
+    for uid in after {
+        state.claims.entry(uid).or_default().insert(name.clone());
+    }
+    let Some(row) = state.rows.get_mut(name) else {
+        return;
+    };
+    let mut pods = BTreeSet::new();
+    for (uid, seen) in &mut state.pods {
+        if is_ours(row, &seen.pod) {
+            seen.claimed_by.insert(name.clone());
+            pods.insert(uid.clone());
+        } else {
+            seen.claimed_by.remove(name);
+        }
+    }
+    if !pods.is_empty() {
+        row.runtime.gone.clear();
+    }
+    row.runtime.pods = pods;
+}
+
+/// Lets a resource claim nothing of what it had deployed.
+pub(super) fn unclaim(state: &mut State, name: &ManifestName, row: &Row) {
+    for object in &row.deployed.objects {
+        if let Some(names) = state.claims.get_mut(&object.uid) {
+            names.remove(name);
+            if names.is_empty() {
+                state.claims.remove(&object.uid);
+            }
+        }
+    }
+}
+
+/// Finds out anew whose every object and pod is, after resources came, went or changed.
+pub(super) fn reindex(state: &mut State) {
+    state.claims.clear();
+    for (name, row) in &state.rows {
+        for object in &row.deployed.objects {
+            state
+                .claims
+                .entry(object.uid.clone())
+                .or_default()
+                .insert(name.clone());
+        }
+    }
+    let selecting = state.rows.iter().filter(|(_, row)| !selectors(row).is_empty());
+    state.selecting = selecting.map(|(name, _)| name.clone()).collect();
+    reclaim_pods(state);
+}
+
+fn reclaim_pods(state: &mut State) {
+    let uids: Vec<ObjectUid> = state.pods.keys().cloned().collect();
+    for uid in uids {
+        let Some(seen) = state.pods.get(&uid) else {
+            continue;
+        };
+        let claimed_by = claimants(state, &seen.pod);
+        if claimed_by == seen.claimed_by {
+            continue;
+        }
+        for name in claimed_by.union(&seen.claimed_by.clone()) {
+            set_claim(state, name, &uid, claimed_by.contains(name));
+            state.dirty.rows.insert(name.clone());
+        }
+        if let Some(seen) = state.pods.get_mut(&uid) {
+            seen.claimed_by = claimed_by;
+        }
+    }
+}
+
+/// Looks again at the pods of a resource: which is the newest, how it is doing, what to print, which logs to read.
+pub(super) fn refresh(state: &mut State, name: &ManifestName) -> Vec<Effect> {
+    let newest = state
+        .rows
+        .get(name)
+        .and_then(|row| newest(&counting(state, row)))
+        .map(|pod| pod.uid.clone());
+    if let Some(row) = state.rows.get_mut(name) {
+        row.runtime.newest = newest;
+    }
+    let has_ports = |row: &Row| row.k8s().is_some_and(|k8s| !k8s.options.port_forwards.is_empty());
+    state.dirty.forwards |= state.rows.get(name).is_some_and(has_ports);
+    runtime::refresh(state, name);
+    streams::refresh(state, name);
+    rollout::refresh(state, name)
+}
+
+/// Returns the pods of a resource that count: those that its last deploy made, as far as that can be told, and of
+/// those that ReplicaSets own only the ones of the newest.
+///
+/// Rule: `reference/engine.md` 4.3. The template is asked first, so that going back to an earlier template, for which
+/// Kubernetes takes an older ReplicaSet again, does not lose its pods.
+fn counting<'a>(state: &'a State, row: &'a Row) -> Vec<&'a Pod> {
+    let live = row
+        .runtime
+        .pods
+        .iter()
+        .filter_map(|uid| state.pods.get(uid))
+        .map(|seen| &seen.pod);
+    let current: Vec<&Pod> = live
+        .chain(row.runtime.gone.values())
+        .filter(|pod| is_current(row, pod))
+        .collect();
+    let mut newest_set: BTreeMap<Option<&ObjectUid>, (Option<Timestamp>, Timestamp, &ObjectUid)> =
+        BTreeMap::new();
+    for pod in &current {
+        if let Some(set) = replica_set_age(pod) {
+            let newest = newest_set.entry(ancestor(row, pod)).or_insert(set);
+            *newest = set.max(*newest);
+        }
+    }
+    let is_of_newest_set = |pod: &&Pod| {
+        let newest = newest_set.get(&ancestor(row, pod));
+        replica_set_age(pod).is_none_or(|(_, _, uid)| newest.is_none_or(|(_, _, newest)| *newest == uid))
+    };
+    current.into_iter().filter(is_of_newest_set).collect()
+}
+
+fn is_current(row: &Row, pod: &Pod) -> bool {
+    let hashes = || {
+        row.deployed
+            .objects
+            .iter()
+            .flat_map(|object| &object.template_hashes)
+    };
+    is_ours(row, pod)
+        && pod
+            .label(TEMPLATE_HASH)
+            .is_none_or(|hash| hashes().any(|current| current == hash))
+}
+
+fn is_ours(row: &Row, pod: &Pod) -> bool {
+    ancestor(row, pod).is_some() || selects(row, pod)
+}
+
+/// Returns the object of the last deploy that the pod is, or comes from.
+fn ancestor<'a>(row: &'a Row, pod: &Pod) -> Option<&'a ObjectUid> {
+    let is_in_chain = |uid: &ObjectUid| pod.uid == *uid || pod.owners.iter().any(|owner| owner.uid == *uid);
+    row.deployed
+        .objects
+        .iter()
+        .map(|object| &object.uid)
+        .find(|uid| is_in_chain(uid))
+}
+
+fn replica_set_age(pod: &Pod) -> Option<(Option<Timestamp>, Timestamp, &ObjectUid)> {
+    let owner = pod.owners.first().filter(|owner| owner.kind == "ReplicaSet")?;
+    Some((owner.created, pod.created, &owner.uid))
+}
+
+fn newest<'a>(counting: &[&'a Pod]) -> Option<&'a Pod> {
+    counting
+        .iter()
+        .copied()
+        .max_by_key(|pod| (pod.created, &pod.name))
+}
+
+/// Forgets a resource that is gone.
+pub(super) fn forget_row(state: &mut State, name: &ManifestName) {
+    state.streams.wanted.retain(|(of, _, _), _| of != name);
+    state.streams.ended.retain(|(of, _, _)| of != name);
+    for seen in state.pods.values_mut() {
+        seen.claimed_by.remove(name);
+    }
+}
+
+/// Returns a warning for each container that was restarted.
+///
+/// Rule: `reference/engine.md` 4.7.
+fn restart_warnings(name: &ManifestName, before: &Pod, pod: &Pod) -> Vec<Effect> {
+    let pairs = before.all_containers().zip(pod.all_containers());
+    let restarted = pairs.filter(|((_, old), (_, new))| old.name == new.name && old.restarts < new.restarts);
+    restarted
+        .map(|(_, (_, container))| {
+            let text = format!(
+                "Detected container restart. Pod: {}. Container: {}.",
+                pod.name, container.name
+            );
+            let line = LogEvent::line(pod_span(name, pod), name.clone(), text);
+            Effect::Log(line.level(Level::Warn))
+        })
+        .collect()
+}
+
+/// Returns the span of a pod's own lines.
+pub(super) fn pod_span(name: &ManifestName, pod: &Pod) -> SpanId {
+    SpanId::new(format!("pod:{name}:{}", pod.name))
+}

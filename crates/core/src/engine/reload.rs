@@ -1,0 +1,319 @@
+//! The Tiltfile: when it is read, and what a new reading changes.
+
+use std::collections::BTreeSet;
+
+use super::config::Mode;
+use super::effect::Effect;
+use super::event::LoadOutcome;
+use super::files::files_changed_line;
+use super::not_yet;
+use super::pods;
+use super::reason::Reasons;
+use super::requests;
+use super::row::{Row, TargetState};
+use super::state::{Loading, Remains, State};
+use super::{definitions, gc};
+use crate::model::LogEvent;
+use crate::model::{
+    DeployTarget, ImageBuild, ImageTarget, K8sTarget, LoadId, LocalPath, LocalTarget, Manifest, ManifestName,
+};
+
+/// Reads the Tiltfile for the first time.
+pub(super) fn on_started(state: &mut State) -> Vec<Effect> {
+    // Watched from the start: also an evaluation that never ends can be mended.
+    state.tiltfile.config_files = vec![state.config.tiltfile.clone()];
+    state.dirty.files = true;
+    start_load(state, "Initial Build".to_owned(), BTreeSet::new(), true)
+}
+
+/// Reads the Tiltfile again if a file it depends on changed, its arguments did, or a user asked for it.
+///
+/// A reading that is under way is abandoned where the Tiltfile itself changed: nobody wants its result, and it may
+/// never end. Other changes lead to another one after it: the Tiltfile may write such files itself.
+pub(super) fn load_if_changed(state: &mut State) -> Vec<Effect> {
+    let is_obsolete = state.tiltfile.pending.contains(&state.config.tiltfile);
+    let is_wanted = !state.tiltfile.pending.is_empty()
+        || !state.tiltfile.triggers.is_empty()
+        || state.tiltfile.args_changed;
+    if !is_wanted || (state.tiltfile.loading.is_some() && !is_obsolete) {
+        return Vec::new();
+    }
+    let mut files = std::mem::take(&mut state.tiltfile.pending);
+    let reasons = Reasons {
+        triggers: std::mem::take(&mut state.tiltfile.triggers),
+        args: std::mem::take(&mut state.tiltfile.args_changed),
+        ..Reasons::default()
+    };
+    let mut sets_enabled = reasons.args || std::mem::take(&mut state.tiltfile.sets_enabled);
+    if let Some(abandoned) = state.tiltfile.loading.take() {
+        files.extend(abandoned.files);
+        sets_enabled |= abandoned.sets_enabled;
+    }
+    let entry = if files.is_empty() {
+        reasons.text()
+    } else {
+        files_changed_line(&state.config.cwd, &files)
+    };
+    let mut effects = start_load(state, entry, files, sets_enabled);
+    if reasons.args {
+        let text = format!("Tiltfile args changed to: [{}]", state.tiltfile.args.join(" "));
+        let line = LogEvent::line(state.tiltfile_span(), ManifestName::tiltfile(), text);
+        effects.insert(1, Effect::Log(line));
+    }
+    effects
+}
+
+fn start_load(
+    state: &mut State,
+    entry: String,
+    files: BTreeSet<LocalPath>,
+    sets_enabled: bool,
+) -> Vec<Effect> {
+    state.tiltfile.last_load += 1;
+    let (load, span) = (LoadId(state.tiltfile.last_load), state.tiltfile_span());
+    state.tiltfile.loading = Some(Loading {
+        load,
+        files,
+        sets_enabled,
+    });
+    let args = state.tiltfile.args.clone();
+    let mut line = LogEvent::line(span.clone(), ManifestName::tiltfile(), entry);
+    line.starts_update = true;
+    vec![Effect::Log(line), Effect::LoadTiltfile { load, span, args }]
+}
+
+/// Takes in what a load gave. One that failed leaves everything as it is, but for the files to watch.
+pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -> Vec<Effect> {
+    let Some(loading) = state.tiltfile.loading.take_if(|loading| loading.load == load) else {
+        return Vec::new();
+    };
+    state.tiltfile.loaded = true;
+    if state.config.mode == Mode::Up {
+        state.tiltfile.pending.extend(outcome.changed_meanwhile);
+    }
+    if outcome.manifests.is_some() {
+        state.tiltfile.config_files = outcome.config_files;
+    } else {
+        // What the failed load did not get to read is still watched: a mended file must not be edited unseen.
+        let known = BTreeSet::from_iter(outcome.config_files);
+        let earlier = state.tiltfile.config_files.drain(..);
+        state.tiltfile.config_files = known
+            .into_iter()
+            .chain(earlier)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
+    }
+    state.dirty.files = true;
+    state.tiltfile.error = outcome.error;
+    let mut effects = Vec::new();
+    if let Some(manifests) = outcome.manifests {
+        state.tiltfile.watch_ignores = outcome.watch_ignores;
+        state.update_settings = outcome.update_settings;
+        state.ci_settings = outcome.ci_settings;
+        state.pruning.settings = outcome.docker_prune;
+        effects = not_yet::tell(state, &manifests, &outcome.enabled);
+        effects.extend(not_yet::tell_of_objects(state, &outcome.objects));
+        let possible = not_yet::possible(manifests);
+        effects.extend(replace_manifests(state, possible, &outcome.enabled, &loading));
+    } else {
+        // The arguments are still to be heeded.
+        state.tiltfile.sets_enabled |= loading.sets_enabled;
+        let unknown = || "the Tiltfile could not be loaded".to_owned();
+        state.tiltfile.error.get_or_insert_with(unknown);
+    }
+    effects.extend(load_if_changed(state));
+    effects
+}
+
+/// Switches those resources on, or those off, that other arguments of the Tiltfile want so.
+fn switch_all(state: &mut State, wanted: &BTreeSet<ManifestName>, enabled: bool) -> Vec<Effect> {
+    let order = state.order.iter();
+    let names: Vec<ManifestName> = order
+        .filter(|name| wanted.contains(*name) == enabled)
+        .cloned()
+        .collect();
+    names
+        .iter()
+        .flat_map(|name| requests::on_enablement_changed(state, name, enabled))
+        .collect()
+}
+
+/// Replaces manifests by name: what stays keeps its state, what changed is updated, what is gone is deleted.
+/// Other arguments switch on and off what stays, too.
+fn replace_manifests(
+    state: &mut State,
+    manifests: Vec<Manifest>,
+    enabled: &BTreeSet<ManifestName>,
+    loading: &Loading,
+) -> Vec<Effect> {
+    let mut old = std::mem::take(&mut state.rows);
+    let mut gone = Vec::new();
+    state.order = manifests.iter().map(|manifest| manifest.name.clone()).collect();
+    for (position, manifest) in manifests.into_iter().enumerate() {
+        let name = manifest.name.clone();
+        let row = match old.remove(&name) {
+            Some(row) if is_same_type(&row.manifest, &manifest) => {
+                redefine(state, row, manifest, position, &loading.files)
+            }
+            // Another resource has taken its name.
+            Some(row) => {
+                let new = Row::new(manifest, row.enabled, position);
+                gone.push((name.clone(), row));
+                new
+            }
+            None => Row::new(manifest, enabled.contains(&name), position),
+        };
+        state.rows.insert(name, row);
+    }
+    let deploys = state
+        .rows
+        .values()
+        .filter_map(Row::k8s)
+        .flat_map(|k8s| &k8s.images);
+    state.deployed_images = deploys.cloned().collect();
+    definitions::find_definers(state);
+    pods::reindex(state);
+    state.dirty.rows.extend(state.rows.keys().cloned());
+    state.dirty.everything_asked();
+    gone.extend(old);
+    if !loading.sets_enabled {
+        return remove_rows(state, gone);
+    }
+    // Switching on comes first: what the others leave passes on to those that declare it.
+    let mut effects = switch_all(state, enabled, true);
+    effects.extend(remove_rows(state, gone));
+    effects.extend(switch_all(state, enabled, false));
+    effects
+}
+
+/// Returns whether what deploys or runs is of one type, so that an update can lead from one to the other.
+fn is_same_type(old: &Manifest, new: &Manifest) -> bool {
+    std::mem::discriminant(&old.deploy) == std::mem::discriminant(&new.deploy)
+}
+
+/// Gives a row its new definition. Its enabling, history and pods stay.
+fn redefine(
+    state: &mut State,
+    mut row: Row,
+    manifest: Manifest,
+    position: usize,
+    files: &BTreeSet<LocalPath>,
+) -> Row {
+    let changed = !same_targets(&row.manifest, &manifest);
+    let mut targets = std::mem::take(&mut row.targets);
+    row.targets = manifest
+        .target_ids()
+        .map(|id| (id.clone(), targets.remove(id).unwrap_or_default()))
+        .collect();
+    (row.manifest, row.position) = (manifest, position);
+    if changed {
+        row.targets
+            .values_mut()
+            .for_each(|target: &mut TargetState| target.result = None);
+        if row.started_first {
+            row.changed_definition = Some(state.seq);
+            row.config_edits.extend(files.iter().cloned());
+        }
+        if let Some(build) = row.building.and_then(|id| state.builds.get_mut(&id)) {
+            build.outdated = true;
+        }
+    }
+    row
+}
+
+/// Returns whether an update would do the same for both. When it starts and where its objects were written does not
+/// matter.
+///
+/// Rule: `reference/engine.md` 2.15.
+fn same_targets(old: &Manifest, new: &Manifest) -> bool {
+    let same_deploy = match (&old.deploy, &new.deploy) {
+        (DeployTarget::K8s(old), DeployTarget::K8s(new)) => same_objects(old, new),
+        (DeployTarget::Local(old), DeployTarget::Local(new)) => same_commands(old, new),
+        _ => false,
+    };
+    same_deploy && same_images(&old.images, &new.images)
+}
+
+/// What a command's image is watched for, where Docker may find layers, and where it was written does not matter.
+fn same_images(old: &[ImageTarget], new: &[ImageTarget]) -> bool {
+    let essential = |image: &ImageTarget| {
+        let mut image = image.clone();
+        match &mut image.build {
+            ImageBuild::Docker(build) => {
+                build.options.cache_from.clear();
+                build.site = None;
+            }
+            ImageBuild::Custom(build) => {
+                build.deps = None;
+                image.watched.clear();
+                image.watch_ignores.clear();
+            }
+        }
+        image
+    };
+    old == new || (old.len() == new.len() && old.iter().map(essential).eq(new.iter().map(essential)))
+}
+
+/// What is watched and what is shown does not matter.
+fn same_commands(old: &LocalTarget, new: &LocalTarget) -> bool {
+    let commands = |target: &LocalTarget| LocalTarget {
+        deps: None,
+        watch_ignores: Vec::new(),
+        links: Vec::new(),
+        ..target.clone()
+    };
+    commands(old) == commands(new)
+}
+
+/// Ports and links are for people: a change of them deploys nothing.
+fn same_objects(old: &K8sTarget, new: &K8sTarget) -> bool {
+    fn others(target: &K8sTarget) -> impl PartialEq + '_ {
+        let commands = target.options.custom_deploy.as_ref();
+        (
+            (&target.id, &target.images, target.readiness),
+            (&target.extra_pod_selectors, target.upsert_timeout),
+            (
+                &target.options.image_locators,
+                commands.map(|custom| (&custom.apply, &custom.delete)),
+            ),
+        )
+    }
+    old.entities.len() == new.entities.len()
+        && old
+            .entities
+            .iter()
+            .zip(&new.entities)
+            .all(|(a, b)| a.value() == b.value())
+        && others(old) == others(new)
+}
+
+/// Deletes what resources had that are gone from the Tiltfile.
+fn remove_rows(state: &mut State, gone: Vec<(ManifestName, Row)>) -> Vec<Effect> {
+    let rows = &state.rows;
+    state.queue.retain(|queued| rows.contains_key(queued));
+    gone.into_iter()
+        .flat_map(|(name, row)| release(state, &name, row, gc::REMOVED))
+        .collect()
+}
+
+/// Deletes what a resource had that is gone, or off. While it is still being updated its objects are not all known, so
+/// that waits until the update was cancelled.
+pub(super) fn release(state: &mut State, name: &ManifestName, row: Row, reason: &'static str) -> Vec<Effect> {
+    pods::forget_row(state, name);
+    let remains = Remains {
+        deployed: row.deployed,
+        reason,
+    };
+    if let Some(build) = row.building
+        && let Some(running) = state.builds.get_mut(&build)
+    {
+        running.orphaned = Some(remains);
+        return vec![Effect::CancelUpdate { build }];
+    }
+    let span = match row.history.front() {
+        Some(last) => last.span.clone(),
+        None => state.tiltfile_span(),
+    };
+    gc::delete_remains(state, name, span, remains)
+}

@@ -1,0 +1,250 @@
+//! One resource of a session: what is defined, what was built and deployed of it, and what is still to come.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Instant;
+
+use super::effect::ObjectId;
+use super::event::{AppliedObject, ForwardId, ForwardPart};
+use super::reason::Reasons;
+use super::serve::RowServer;
+use super::state::Seq;
+use crate::k8s::Entity;
+use crate::model::RuntimeStatus;
+use crate::model::{
+    BuildId, BuiltImage, ImageTarget, K8sTarget, LocalPath, Manifest, ManifestName, ObjectUid, Pod,
+    PodReadiness, SpanId, TargetId, TriggerReason,
+};
+
+/// One resource.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) manifest: Manifest,
+    pub(crate) enabled: bool,
+    /// Its place in the definition order.
+    pub(crate) position: usize,
+    pub(crate) targets: BTreeMap<TargetId, TargetState>,
+    /// Set when its definition changed and no update has taken that in.
+    pub(crate) changed_definition: Option<Seq>,
+    /// The files that changed it.
+    pub(crate) config_edits: BTreeSet<LocalPath>,
+    /// Who asked for an update that has not started. It is in the queue while anybody has.
+    pub(crate) triggers: BTreeSet<TriggerReason>,
+    pub(crate) building: Option<BuildId>,
+    /// Whether an update ever started.
+    pub(crate) started_first: bool,
+    /// When the first update started.
+    pub(crate) started_at: Option<Instant>,
+    /// The last two updates, the later one first.
+    pub(crate) history: VecDeque<BuildRecord>,
+    pub(crate) deployed: Deployed,
+    pub(crate) runtime: Runtime,
+    /// What serves, for a local resource.
+    pub(crate) server: Option<RowServer>,
+    /// What is wrong with its port-forwards.
+    pub(crate) forward_errors: BTreeMap<(ForwardId, ForwardPart), String>,
+    /// The update that is to be tried again.
+    pub(crate) retry: Option<super::retry::Retry>,
+    /// The resources that define kinds of its objects.
+    pub(crate) definers: BTreeSet<ManifestName>,
+}
+
+/// What is known of one target of a resource.
+#[derive(Debug, Default)]
+pub(crate) struct TargetState {
+    /// Files that changed and that no update has taken in, with the latest change of each.
+    pub(crate) files: BTreeMap<LocalPath, Seq>,
+    /// Images below it that another resource has built since.
+    pub(crate) dependencies: BTreeMap<TargetId, Seq>,
+    /// What was built last, unless it is known to be stale.
+    pub(crate) result: Option<BuiltImage>,
+}
+
+/// What a resource has in the cluster.
+#[derive(Debug, Default)]
+pub(crate) struct Deployed {
+    /// When a deploy last ended well.
+    pub(crate) at: Option<Instant>,
+    /// Whether a Job of it was complete then.
+    pub(crate) job_complete: bool,
+    /// The objects of that deploy: they own the pods.
+    pub(crate) objects: Vec<AppliedObject>,
+    /// What takes it away again, where a command deployed it or tried to.
+    pub(crate) delete_command: Option<DeleteCommand>,
+    /// Everything that it may have left there, also by deploys that failed.
+    pub(crate) owned: BTreeMap<ObjectId, AppliedObject>,
+}
+
+/// How what a resource deployed is doing.
+#[derive(Debug)]
+pub(crate) struct Runtime {
+    /// The pods that belong to it.
+    pub(crate) pods: BTreeSet<ObjectUid>,
+    /// Completed pods that were deleted since; kept as long as there is no other.
+    pub(crate) gone: BTreeMap<ObjectUid, Pod>,
+    /// The newest pod that counts.
+    pub(crate) newest: Option<ObjectUid>,
+    pub(crate) status: RuntimeStatus,
+    /// When it was last seen to be well.
+    pub(crate) last_ready: Option<Instant>,
+    /// When it was first seen to be well.
+    pub(crate) first_ready: Option<Instant>,
+    /// Why the cluster makes no pods of it, as far as it has said.
+    pub(crate) pods_refused: Option<String>,
+    /// What was last printed about its newest pod.
+    pub(crate) rollout: Option<super::rollout::Printed>,
+}
+
+impl Default for Runtime {
+    fn default() -> Self {
+        Self {
+            pods: BTreeSet::new(),
+            gone: BTreeMap::new(),
+            newest: None,
+            status: RuntimeStatus::Pending,
+            last_ready: None,
+            first_ready: None,
+            pods_refused: None,
+            rollout: None,
+        }
+    }
+}
+
+/// A command that takes away what another one deployed, and how long that may take.
+pub(crate) type DeleteCommand = (crate::model::Command, std::time::Duration);
+
+/// An update that ended.
+#[derive(Debug)]
+pub(crate) struct BuildRecord {
+    pub(crate) span: SpanId,
+    pub(crate) reason: String,
+    pub(crate) duration: std::time::Duration,
+    pub(crate) error: Option<String>,
+    pub(crate) explained_by_log: bool,
+}
+
+impl Row {
+    pub(crate) fn new(manifest: Manifest, enabled: bool, position: usize) -> Self {
+        Self {
+            targets: manifest
+                .target_ids()
+                .map(|id| (id.clone(), TargetState::default()))
+                .collect(),
+            manifest,
+            enabled,
+            position,
+            changed_definition: None,
+            config_edits: BTreeSet::new(),
+            triggers: BTreeSet::new(),
+            building: None,
+            started_first: false,
+            started_at: None,
+            history: VecDeque::new(),
+            deployed: Deployed::default(),
+            runtime: Runtime::default(),
+            server: None,
+            forward_errors: BTreeMap::new(),
+            retry: None,
+            definers: BTreeSet::new(),
+        }
+    }
+
+    /// Returns what it deploys to Kubernetes, if anything.
+    pub(crate) fn k8s(&self) -> Option<&K8sTarget> {
+        self.manifest.deploy.k8s()
+    }
+
+    /// Returns the objects that it deploys.
+    pub(crate) fn entities(&self) -> &[Entity] {
+        self.k8s().map_or(&[], |k8s| &k8s.entities)
+    }
+
+    /// Returns what takes it away, if a command deploys it.
+    pub(crate) fn delete_command(&self) -> Option<DeleteCommand> {
+        let k8s = self.k8s()?;
+        let custom = k8s.options.custom_deploy.as_ref()?;
+        Some((custom.delete.clone(), k8s.upsert_timeout))
+    }
+
+    /// Returns when it counts as ready.
+    pub(crate) fn readiness(&self) -> PodReadiness {
+        self.k8s().map_or(PodReadiness::Ignore, |k8s| k8s.readiness)
+    }
+
+    pub(crate) fn images(&self) -> &[ImageTarget] {
+        &self.manifest.images
+    }
+
+    pub(crate) fn target(&self, id: &TargetId) -> Option<&TargetState> {
+        self.targets.get(id)
+    }
+
+    /// Returns whether it has changes that no update has taken in.
+    pub(crate) fn has_changes(&self) -> bool {
+        self.changed_definition.is_some() || self.targets.values().any(TargetState::is_dirty)
+    }
+
+    /// Returns whether its first update is still to come and starts by itself.
+    pub(crate) fn awaits_first(&self) -> bool {
+        !self.started_first && self.manifest.trigger_mode.auto_init()
+    }
+
+    /// Returns whether an update is due: it may run once nothing holds it.
+    ///
+    /// Rule: `reference/engine.md` 1.2.
+    pub(crate) fn is_due(&self) -> bool {
+        self.enabled
+            && (self.awaits_first()
+                || self.retry.is_some()
+                || !self.triggers.is_empty()
+                || self.starts_on_change())
+    }
+
+    /// Returns whether it has changes that start an update by themselves.
+    pub(crate) fn starts_on_change(&self) -> bool {
+        self.manifest.trigger_mode.auto_on_change() && self.has_changes()
+    }
+
+    /// Returns whether its next update makes everything anew, because a user asked for it.
+    pub(crate) fn awaits_full_rebuild(&self) -> bool {
+        self.retry.as_ref().is_some_and(|retry| retry.force)
+            || Reasons::of(self).is_full_rebuild(self.manifest.trigger_mode.auto_on_change())
+    }
+
+    /// Returns whether its next update would use what was built before of a target.
+    pub(crate) fn reuses(&self, id: &TargetId) -> bool {
+        self.target(id).is_some_and(TargetState::is_reusable) && !self.awaits_full_rebuild()
+    }
+}
+
+impl Deployed {
+    /// Returns every object that it may have in the cluster.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &AppliedObject> {
+        self.owned.values().chain(&self.objects)
+    }
+}
+
+impl Runtime {
+    /// Notes that it is well.
+    pub(crate) fn note_ready(&mut self, now: Instant) {
+        self.last_ready = Some(now);
+        self.first_ready.get_or_insert(now);
+    }
+}
+
+impl TargetState {
+    /// Returns whether something changed that no update has taken in.
+    pub(crate) fn is_dirty(&self) -> bool {
+        !self.files.is_empty() || !self.dependencies.is_empty()
+    }
+
+    /// Returns whether an update would use what was built before.
+    pub(crate) fn is_reusable(&self) -> bool {
+        self.result.is_some() && !self.is_dirty()
+    }
+
+    /// Forgets changes up to the start of an update that took them in.
+    pub(crate) fn consume_until(&mut self, seq: Seq) {
+        self.files.retain(|_, changed| *changed > seq);
+        self.dependencies.retain(|_, changed| *changed > seq);
+    }
+}

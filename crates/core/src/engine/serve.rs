@@ -1,0 +1,120 @@
+//! Servers of local resources: when each is started anew, and how it is doing.
+//!
+//! A server is started after each update that ended well, and lives until the next one, or until its resource is gone
+//! or disabled. One that ended stays ended. The edge is told which servers are wanted; it stops the others, and starts
+//! a new one of a resource once the one before it has ended.
+//!
+//! Rule: `reference/engine.md` 6.5.
+
+use super::effect::{Effect, Server};
+use super::event::ServerStatus;
+use super::row::Row;
+use super::state::State;
+use crate::model::RuntimeStatus;
+use crate::model::{DeployTarget, LocalTarget, ManifestName, ServeId, SpanId};
+
+/// The server of a row.
+#[derive(Debug)]
+pub(crate) struct RowServer {
+    /// What was asked for when it started; a new definition matters from the next update on.
+    pub(crate) server: Server,
+    /// What was last heard of it; `None` until it has started.
+    pub(crate) status: Option<ServerStatus>,
+}
+
+impl RowServer {
+    /// Returns whether its process is over.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.status, Some(ServerStatus::Exited { .. }))
+    }
+}
+
+/// Asks for a new server of a resource whose update ended well; the one before it is stopped.
+pub(super) fn restart(state: &mut State, name: &ManifestName) {
+    let serve = ServeId(state.last_serve + 1);
+    let Some(row) = state.rows.get_mut(name) else {
+        return;
+    };
+    let had_one = row.server.take().is_some();
+    if let Some(local) = row.local().filter(|local| !local.serve_cmd.is_empty()) {
+        let server = Server {
+            serve,
+            manifest: name.clone(),
+            span: SpanId::new(format!("localserve:{serve}")),
+            command: local.serve_cmd.clone(),
+            probe: local.readiness_probe.clone(),
+        };
+        row.server = Some(RowServer { server, status: None });
+        state.last_serve = serve.0;
+    } else if !had_one {
+        return;
+    }
+    state.dirty.servers = true;
+}
+
+/// Takes in what a server does. One that is no longer wanted has nothing to say.
+pub(super) fn on_changed(state: &mut State, serve: ServeId, status: ServerStatus) {
+    let now = state.now;
+    let row = state
+        .rows
+        .iter_mut()
+        .find_map(|(name, row)| Some((name, row)).filter(|(_, row)| row.is_served_by(serve)));
+    let Some((name, row)) = row else { return };
+    if let ServerStatus::Running { ready: true, .. } = status {
+        row.runtime.note_ready(now);
+    }
+    if let Some(server) = &mut row.server {
+        server.status = Some(status);
+    }
+    state.dirty.rows.insert(name.clone());
+}
+
+/// Returns all servers that are wanted, if those are others than before.
+pub(super) fn serve(state: &mut State) -> Option<Effect> {
+    let rows = state.rows_in_order().filter(|(_, row)| row.enabled);
+    let wanted: Vec<Server> = rows
+        .filter_map(|(_, row)| row.server.as_ref())
+        .map(|server| server.server.clone())
+        .collect();
+    if state.asked.servers == wanted {
+        return None;
+    }
+    state.asked.servers.clone_from(&wanted);
+    Some(Effect::Serve(wanted))
+}
+
+/// Returns how a local resource is doing.
+pub(super) fn status(row: &Row, local: &LocalTarget) -> RuntimeStatus {
+    match row.server.as_ref().map(|server| &server.status) {
+        _ if local.serve_cmd.is_empty() => RuntimeStatus::NotApplicable,
+        Some(Some(ServerStatus::Running { ready: true, .. })) => RuntimeStatus::Ok,
+        Some(Some(ServerStatus::Exited { .. })) => RuntimeStatus::Error,
+        _ => RuntimeStatus::Pending,
+    }
+}
+
+impl Row {
+    /// Returns the commands of a local resource.
+    pub(crate) fn local(&self) -> Option<&LocalTarget> {
+        match &self.manifest.deploy {
+            DeployTarget::Local(local) => Some(local),
+            DeployTarget::K8s(_) => None,
+        }
+    }
+
+    /// Returns whether it is a local resource that has nothing to do but serve.
+    pub(crate) fn only_serves(&self) -> bool {
+        self.local().is_some_and(|local| local.update_cmd.is_none())
+    }
+
+    /// Returns whether no other update may run beside one of this resource.
+    pub(crate) fn runs_alone(&self) -> bool {
+        self.local().is_some_and(|local| !local.allow_parallel)
+    }
+
+    fn is_served_by(&self, serve: ServeId) -> bool {
+        self.server
+            .as_ref()
+            .is_some_and(|server| server.server.serve == serve)
+    }
+}

@@ -1,0 +1,266 @@
+//! One update of one resource: what it will do, and what its end means for this and for other resources.
+//!
+//! When it may start is for `schedule`, what it leaves behind in the cluster for `gc`.
+
+use std::collections::BTreeSet;
+
+use super::effect::{Effect, ImageAction, ImageStep, UpdatePlan};
+use super::event::UpdateOutcome;
+use super::files::files_changed_line;
+use super::reason::Reasons;
+use super::row::{BuildRecord, Row};
+use super::state::{Running, Seq, State};
+use super::{cluster_events, gc, podless, pods, retry, serve};
+use crate::model::{BuildId, BuiltImage, ImageTarget, LocalPath, ManifestName, SpanId, TargetId};
+use crate::model::{Level, LogEvent};
+
+/// How many ended updates are remembered.
+const HISTORY: usize = 2;
+
+/// Starts an update of a resource that `schedule` chose.
+pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
+    let build = BuildId(state.last_build + 1);
+    let row = state.rows.get_mut(name)?;
+    let deploy = row.manifest.deploy.clone();
+    let span = SpanId::new(format!("build:{build}"));
+    let reasons = Reasons::of(row);
+    let mut reason = reasons.text();
+    if let Some(retry) = row.retry.as_ref().filter(|_| reason.is_empty()) {
+        reason.clone_from(&retry.reason);
+    }
+    let force = row.awaits_full_rebuild();
+    let files = edits(row);
+    let header = if reasons.init {
+        "Initial Build".to_owned()
+    } else if files.is_empty() {
+        reason.clone()
+    } else {
+        files_changed_line(&state.config.cwd, &files)
+    };
+    let images = image_steps(row, &state.deployed_images);
+    let is_built = |step: &&ImageStep| step.action == ImageAction::Build;
+    let running = Running {
+        manifest: name.clone(),
+        span: span.clone(),
+        reason,
+        started: state.now,
+        started_seq: state.seq,
+        images: images
+            .iter()
+            .filter(is_built)
+            .map(|step| (step.image.id.clone(), step.needs_push))
+            .collect(),
+        deploy: row.manifest.deploy.id().clone(),
+        runs_alone: row.runs_alone(),
+        force,
+        outdated: false,
+        delete_command: row.delete_command(),
+        orphaned: None,
+    };
+    row.config_edits.clear();
+    row.triggers.clear();
+    state.queue.retain(|queued| queued != name);
+    row.building = Some(build);
+    row.runtime.pods_refused = None;
+    state.dirty.cluster |= !row.started_first;
+    row.started_first = true;
+    row.started_at.get_or_insert(state.now);
+    state.last_build = build.0;
+    state.builds.insert(build, running);
+    let plan = UpdatePlan {
+        build,
+        manifest: name.clone(),
+        span,
+        header,
+        images,
+        parallel_images: state.update_settings.max_parallel_updates,
+        deploy,
+        force,
+    };
+    Some(Effect::StartUpdate(Box::new(plan)))
+}
+
+/// Returns the files that an update takes in: first those that changed its definition, then those of its targets.
+fn edits(row: &Row) -> Vec<LocalPath> {
+    let of_targets: BTreeSet<&LocalPath> = row
+        .targets
+        .values()
+        .flat_map(|target| target.files.keys())
+        .collect();
+    let of_targets = of_targets
+        .into_iter()
+        .filter(|file| !row.config_edits.contains(*file));
+    row.config_edits.iter().chain(of_targets).cloned().collect()
+}
+
+/// Returns what to do about each image: what is stale is built, and what is built on it.
+///
+/// Rule: `reference/engine.md` 2.2; whether an image still exists is checked at the edge.
+fn image_steps(row: &Row, deployed: &BTreeSet<TargetId>) -> Vec<ImageStep> {
+    let mut built: BTreeSet<&TargetId> = BTreeSet::new();
+    let mut steps = Vec::new();
+    for image in row.images() {
+        let reusable = row.target(&image.id).filter(|_| row.reuses(&image.id));
+        let on_stale_base = image.base_images.iter().any(|base| built.contains(base));
+        let action = match reusable.and_then(|target| target.result.clone()) {
+            Some(result) if !on_stale_base => ImageAction::Reuse(result),
+            _ => {
+                built.insert(&image.id);
+                ImageAction::Build
+            }
+        };
+        steps.push(ImageStep {
+            image: image.clone(),
+            needs_push: deployed.contains(&image.id),
+            action,
+        });
+    }
+    steps
+}
+
+/// Takes in how an update ended. An answer that is not waited for is ignored.
+///
+/// Rule: `reference/engine.md` 1.8.
+pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutcome) -> Vec<Effect> {
+    let Some(mut running) = state.builds.remove(&build) else {
+        return Vec::new();
+    };
+    if let Some(mut remains) = running.orphaned.take() {
+        remains.deployed = gc::add_applied(remains.deployed, &running, &outcome);
+        return gc::delete_remains(state, &running.manifest, running.span, remains);
+    }
+    state.pruning.updates += 1;
+    let failure = outcome.error.clone();
+    record_end(state, &running, &outcome);
+    let retry = retry::note_end(state, &running, &outcome);
+    if !running.outdated {
+        share_results(state, &running, &shareable(state, &running, &outcome));
+    }
+    if failure.is_none() && !running.outdated {
+        serve::restart(state, &running.manifest);
+    }
+    let podless_before = state.rows.get(&running.manifest).map(podless::all_told);
+    let claimed = pods::claimed_objects(state, &running.manifest);
+    let mut effects = Vec::from_iter(gc::note_applied(state, &running, &outcome));
+    pods::claim(state, &running.manifest, &claimed);
+    let after = pods::claimed_objects(state, &running.manifest);
+    let new = after.into_iter().filter(|uid| !claimed.contains(uid)).collect();
+    effects.extend(cluster_events::log_newly_claimed(state, &new));
+    if failure.is_none() {
+        effects.extend(podless::warn(
+            state,
+            &running,
+            &podless_before.unwrap_or_default(),
+        ));
+    }
+    state.dirty.rows.insert(running.manifest.clone());
+    // Once a run is over, what it cancelled is no failure to speak of.
+    if let Some(error) = failure.filter(|_| state.verdict.is_none()) {
+        let line = LogEvent::line(running.span, running.manifest, format!("Build Failed: {error}"));
+        effects.splice(
+            0..0,
+            [Effect::Log(line.level(Level::Error))].into_iter().chain(retry),
+        );
+    }
+    effects
+}
+
+/// Writes the end of an update into its row: results, history, and that changes up to its start are taken in.
+fn record_end(state: &mut State, running: &Running, outcome: &UpdateOutcome) {
+    let (now, Some(row)) = (state.now, state.rows.get_mut(&running.manifest)) else {
+        return;
+    };
+    row.building = None;
+    // A failed build is not tried again until something changes; but then it must not count as built.
+    for id in running.images.keys() {
+        if let Some(target) = row.targets.get_mut(id) {
+            target.result = None;
+        }
+    }
+    for (id, built) in outcome.built.iter().filter(|_| !running.outdated) {
+        if let Some(target) = row.targets.get_mut(id) {
+            target.result = Some(built.clone());
+        }
+    }
+    row.targets
+        .values_mut()
+        .for_each(|target| target.consume_until(running.started_seq));
+    row.changed_definition = row
+        .changed_definition
+        .filter(|changed| *changed > running.started_seq);
+    if outcome.error.is_none() && row.local().is_some_and(|local| local.readiness_probe.is_none()) {
+        row.runtime.note_ready(now);
+    }
+    row.history.push_front(BuildRecord {
+        span: running.span.clone(),
+        reason: running.reason.clone(),
+        duration: now.saturating_duration_since(running.started),
+        error: outcome.error.clone(),
+        explained_by_log: outcome.explained_by_log,
+    });
+    row.history.truncate(HISTORY);
+}
+
+/// Returns the new images that every resource could use.
+///
+/// One that was not pushed, and that a new Tiltfile deploys, is not among them; nor one whose files changed since: a
+/// resource that is newer than that change does not know of it.
+fn shareable(state: &State, running: &Running, outcome: &UpdateOutcome) -> Vec<(TargetId, BuiltImage)> {
+    let row = state.rows.get(&running.manifest);
+    let is_fresh = |id: &TargetId| {
+        row.and_then(|row| row.target(id))
+            .is_some_and(|target| !target.is_dirty())
+    };
+    let is_pushed = |id: &TargetId| running.images.get(id).copied().unwrap_or(false);
+    let is_enough = |id: &TargetId| is_pushed(id) || !state.deployed_images.contains(id);
+    let built = outcome
+        .built
+        .iter()
+        .filter(|(id, _)| is_fresh(id) && is_enough(id));
+    built.cloned().collect()
+}
+
+/// Gives new images to the other resources that use them and have something to do: they deploy without building them
+/// again. A resource with nothing to do is left alone.
+fn share_results(state: &mut State, running: &Running, built: &[(TargetId, BuiltImage)]) {
+    if built.is_empty() {
+        return;
+    }
+    let others = state
+        .rows
+        .iter_mut()
+        .filter(|(name, _)| **name != running.manifest);
+    for (_, row) in others {
+        let has_reason = row.enabled && (row.awaits_first() || row.has_changes() || !row.triggers.is_empty());
+        if has_reason && row.building.is_none() {
+            take_results(row, built, running.started_seq);
+        }
+    }
+}
+
+fn take_results(row: &mut Row, built: &[(TargetId, BuiltImage)], started: Seq) {
+    let was_built = |id: &TargetId| built.iter().any(|(built, _)| built == id);
+    for (id, result) in built {
+        let Some(target) = row.targets.get_mut(id) else {
+            continue;
+        };
+        target.result = Some(result.clone());
+        target.consume_until(started);
+        let on_it = |image: &&ImageTarget| image.base_images.contains(id) && !was_built(&image.id);
+        let mut dependents: Vec<TargetId> = row
+            .manifest
+            .images
+            .iter()
+            .filter(on_it)
+            .map(|image| image.id.clone())
+            .collect();
+        if row.k8s().is_some_and(|k8s| k8s.images.contains(id)) {
+            dependents.push(row.manifest.deploy.id().clone());
+        }
+        for dependent in dependents {
+            if let Some(target) = row.targets.get_mut(&dependent) {
+                target.dependencies.insert(id.clone(), started);
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What a resource is made of: plain values with names, no behaviour that needs the outside world.
+//!
+//! Start with [`Manifest`]: the assembled definition of one resource. It holds image targets and one deploy target;
+//! [`TargetId`] names them in logs, file watches and the engine's state.
+
+mod api;
+mod cluster_event;
+mod command;
+mod container_path;
+mod docker_build_site;
+mod duration;
+mod float;
+pub mod go_path;
+mod ids;
+mod ignore;
+mod image_ref;
+mod k8s_options;
+mod link;
+mod live_update;
+mod local;
+mod log_event;
+mod log_segment;
+mod manifest;
+mod paths;
+mod pod;
+mod pod_trouble;
+mod probe;
+mod quoted;
+mod registry;
+mod session_settings;
+mod settings;
+mod status;
+mod sync;
+mod target;
+mod time;
+mod trigger;
+mod url;
+mod version;
+
+pub use api::{ApiKind, ApiObject, ApiObjects};
+pub use cluster_event::ClusterEvent;
+pub use command::Command;
+pub use container_path::ContainerPath;
+pub use docker_build_site::{DockerBuildSite, DockerfileText};
+pub use duration::{format_go_duration, parse_go_duration};
+pub use float::format_go_float;
+pub use ids::{
+    BuildId, DeleteId, LoadId, ManifestName, ObjectUid, PruneId, ServeId, SpanId, TargetId, TargetKind,
+    sanitize_name,
+};
+pub use ignore::IgnoreMatcher;
+pub use image_ref::{ImageRef, ImageRefError, ImageSelector};
+pub use k8s_options::{CustomDeploy, DiscoveryStrategy, ImageLocator, K8sOptions, ObjectPatterns};
+pub use link::{Link, PortForward};
+pub use live_update::{Exec, LiveUpdate, Sync};
+pub use local::LocalTarget;
+pub use log_event::{Level, LogEvent, Progress};
+pub use log_segment::Segment;
+pub use manifest::{Manifest, OnChange, TriggerMode};
+pub use paths::LocalPath;
+pub use pod::{Container, ContainerExit, ContainerState, Owner, Pod, PodCondition, PodPhase};
+pub use pod_trouble::PodTrouble;
+pub use probe::{Probe, ProbeAction};
+pub use quoted::write_quoted;
+pub use registry::{BuiltImage, Registry};
+pub use session_settings::{DockerPrune, FEATURES, OBSOLETE_FEATURES, SessionSettings, Telemetry};
+pub use settings::{CiSettings, UpdateSettings};
+pub use status::{RuntimeStatus, UpdateStatus};
+pub use sync::{
+    Batch, BatchRun, ContainerAddress, InPlace, Placement, Remedy, SentFile, SyncFailure, SyncTimes, Synced,
+};
+pub use target::{
+    CustomBuild, DeployTarget, DockerBuild, DockerOptions, Ignore, ImageBuild, ImageTarget, Injection,
+    K8sTarget, OutputMode, PodReadiness,
+};
+pub use time::Timestamp;
+pub use trigger::TriggerReason;
+pub use url::Url;
+pub use version::{COMPATIBLE_VERSION, VersionConstraint};

@@ -1,0 +1,183 @@
+//! What every reader sees of the state: plain, serialisable values, and nothing that a reader could change.
+//!
+//! [`View`] is the whole; one [`ResourceView`] stands for each row. The engine makes a new one on demand; readers may
+//! miss states in between. Log text is not here: `logs` has it, by span.
+
+mod project;
+mod report;
+mod snapshot;
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::model::{ManifestName, SpanId, TriggerMode};
+pub use crate::model::{RuntimeStatus, UpdateStatus};
+
+pub(crate) use project::view;
+pub use report::{ReportRow, report, table};
+pub use snapshot::{SnapshotFacts, snapshot};
+
+/// The state of a session at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct View {
+    /// The Tiltfile itself.
+    pub tiltfile: TiltfileView,
+    /// Whether the cluster can be used.
+    pub cluster: ClusterView,
+    /// One per resource, in definition order.
+    pub resources: Vec<ResourceView>,
+}
+
+/// How the Tiltfile is doing.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TiltfileView {
+    /// How the last load went.
+    pub update_status: UpdateStatus,
+    /// Why the last load failed.
+    pub error: Option<String>,
+    /// Where the lines of the last load are; `None` before the first.
+    pub span: Option<SpanId>,
+}
+
+/// The connection to the cluster.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "state", content = "error", rename_all = "snake_case")]
+pub enum ClusterView {
+    /// Not yet known.
+    Connecting,
+    /// Usable.
+    Connected,
+    /// Not usable, and why.
+    Failed(String),
+}
+
+/// One resource.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ResourceView {
+    /// Its name.
+    pub name: ManifestName,
+    /// The labels that group it.
+    pub labels: BTreeSet<String>,
+    /// What it is made of, such as `image:web` and `k8s:web`.
+    pub targets: Vec<String>,
+    /// Whether it is to run at all.
+    pub enabled: bool,
+    /// How the last update went.
+    pub update_status: UpdateStatus,
+    /// How what was deployed is doing.
+    pub runtime_status: RuntimeStatus,
+    /// When updates start.
+    pub trigger_mode: TriggerMode,
+    /// Whether a user asked for an update that has not started.
+    pub queued: bool,
+    /// Whether it has changes that no update has taken in.
+    pub has_pending_changes: bool,
+    /// Why an update that is due does not start.
+    pub hold: Option<HoldView>,
+    /// The update that runs.
+    pub building: Option<BuildView>,
+    /// Updates that ended, the last one first; at most two.
+    pub history: Vec<BuildView>,
+    /// The newest pod.
+    pub pod: Option<PodView>,
+    /// Why it waits for one, where that is known.
+    pub no_pod: Option<String>,
+    /// The server of a local resource.
+    pub server: Option<ServerView>,
+    /// Its port-forwards.
+    pub forwards: Vec<ForwardView>,
+    /// How long it took from the start of its first update until it was ready for the first time, or has taken so far, in
+    /// milliseconds; `None` before the first update.
+    pub elapsed_ms: Option<u64>,
+    /// Whether it was ever ready since this session first deployed it.
+    pub ever_ready: bool,
+}
+
+impl ResourceView {
+    /// Returns what is wrong, if anything is: the error of the last update, else of the newest pod.
+    pub fn error(&self) -> Option<String> {
+        if let (UpdateStatus::Error, Some(last)) = (self.update_status, self.history.first()) {
+            return last.error.clone();
+        }
+        let pod = self
+            .pod
+            .as_ref()
+            .filter(|_| self.runtime_status == RuntimeStatus::Error)?;
+        if pod.errors.is_empty() {
+            return Some(format!("Pod {} in error state: {}", pod.name, pod.status));
+        }
+        Some(pod.errors.join("; "))
+    }
+}
+
+/// A local port that leads to a pod.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ForwardView {
+    /// Where it can be opened.
+    pub url: String,
+    /// What is shown in place of the URL; may be empty.
+    pub name: String,
+    /// The pod that it leads to; `None` while there is none.
+    pub pod: Option<String>,
+    /// Whether a connection is known to have a living pod at its other end.
+    pub is_healthy: bool,
+    /// What is wrong with it.
+    pub error: Option<String>,
+}
+
+/// Why an update that is due does not start.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct HoldView {
+    /// A word that scripts know, such as `waiting-for-dep`.
+    pub reason: &'static str,
+    /// What it waits for; may be empty.
+    pub on: Vec<String>,
+}
+
+/// One update.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BuildView {
+    /// Where its lines are.
+    pub span: SpanId,
+    /// Why it started, such as `Initial Build` or `Changed Files`.
+    pub reason: String,
+    /// How long it took, or has taken so far, in milliseconds.
+    pub duration_ms: u64,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Whether the last lines of its log may explain the error.
+    pub explained_by_log: bool,
+}
+
+/// The server of a local resource.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ServerView {
+    /// Where its lines are.
+    pub span: SpanId,
+    /// The number of its process while it runs.
+    pub pid: Option<u32>,
+    /// Whether its probe says that it is ready, or it has none.
+    pub ready: bool,
+}
+
+/// The newest pod of a resource.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PodView {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The STATUS column of `kubectl get pods`.
+    pub status: String,
+    /// How many of its containers are ready.
+    pub ready_containers: usize,
+    /// How many containers it has.
+    pub containers: usize,
+    /// How often its containers were restarted, together.
+    pub restarts: u32,
+    /// What its containers say is wrong.
+    pub errors: Vec<String>,
+    /// What keeps it from being ready, in Kubernetes' words: the reason, and what is said about it.
+    pub trouble: Option<String>,
+}

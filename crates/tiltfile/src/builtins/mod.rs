@@ -1,0 +1,233 @@
+//! The built-ins: one table entry each, with name, signature, docstring and implementation side by side.
+//!
+//! To add one, write a [`Builtin`] into the table of the file that fits. A signature is written as in the
+//! documentation (`ref, context, build_args={}, *, name=?`), and `run` asks the [`Call`] for its arguments by name and
+//! kind. What Tilt has and this version lacks is listed in `unsupported`.
+
+mod commands;
+mod config;
+mod custom_build;
+mod custom_deploy;
+mod docker;
+mod encoding;
+mod environ;
+mod files;
+mod filter;
+mod git;
+mod helm;
+mod images;
+mod kubernetes;
+mod kustomize;
+mod kustomize_inputs;
+mod language;
+mod live_update;
+mod loading;
+mod local_resource;
+mod os;
+mod probes;
+mod program;
+mod records;
+mod resources;
+mod settings;
+mod unsupported;
+mod v1alpha1;
+mod workloads;
+
+pub(super) use environ::ENVIRON_METHODS;
+pub(super) use git::GIT_REPO_PATHS;
+
+use std::sync::LazyLock;
+
+use starlark::environment::{Globals, GlobalsBuilder, LibraryExtension};
+use starlark::values::Value;
+
+use super::call::Call;
+use super::fault::Outcome;
+use super::rewrite::ENDLESS;
+use super::values::{BuiltinModule, Endless, Function, ModuleValue, TriggerModeValue};
+
+/// A built-in function.
+pub(super) struct Builtin {
+    /// Its name, with its module: `os.getenv`.
+    pub(super) name: &'static str,
+    /// Its parameters, as in its documentation.
+    pub(super) signature: &'static str,
+    /// What it does, for the documentation.
+    pub(super) doc: &'static str,
+    /// Does it.
+    pub(super) run: Run,
+}
+
+/// The implementation of a built-in.
+pub(super) type Run = for<'v, 'a, 'e, 'c> fn(&mut Call<'v, 'a, 'e, 'c>) -> Outcome<Value<'v>>;
+
+/// The members of a module.
+pub(super) struct Members {
+    /// The module's name.
+    pub(super) name: &'static str,
+    /// Its functions; their names begin with the module's.
+    pub(super) functions: &'static [Builtin],
+    /// Its texts.
+    pub(super) texts: &'static [(&'static str, &'static str)],
+    /// Its other values, known only while a file is evaluated.
+    pub(super) values: &'static [(&'static str, ModuleValue)],
+    /// The modules in it; their names begin with this one's.
+    pub(super) modules: &'static [Members],
+}
+
+/// A member of a module.
+pub(super) enum Member {
+    Function(&'static Builtin),
+    Text(&'static str),
+    Value(ModuleValue),
+    Module(&'static Members),
+}
+
+impl Members {
+    /// Returns all members by their names within the module.
+    pub(super) fn all(&'static self) -> impl Iterator<Item = (&'static str, Member)> {
+        let functions = self
+            .functions
+            .iter()
+            .map(|f| (short(f.name), Member::Function(f)));
+        let texts = self.texts.iter().map(|(name, text)| (*name, Member::Text(text)));
+        let modules = self.modules.iter().map(|m| (short(m.name), Member::Module(m)));
+        let values = self
+            .values
+            .iter()
+            .map(|(name, value)| (*name, Member::Value(*value)));
+        functions.chain(texts).chain(values).chain(modules)
+    }
+}
+
+/// Returns every global function.
+pub(super) fn functions() -> impl Iterator<Item = &'static Builtin> {
+    [
+        language::BUILTINS,
+        commands::BUILTINS,
+        files::BUILTINS,
+        encoding::BUILTINS,
+        loading::BUILTINS,
+        records::BUILTINS,
+        git::BUILTINS,
+        kubernetes::BUILTINS,
+        custom_deploy::BUILTINS,
+        helm::BUILTINS,
+        kustomize::BUILTINS,
+        resources::BUILTINS,
+        filter::BUILTINS,
+        workloads::BUILTINS,
+        settings::BUILTINS,
+        docker::BUILTINS,
+        custom_build::BUILTINS,
+        live_update::BUILTINS,
+        local_resource::BUILTINS,
+        probes::BUILTINS,
+        unsupported::BUILTINS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// Returns whether a built-in only computes, so that it can be called at any time.
+pub(super) fn is_pure(builtin: &Builtin) -> bool {
+    language::BUILTINS.iter().any(|known| known.name == builtin.name)
+}
+
+/// Returns every module.
+pub(super) fn modules() -> impl Iterator<Item = &'static Members> {
+    [
+        &os::OS,
+        &program::SYS,
+        &program::SHLEX,
+        &config::CONFIG,
+        &v1alpha1::V1ALPHA1,
+    ]
+    .into_iter()
+}
+
+/// Returns the names that every file sees.
+pub(super) fn globals() -> &'static Globals {
+    static GLOBALS: LazyLock<Globals> = LazyLock::new(|| {
+        let mut builder = GlobalsBuilder::extended_by(&[LibraryExtension::SetType]);
+        for builtin in functions() {
+            builder.set(builtin.name, Function::new(builtin));
+        }
+        for members in modules() {
+            builder.set(members.name, BuiltinModule { members });
+        }
+        builder.set("TRIGGER_MODE_AUTO", TriggerModeValue::Auto);
+        builder.set("TRIGGER_MODE_MANUAL", TriggerModeValue::Manual);
+        builder.set(ENDLESS, Endless);
+        builder.build()
+    });
+    &GLOBALS
+}
+
+/// Returns whether a built-in only says that it is not there yet.
+pub(super) fn is_missing(builtin: &Builtin) -> bool {
+    builtin.doc == unsupported::DOC
+}
+
+/// Returns the parameters of a signature as they are written.
+pub(super) fn parameters(signature: &'static str) -> Vec<&'static str> {
+    super::signature::split(signature)
+}
+
+/// Returns the arguments of a built-in whose types are known as data, each with its type.
+pub(super) fn described_arguments(name: &str) -> Vec<(&'static str, String)> {
+    v1alpha1::described_arguments(name)
+}
+
+fn short(name: &'static str) -> &'static str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signature::Signature;
+
+    #[test]
+    fn no_name_is_defined_twice() {
+        let mut names: Vec<&str> = functions()
+            .map(|builtin| builtin.name)
+            .chain(modules().map(|members| members.name))
+            .collect();
+        names.sort_unstable();
+        let unique = names.len();
+        names.dedup();
+        assert_eq!(names.len(), unique);
+    }
+
+    #[test]
+    fn every_parameter_is_named_in_the_docstring() {
+        let all = functions().chain(modules().flat_map(|members| members.functions));
+        let written = |builtin: &'static Builtin| {
+            let names = parameters(builtin.signature).into_iter();
+            names.map(|parameter| parameter.split('=').next().unwrap_or_default())
+        };
+        for builtin in all.filter(|builtin| !is_missing(builtin) && !builtin.name.starts_with("__")) {
+            if !described_arguments(builtin.name).is_empty() {
+                continue;
+            }
+            for name in written(builtin).filter(|name| !name.starts_with('*')) {
+                let named = builtin.doc.contains(&format!("`{name}`"));
+                assert!(named, "the docstring of {} does not name `{name}`", builtin.name);
+            }
+            assert!(
+                !builtin.doc.contains("   "),
+                "stray blanks in the docstring of {}",
+                builtin.name
+            );
+        }
+    }
+
+    #[test]
+    fn every_supported_builtin_is_documented_and_its_signature_can_be_read() {
+        for builtin in functions().chain(os::OS.functions) {
+            assert!(!builtin.doc.is_empty(), "{} has no docstring", builtin.name);
+            Signature::parse(builtin.signature);
+        }
+    }
+}

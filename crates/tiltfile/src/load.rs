@@ -1,0 +1,310 @@
+//! One evaluation of a Tiltfile, from request to result.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use sha2::{Digest, Sha256};
+
+use super::enabled::enabled;
+use super::fault::io_message;
+use super::naming::NamingFunction;
+use super::secrets::{self, Secret};
+use super::session::Session;
+use super::values::Kept;
+use super::{BuiltinCall, Host, Memory};
+use crate::Log;
+use crate::assembly::{Ignorefile, Naming, Surroundings, assemble};
+use crate::diag::Diagnostic;
+use crate::engine::LoadOutcome;
+use crate::k8s::{Entity, KubeContext};
+use crate::model::{
+    ApiObjects, CiSettings, Ignore, LocalPath, Manifest, ManifestName, Registry, SessionSettings,
+    UpdateSettings,
+};
+
+/// The stack of a thread that evaluates: Starlark functions recurse on it, up to 10,000 deep.
+const STACK_BYTES: usize = 512 << 20;
+
+/// What to evaluate, and for whom.
+#[derive(Clone, Debug)]
+pub struct LoadRequest {
+    /// The Tiltfile.
+    pub file: LocalPath,
+    /// Arguments after the command. Unless the file reads them itself, they are names of the resources to run.
+    pub args: Vec<String>,
+    /// The command that was typed: `up`, `ci`, `down`, ... For `up` and `ci` a Tiltfile without resources is an error.
+    pub subcommand: &'static str,
+    /// The cluster that the kubeconfig means.
+    pub kube: KubeContext,
+    /// The host of the session's web page, where port-forwards listen unless they say otherwise.
+    pub web_host: String,
+    /// Whether this is the session's own Tiltfile: only that one must have resources and an allowed context.
+    pub is_main: bool,
+    /// What the file can know about the program that evaluates it.
+    pub program: Program,
+    /// What earlier loads of the session left.
+    pub memory: Memory,
+    /// Reads the clock, to time the calls of built-ins; `None` for not timing them.
+    pub clock: Option<fn() -> Instant>,
+}
+
+/// What a Tiltfile can know about the program that evaluates it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Program {
+    /// The command line, with the program's name first: `sys.argv`.
+    pub argv: Vec<String>,
+    /// The path of the program: `sys.executable`.
+    pub executable: String,
+    /// Variables for commands that do not have them, such as `TILT_PORT`.
+    pub variables: Vec<(String, String)>,
+}
+
+/// What an evaluation gave.
+#[derive(Clone, Debug, Default)]
+pub struct Load {
+    /// All resources in definition order; `None` when the load failed.
+    pub manifests: Option<Vec<Manifest>>,
+    /// Which of them are to run.
+    pub enabled: BTreeSet<ManifestName>,
+    /// What is probably not as meant. Already in the log.
+    pub warnings: Vec<Diagnostic>,
+    /// Why the load failed, in the order found; the first one is what Tilt reports. Not in the log.
+    pub errors: Vec<Diagnostic>,
+    /// Files whose change makes another evaluation necessary; sorted.
+    pub config_files: Vec<LocalPath>,
+    /// Ignores that hold for every watch: `.tiltignore`, `watch_settings()`.
+    pub watch_ignores: Vec<Ignore>,
+    /// Settings for updates.
+    pub update_settings: UpdateSettings,
+    /// Where images are pushed, if the Tiltfile says so.
+    pub default_registry: Option<Registry>,
+    /// Settings for `tilt ci`.
+    pub ci_settings: CiSettings,
+    /// Other settings of the session.
+    pub session_settings: SessionSettings,
+    /// The content of `.tiltignore` beside the Tiltfile.
+    pub tiltignore: Option<Ignorefile>,
+    /// Values that must not be shown, by value.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Objects of the API that were registered; also those of a load that failed.
+    pub objects: ApiObjects,
+    /// The host of the session's web page.
+    pub web_host: String,
+    /// The calls of built-ins in the order in which they ended, if they were timed.
+    pub calls: Vec<BuiltinCall>,
+    /// What was executed.
+    pub hashes: Hashes,
+}
+
+/// Hex SHA-256 of what was executed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hashes {
+    /// Of the Tiltfile alone.
+    pub tiltfile: String,
+    /// Of all executed files, one after the other in the order in which they started.
+    pub all_files: String,
+}
+
+impl Load {
+    /// Returns all errors as they are shown, Tilt's own lines first; `None` when the load succeeded.
+    pub fn error_text(&self) -> Option<String> {
+        let texts: Vec<String> = self.errors.iter().map(Diagnostic::render).collect();
+        (!texts.is_empty()).then(|| texts.join("\n\n"))
+    }
+
+    fn read_tiltignore(&mut self, session: &Session<'_>) {
+        let path = session.request.file.parent().join(".tiltignore");
+        session.reads(&path);
+        match session.host.read(&path) {
+            Ok(text) => {
+                let file = Ignorefile::parse(path.clone(), &String::from_utf8_lossy(&text));
+                self.watch_ignores.extend(file.ignore_below(&path.parent()));
+                self.tiltignore = Some(file);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => self.errors.push(Diagnostic::error(io_message(&path, &error))),
+        }
+    }
+
+    fn hash(&mut self, session: &Session<'_>) {
+        let texts = session.executed.borrow();
+        let mut all = Sha256::new();
+        texts.iter().for_each(|text| all.update(text.as_bytes()));
+        let first = texts.first().map_or(&[][..], |text| text.as_bytes());
+        self.hashes = Hashes {
+            tiltfile: hex(&Sha256::digest(first)),
+            all_files: hex(&all.finalize()),
+        };
+    }
+
+    /// Keeps what holds also when the load fails.
+    fn keep_settings(&mut self, session: &Session<'_>) {
+        let settings = session.settings.take();
+        self.update_settings = settings.update;
+        self.ci_settings = settings.ci;
+        let watch_ignores = settings.session.watch_ignores.iter();
+        self.watch_ignores
+            .extend(watch_ignores.map(|(base, patterns)| Ignore {
+                base: base.clone(),
+                patterns: patterns.clone(),
+            }));
+        if settings.session.scrub_secrets {
+            let declared = session.declared.borrow();
+            self.secrets = secrets::of(declared.objects.iter().map(|object| &object.entity));
+        }
+        self.session_settings = settings.session;
+    }
+
+    fn assemble(&mut self, session: &Session<'_>) {
+        let request = session.request;
+        let declared = session.declared.take();
+        let registry = declared.default_registry.as_ref();
+        self.default_registry = registry.map(|(registry, _)| registry.clone());
+        let function = session.naming.take();
+        let position = function
+            .as_ref()
+            .map(NamingFunction::position)
+            .unwrap_or_default();
+        let name = |workload: &Entity| match &function {
+            Some(function) => session.resource_name(function, workload),
+            None => Ok(workload.name().to_owned()),
+        };
+        let naming = function.as_ref().map(|function| Naming {
+            position: &position,
+            place: &function.place,
+            name: &name,
+        });
+        let assembled = assemble(
+            declared,
+            Surroundings {
+                kube: &request.kube,
+                checks_context: request.is_main,
+                upsert_timeout: self.update_settings.k8s_upsert_timeout,
+            },
+            naming,
+        );
+        assembled
+            .warnings
+            .into_iter()
+            .for_each(|warning| session.warn(warning));
+        self.errors.extend(assembled.errors);
+        // Commands that only look at a Tiltfile, or take away what it declares, are content with none.
+        let needs_resources = request.is_main && matches!(request.subcommand, "up" | "ci");
+        if needs_resources && self.errors.is_empty() && assembled.manifests.is_empty() {
+            self.errors.push(Diagnostic::error(
+                "No resources found. Check out https://docs.tilt.dev/tutorial.html to get started!",
+            ));
+        }
+        session.config_files.borrow_mut().extend(assembled.dockerignores);
+        if self.errors.is_empty() {
+            match enabled(&assembled.manifests, &request.args, &session.config.borrow()) {
+                Ok(enabled) => self.enabled = enabled,
+                Err(error) => self.errors.push(error),
+            }
+        }
+        if self.errors.is_empty() {
+            self.manifests = Some(assembled.manifests);
+        }
+    }
+
+    /// Returns what the engine is told.
+    pub fn outcome(&self) -> LoadOutcome {
+        LoadOutcome {
+            manifests: self.manifests.clone(),
+            enabled: self.enabled.clone(),
+            error: self.error_text(),
+            config_files: self.config_files.clone(),
+            changed_meanwhile: Vec::new(),
+            watch_ignores: self.watch_ignores.clone(),
+            update_settings: self.update_settings.clone(),
+            ci_settings: self.ci_settings.clone(),
+            docker_prune: self.session_settings.docker_prune,
+            objects: self.objects.clone(),
+        }
+    }
+}
+
+/// Evaluates a Tiltfile. Blocks, and needs the stack that [`load_on_big_stack`] gives.
+///
+/// Prints and warnings go to `log` as they come; errors only to the result. Once `cancelled` is set the evaluation
+/// stops soon, with an error.
+pub fn load(request: &LoadRequest, host: &dyn Host, log: &dyn Log, cancelled: Arc<AtomicBool>) -> Load {
+    let mut load = Load {
+        web_host: request.web_host.clone(),
+        ..Load::default()
+    };
+    if !host.exists(&request.file) {
+        load.config_files.push(request.file.clone());
+        load.errors.push(Diagnostic::error(format!(
+            "No Tiltfile found at paths '{}'. Check out https://docs.tilt.dev/tutorial.html",
+            request.file
+        )));
+        return load;
+    }
+    let session = Session::new(request, host, log, cancelled);
+    let _kept = Kept::new(request, host.variables());
+    load.read_tiltignore(&session);
+    let executed = session.run(&request.file);
+    load.hash(&session);
+    load.keep_settings(&session);
+    load.errors
+        .extend(session.all_faults(executed.err().filter(|fault| !fault.is_exit())));
+    if load.errors.is_empty() {
+        session.forget_unused_results();
+        load.assemble(&session);
+    }
+    load.objects = session.objects.take();
+    load.config_files = session.config_files.into_inner().into_iter().collect();
+    load.warnings = session.warnings.into_inner();
+    load.calls = session.calls.into_inner();
+    load
+}
+
+/// Evaluates a Tiltfile on a thread of its own, whose stack is large enough, and waits for it.
+pub fn load_on_big_stack(
+    request: &LoadRequest,
+    host: &dyn Host,
+    log: &dyn Log,
+    cancelled: Arc<AtomicBool>,
+) -> Load {
+    load_on_big_stack_then(request, host, log, cancelled, |load| load)
+}
+
+/// Evaluates a Tiltfile on a thread of its own, whose stack is large enough, and makes something of the result there: what
+/// the evaluation gave back of its memory can then be used again.
+pub fn load_on_big_stack_then<T: Send>(
+    request: &LoadRequest,
+    host: &dyn Host,
+    log: &dyn Log,
+    cancelled: Arc<AtomicBool>,
+    then: impl Fn(Load) -> T + Send + Sync,
+) -> T {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .name("tiltfile".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, || then(load(request, host, log, cancelled)));
+        match thread.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(result)) => result,
+            // The panic was printed where it happened; the files that may be at fault are still watched.
+            Ok(Err(_)) => then(Load {
+                config_files: vec![request.file.clone()],
+                errors: vec![
+                    Diagnostic::error(format!("{}: internal error", request.file))
+                        .hint("this is a fault of tilt; please report it with what it printed"),
+                ],
+                ..Load::default()
+            }),
+            Err(cause) => then(Load {
+                errors: vec![Diagnostic::error(format!("cannot start a thread: {cause}"))],
+                ..Load::default()
+            }),
+        }
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,110 @@
+//! A built-in as a value that can be called.
+
+use std::fmt;
+
+use allocative::Allocative;
+use starlark::any::ProvidesStaticType;
+use starlark::eval::{Arguments, Evaluator};
+use starlark::starlark_simple_value;
+use starlark::values::{NoSerialize, StarlarkPagablePanic, StarlarkValue, Value, starlark_value};
+
+use crate::builtins::Builtin;
+use crate::call::Call;
+use crate::fault::{Fault, Outcome};
+use crate::model::LocalPath;
+use crate::session::Session;
+use crate::signature::Signature;
+
+/// A built-in that can be called.
+#[derive(ProvidesStaticType, NoSerialize, Allocative, StarlarkPagablePanic)]
+pub(crate) struct Function {
+    #[allocative(skip)]
+    builtin: &'static Builtin,
+    #[allocative(skip)]
+    signature: Signature,
+    #[allocative(skip)]
+    owner: Option<LocalPath>,
+}
+
+starlark_simple_value!(Function);
+
+impl Function {
+    pub(crate) fn new(builtin: &'static Builtin) -> Self {
+        Self {
+            builtin,
+            signature: Signature::parse(builtin.signature),
+            owner: None,
+        }
+    }
+
+    /// Returns a method of the git repository at a path.
+    pub(crate) fn method(builtin: &'static Builtin, owner: LocalPath) -> Self {
+        Self {
+            owner: Some(owner),
+            ..Self::new(builtin)
+        }
+    }
+}
+
+impl Function {
+    fn call<'v>(&self, args: &Arguments<'v, '_>, eval: &mut Evaluator<'v, '_, '_>) -> Outcome<Value<'v>> {
+        let bound = self
+            .signature
+            .bind(args, eval.heap())
+            .map_err(|fault| fault.map_message(|message| format!("{}: {message}", self.builtin.name)))?;
+        let mut call = Call {
+            builtin: self.builtin,
+            signature: &self.signature,
+            bound,
+            owner: self.owner.as_ref(),
+            eval,
+        };
+        (self.builtin.run)(&mut call)
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<built-in function {}>", self.builtin.name)
+    }
+}
+
+#[starlark_value(type = "builtin_function_or_method")]
+impl<'v> StarlarkValue<'v> for Function {
+    fn name_for_call_stack(&self, _me: Value<'v>) -> String {
+        self.builtin.name.to_owned()
+    }
+
+    fn invoke(
+        &self,
+        _me: Value<'v>,
+        args: &Arguments<'v, '_>,
+        eval: &mut Evaluator<'v, '_, '_>,
+    ) -> starlark::Result<Value<'v>> {
+        let name = self.builtin.name;
+        let session = Session::of(eval);
+        if session.naming_runs.get() && !crate::builtins::is_pure(self.builtin) {
+            return Err(Fault::new(format!(
+                "{name} cannot be called by the function of workload_to_resource_function"
+            ))
+            .into());
+        }
+        let running = session.call_begins(name, args, eval.heap());
+        let way = session.way_into_file(name, eval);
+        let result = session.below(way, || self.call(args, eval));
+        session.call_ends(running);
+        match result {
+            Ok(value) => Ok(value),
+            Err(fault) => {
+                session.defer(name, fault, &eval.call_stack())?;
+                Ok(Value::new_none())
+            }
+        }
+    }
+}
