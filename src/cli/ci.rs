@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::ci_failure::explain;
 use super::{exit, flags, say, session, snapshot};
+use crate::clock;
 use crate::engine::{ExitOutcome, Mode};
 use crate::model::parse_go_duration;
 use crate::view::{report, table};
@@ -43,7 +44,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         forwards_ports: true,
     })?;
     snapshot::write(args.output_snapshot_on_exit.as_deref(), &ended);
-    let mut rows = report(&ended.view);
+    let mut rows = report(&ended.view, clock::timestamp());
     for row in &mut rows {
         row.reason = ended.log.without_secrets(&row.reason);
     }

@@ -32,7 +32,7 @@ pub(super) struct Options {
 pub(super) struct Ended {
     pub(super) outcome: ExitOutcome,
     /// What was seen last.
-    pub(super) view: View,
+    pub(super) view: Arc<View>,
     pub(super) log: LogStore,
     pub(super) tiltfile: LocalPath,
 }
@@ -72,7 +72,8 @@ pub(super) fn run(options: Options) -> anyhow::Result<Ended> {
             has_colour: colour(std::io::stdout().is_terminal()),
             cwd: flags::working_directory()?,
         };
-        let (outcome, view) = edge_run::run(session, stop).await;
+        let (_handle, way) = edge_run::way();
+        let (outcome, view) = edge_run::run(session, way, stop).await;
         log.close();
         printing.await?.context("cannot print the log")?;
         Ok(Ended {

@@ -3,7 +3,9 @@
 //! One task runs [`run`]. Everything that takes time runs in a task of its own ([`Edge`] starts it) and answers with
 //! an event that carries the id of its effect.
 
-use tokio::sync::mpsc;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::clock;
@@ -42,9 +44,46 @@ pub struct Session {
     pub cwd: LocalPath,
 }
 
+/// The way to a session that runs, for whoever shows it or passes on what a user asks for.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    /// Takes what a user asks for.
+    pub events: mpsc::Sender<Event>,
+    /// What there is to see, each time that it changed. A reader may miss states in between.
+    pub view: watch::Receiver<Arc<View>>,
+}
+
+/// The other end of a [`Handle`], for the loop.
+#[derive(Debug)]
+pub struct Way {
+    sender: mpsc::Sender<Event>,
+    events: mpsc::Receiver<Event>,
+    view: watch::Sender<Arc<View>>,
+}
+
+/// Returns the two ends of the way to a session that is about to run.
+pub fn way() -> (Handle, Way) {
+    let (sender, events) = mpsc::channel(EVENT_QUEUE);
+    let (publisher, view) = watch::channel(Arc::default());
+    let handle = Handle {
+        events: sender.clone(),
+        view,
+    };
+    let way = Way {
+        sender,
+        events,
+        view: publisher,
+    };
+    (handle, way)
+}
+
 /// Runs a session until the engine ends it; returns how, and what was seen last. `stop` asks it to.
-pub async fn run(session: Session, stop: CancellationToken) -> (ExitOutcome, View) {
-    let (sender, mut events) = mpsc::channel(EVENT_QUEUE);
+pub async fn run(session: Session, way: Way, stop: CancellationToken) -> (ExitOutcome, Arc<View>) {
+    let Way {
+        sender,
+        mut events,
+        view,
+    } = way;
     let started = clock::timestamp();
     let mut engine = Engine::new(EngineConfig {
         mode: session.mode,
@@ -75,11 +114,12 @@ pub async fn run(session: Session, stop: CancellationToken) -> (ExitOutcome, Vie
                     // Nobody reads events any more: whoever still reports must not wait for room in the queue.
                     drop(events);
                     edge.stop().await;
-                    return (outcome, engine.view());
+                    return (outcome, engine.publish());
                 }
                 edge.perform(effect);
             }
         }
+        publish(&mut engine, &view);
         let wake = engine.next_wake().map(tokio::time::Instant::from_std);
         tokio::select! {
             biased;
@@ -96,6 +136,16 @@ pub async fn run(session: Session, stop: CancellationToken) -> (ExitOutcome, Vie
             () = sleep_until(wake) => batch.push(Event::Wake),
         }
     }
+}
+
+/// Shows readers what changed, if anything did.
+fn publish(engine: &mut Engine, view: &watch::Sender<Arc<View>>) {
+    let new = engine.publish();
+    view.send_if_modified(|shown| {
+        let is_new = !Arc::ptr_eq(shown, &new);
+        *shown = new;
+        is_new
+    });
 }
 
 async fn sleep_until(wake: Option<tokio::time::Instant>) {

@@ -52,7 +52,7 @@ impl<B: Brain> World<B> {
                 )
             )
         };
-        let all_fine = view.resources.iter().filter(ran).all(is_fine);
+        let all_fine = view.resources.iter().map(AsRef::as_ref).filter(ran).all(is_fine);
         match &self.exit {
             Some(ExitOutcome::Succeeded) if !all_fine => {
                 Err(format!("not all is well: {:?}", view.resources))

@@ -1,5 +1,6 @@
 //! Faults that were planted on purpose: each must be found, or the rules are worth nothing.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use tilt::engine::{CiFailure, ClusterStatus, Effect, Engine, EngineConfig, Event, ExitOutcome};
@@ -33,6 +34,10 @@ impl Brain for Faulty {
 
     fn view(&self) -> View {
         self.engine.view()
+    }
+
+    fn publish(&mut self) -> Arc<View> {
+        self.engine.publish()
     }
 }
 

@@ -8,7 +8,7 @@ use tilt::engine::{
     UpdatePlan,
 };
 use tilt::model::{BuildId, DeployTarget, ManifestName, PodPhase, PodTrouble, TargetId, TriggerMode};
-use tilt::view::{ResourceView, RuntimeStatus, UpdateStatus};
+use tilt::view::{ResourceView, RuntimeStatus, UpdateStatus, View};
 
 use crate::cluster::is_kept;
 use crate::project::{Content, Local, Project, Resource};
@@ -317,6 +317,7 @@ impl<B: Brain> World<B> {
     /// Judges the state after an event.
     pub(crate) fn check_step(&mut self) -> Verdict {
         let view = self.view();
+        self.check_published(&view)?;
         self.coverage.note_holds(&view);
         if self.chaos.mode == Mode::Up && self.exit.is_none() {
             self.check_holds(&view)?;
@@ -329,6 +330,22 @@ impl<B: Brain> World<B> {
             })?;
         }
         Ok(())
+    }
+
+    /// Judges what readers see: it must be what a view made anew shows.
+    fn check_published(&mut self, view: &View) -> Verdict {
+        let published = self.publish();
+        let is_same = published.resources == view.resources
+            && published.tiltfile == view.tiltfile
+            && published.cluster == view.cluster;
+        holds(is_same, || {
+            let differs = published
+                .resources
+                .iter()
+                .zip(&view.resources)
+                .find(|(shown, made)| shown != made);
+            format!("readers see something old: {differs:#?}")
+        })
     }
 
     /// Judges the end by a user's wish.

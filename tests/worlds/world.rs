@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tilt::engine::{
@@ -29,6 +30,7 @@ pub(crate) trait Brain {
     fn handle(&mut self, now: Instant, event: Event) -> Vec<Effect>;
     fn next_wake(&self) -> Option<Instant>;
     fn view(&self) -> View;
+    fn publish(&mut self) -> Arc<View>;
 }
 
 impl Brain for Engine {
@@ -38,6 +40,10 @@ impl Brain for Engine {
 
     fn next_wake(&self) -> Option<Instant> {
         Engine::next_wake(self)
+    }
+
+    fn publish(&mut self) -> Arc<View> {
+        Engine::publish(self)
     }
 
     fn view(&self) -> View {
@@ -192,6 +198,10 @@ impl<B: Brain> World<B> {
         if let Some(story) = &mut self.story {
             let _ = writeln!(story, "{}", line());
         }
+    }
+
+    pub(crate) fn publish(&mut self) -> Arc<View> {
+        self.brain.publish()
     }
 
     pub(crate) fn view(&self) -> View {

@@ -19,7 +19,7 @@ pub(super) fn find_definers(state: &mut State) {
             definers.entry(kind).or_default().insert(name.clone());
         }
     }
-    for (name, row) in &mut state.rows {
+    for (name, row) in state.rows.iter_mut() {
         row.definers = if definers.is_empty() {
             BTreeSet::new()
         } else {

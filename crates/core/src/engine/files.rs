@@ -6,8 +6,9 @@ use super::config::Mode;
 use super::effect::{Effect, WatchSet, WatchedTarget};
 use super::event::FileChange;
 use super::reload;
+use super::row::Row;
 use super::state::State;
-use crate::model::{Ignore, ImageBuild, LocalPath, TargetId};
+use crate::model::{Ignore, ImageBuild, LocalPath, ManifestName, TargetId};
 
 /// How many changed files the first line of an update names.
 const SHOWN_FILES: usize = 5;
@@ -27,8 +28,17 @@ pub(super) fn on_files_changed(state: &mut State, changes: Vec<FileChange>) -> V
             state.tiltfile.pending.insert(change.path);
             continue;
         }
-        for row in state.rows.values_mut().filter(|row| row.enabled) {
-            if let Some(target) = row.targets.get_mut(&change.target) {
+        let has_target =
+            |(_, row): &(&ManifestName, &Row)| row.enabled && row.targets.contains_key(&change.target);
+        let names: Vec<_> = state
+            .rows
+            .iter()
+            .filter(has_target)
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in names {
+            let row = state.rows.get_mut(&name);
+            if let Some(target) = row.and_then(|row| row.targets.get_mut(&change.target)) {
                 target.files.insert(change.path.clone(), state.seq);
             }
         }

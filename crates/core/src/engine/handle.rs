@@ -5,13 +5,16 @@ use std::time::{Duration, Instant};
 use super::config::{EngineConfig, Mode};
 use super::effect::{Effect, ExitOutcome};
 use super::event::Event;
+use super::schedule::Hold;
 use super::state::State;
 use super::{
     ci, cluster_events, files, forwards, pods, prune, reload, requests, retry, schedule, serve, streams,
     update,
 };
-use crate::model::BuildId;
-use crate::view::{View, view};
+use crate::model::{BuildId, ManifestName};
+use crate::view::{Projection, View, view};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How long the end of `ci` waits for the rest of the logs of containers that ended.
 const LAST_LOGS: Duration = Duration::from_secs(2);
@@ -21,6 +24,7 @@ const LAST_LOGS: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Engine {
     state: State,
+    projection: Projection,
 }
 
 impl Engine {
@@ -28,6 +32,7 @@ impl Engine {
     pub fn new(config: EngineConfig) -> Self {
         Self {
             state: State::new(config),
+            projection: Projection::default(),
         }
     }
 
@@ -64,9 +69,15 @@ impl Engine {
             .min()
     }
 
-    /// Returns what readers see of the state.
+    /// Returns what readers see of the state, made anew.
     pub fn view(&self) -> View {
         view(&self.state)
+    }
+
+    /// Returns what readers see of the state. Only rows that changed since the last call are made anew; where none did,
+    /// it is the very same view.
+    pub fn publish(&mut self) -> Arc<View> {
+        self.projection.refresh(&mut self.state)
     }
 }
 
@@ -166,11 +177,24 @@ fn start_updates(state: &mut State) -> Vec<Effect> {
     let mut effects = Vec::new();
     loop {
         let (next, holds) = schedule::next_update(state);
-        state.holds = holds;
+        note_holds(state, holds);
         let Some(start) = next.and_then(|name| update::start(state, &name)) else {
             return effects;
         };
         effects.push(start);
+    }
+}
+
+/// Keeps why updates wait, and notes of which resources that changed.
+fn note_holds(state: &mut State, holds: BTreeMap<ManifestName, Hold>) {
+    let old = std::mem::replace(&mut state.holds, holds);
+    for (name, hold) in &state.holds {
+        if old.get(name) != Some(hold) {
+            state.rows.touch(name);
+        }
+    }
+    for name in old.keys().filter(|name| !state.holds.contains_key(name)) {
+        state.rows.touch(name);
     }
 }
 

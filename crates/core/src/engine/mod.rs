@@ -24,6 +24,7 @@ mod requests;
 mod retry;
 mod rollout;
 pub(crate) mod row;
+pub(crate) mod rows;
 mod runtime;
 mod schedule;
 pub(crate) mod serve;

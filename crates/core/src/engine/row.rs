@@ -117,7 +117,8 @@ pub(crate) type DeleteCommand = (crate::model::Command, std::time::Duration);
 pub(crate) struct BuildRecord {
     pub(crate) span: SpanId,
     pub(crate) reason: String,
-    pub(crate) duration: std::time::Duration,
+    pub(crate) started: Instant,
+    pub(crate) finished: Instant,
     pub(crate) error: Option<String>,
     pub(crate) explained_by_log: bool,
 }

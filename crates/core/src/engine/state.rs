@@ -11,6 +11,7 @@ use super::event::ClusterStatus;
 use super::not_yet::Gap;
 use super::prune::Pruning;
 use super::row::{DeleteCommand, Deployed, Row};
+use super::rows::Rows;
 use super::schedule::Hold;
 use super::unclaimed::Unclaimed;
 use crate::model::{
@@ -35,7 +36,7 @@ pub(crate) struct State {
     pub(crate) tiltfile: Tiltfile,
     pub(crate) cluster: ClusterStatus,
     /// One per resource.
-    pub(crate) rows: BTreeMap<ManifestName, Row>,
+    pub(crate) rows: Rows,
     /// Their names in definition order.
     pub(crate) order: Vec<ManifestName>,
     /// Why updates that are due do not start.
@@ -220,7 +221,7 @@ impl State {
             config,
             seq: 0,
             cluster: ClusterStatus::Connecting,
-            rows: BTreeMap::new(),
+            rows: Rows::default(),
             order: Vec::new(),
             holds: BTreeMap::new(),
             deployed_images: BTreeSet::new(),
@@ -256,6 +257,13 @@ impl State {
     /// second in which the session began counts.
     pub(crate) fn is_from_this_session(&self, time: Timestamp) -> bool {
         time >= self.config.started.floor_to_second()
+    }
+
+    /// Returns the time of day at a moment of this session.
+    pub(crate) fn time_of(&self, at: Instant) -> Timestamp {
+        let since = at.saturating_duration_since(self.config.started_at).as_micros();
+        let micros = i64::try_from(since).unwrap_or(i64::MAX);
+        Timestamp(self.config.started.0.saturating_add(micros))
     }
 
     /// Returns the newest pod of a resource that counts.

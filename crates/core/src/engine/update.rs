@@ -194,7 +194,8 @@ fn record_end(state: &mut State, running: &Running, outcome: &UpdateOutcome) {
     row.history.push_front(BuildRecord {
         span: running.span.clone(),
         reason: running.reason.clone(),
-        duration: now.saturating_duration_since(running.started),
+        started: running.started,
+        finished: now,
         error: outcome.error.clone(),
         explained_by_log: outcome.explained_by_log,
     });

@@ -2,7 +2,7 @@
 
 /// A point of wall-clock time, in microseconds since 1970-01-01 UTC. Durations within a session are measured with
 /// `std::time::Instant` instead; this type is for times that came from elsewhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {

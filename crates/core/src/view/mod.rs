@@ -4,29 +4,51 @@
 //! miss states in between. Log text is not here: `logs` has it, by span.
 
 mod project;
+mod projection;
 mod report;
 mod snapshot;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::model::{ManifestName, SpanId, TriggerMode};
+use crate::model::{ManifestName, SpanId, Timestamp, TriggerMode};
 pub use crate::model::{RuntimeStatus, UpdateStatus};
 
 pub(crate) use project::view;
+pub(crate) use projection::Projection;
 pub use report::{ReportRow, report, table};
 pub use snapshot::{SnapshotFacts, snapshot};
 
-/// The state of a session at one moment.
+/// The state of a session after an event. Nothing in it depends on the moment at which it is read: it has times, and readers
+/// that want ages subtract.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct View {
+    /// How many events the session has handled.
+    pub events: u64,
     /// The Tiltfile itself.
     pub tiltfile: TiltfileView,
     /// Whether the cluster can be used.
     pub cluster: ClusterView,
     /// One per resource, in definition order.
-    pub resources: Vec<ResourceView>,
+    pub resources: Vec<Arc<ResourceView>>,
+}
+
+impl Default for View {
+    /// What there is to see before anything happened.
+    fn default() -> Self {
+        Self {
+            events: 0,
+            tiltfile: TiltfileView {
+                update_status: UpdateStatus::Pending,
+                error: None,
+                span: None,
+            },
+            cluster: ClusterView::Connecting,
+            resources: Vec::new(),
+        }
+    }
 }
 
 /// How the Tiltfile is doing.
@@ -87,9 +109,10 @@ pub struct ResourceView {
     pub server: Option<ServerView>,
     /// Its port-forwards.
     pub forwards: Vec<ForwardView>,
-    /// How long it took from the start of its first update until it was ready for the first time, or has taken so far, in
-    /// milliseconds; `None` before the first update.
-    pub elapsed_ms: Option<u64>,
+    /// When its first update started.
+    pub first_started: Option<Timestamp>,
+    /// When it was first seen to be ready.
+    pub first_ready: Option<Timestamp>,
     /// Whether it was ever ready since this session first deployed it.
     pub ever_ready: bool,
 }
@@ -142,8 +165,10 @@ pub struct BuildView {
     pub span: SpanId,
     /// Why it started, such as `Initial Build` or `Changed Files`.
     pub reason: String,
-    /// How long it took, or has taken so far, in milliseconds.
-    pub duration_ms: u64,
+    /// When it started.
+    pub started: Timestamp,
+    /// When it ended; `None` while it runs.
+    pub finished: Option<Timestamp>,
     /// Why it failed.
     pub error: Option<String>,
     /// Whether the last lines of its log may explain the error.

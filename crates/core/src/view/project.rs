@@ -1,5 +1,7 @@
 //! Makes a [`View`] of the engine's state.
 
+use std::sync::Arc;
+
 use super::{
     BuildView, ClusterView, HoldView, PodView, ResourceView, RuntimeStatus, ServerView, TiltfileView,
     UpdateStatus, View,
@@ -14,20 +16,25 @@ use crate::model::{ManifestName, Pod, PodTrouble};
 /// Returns what readers see of the state.
 pub(crate) fn view(state: &State) -> View {
     View {
+        events: state.seq,
         tiltfile: tiltfile(state),
-        cluster: match &state.cluster {
-            ClusterStatus::Connecting => ClusterView::Connecting,
-            ClusterStatus::Connected => ClusterView::Connected,
-            ClusterStatus::Failed(error) => ClusterView::Failed(error.clone()),
-        },
+        cluster: cluster(state),
         resources: state
             .rows_in_order()
-            .map(|(name, row)| resource(state, name, row))
+            .map(|(name, row)| Arc::new(resource(state, name, row)))
             .collect(),
     }
 }
 
-fn tiltfile(state: &State) -> TiltfileView {
+pub(super) fn cluster(state: &State) -> ClusterView {
+    match &state.cluster {
+        ClusterStatus::Connecting => ClusterView::Connecting,
+        ClusterStatus::Connected => ClusterView::Connected,
+        ClusterStatus::Failed(error) => ClusterView::Failed(error.clone()),
+    }
+}
+
+pub(super) fn tiltfile(state: &State) -> TiltfileView {
     let tiltfile: &Tiltfile = &state.tiltfile;
     let update_status = if tiltfile.loading.is_some() {
         UpdateStatus::InProgress
@@ -45,7 +52,7 @@ fn tiltfile(state: &State) -> TiltfileView {
     }
 }
 
-fn resource(state: &State, name: &ManifestName, row: &Row) -> ResourceView {
+pub(super) fn resource(state: &State, name: &ManifestName, row: &Row) -> ResourceView {
     let update_status = update_status(row);
     let hold = state.holds.get(name).map(|hold| HoldView {
         reason: hold.reason(),
@@ -64,15 +71,17 @@ fn resource(state: &State, name: &ManifestName, row: &Row) -> ResourceView {
         has_pending_changes: row.has_changes(),
         hold,
         building: running.map(|running| running_build(state, running)),
-        history: row.history.iter().map(ended_build).collect(),
+        history: row
+            .history
+            .iter()
+            .map(|record| ended_build(state, record))
+            .collect(),
         pod: state.newest_pod(row).map(pod),
         no_pod: podless::reason(state, row),
         forwards: forwards::views(state, name, row),
         server: row.server.as_ref().map(server),
-        elapsed_ms: row.started_at.map(|started| {
-            let end = row.runtime.first_ready.unwrap_or(state.now);
-            millis(end.saturating_duration_since(started))
-        }),
+        first_started: row.started_at.map(|at| state.time_of(at)),
+        first_ready: row.runtime.first_ready.map(|at| state.time_of(at)),
         ever_ready: row.runtime.last_ready.is_some(),
     }
 }
@@ -109,17 +118,19 @@ fn running_build(state: &State, running: &Running) -> BuildView {
     BuildView {
         span: running.span.clone(),
         reason: running.reason.clone(),
-        duration_ms: millis(state.now.saturating_duration_since(running.started)),
+        started: state.time_of(running.started),
+        finished: None,
         error: None,
         explained_by_log: false,
     }
 }
 
-fn ended_build(record: &BuildRecord) -> BuildView {
+fn ended_build(state: &State, record: &BuildRecord) -> BuildView {
     BuildView {
         span: record.span.clone(),
         reason: record.reason.clone(),
-        duration_ms: millis(record.duration),
+        started: state.time_of(record.started),
+        finished: Some(state.time_of(record.finished)),
         error: record.error.clone(),
         explained_by_log: record.explained_by_log,
     }
@@ -148,8 +159,4 @@ fn pod(pod: &Pod) -> PodView {
         errors: pod.errors.clone(),
         trouble: PodTrouble::of(pod).map(|trouble| trouble.to_string()),
     }
-}
-
-fn millis(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

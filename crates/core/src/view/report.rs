@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::{ResourceView, RuntimeStatus, UpdateStatus, View};
-use crate::model::{ManifestName, SpanId, format_go_duration};
+use crate::model::{ManifestName, SpanId, Timestamp, format_go_duration};
 
 /// What became of one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,12 +23,12 @@ pub struct ReportRow {
     pub spans: Vec<SpanId>,
 }
 
-/// Returns what became of each resource, in definition order.
-pub fn report(view: &View) -> Vec<ReportRow> {
-    view.resources.iter().map(row).collect()
+/// Returns what became of each resource until now, in definition order.
+pub fn report(view: &View, now: Timestamp) -> Vec<ReportRow> {
+    view.resources.iter().map(|resource| row(resource, now)).collect()
 }
 
-fn row(resource: &ResourceView) -> ReportRow {
+fn row(resource: &ResourceView, now: Timestamp) -> ReportRow {
     let result = result(resource);
     let is_open = matches!(result, "failed" | "pending");
     let trouble = trouble(resource).filter(|_| is_open);
@@ -42,7 +42,9 @@ fn row(resource: &ResourceView) -> ReportRow {
     ReportRow {
         resource: resource.name.clone(),
         result,
-        took: resource.elapsed_ms.map(Duration::from_millis),
+        took: resource
+            .first_started
+            .map(|started| resource.first_ready.unwrap_or(now).since(started)),
         reason: reason.lines().next().unwrap_or_default().to_owned(),
         explains,
         spans: if is_open { spans(resource) } else { Vec::new() },

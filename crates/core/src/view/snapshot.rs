@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use k8s_openapi::jiff;
 use serde_json::{Map, Value, json};
@@ -28,7 +27,7 @@ pub fn snapshot(view: &View, log: &[Arc<Segment>], facts: &SnapshotFacts) -> Val
     let started = log.first().map_or(facts.created, |first| first.time);
     let mut resources = vec![tiltfile(&view.tiltfile, &began)];
     for (at, shown) in view.resources.iter().enumerate() {
-        resources.push(resource(at + 2, shown, &began));
+        resources.push(resource(at + 2, shown));
     }
     let session = json!({
         "metadata": {"name": "Tiltfile"},
@@ -67,33 +66,34 @@ impl<'a> Beginnings<'a> {
         Self(times)
     }
 
-    fn build(&self, build: &BuildView) -> Value {
-        let mut shown = json!({"spanID": build.span.as_str()});
-        if let Some(began) = self.0.get(&build.span) {
-            let took = Duration::from_millis(build.duration_ms).as_micros();
-            let ended = began.0.saturating_add(i64::try_from(took).unwrap_or(i64::MAX));
+    fn load(&self, tiltfile: &TiltfileView) -> Option<Value> {
+        let span = tiltfile.span.as_ref()?;
+        let mut shown = json!({"spanID": span.as_str()});
+        if let Some(began) = self.0.get(span) {
             shown["startTime"] = time(*began).into();
-            shown["finishTime"] = time(Timestamp(ended)).into();
+            shown["finishTime"] = time(*began).into();
         }
-        if let Some(error) = &build.error {
+        if let Some(error) = &tiltfile.error {
             shown["error"] = error.as_str().into();
         }
-        shown
+        Some(shown)
     }
+}
+
+fn build(build: &BuildView) -> Value {
+    let mut shown = json!({"spanID": build.span.as_str(), "startTime": time(build.started)});
+    if let Some(finished) = build.finished {
+        shown["finishTime"] = time(finished).into();
+    }
+    if let Some(error) = &build.error {
+        shown["error"] = error.as_str().into();
+    }
+    shown
 }
 
 fn tiltfile(tiltfile: &TiltfileView, began: &Beginnings) -> Value {
     let runtime = RuntimeStatus::NotApplicable;
-    let mut history = Vec::new();
-    if let Some(span) = &tiltfile.span {
-        history.push(began.build(&BuildView {
-            span: span.clone(),
-            reason: String::new(),
-            duration_ms: 0,
-            error: tiltfile.error.clone(),
-            explained_by_log: false,
-        }));
-    }
+    let history: Vec<Value> = began.load(tiltfile).into_iter().collect();
     json!({
         "metadata": {"name": ManifestName::TILTFILE},
         "spec": {},
@@ -107,7 +107,7 @@ fn tiltfile(tiltfile: &TiltfileView, began: &Beginnings) -> Value {
     })
 }
 
-fn resource(order: usize, resource: &ResourceView, began: &Beginnings) -> Value {
+fn resource(order: usize, resource: &ResourceView) -> Value {
     let labels: Map<String, Value> = resource
         .labels
         .iter()
@@ -118,7 +118,7 @@ fn resource(order: usize, resource: &ResourceView, began: &Beginnings) -> Value 
         .iter()
         .map(|id| json!({"id": id, "type": id.split(':').next().unwrap_or_default()}))
         .collect();
-    let history: Vec<Value> = resource.history.iter().map(|build| began.build(build)).collect();
+    let history: Vec<Value> = resource.history.iter().map(build).collect();
     let links: Vec<Value> = resource
         .forwards
         .iter()
@@ -142,14 +142,14 @@ fn resource(order: usize, resource: &ResourceView, began: &Beginnings) -> Value 
             "sources": [{"configMap": {"name": format!("{}-disable", resource.name), "key": "isDisabled"}}],
         },
     });
-    add_details(&mut status, resource, began);
+    add_details(&mut status, resource);
     json!({"metadata": {"name": resource.name.as_str(), "labels": labels}, "spec": {}, "status": status})
 }
 
 /// Adds what only some resources have.
-fn add_details(status: &mut Value, resource: &ResourceView, began: &Beginnings) {
+fn add_details(status: &mut Value, resource: &ResourceView) {
     if let Some(build) = &resource.building {
-        let build = began.build(build);
+        let build = self::build(build);
         status["currentBuild"] = json!({"spanID": build["spanID"], "startTime": build["startTime"]});
     }
     if let Some(hold) = &resource.hold {

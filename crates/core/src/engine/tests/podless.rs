@@ -17,7 +17,7 @@ fn dormant(why: Dormancy) -> AppliedObject {
 }
 
 fn reason(script: &Script) -> String {
-    let rows = report(&script.view());
+    let rows = report(&script.view(), script.time());
     rows[0].reason.clone()
 }
 
@@ -34,11 +34,11 @@ fn a_deploy_that_gets_no_pods_is_warned_of_once_and_explains_the_time_out() {
     watch cluster {"default"} ["deployment-web"]
     "#);
     insta::assert_snapshot!(script.pass(Duration::from_secs(60)), @r#"exit Failed("Timeout after 1m0s: 1 resources waiting (web:runtime waiting-for-pod)")"#);
-    insta::assert_snapshot!(table(&report(&script.view())), @"
+    insta::assert_snapshot!(table(&report(&script.view(), script.time())), @"
     RESOURCE  RESULT   TIME  REASON
     web       pending  1m0s  no pod: Deployment/web asks for 0 replicas; set its spec.replicas, or wait for none: k8s_resource('web', pod_readiness='ignore')
     ");
-    assert!(report(&script.view())[0].explains);
+    assert!(report(&script.view(), script.time())[0].explains);
 }
 
 #[test]

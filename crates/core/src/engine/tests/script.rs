@@ -1,6 +1,7 @@
 //! What the scripts are written with: short makers of events, and effects as lines.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -19,6 +20,7 @@ pub(super) const STARTED: i64 = 1_000;
 /// An engine and the time.
 pub(super) struct Script {
     pub(super) engine: Engine,
+    started_at: std::time::Instant,
     now: std::time::Instant,
     loads: u64,
 }
@@ -45,6 +47,7 @@ impl Script {
         };
         Self {
             engine: Engine::new(config),
+            started_at: now,
             now,
             loads: 0,
         }
@@ -128,6 +131,13 @@ impl Script {
         self.send(Event::PodSeen(Box::new(pod)))
     }
 
+    /// Returns the time of day.
+    pub(super) fn time(&self) -> Timestamp {
+        let since =
+            i64::try_from(self.now.duration_since(self.started_at).as_micros()).expect("a session is short");
+        Timestamp(STARTED * 1_000_000 + 500_000 + since)
+    }
+
     pub(super) fn view(&self) -> View {
         self.engine.view()
     }
@@ -137,6 +147,7 @@ impl Script {
         let mut resources = self.view().resources.into_iter();
         resources
             .find(|resource| resource.name.as_str() == name)
+            .map(Arc::unwrap_or_clone)
             .expect("the resource is there")
     }
 }
