@@ -32,7 +32,12 @@ pub struct View {
     /// Whether the cluster can be used.
     pub cluster: ClusterView,
     /// One per resource, in definition order.
+    #[serde(serialize_with = "whole_rows")]
     pub resources: Vec<Arc<ResourceView>>,
+}
+
+fn whole_rows<S: serde::Serializer>(rows: &[Arc<ResourceView>], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(rows.iter().map(|row| &**row))
 }
 
 impl Default for View {
