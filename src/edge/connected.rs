@@ -87,7 +87,8 @@ async fn choose_engine(
         return Ok((facts, Some(own)));
     }
     if facts.product == Product::DockerDesktop {
-        facts.engine_uses_containerd = docker.uses_containerd().await;
+        let asked = docker.uses_containerd().await;
+        facts.engine_uses_containerd = asked.map_err(|error| error.to_string())?;
     }
     match sharing(docker.host(), &facts) {
         Sharing::Mismatch(warning) => log.warn(&warning),

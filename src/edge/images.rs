@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::docker::{self, BuildError, ClusterFacts, Docker, ImageRequest, PushWish};
 use super::steps::{INDENT, Steps};
+use super::unreachable::Failure;
 use super::update::UpdateTools;
 use crate::engine::ImageStep;
 use crate::logs::{Lane, LogWriter};
@@ -48,7 +49,7 @@ pub(super) struct ImageBuilds<'a> {
 pub(super) struct BuiltImages {
     /// Those that were built and delivered.
     pub(super) built: Vec<(TargetId, BuiltImage)>,
-    pub(super) error: Option<String>,
+    pub(super) error: Option<Failure>,
     /// Whether the last lines of the log may explain the error.
     pub(super) explained_by_log: bool,
     /// The image that the error is about.
@@ -140,7 +141,10 @@ impl ImageBuilds<'_> {
                 images.insert(image.id.clone(), (image.selector.clone(), built));
             }
             (Err(error), None) => {
-                outcome.error = Some(error.to_string());
+                outcome.error = Some(Failure {
+                    text: error.to_string(),
+                    unreachable: error.is_unreachable(),
+                });
                 outcome.explained_by_log = error.is_explained_by_log();
                 outcome.failed = Some(image.selector.image.familiar());
             }

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::custom_deploy;
-use super::docker::{ClusterFacts, Docker};
+use super::docker::{BuildError, ClusterFacts, Docker, unless_canceled};
 use super::images::{ImageBuilds, ImageSlots, Images};
 use super::kube::{self, ApplyRequest, Cluster};
 use super::local::CommandVariables;
 use super::steps::{INDENT, Steps};
-use super::unreachable::is_unreachable;
+use super::unreachable::Failure;
 use crate::engine::{AppliedObject, ImageAction, ImageStep, ObjectId, UpdateOutcome, UpdatePlan};
 use crate::k8s::Entity;
 use crate::k8s::inject::InjectedImage;
@@ -57,13 +57,10 @@ pub async fn run(tools: UpdateTools, plan: UpdatePlan, cancel: CancellationToken
         images: BTreeMap::new(),
     };
     let result = update.carry_out(&plan).await;
-    // An object may take long for other reasons too.
-    let is_lost = |error: &str| error.contains("Hit timeout of") && update.tools.cluster.is_lost();
-    let unreachable = |error: &str| is_unreachable(error) || is_lost(error);
-    let error = result.err();
-    let unreachable = error.as_deref().is_some_and(unreachable);
     let mut outcome = update.outcome;
-    (outcome.error, outcome.unreachable) = (error, unreachable);
+    if let Err(failure) = result {
+        (outcome.error, outcome.unreachable) = (Some(failure.text), failure.unreachable);
+    }
     outcome
 }
 
@@ -77,12 +74,12 @@ struct Update {
 }
 
 impl Update {
-    async fn carry_out(&mut self, plan: &UpdatePlan) -> Result<(), String> {
+    async fn carry_out(&mut self, plan: &UpdatePlan) -> Result<(), Failure> {
         let (reused, to_build) = self.sort_images(&plan.images).await?;
         let total = 1 + 2 * to_build.len() + usize::from(!reused.is_empty()) + usize::from(plan.force);
         let mut steps = Steps::new(self.log.clone(), total, self.tools.has_colour);
         let Some(target) = plan.deploy.k8s() else {
-            return Err("only Kubernetes objects are deployed here".to_owned());
+            return Err("only Kubernetes objects are deployed here".to_owned().into());
         };
         if plan.force {
             steps.begin("Force update");
@@ -131,14 +128,14 @@ impl Update {
     async fn sort_images<'p>(
         &mut self,
         plan: &'p [ImageStep],
-    ) -> Result<(Vec<String>, Vec<&'p ImageStep>), String> {
+    ) -> Result<(Vec<String>, Vec<&'p ImageStep>), Failure> {
         let (mut reused, mut to_build) = (Vec::new(), Vec::new());
         let mut fresh = BTreeSet::new();
         for step in plan {
             let base_is_fresh = step.image.base_images.iter().any(|base| fresh.contains(base));
             match &step.action {
                 ImageAction::Reuse(built) if !base_is_fresh => {
-                    if is_remote(step) || self.docker()?.has_image(&built.local_ref).await {
+                    if is_remote(step) || self.has_image(&built.local_ref).await? {
                         reused.push(built.local_ref.familiar());
                         self.remember(step, built.clone());
                         continue;
@@ -156,12 +153,21 @@ impl Update {
         Ok((reused, to_build))
     }
 
+    async fn has_image(&self, image: &ImageRef) -> Result<bool, Failure> {
+        let docker = self.docker()?;
+        let asked = unless_canceled(&self.cancel, docker.has_image(image)).await;
+        asked.map_err(|error: BuildError| Failure {
+            text: error.to_string(),
+            unreachable: error.is_unreachable(),
+        })
+    }
+
     async fn build(
         &mut self,
         to_build: &[&ImageStep],
         max_parallel: usize,
         steps: &mut Steps,
-    ) -> Result<(), String> {
+    ) -> Result<(), Failure> {
         let builds = ImageBuilds {
             tools: &self.tools,
             docker: self.docker()?,
@@ -180,7 +186,7 @@ impl Update {
         plan: &UpdatePlan,
         target: &K8sTarget,
         steps: &mut Steps,
-    ) -> Result<(), String> {
+    ) -> Result<(), Failure> {
         steps.begin("Deploying");
         if let Some(custom) = &target.options.custom_deploy {
             let deployed = self.deploy_by_command(custom, target).await;
@@ -206,10 +212,12 @@ impl Update {
         self.outcome.applied = applied.applied;
         self.outcome.job_complete = applied.job_complete;
         self.outcome.deployed = applied.error.is_none();
-        applied.error.map_or(Ok(()), Err)
+        let unreachable = applied.unreachable;
+        let failed = |text| Err(Failure { text, unreachable });
+        applied.error.map_or(Ok(()), failed)
     }
 
-    async fn deploy_by_command(&mut self, custom: &CustomDeploy, target: &K8sTarget) -> Result<(), String> {
+    async fn deploy_by_command(&mut self, custom: &CustomDeploy, target: &K8sTarget) -> Result<(), Failure> {
         self.tools.cluster.confirm().await?;
         let log = self.log.indented(INDENT);
         let built = target.images.iter().filter_map(|id| self.images.get(id));

@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::docker::Docker;
+use super::docker::fake_engine::FakeEngine;
 use super::images::ImageSlots;
 use super::kube::fake_api::{FakeApi, Reply};
 use super::update::{UpdateTools, run};
@@ -78,6 +80,20 @@ fn taken(path: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "uid": name}})
 }
 
+fn tools(api: &FakeApi, docker: Option<Docker>, log: &LogStore) -> UpdateTools {
+    UpdateTools {
+        docker: docker.map(Arc::new),
+        cluster: api.cluster(),
+        facts: Arc::default(),
+        platform: None,
+        image_slots: ImageSlots::default(),
+        ownership: Arc::default(),
+        commands: Arc::default(),
+        log: log.clone(),
+        has_colour: false,
+    }
+}
+
 /// Runs an update; returns what it says, with its times replaced, and its error.
 async fn said(
     plan: UpdatePlan,
@@ -87,15 +103,8 @@ async fn said(
     let api = FakeApi::start_for_methods(answer).await;
     let log = LogStore::in_memory();
     let tools = UpdateTools {
-        docker: None,
-        cluster: api.cluster(),
-        facts: Arc::default(),
-        platform: None,
-        image_slots: ImageSlots::default(),
-        ownership: Arc::default(),
-        commands: Arc::default(),
-        log: log.clone(),
         has_colour,
+        ..tools(&api, None, &log)
     };
     let outcome = run(tools, plan, CancellationToken::new()).await;
     let segments = log.reader().try_next_batch();
@@ -191,4 +200,55 @@ async fn at_a_terminal_the_numbers_are_blue() {
         "{text}"
     );
     assert!(text.contains("     DONE IN: \u{1b}[34m"), "{text}");
+}
+
+/// A plan that reuses an image of the engine.
+fn plan_with_local_image() -> UpdatePlan {
+    let mut plan = UpdatePlan {
+        force: false,
+        ..plan()
+    };
+    if let ImageBuild::Custom(build) = &mut plan.images[0].image.build {
+        build.output = OutputMode::LocalDocker;
+    }
+    plan
+}
+
+#[tokio::test]
+async fn an_engine_that_is_halted_is_not_one_without_the_image() {
+    let (api, log) = (FakeApi::start(|_| Reply::Never).await, LogStore::in_memory());
+    let engine = FakeEngine::halted();
+    let tools = tools(&api, Some(engine.docker()), &log);
+    let outcome = run(tools.clone(), plan_with_local_image(), CancellationToken::new()).await;
+    let error = outcome.error.expect("nobody answers");
+    assert!(error.contains("no answer from the Docker engine"), "{error}");
+    assert!(outcome.unreachable, "it is tried again when the engine is back");
+    let segments = log.reader().try_next_batch();
+    assert!(!segments.iter().any(|segment| segment.text.contains("Rebuilding")));
+    // Who does not want it any more does not wait either.
+    let cancel = CancellationToken::new();
+    cancel.cancel();
+    let outcome = run(tools, plan_with_local_image(), cancel).await;
+    assert_eq!(outcome.error.as_deref(), Some("build canceled"));
+}
+
+#[tokio::test]
+async fn only_an_update_that_could_not_reach_something_is_tried_again() {
+    let outcome_of = async |code, message: &'static str| {
+        let answer = move |method: &http::Method, _: &str| match *method {
+            http::Method::GET => Reply::Fails(404, "not found"),
+            _ => Reply::Fails(code, message),
+        };
+        let (api, log) = (FakeApi::start_for_methods(answer).await, LogStore::in_memory());
+        let plan = UpdatePlan {
+            force: false,
+            ..plan()
+        };
+        run(tools(&api, None, &log), plan, CancellationToken::new()).await
+    };
+    let refused =
+        "Namespace \"shop\" is invalid: metadata.labels: Invalid value: \"connection refused\": no label";
+    assert!(!outcome_of(422, refused).await.unreachable);
+    let webhook = "failed calling webhook \"x\": Post \"https://x\": dial tcp 10.0.0.1:443: connect: connection refused";
+    assert!(outcome_of(500, webhook).await.unreachable);
 }

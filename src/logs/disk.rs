@@ -62,6 +62,11 @@ impl SessionFiles {
         Ok(files)
     }
 
+    /// Returns the directory of the session.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Returns the files written so far, oldest first.
     pub(super) fn files(&self) -> &[SegmentFile] {
         &self.files

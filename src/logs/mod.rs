@@ -13,6 +13,7 @@ mod place;
 mod print;
 mod reader;
 mod scrub;
+mod spill;
 mod state;
 mod store;
 mod tail;

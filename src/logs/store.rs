@@ -57,6 +57,8 @@ pub struct LogStore {
 /// What all handles share; readers share less, so that they do not keep the log open.
 struct Handle {
     shared: Arc<Shared>,
+    /// Where its files are.
+    dir: Option<PathBuf>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -78,7 +80,7 @@ impl LogStore {
 
     /// Returns a log of which about this many bytes are kept, in memory only.
     pub fn in_memory_with(memory_bytes: usize) -> Self {
-        Self::new(Shared::new(memory_bytes, Disk::None), None)
+        Self::new(Shared::new(memory_bytes, Disk::None), None, None)
     }
 
     /// Returns the directory that the logs of all sessions of a user share: `tilt/logs` in the XDG state directory.
@@ -106,19 +108,25 @@ impl LogStore {
     pub fn open_with(dir: &Path, limits: LogLimits) -> io::Result<Self> {
         let files = SessionFiles::create(dir, limits)?;
         let shared = Shared::new(limits.memory_bytes, Disk::Works);
+        let dir = files.dir().to_owned();
         let writer = std::thread::Builder::new().name("log-writer".to_owned());
         let writer = writer.spawn({
             let shared = Arc::clone(&shared);
             move || shared.write_to_disk(files)
         })?;
-        Ok(Self::new(shared, Some(writer)))
+        Ok(Self::new(shared, Some(writer), Some(dir)))
     }
 
-    fn new(shared: Arc<Shared>, writer: Option<JoinHandle<()>>) -> Self {
+    fn new(shared: Arc<Shared>, writer: Option<JoinHandle<()>>, dir: Option<PathBuf>) -> Self {
         let writer = Mutex::new(writer);
         Self {
-            handle: Arc::new(Handle { shared, writer }),
+            handle: Arc::new(Handle { shared, writer, dir }),
         }
+    }
+
+    /// Returns the directory of this session's files, if there is one.
+    pub(super) fn dir(&self) -> Option<PathBuf> {
+        self.handle.dir.clone()
     }
 
     /// Appends a piece of output, with secrets replaced. Once the log is closed, nothing is appended any more.

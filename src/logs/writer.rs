@@ -1,8 +1,8 @@
 //! The usual way to append: a writer that knows span, resource and indentation.
 
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use std::path::PathBuf;
 
-use super::lane::Lane;
+use super::lane::{Lane, LaneSender, lane};
 use super::{Level, LogEvent, LogStore, Progress};
 use crate::model::{ManifestName, SpanId};
 
@@ -19,17 +19,22 @@ pub struct LogWriter {
 #[derive(Clone)]
 pub(super) enum Sink {
     Store(LogStore),
-    Lane(UnboundedSender<LogEvent>),
+    Lane(LaneSender),
 }
 
 impl Sink {
     pub(super) fn append(&self, event: LogEvent) {
         match self {
             Self::Store(store) => store.append(event),
-            Self::Lane(lane) => {
-                // Nobody wants to hear what a lane says that was let go.
-                let _ = lane.send(event);
-            }
+            Self::Lane(lane) => lane.send(event),
+        }
+    }
+
+    /// Returns a directory on the log's disk, if it has one.
+    pub(super) fn dir(&self) -> Option<PathBuf> {
+        match self {
+            Self::Store(store) => store.dir(),
+            Self::Lane(lane) => lane.dir(),
         }
     }
 }
@@ -67,11 +72,7 @@ impl LogWriter {
     /// Returns a writer for the same source whose lines wait until they are told, and what tells them.
     #[must_use]
     pub fn lane(&self) -> (Self, Lane) {
-        let (sender, lines) = unbounded_channel();
-        let lane = Lane {
-            lines,
-            log: self.sink.clone(),
-        };
+        let (sender, lane) = lane(self.sink.clone());
         let sink = Sink::Lane(sender);
         (Self { sink, ..self.clone() }, lane)
     }

@@ -115,3 +115,59 @@ fn the_directory_of_the_tiltfile_is_replaced() {
     assert!(!up.seen().iter().any(|line| line.contains("made old")));
     up.stop("INT");
 }
+
+/// A process that stands still for as long as this value lives.
+struct Halted(String);
+
+impl Halted {
+    #[track_caller]
+    fn new(name: &str) -> Self {
+        let found = Command::new("pgrep")
+            .args(["-xo", name])
+            .output()
+            .expect("pgrep runs");
+        let pid = String::from_utf8_lossy(&found.stdout).trim().to_owned();
+        assert!(!pid.is_empty(), "no {name} runs");
+        let halted = Command::new("kill").args(["-STOP", &pid]).status();
+        assert!(halted.expect("kill runs").success());
+        Self(pid)
+    }
+}
+
+impl Drop for Halted {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").args(["-CONT", &self.0]).status();
+    }
+}
+
+#[test]
+#[ignore = "a fault: make faults"]
+fn docker_is_halted() {
+    let port = free_port();
+    let project = Project::new("docker-halted", &shop(port));
+    let mut up = project.up();
+    eventually("the first page is served", || {
+        page(port) == format!("first {port}")
+    });
+    up.wait_for("count 20");
+    let before = Before::of(&project);
+    let halted = Halted::new("dockerd");
+    let began = Instant::now();
+    edit(&project, port, 1);
+    up.wait_for("no answer from the Docker engine at unix://");
+    let told = began.elapsed();
+    up.wait_for("Trying again in");
+    edit(&project, port, 2);
+    let witness = Witness::start(before, "dockerd");
+    drop(halted);
+    let ours = converged_after("dockerd halted", &mut up, port, 2, witness);
+    eprintln!("fault: dockerd halted: told after {:.2} s", told.as_secs_f64());
+    assert!(told < Duration::from_secs(40), "{told:?}");
+    assert!(ours < 2 * CONVERGED, "{ours:?}");
+    assert!(
+        !up.seen()
+            .iter()
+            .any(|line| line.contains("not found in image store"))
+    );
+    up.stop("INT");
+}

@@ -359,3 +359,39 @@ fn a_server_whose_definition_changes_is_stopped_before_the_new_one_starts() {
     up.wait_for("a │ second serves");
     up.stop();
 }
+
+#[test]
+fn the_file_that_our_output_goes_to_is_no_change() {
+    let folder = Folder::new(&[
+        (
+            "Tiltfile",
+            "local_resource('a', 'cat in.txt > $SEEN', deps=['.'])\n",
+        ),
+        ("in.txt", "1\n"),
+    ]);
+    let beside = tempfile::tempdir().expect("a folder");
+    let seen = beside.path().join("seen");
+    nix::unistd::mkfifo(&seen, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    // Open at both ends, so that nobody waits for the other.
+    let pipe = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&seen)
+        .expect("a pipe");
+    let mut runs = BufReader::new(pipe).lines();
+    let log = std::fs::File::create(folder.path("tilt.log")).expect("a file");
+    let mut command = folder.command(&["up", "--stream"], &NO_CLUSTER);
+    command
+        .env("SEEN", &seen)
+        .stderr(log.try_clone().expect("a file"))
+        .stdout(log);
+    let mut child = command.spawn().expect("the binary runs");
+    for number in 1..=5 {
+        let run = runs.next().expect("a line").expect("text");
+        assert_eq!(run, number.to_string(), "one run for each change");
+        std::fs::write(folder.path("in.txt"), format!("{}\n", number + 1)).expect("a file");
+    }
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a number"));
+    kill(pid, Signal::SIGINT).expect("it lives");
+    child.wait().expect("it ends");
+}

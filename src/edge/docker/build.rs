@@ -1,6 +1,7 @@
 //! Building one image, and printing what the engine says meanwhile.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use bollard::models::BuildInfoAux;
 use futures::{Stream, StreamExt, pin_mut};
@@ -11,7 +12,7 @@ use super::auth::credentials;
 use super::buildkit_output::{BuildKitOutput, Line};
 use super::client::Docker;
 use super::config::{DockerConfig, Settings};
-use super::context::{ReadFault, is_none};
+use super::context::{Context, ReadFault};
 use super::error::{BuildError, is_corruption};
 use super::http::{ApiError, Reply, body, query};
 use super::session::{DOCKERFILE_NAME, Offers, SecretStore, Session, SessionFiles, SshAgents};
@@ -96,11 +97,8 @@ impl Docker {
         request: &BuildRequest,
         log: &LogWriter,
     ) -> Result<ImageId, BuildError> {
-        if !is_none(&request.build.context)
-            && let Err(err) = std::fs::read_dir(&request.build.context)
-        {
-            let error = BuildError::new(format!("reading build context: {}: {err}", request.build.context));
-            return Err(error.hint("check the context that docker_build() names"));
+        if let Err(err) = Context::open(&request.build.context) {
+            return Err(unreadable(err.kind(), &err.to_string()));
         }
         let config = Settings { env: &self.env }.config().map_err(BuildError::new)?;
         let offers = self.offers(&request.build.options).map_err(BuildError::new)?;
@@ -117,7 +115,7 @@ impl Docker {
         }
         // The engine would only tell that the transfer broke off.
         built.map_err(|err| match fault.take() {
-            Some(fault) => BuildError::new(format!("reading build context: {fault}")),
+            Some((kind, fault)) => unreadable(kind, &fault),
             None => BuildError::in_build(&err.error, err.step.as_deref(), request),
         })
     }
@@ -136,6 +134,8 @@ impl Docker {
             ignores,
             request.dockerfile.clone(),
             fault,
+            &self.sent_times,
+            log.clone(),
         );
         let session = Session::open(&self.http, files, config, self.env.clone(), offers).await?;
         let mut options = self.options(request, DOCKERFILE_NAME);
@@ -148,10 +148,7 @@ impl Docker {
             .http
             .request(Method::POST, &build_path(&options))
             .body(body(""));
-        let reply = self
-            .http
-            .send(post.map_err(|err| ApiError::Broken(err.to_string()))?)
-            .await?;
+        let reply = self.http.send(post.map_err(ApiError::unreadable)?).await?;
         let image = follow(reply, log).await;
         // It must stay open until the build has ended.
         drop(session);
@@ -182,7 +179,7 @@ impl Docker {
             .header("Content-Type", "application/x-tar")
             .header("X-Registry-Config", logins)
             .body(upload.stream())
-            .map_err(|err| ApiError::Broken(err.to_string()))?;
+            .map_err(ApiError::unreadable)?;
         follow(self.http.send(post).await?, log).await
     }
 
@@ -225,6 +222,20 @@ impl Docker {
     }
 }
 
+/// The context cannot be read.
+fn unreadable(kind: io::ErrorKind, why: &str) -> BuildError {
+    let error = BuildError::new(format!("reading build context: {why}"));
+    match kind {
+        io::ErrorKind::PermissionDenied => error.hint(
+            "let this user read it, or leave it out of the image: name it in .dockerignore, or in ignore= of docker_build()",
+        ),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            error.hint("check the context that docker_build() names")
+        }
+        _ => error,
+    }
+}
+
 /// Returns the parameters for what the engine is told as it is.
 fn passed_on(options: &DockerOptions) -> Vec<(&'static str, String)> {
     let mut parameters = Vec::new();
@@ -236,9 +247,12 @@ fn passed_on(options: &DockerOptions) -> Vec<(&'static str, String)> {
         let images = serde_json::to_string(&options.cache_from).unwrap_or_default();
         parameters.push(("cachefrom", images));
     }
-    if !options.extra_hosts.is_empty() {
-        parameters.push(("extrahosts", options.extra_hosts.join(",")));
-    }
+    parameters.extend(
+        options
+            .extra_hosts
+            .iter()
+            .map(|host| ("extrahosts", host.clone())),
+    );
     parameters
 }
 
@@ -315,7 +329,7 @@ async fn follow(reply: Reply, log: &LogWriter) -> Result<ImageId, StepFault> {
         }
     }
     print(log, stream.finish());
-    let missing = || ApiError::Broken("the engine did not say which image it built".to_owned());
+    let missing = || ApiError::Unreadable("the engine did not say which image it built".to_owned());
     Ok(image.map(ImageId).ok_or_else(missing)?)
 }
 
@@ -348,55 +362,23 @@ pub(super) fn print(log: &LogWriter, lines: Vec<Line>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(super) fn request_for_test(dockerfile: &str) -> BuildRequest {
     use crate::model::LocalPath;
-
-    fn request(dockerfile: &str, platform: Option<&str>) -> BuildRequest {
-        BuildRequest {
-            build: DockerBuild {
-                context: LocalPath::new("/src"),
-                dockerfile: LocalPath::new("/src/Dockerfile"),
-                dockerfile_contents: dockerfile.to_owned(),
-                build_args: Vec::new(),
-                stage: None,
-                context_ignores: Vec::new(),
-                options: DockerOptions {
-                    platform: platform.map(str::to_owned),
-                    ..DockerOptions::default()
-                },
-                site: None,
-            },
-            dockerfile: dockerfile.to_owned(),
-        }
-    }
-
-    #[test]
-    fn the_dockerfile_is_shown_indented_before_the_build() {
-        assert_eq!(
-            header(&request("FROM a\nRUN b\n", Some("linux/amd64"))),
-            "Building Dockerfile for platform linux/amd64:\n  FROM a\n  RUN b\n\n\n"
-        );
-        assert_eq!(
-            header(&request("FROM a", None)),
-            "Building Dockerfile:\n  FROM a\n\n"
-        );
-    }
-
-    #[test]
-    fn a_tag_stands_for_the_content() {
-        let id =
-            ImageId("sha256:5e8cbbe5a941d50fe4fa4acfab362f480263bc4a2fce5707dd127baef9865c19".to_owned());
-        assert_eq!(id.content_tag(), "tilt-5e8cbbe5a941d50f");
-    }
-
-    #[test]
-    fn old_engines_name_the_image_in_their_output() {
-        assert_eq!(
-            announced_image("Successfully built 12ab\n").as_deref(),
-            Some("12ab")
-        );
-        assert_eq!(announced_image("sha256:12ab\n").as_deref(), Some("sha256:12ab"));
-        assert_eq!(announced_image("Step 1/2"), None);
+    BuildRequest {
+        build: DockerBuild {
+            context: LocalPath::new("/src"),
+            dockerfile: LocalPath::new("/src/Dockerfile"),
+            dockerfile_contents: dockerfile.to_owned(),
+            build_args: Vec::new(),
+            stage: None,
+            context_ignores: Vec::new(),
+            options: DockerOptions::default(),
+            site: None,
+        },
+        dockerfile: dockerfile.to_owned(),
     }
 }
+
+#[cfg(test)]
+#[path = "build_tests.rs"]
+mod tests;

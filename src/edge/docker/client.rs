@@ -1,6 +1,7 @@
 //! The connection to a Docker engine, and the small questions asked over it.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,10 @@ use hyper::Method;
 use super::config::Settings;
 use super::delivery::ClusterFacts;
 use super::endpoint::Endpoint;
+use super::error::BuildError;
 use super::http::{ApiError, Http, body, query};
+use super::patience::Patience;
+use super::sent_times::SentTimes;
 use super::sharing::minikube_environment;
 use crate::edge::process::{ChildCommand, Environment, capture};
 use crate::k8s::Product;
@@ -17,6 +21,10 @@ use crate::model::{ImageRef, LocalPath};
 
 /// What to do when no engine answers.
 pub(super) const START_HINT: &str = "start Docker, or set DOCKER_HOST or DOCKER_CONTEXT to an engine that runs (\"docker info\" shows what it finds)";
+
+/// What to do when an engine stands still.
+pub(super) const SILENT_HINT: &str = "the engine may be halted, or so busy that it answers nobody: see whether \"docker info\" answers, and restart \
+     Docker if it does not";
 
 /// The oldest API that is spoken, and the oldest that has BuildKit.
 const MIN_API: ApiVersion = ApiVersion(1, 23);
@@ -35,6 +43,7 @@ pub struct Docker {
     /// As in `DOCKER_HOST`.
     pub(super) host: String,
     pub(super) uses_buildkit: bool,
+    pub(super) sent_times: Arc<SentTimes>,
     pub(super) api: ApiVersion,
     /// Whether this is the engine inside minikube, which runs the cluster's containers.
     pub(super) is_minikubes: bool,
@@ -75,6 +84,7 @@ impl Docker {
         let http = Http {
             endpoint,
             version_prefix: String::new(),
+            patience: Patience::default(),
         };
         let asked = tokio::time::timeout(CONNECT_TIMEOUT, http.get::<EngineVersion>("/version"));
         let answer = match asked.await {
@@ -108,6 +118,7 @@ impl Docker {
             api: version,
             is_minikubes: false,
             host,
+            sent_times: SentTimes::new(kept_in(&env)),
             env: Arc::new(env),
         })
     }
@@ -158,25 +169,39 @@ impl Docker {
         self.http.get::<EngineVersion>("/version").await.is_ok()
     }
 
-    /// Returns whether the engine keeps its images in containerd. When it cannot be asked, the answer is no.
-    pub async fn uses_containerd(&self) -> bool {
+    /// Returns whether the engine keeps its images in containerd.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub async fn uses_containerd(&self) -> Result<bool, ConnectError> {
         #[derive(serde::Deserialize)]
         #[serde(rename_all = "PascalCase")]
         struct Info {
             driver_status: Option<Vec<Vec<String>>>,
         }
         let info = self.http.get::<Info>("/info").await;
-        let status = info.ok().and_then(|info| info.driver_status).unwrap_or_default();
-        status
+        let info = info.map_err(|err| unreachable(&self.host, &self.http.endpoint, &err))?;
+        let status = info.driver_status.unwrap_or_default();
+        Ok(status
             .iter()
             .flatten()
-            .any(|text| text.starts_with("io.containerd.snapshotter"))
+            .any(|text| text.starts_with("io.containerd.snapshotter")))
     }
 
-    /// Returns whether the engine has this image. When it cannot be asked, the answer is no.
-    pub async fn has_image(&self, image: &ImageRef) -> bool {
+    /// Returns whether the engine has this image.
+    ///
+    /// # Errors
+    /// When it does not tell.
+    pub async fn has_image(&self, image: &ImageRef) -> Result<bool, BuildError> {
         let path = format!("/images/{}/json", image.familiar());
-        self.http.get::<serde::de::IgnoredAny>(&path).await.is_ok()
+        match self.http.get::<serde::de::IgnoredAny>(&path).await {
+            Ok(_) => Ok(true),
+            Err(ApiError::Refused { status: 404, .. }) => Ok(false),
+            Err(error) => {
+                let message = format!("asking Docker for the image {}: {error}", image.familiar());
+                Err(BuildError::by_engine(message, &error))
+            }
+        }
     }
 
     /// Returns the variables by which a program finds this engine, as `NAME=value`, where it is the cluster's own.
@@ -200,9 +225,18 @@ impl Docker {
         let pairs = query([("repo", name.as_str()), ("tag", image.tag().unwrap_or("latest"))]);
         let path = format!("/images/{image_id}/tag?{pairs}");
         let request = self.http.request(Method::POST, &path).body(body(""));
-        let request = request.map_err(|err| ApiError::Broken(err.to_string()))?;
-        self.http.send(request).await.map(|_| ())
+        self.http
+            .ask(request.map_err(ApiError::unreadable)?)
+            .await
+            .map(drop)
     }
+}
+
+/// Returns where what was sent of build contexts is remembered: below the XDG cache directory.
+fn kept_in(env: &Environment) -> Option<PathBuf> {
+    let absolute = |name: &str| env.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    Some(cache.join("tilt/contexts"))
 }
 
 /// Returns what minikube says of its version, nothing where it does not say.
@@ -266,7 +300,7 @@ fn unreachable(host: &str, endpoint: &Endpoint, err: &ApiError) -> ConnectError 
              engine",
             path.display()
         ),
-        _ => START_HINT.to_owned(),
+        _ => err.hint().unwrap_or(START_HINT).to_owned(),
     };
     ConnectError {
         message: format!("{host}: {err}"),
@@ -303,52 +337,5 @@ impl fmt::Display for ApiVersion {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn buildkit_follows_the_engine_unless_told_otherwise() {
-        let decide = |minor, setting| uses_buildkit(ApiVersion(1, minor), setting);
-        assert_eq!(decide(38, None), Ok(false));
-        assert_eq!(decide(39, Some("")), Ok(true));
-        assert_eq!(decide(47, Some("0")), Ok(false));
-        assert_eq!(decide(38, Some("true")), Ok(true));
-        let error = decide(41, Some("maybe")).expect_err("not a boolean");
-        assert!(error.to_string().contains("expects boolean value, got \"maybe\""));
-    }
-
-    #[test]
-    fn a_minikube_up_to_1_8_0_builds_without_buildkit() {
-        for (version, is_too_old) in [
-            ("minikube version: v1.8.0\ncommit: x\n", true),
-            ("minikube version: v0.35.12\n", true),
-            ("minikube version: v1.8.1\n", false),
-            ("minikube version: v1.10.0-beta.1\n", false),
-            ("minikube version: v1.37.0\n", false),
-            ("minikube version: v1\n", false),
-            ("", false),
-        ] {
-            assert_eq!(is_too_old_for_buildkit(version), is_too_old, "{version}");
-        }
-    }
-
-    #[test]
-    fn versions_are_compared_by_number() {
-        assert!(ApiVersion::parse("1.9") < ApiVersion::parse("1.23"));
-        assert_eq!(ApiVersion::parse("x"), None);
-    }
-
-    #[tokio::test]
-    async fn a_missing_engine_is_named_with_what_to_do() {
-        let mut env = Environment::default();
-        env.set("DOCKER_HOST", "unix:///nowhere/docker.sock");
-        let error = Docker::connect(env).await.err().expect("nothing listens there");
-        assert_eq!(
-            error.to_string(),
-            format!(
-                "Failed to connect to Docker: unix:///nowhere/docker.sock: No such file or directory (os error 2)\nhint: \
-                 {START_HINT}"
-            )
-        );
-    }
-}
+#[path = "client_tests.rs"]
+mod tests;

@@ -1,28 +1,32 @@
 //! The files of a build context: what is sent to the engine, in a fixed order.
 
-use std::fs::{DirEntry, Metadata};
+use std::ffi::OsString;
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use nix::sys::stat::{FileStat, SFlag};
+use sha2::{Digest, Sha256};
+
+use super::beneath::OpenDir;
 use crate::model::{IgnoreMatcher, LocalPath};
 
 /// The first fault of reading a context, noted by whoever reads and asked for when a build has failed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ReadFault(Arc<Mutex<Option<String>>>);
+pub(super) struct ReadFault(Arc<Mutex<Option<(io::ErrorKind, String)>>>);
 
 impl ReadFault {
     /// Notes a fault; when the engine has hung up, that is none of ours.
     pub(super) fn note(&self, err: &io::Error) {
         if err.kind() != io::ErrorKind::BrokenPipe {
             let mut fault = self.0.lock().expect("no panic while held");
-            fault.get_or_insert_with(|| err.to_string());
+            fault.get_or_insert_with(|| (err.kind(), err.to_string()));
         }
     }
 
-    /// Returns the fault.
-    pub(super) fn take(&self) -> Option<String> {
+    /// Returns the fault, and its kind.
+    pub(super) fn take(&self) -> Option<(io::ErrorKind, String)> {
         self.0.lock().expect("no panic while held").take()
     }
 }
@@ -30,14 +34,17 @@ impl ReadFault {
 /// One file, directory or symbolic link of a context.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    /// Relative to the context, with slashes.
-    pub(super) name: String,
-    pub(super) path: PathBuf,
+    /// Relative to the context.
+    pub(super) name: PathBuf,
     pub(super) kind: Kind,
     /// Permissions with the set-id and sticky bits.
     pub(super) mode: u32,
     /// Nanoseconds since 1970.
     pub(super) modified_nanos: i64,
+    /// When anything about it changed last, in nanoseconds since 1970: the system alone sets this.
+    pub(super) changed_nanos: i64,
+    /// Which file it is on this machine.
+    pub(super) inode: (u64, u64),
 }
 
 /// What an entry is. Sockets, pipes and devices are never sent.
@@ -67,28 +74,56 @@ pub(super) fn is_none(context: &LocalPath) -> bool {
     path.file_name().is_some_and(|name| name == "-") && !path.exists()
 }
 
-/// Visits all entries of a context that are not ignored, parents before children and siblings by the bytes of their names.
-///
-/// A directory that is itself ignored but holds something that is not comes just before that.
-///
-/// # Errors
-/// The first error of reading, or of the visitor; a file that vanishes meanwhile is none.
-pub(super) fn walk(
-    context: &LocalPath,
-    ignores: &IgnoreMatcher,
-    wanted: &Wanted,
-    visit: &mut dyn FnMut(Entry) -> io::Result<()>,
-) -> io::Result<()> {
-    if is_none(context) {
-        return Ok(());
+/// A context that is being read. What is read is what is below its directory, whatever links are put there meanwhile.
+pub(super) struct Context {
+    path: LocalPath,
+    /// `None` where the context stands for no files.
+    root: Option<OpenDir>,
+}
+
+impl Context {
+    /// Opens a context.
+    ///
+    /// # Errors
+    /// When there is no such directory, or this user may not read it.
+    pub(super) fn open(path: &LocalPath) -> io::Result<Self> {
+        let root = match is_none(path) {
+            true => None,
+            false => Some(OpenDir::open(path.as_path()).map_err(|err| named(path, &err))?),
+        };
+        Ok(Self {
+            path: path.clone(),
+            root,
+        })
     }
-    let mut walker = Walker {
-        ignores,
-        wanted,
-        visit,
-        pending: Vec::new(),
-    };
-    walker.directory(context, "")
+
+    /// Visits all entries that are not ignored, parents before children and siblings by the bytes of their names.
+    ///
+    /// A directory that is itself ignored but holds something that is not comes just before that.
+    ///
+    /// # Errors
+    /// The first error of reading, or of the visitor; what vanishes meanwhile is none.
+    pub(super) fn walk(
+        &self,
+        ignores: &IgnoreMatcher,
+        wanted: &Wanted,
+        visit: &mut dyn FnMut(Entry) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let Some(root) = &self.root else { return Ok(()) };
+        let mut walker = Walker {
+            ignores,
+            wanted,
+            visit,
+            pending: Vec::new(),
+        };
+        walker.directory(root, &self.path, Path::new(""))
+    }
+
+    /// Opens a file by the name that it had in the list.
+    pub(super) fn file(&self, name: &Path) -> io::Result<File> {
+        let root = self.root.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        root.file(name).map_err(|err| named(&self.path.join(name), &err))
+    }
 }
 
 struct Walker<'a> {
@@ -100,41 +135,45 @@ struct Walker<'a> {
 }
 
 impl Walker<'_> {
-    fn directory(&mut self, directory: &LocalPath, name: &str) -> io::Result<()> {
-        let mut children: Vec<DirEntry> = std::fs::read_dir(directory)?.collect::<io::Result<_>>()?;
-        children.sort_by_key(DirEntry::file_name);
-        for child in children {
-            let file_name = child.file_name();
-            // The protocols carry text; a name that is none cannot be sent, nor named in a Dockerfile.
-            let Some(file_name) = file_name.to_str() else {
-                continue;
-            };
-            let child_name = if name.is_empty() {
-                file_name.to_owned()
-            } else {
-                format!("{name}/{file_name}")
-            };
-            if self.wanted.reaches(&child_name) {
-                self.child(&directory.join(file_name), child_name)?;
+    fn directory(&mut self, directory: &OpenDir, path: &LocalPath, name: &Path) -> io::Result<()> {
+        for child in directory.names().map_err(|err| named(path, &err))? {
+            let child_name = name.join(&child);
+            if self.wanted.reaches(&child_name.to_string_lossy()) {
+                self.child(directory, child, path, child_name)?;
             }
         }
         Ok(())
     }
 
-    fn child(&mut self, path: &LocalPath, name: String) -> io::Result<()> {
-        let ignored = self.ignores.is_ignored(path);
-        if ignored && self.ignores.skips_directory(path) {
+    fn child(
+        &mut self,
+        directory: &OpenDir,
+        file_name: OsString,
+        parent: &LocalPath,
+        name: PathBuf,
+    ) -> io::Result<()> {
+        let path = parent.join(&file_name);
+        let ignored = self.ignores.is_ignored(&path);
+        if ignored && self.ignores.skips_directory(&path) {
             return Ok(());
         }
-        let Some(entry) = entry(path, name.clone())? else {
-            return Ok(());
-        };
+        let found = entry(directory, &file_name, name.clone()).or_else(|err| unless_vanished(&path, err));
+        let Some(entry) = found? else { return Ok(()) };
         let is_directory = entry.kind == Kind::Directory;
+        let child_directory = match is_directory {
+            true => match directory.directory(&file_name) {
+                Ok(open) => Some(open),
+                // Nothing that is wanted can be read there.
+                Err(err) if ignored && err.kind() == io::ErrorKind::PermissionDenied => None,
+                Err(err) => unless_vanished(&path, err)?,
+            },
+            false => None,
+        };
         if ignored {
-            if is_directory {
+            if let Some(open) = child_directory {
                 self.pending.push(entry);
                 let depth = self.pending.len();
-                self.directory(path, &name)?;
+                self.directory(&open, &path, &name)?;
                 // Still there: nothing below it was visited.
                 if self.pending.len() == depth {
                     self.pending.pop();
@@ -146,10 +185,9 @@ impl Walker<'_> {
             (self.visit)(above)?;
         }
         (self.visit)(entry)?;
-        if is_directory {
-            self.directory(path, &name)
-        } else {
-            Ok(())
+        match child_directory {
+            Some(open) => self.directory(&open, &path, &name),
+            None => Ok(()),
         }
     }
 }
@@ -168,136 +206,91 @@ impl Wanted {
     }
 }
 
-fn entry(path: &LocalPath, name: String) -> io::Result<Option<Entry>> {
-    let metadata = match std::fs::symlink_metadata(path) {
-        Ok(metadata) => metadata,
-        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(err) => return Err(io::Error::new(err.kind(), format!("{path}: {err}"))),
-    };
-    let Some(kind) = kind(path, &metadata)? else {
+/// What vanished since it was listed is not there.
+fn unless_vanished<T>(path: &LocalPath, err: io::Error) -> io::Result<Option<T>> {
+    if err.kind() == io::ErrorKind::NotFound {
         return Ok(None);
-    };
-    Ok(Some(Entry {
-        name,
-        path: path.as_path().to_owned(),
-        kind,
-        mode: metadata.permissions().mode() & 0o7777,
-        modified_nanos: metadata
-            .mtime()
-            .saturating_mul(1_000_000_000)
-            .saturating_add(metadata.mtime_nsec()),
-    }))
+    }
+    Err(named(path, &err))
 }
 
-fn kind(path: &LocalPath, metadata: &Metadata) -> io::Result<Option<Kind>> {
-    let file_type = metadata.file_type();
-    Ok(if file_type.is_dir() {
-        Some(Kind::Directory)
-    } else if file_type.is_symlink() {
-        Some(Kind::Symlink(std::fs::read_link(path)?))
-    } else if file_type.is_file() {
-        Some(Kind::File { size: metadata.len() })
-    } else {
-        None
-    })
+fn named(path: &LocalPath, err: &io::Error) -> io::Error {
+    io::Error::new(err.kind(), format!("{path}: {err}"))
+}
+
+fn entry(directory: &OpenDir, file_name: &OsString, name: PathBuf) -> io::Result<Option<Entry>> {
+    let stat = directory.metadata(file_name)?;
+    let kind = match SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) {
+        SFlag::S_IFDIR => Kind::Directory,
+        SFlag::S_IFLNK => Kind::Symlink(directory.link_target(file_name)?.into()),
+        SFlag::S_IFREG => Kind::File {
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+        },
+        _ => return Ok(None),
+    };
+    Ok(Some(Entry::new(name, kind, &stat)))
+}
+
+/// Returns nanoseconds since 1970.
+fn nanos(secs: i64, nanos: i64) -> i64 {
+    secs.saturating_mul(1_000_000_000).saturating_add(nanos)
+}
+
+impl Entry {
+    #[allow(
+        clippy::unnecessary_cast,
+        clippy::useless_conversion,
+        reason = "the types of these fields differ between systems"
+    )]
+    fn new(name: PathBuf, kind: Kind, stat: &FileStat) -> Self {
+        Self {
+            name,
+            kind,
+            mode: stat.st_mode as u32 & 0o7777,
+            modified_nanos: nanos(stat.st_mtime, stat.st_mtime_nsec),
+            changed_nanos: nanos(stat.st_ctime, stat.st_ctime_nsec),
+            inode: (stat.st_dev as u64, stat.st_ino as u64),
+        }
+    }
+
+    /// Returns a number for what the engine compares: name, size, permissions and time.
+    pub(super) fn look(&self) -> u64 {
+        use std::os::unix::ffi::OsStrExt;
+        let size = match self.kind {
+            Kind::File { size } => size,
+            Kind::Directory | Kind::Symlink(_) => 0,
+        };
+        let facts = [
+            &size.to_le_bytes()[..],
+            &self.mode.to_le_bytes(),
+            &self.modified_nanos.to_le_bytes(),
+            self.name.as_os_str().as_bytes(),
+        ];
+        number_of(&facts)
+    }
+
+    /// Returns a number that another content has not: which file it is, and when the system saw it change.
+    pub(super) fn stamp(&self) -> u64 {
+        let facts = [
+            &self.inode.0.to_le_bytes()[..],
+            &self.inode.1.to_le_bytes(),
+            &self.changed_nanos.to_le_bytes(),
+        ];
+        number_of(&facts)
+    }
+}
+
+fn number_of(facts: &[&[u8]]) -> u64 {
+    let mut hash = Sha256::new();
+    for fact in facts {
+        hash.update(fact);
+    }
+    let hash = hash.finalize();
+    hash.iter()
+        .take(8)
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Ignore;
-
-    fn tree(files: &[&str]) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().expect("a scratch folder");
-        for file in files {
-            let path = dir.path().join(file);
-            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-            std::fs::write(path, file).expect("a file");
-        }
-        dir
-    }
-
-    #[track_caller]
-    fn check(files: &[&str], patterns: &[&str], wanted: &Wanted, expected: &[&str]) {
-        let dir = tree(files);
-        let context = LocalPath::new(dir.path());
-        let ignores = IgnoreMatcher::new(&[Ignore {
-            base: context.clone(),
-            patterns: patterns.iter().map(|p| (*p).to_owned()).collect(),
-        }]);
-        let ignores = if patterns.is_empty() {
-            IgnoreMatcher::default()
-        } else {
-            ignores
-        };
-        let mut names = Vec::new();
-        walk(&context, &ignores, wanted, &mut |entry| {
-            names.push(entry.name);
-            Ok(())
-        })
-        .expect("readable");
-        assert_eq!(names, expected);
-    }
-
-    #[test]
-    fn entries_come_sorted_with_parents_first() {
-        let files = ["b", "a.txt", "a/z", "a/b/c"];
-        check(
-            &files,
-            &[],
-            &Wanted::All,
-            &["a", "a/b", "a/b/c", "a/z", "a.txt", "b"],
-        );
-    }
-
-    #[test]
-    fn a_re_included_file_brings_its_directories() {
-        let files = ["web/src/x", "web/test/y", "api/z", "top"];
-        check(
-            &files,
-            &["**", "!web/src"],
-            &Wanted::All,
-            &["web", "web/src", "web/src/x"],
-        );
-        check(
-            &files,
-            &["*", "!web/*/y"],
-            &Wanted::All,
-            &["web", "web/test", "web/test/y"],
-        );
-        check(&files, &["web"], &Wanted::All, &["api", "api/z", "top"]);
-    }
-
-    #[test]
-    fn only_the_wanted_part_is_visited() {
-        let wanted = Wanted::Paths(vec!["web/src".to_owned(), "top".to_owned()]);
-        check(
-            &["web/src/x", "web/srcs", "web/test/y", "top", "topper"],
-            &[],
-            &wanted,
-            &["top", "web", "web/src", "web/src/x"],
-        );
-    }
-
-    #[test]
-    fn links_are_kept_and_sockets_are_left_out() {
-        let dir = tree(&["file"]);
-        std::os::unix::fs::symlink("gone/away", dir.path().join("link")).expect("a link");
-        let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("sock")).expect("a socket");
-        let mut kinds = Vec::new();
-        walk(
-            &LocalPath::new(dir.path()),
-            &IgnoreMatcher::default(),
-            &Wanted::All,
-            &mut |entry| {
-                kinds.push(entry.kind);
-                Ok(())
-            },
-        )
-        .expect("readable");
-        assert_eq!(
-            kinds,
-            [Kind::File { size: 4 }, Kind::Symlink(PathBuf::from("gone/away"))]
-        );
-    }
-}
+#[path = "context_tests.rs"]
+mod tests;

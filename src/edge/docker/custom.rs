@@ -9,7 +9,7 @@ use super::build::ImageId;
 use super::client::Docker;
 use super::error::BuildError;
 use super::http::ApiError;
-use super::image::{ImageRequest, references, tag_built};
+use super::image::{ImageRequest, references, tag_built, unless_canceled};
 use crate::edge::clock;
 use crate::edge::local::{CommandFault, CommandVariables, run_command};
 use crate::logs::LogWriter;
@@ -43,15 +43,15 @@ pub(super) async fn build_custom_image(
     match (expected, &build.image_ref_file) {
         (Some(expected), _) if build.output == OutputMode::Remote => Ok(expected),
         (Some(expected), _) => {
-            let id = docker.image_id(&expected.local_ref).await?;
+            let id = unless_canceled(cancel, docker.image_id(&expected.local_ref)).await?;
             let built = references(name, request.registry, &id.content_tag())?;
-            tag_built(docker, &id, &built).await?;
+            tag_built(docker, &id, &built, cancel).await?;
             Ok(built)
         }
         (None, file) => {
             let built = written_image(file.as_ref(), request.registry)?;
             if build.output != OutputMode::Remote {
-                docker.image_id(&built.local_ref).await?;
+                unless_canceled(cancel, docker.image_id(&built.local_ref)).await?;
             }
             Ok(built)
         }
@@ -176,13 +176,16 @@ impl Docker {
         let path = format!("/images/{}/json", image.familiar());
         match self.http.get::<Inspected>(&path).await {
             Ok(inspected) => Ok(ImageId::new(inspected.id)),
-            Err(error @ ApiError::Connect(_)) => Err(BuildError::no_engine(&error)),
-            Err(error) => Err(BuildError::new(format!(
+            Err(error @ ApiError::Refused { status: 404, .. }) => Err(BuildError::new(format!(
                 "Could not find image in Docker\n\
                  Did your custom_build script properly tag the image?\n\
                  If your custom_build doesn't use Docker, you might need to use skips_local_docker=True, see \
                  https://docs.tilt.dev/custom_build.html\n: {error}"
             ))),
+            Err(error) => {
+                let message = format!("asking Docker for the image {}: {error}", image.familiar());
+                Err(BuildError::by_engine(message, &error))
+            }
         }
     }
 }

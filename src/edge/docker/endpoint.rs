@@ -1,11 +1,12 @@
 //! Where a Docker engine listens, and opening a connection to it.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -34,6 +35,15 @@ pub(super) struct TlsFiles {
 /// A connection to an engine.
 pub(super) trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
+            Self::Tcp { address, .. } => write!(f, "tcp://{address}"),
+        }
+    }
+}
 
 impl Endpoint {
     /// Reads a host as in `DOCKER_HOST`: `unix:///path`, `tcp://host:port`, `http://`, `https://`.
@@ -75,15 +85,19 @@ impl Endpoint {
                 let Some(files) = tls else {
                     return Ok(Box::new(stream));
                 };
-                let name = address
-                    .rsplit_once(':')
-                    .map_or(address.as_str(), |(host, _)| host);
-                let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
+                let name = server_name(address).map_err(io::Error::other)?;
                 let connector = tokio_rustls::TlsConnector::from(Arc::new(files.client_config()?));
                 Ok(Box::new(connector.connect(name, stream).await?))
             }
         }
     }
+}
+
+/// Returns the name that a server's certificate must have; an address of IPv6 has brackets only before a port.
+fn server_name(address: &str) -> Result<ServerName<'static>, InvalidDnsNameError> {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let plain = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    ServerName::try_from(plain.unwrap_or(host).to_owned())
 }
 
 impl TlsFiles {
@@ -119,6 +133,18 @@ fn named(path: &Path, err: &dyn std::fmt::Display) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_is_for_a_name_or_an_address_without_brackets() {
+        for (address, name) in [
+            ("[::1]:2376", "::1"),
+            ("1.2.3.4:2376", "1.2.3.4"),
+            ("box:2376", "box"),
+        ] {
+            let found = server_name(address).expect(address);
+            assert_eq!(found.to_str(), name);
+        }
+    }
 
     #[test]
     fn a_host_may_be_a_socket_or_an_address_with_or_without_port() {

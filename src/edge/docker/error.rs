@@ -17,6 +17,8 @@ pub enum BuildError {
     Failed(Box<Diagnostic>),
     /// The same, because a command of the user's failed: what it said is in the log.
     CommandFailed(Box<Diagnostic>),
+    /// The same, because the engine or what it needed could not be reached, or went away: that may pass.
+    Unreachable(Box<Diagnostic>),
 }
 
 impl BuildError {
@@ -29,6 +31,20 @@ impl BuildError {
             Self::Canceled => self,
             Self::Failed(diagnostic) => Self::Failed(Box::new(diagnostic.hint(text))),
             Self::CommandFailed(diagnostic) => Self::CommandFailed(Box::new(diagnostic.hint(text))),
+            Self::Unreachable(diagnostic) => Self::Unreachable(Box::new(diagnostic.hint(text))),
+        }
+    }
+
+    /// The engine did not do what it was asked to.
+    pub(super) fn by_engine(message: impl Into<String>, error: &ApiError) -> Self {
+        let diagnostic = Diagnostic::error(message);
+        let diagnostic = Box::new(match error.hint() {
+            Some(hint) => diagnostic.hint(hint),
+            None => diagnostic,
+        });
+        match error.is_unreachable() {
+            true => Self::Unreachable(diagnostic),
+            false => Self::Failed(diagnostic),
         }
     }
 
@@ -42,39 +58,46 @@ impl BuildError {
         matches!(self, Self::CommandFailed(_))
     }
 
-    /// The engine does not answer.
-    pub(super) fn no_engine(error: &ApiError) -> Self {
-        Self::new(format!("ImageBuild: {error}")).hint(super::client::START_HINT)
+    /// Returns whether something could not be reached, or went away.
+    pub(in crate::edge) fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Unreachable(_))
     }
 
     /// A fault in a build: the engine's words without their wrapping, and where the Dockerfile says what failed.
     pub(super) fn in_build(error: &ApiError, step: Option<&str>, request: &BuildRequest) -> Self {
-        if let ApiError::Connect(_) = error {
-            return Self::no_engine(error);
-        }
         let message = format!("ImageBuild: {}", clean(&error.to_string()));
+        let (ApiError::Failed(said) | ApiError::Refused { message: said, .. }) = error else {
+            return Self::by_engine(message, error);
+        };
         let fault = EngineFault {
             message: &message,
             step,
+            command_failed: is_failed_command(said),
             dockerfile: &request.dockerfile,
         };
         let explained = explain(fault, &request.build, &names_in);
         let is_plain = explained.hints.is_empty();
-        if COMMAND_FAILED.iter().any(|text| message.contains(text)) {
+        if is_failed_command(said) {
             return Self::CommandFailed(Box::new(explained));
         }
+        // What cannot be read quotes what the user wrote.
+        if error.is_unreachable() && !said.contains("dockerfile parse error") {
+            return Self::Unreachable(Box::new(explained));
+        }
         let failed = Self::Failed(Box::new(explained));
-        if is_plain
-            && (message.contains("no basic auth credentials") || message.contains("pull access denied"))
-        {
+        if is_plain && (said.contains("no basic auth credentials") || said.contains("pull access denied")) {
             return failed.hint("log in to the registry with \"docker login\", or check the name after FROM");
         }
         failed
     }
 }
 
-/// What engines say when a command of the Dockerfile did not end with 0.
-const COMMAND_FAILED: [&str; 2] = ["exit code: ", "non-zero code: "];
+/// Returns whether a command of the Dockerfile did not end with 0: that is the last that engines say then.
+pub(super) fn is_failed_command(said: &str) -> bool {
+    let code = ["exit code: ", "non-zero code: "].map(|end| said.trim_end().rsplit_once(end));
+    let mut codes = code.into_iter().flatten().map(|(_, code)| code);
+    codes.any(|code| !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_digit()))
+}
 
 /// Returns the names in a directory, none where there is no directory.
 fn names_in(dir: &LocalPath) -> Vec<String> {
@@ -88,7 +111,9 @@ impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Canceled => f.write_str("build canceled"),
-            Self::Failed(diagnostic) | Self::CommandFailed(diagnostic) => f.write_str(&diagnostic.render()),
+            Self::Failed(diagnostic) | Self::CommandFailed(diagnostic) | Self::Unreachable(diagnostic) => {
+                f.write_str(&diagnostic.render())
+            }
         }
     }
 }
@@ -98,7 +123,7 @@ impl std::error::Error for BuildError {}
 /// Returns whether the engine's cache is broken in a way that the classic builder does not share.
 pub(super) fn is_corruption(error: &ApiError) -> bool {
     let text = error.to_string();
-    text.contains("failed precondition") && text.contains("failed commit on ref")
+    text.contains("failed precondition") && text.contains("failed commit on ref") && !is_failed_command(&text)
 }
 
 /// Removes what engines wrap around the reason.
@@ -181,6 +206,64 @@ mod tests {
     }
 
     #[test]
+    fn only_what_could_not_be_reached_may_pass() {
+        let request = |dockerfile: &str| super::super::build::request_for_test(dockerfile);
+        let in_build = |error: ApiError, step: &str| {
+            BuildError::in_build(&error, Some(step), &request("FROM a\nRUN x\n"))
+        };
+        let failed = |text: &str| ApiError::Failed(text.to_owned());
+        for text in [
+            "executor failed running [/bin/sh -c echo \"connection refused\"; exit 1]: exit code: 1",
+            "process \"/bin/sh -c echo EOF; exit 1\" did not complete successfully: exit code: 1",
+            "The command '/bin/sh -c sleep 1 # i/o timeout' returned a non-zero code: 137",
+        ] {
+            let error = in_build(failed(text), "[2/2] RUN x");
+            assert!(
+                error.is_explained_by_log() && !error.is_unreachable(),
+                "{error:?}"
+            );
+        }
+        for text in [
+            "dockerfile parse error line 2: unknown instruction: EOF",
+            "failed to solve with frontend dockerfile.v0: failed to create LLB definition: dockerfile parse error line 2: \
+             unknown instruction: EOF",
+            "failed to compute cache key: \"/connection refused\" not found: not found",
+        ] {
+            assert!(
+                !in_build(failed(text), "[2/2] COPY x y").is_unreachable(),
+                "{text}"
+            );
+        }
+        let io = |kind: std::io::ErrorKind| ApiError::Connect(kind.into());
+        let silent = ApiError::Silent {
+            host: "unix:///d.sock".to_owned(),
+            after: std::time::Duration::from_secs(20),
+        };
+        for error in [
+            failed("failed to do request: Head \"https://gcr.io/v2/a\": dial tcp 1.2.3.4:443: i/o timeout"),
+            ApiError::Broken("connection closed before message completed".to_owned()),
+            io(std::io::ErrorKind::NotFound),
+            silent,
+        ] {
+            let error = in_build(error, "[internal] load metadata for a");
+            assert!(error.is_unreachable(), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn an_engine_that_stands_still_is_named_with_what_to_do() {
+        let silent = ApiError::Silent {
+            host: "unix:///d.sock".to_owned(),
+            after: std::time::Duration::from_secs(20),
+        };
+        let error = BuildError::by_engine(format!("docker push: {silent}"), &silent);
+        insta::assert_snapshot!(error, @r#"
+        docker push: no answer from the Docker engine at unix:///d.sock within 20 s
+        hint: the engine may be halted, or so busy that it answers nobody: see whether "docker info" answers, and restart Docker if it does not
+        "#);
+    }
+
+    #[test]
     fn a_hint_follows_on_a_line_of_its_own() {
         let error = BuildError::new("docker push: refused").hint("start it");
         assert_eq!(error.to_string(), "docker push: refused\nhint: start it");
@@ -197,6 +280,9 @@ mod tests {
             "failed commit on ref \"sha256:1\": failed precondition: unexpected size"
         ));
         assert!(!is_broken("failed precondition: no such image"));
+        assert!(!is_broken(
+            "executor failed running [/bin/sh -c echo failed precondition: failed commit on ref; false]: exit code: 1"
+        ));
         assert!(!is_broken("failed precondition: lease is gone"));
         assert!(!is_broken("failed commit on ref: no space left on device"));
     }

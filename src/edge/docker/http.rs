@@ -1,6 +1,7 @@
 //! Requests to a Docker engine: one connection each, so that dropping a reply stops what the engine does for it.
 
 use std::io;
+use std::time::Duration;
 
 use bollard::models::BuildInfo;
 use bytes::Bytes;
@@ -13,7 +14,10 @@ use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
 
+use super::client::{SILENT_HINT, START_HINT};
 use super::endpoint::Endpoint;
+use super::patience::{Patience, Watch};
+use crate::edge::unreachable::says_unreachable;
 
 /// What is sent with a request.
 pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
@@ -24,9 +28,20 @@ pub(super) enum ApiError {
     /// There is no connection.
     #[error("{0}")]
     Connect(io::Error),
-    /// The connection broke, or what came over it cannot be read.
+    /// The connection broke.
     #[error("{0}")]
     Broken(String),
+    /// The engine does not answer, and nobody else either.
+    #[error("no answer from the Docker engine at {host} within {} s", .after.as_secs())]
+    Silent {
+        /// As in `DOCKER_HOST`.
+        host: String,
+        /// How long it was waited.
+        after: Duration,
+    },
+    /// What the engine said cannot be read, or what it is to be asked cannot be written.
+    #[error("{0}")]
+    Unreadable(String),
     /// The engine refused the request.
     #[error("{message}")]
     Refused {
@@ -40,17 +55,44 @@ pub(super) enum ApiError {
     Failed(String),
 }
 
+impl ApiError {
+    /// Returns whether the engine, or what it needed, could not be reached or went away.
+    pub(super) fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Connect(_) | Self::Broken(_) | Self::Silent { .. } => true,
+            Self::Unreadable(_) => false,
+            Self::Refused { status, message } => matches!(status, 502..=504) || says_unreachable(message),
+            Self::Failed(message) => says_unreachable(message),
+        }
+    }
+
+    /// Returns what to do, where it is the engine that does not answer.
+    pub(super) fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Connect(_) => Some(START_HINT),
+            Self::Silent { .. } => Some(SILENT_HINT),
+            Self::Broken(_) | Self::Unreadable(_) | Self::Refused { .. } | Self::Failed(_) => None,
+        }
+    }
+
+    pub(super) fn unreadable(err: impl std::fmt::Display) -> Self {
+        Self::Unreadable(err.to_string())
+    }
+}
+
 /// Speaks with one engine.
 #[derive(Clone, Debug)]
 pub(super) struct Http {
     pub(super) endpoint: Endpoint,
     /// Such as `/v1.41`; empty for what the engine prefers.
     pub(super) version_prefix: String,
+    pub(super) patience: Patience,
 }
 
 /// An answer; the connection ends with it.
 pub(super) struct Reply {
     response: Response<Incoming>,
+    watch: Watch,
     _connection: AbortOnDrop,
 }
 
@@ -79,17 +121,13 @@ impl Http {
             .header("Host", "docker")
     }
 
-    /// Sends a request; a status of failure is an error.
+    /// Sends a request; a status of failure is an error. It ends when the engine does not answer anybody any more.
     pub(super) async fn send(&self, request: Request<Body>) -> Result<Reply, ApiError> {
-        let io = self.endpoint.dial().await.map_err(ApiError::Connect)?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(io)).await.map_err(broken)?;
-        let connection = AbortOnDrop(tokio::spawn(async move {
-            // What breaks here also breaks the reply, where it is reported.
-            let _ = connection.with_upgrades().await;
-        }));
-        let response = sender.send_request(request).await.map_err(broken)?;
+        let watch = self.watch();
+        let (response, connection) = watch.over(self.exchange(request)).await?;
         let reply = Reply {
             response,
+            watch,
             _connection: connection,
         };
         let status = reply.response.status();
@@ -103,31 +141,63 @@ impl Http {
         })
     }
 
+    pub(super) async fn exchange(
+        &self,
+        request: Request<Body>,
+    ) -> Result<(Response<Incoming>, AbortOnDrop), ApiError> {
+        let io = self.endpoint.dial().await.map_err(ApiError::Connect)?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(io)).await.map_err(broken)?;
+        let connection = AbortOnDrop(tokio::spawn(async move {
+            // What breaks here also breaks the reply, where it is reported.
+            let _ = connection.with_upgrades().await;
+        }));
+        let response = sender.send_request(request).await.map_err(broken)?;
+        Ok((response, connection))
+    }
+
     /// Asks for a JSON value.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
-        let request = self.request(Method::GET, path).body(body("")).map_err(broken)?;
-        let text = self.send(request).await?.text().await?;
-        serde_json::from_str(&text).map_err(broken)
+        let request = self.request(Method::GET, path).body(body(""));
+        let text = self.ask(request.map_err(ApiError::unreadable)?).await?;
+        serde_json::from_str(&text).map_err(ApiError::unreadable)
+    }
+
+    /// Asks for what the engine knows by itself, or does at once.
+    pub(super) async fn ask(&self, request: Request<Body>) -> Result<String, ApiError> {
+        let asking = async { self.send(request).await?.text().await };
+        let limit = self.patience.question;
+        let answer = tokio::time::timeout(limit, asking).await;
+        answer.unwrap_or_else(|_| {
+            Err(ApiError::Silent {
+                host: self.endpoint.to_string(),
+                after: limit,
+            })
+        })
     }
 }
 
 impl Reply {
     /// Reads all of it.
     pub(super) async fn text(self) -> Result<String, ApiError> {
-        let bytes = self
-            .response
-            .into_body()
-            .collect()
-            .await
-            .map_err(broken)?
-            .to_bytes();
+        let body = self.response.into_body();
+        let all = async { body.collect().await.map_err(broken) };
+        let bytes = self.watch.over(all).await?.to_bytes();
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Takes over the connection after the engine agreed to it.
     pub(super) async fn upgrade(self) -> Result<(hyper::upgrade::Upgraded, AbortOnDrop), ApiError> {
-        let upgraded = hyper::upgrade::on(self.response).await.map_err(broken)?;
+        let upgrading = async { hyper::upgrade::on(self.response).await.map_err(broken) };
+        let upgraded = self.watch.over(upgrading).await?;
         Ok((upgraded, self._connection))
+    }
+
+    /// Returns the next bytes; `None` at the end.
+    async fn next_piece(&mut self) -> Result<Option<Bytes>, ApiError> {
+        let body = self.response.body_mut();
+        let frame = async { body.frame().await.transpose().map_err(broken) };
+        let frame = self.watch.over(frame).await?;
+        Ok(frame.map(|frame| frame.into_data().unwrap_or_default()))
     }
 
     /// Returns the messages of a build or a push, one per line. A message that reports a failure is an error.
@@ -144,12 +214,10 @@ impl Reply {
                         return Some((checked(info), (reply, buffer, ended)));
                     }
                     None if ended => return None,
-                    None => match reply.response.body_mut().frame().await {
-                        Some(Ok(frame)) => {
-                            buffer.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new()))
-                        }
-                        Some(Err(err)) => return Some((Err(broken(err)), (reply, Vec::new(), true))),
-                        None => ended = true,
+                    None => match reply.next_piece().await {
+                        Ok(Some(piece)) => buffer.extend_from_slice(&piece),
+                        Ok(None) => ended = true,
+                        Err(err) => return Some((Err(err), (reply, Vec::new(), true))),
                     },
                 }
             }

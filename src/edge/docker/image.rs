@@ -62,14 +62,34 @@ pub async fn build_image(
     };
     let image_id = docker.build(&build_request, log, cancel).await?;
     let built = references(name, request.registry, &image_id.content_tag())?;
-    tag_built(docker, &image_id, &built).await?;
+    tag_built(docker, &image_id, &built, cancel).await?;
     Ok(built)
 }
 
 /// Gives an image the name by which this machine knows it.
-pub(super) async fn tag_built(docker: &Docker, id: &ImageId, built: &BuiltImage) -> Result<(), BuildError> {
-    let tagged = docker.tag(id.as_str(), &built.local_ref).await;
-    tagged.map_err(|err| BuildError::new(format!("TagImage: {err}")))
+pub(super) async fn tag_built(
+    docker: &Docker,
+    id: &ImageId,
+    built: &BuiltImage,
+    cancel: &CancellationToken,
+) -> Result<(), BuildError> {
+    let tagging = async {
+        let tagged = docker.tag(id.as_str(), &built.local_ref).await;
+        tagged.map_err(|err| BuildError::by_engine(format!("TagImage: {err}"), &err))
+    };
+    unless_canceled(cancel, tagging).await
+}
+
+/// Does something unless nobody wants it any more.
+pub(in crate::edge) async fn unless_canceled<T>(
+    cancel: &CancellationToken,
+    doing: impl Future<Output = Result<T, BuildError>>,
+) -> Result<T, BuildError> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(BuildError::Canceled),
+        done = doing => done,
+    }
 }
 
 /// Brings a built image to where the cluster gets it from, and returns its names there, which have another tag where

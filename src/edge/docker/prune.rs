@@ -151,7 +151,7 @@ impl Docker {
             .http
             .request(Method::DELETE, &format!("/images/{id}"))
             .body(body(""));
-        let request = request.map_err(|err| ApiError::Broken(err.to_string()))?;
+        let request = request.map_err(ApiError::unreadable)?;
         match self.http.send(request).await {
             Ok(reply) => reply.text().await.map(|_| true),
             // Something uses it, or somebody else was faster.
@@ -170,9 +170,9 @@ impl Docker {
         let filters = filters.to_string();
         let path = format!("{path}?{}", query([("filters", filters.as_str())]));
         let request = self.http.request(Method::POST, &path).body(body(""));
-        let request = request.map_err(|err| ApiError::Broken(err.to_string()))?;
+        let request = request.map_err(ApiError::unreadable)?;
         let text = self.http.send(request).await?.text().await?;
-        serde_json::from_str(&text).map_err(|err| ApiError::Broken(err.to_string()))
+        serde_json::from_str(&text).map_err(ApiError::unreadable)
     }
 }
 

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::auth::credentials;
 use super::build::print;
-use super::client::{Docker, START_HINT};
+use super::client::Docker;
 use super::config::Settings;
 use super::error::BuildError;
 use super::http::{ApiError, body, query};
@@ -75,10 +75,10 @@ impl Docker {
         let mut taken: Vec<(ImageRef, String)> = Vec::new();
         for tag in tags(image, &local.id) {
             let name = image.with_tag(&tag);
-            let found = self.registry_digest(&name, login).await;
+            let found = self.registry_digest(&name, login).await.map_err(failed)?;
             if let Some(digest) = found.as_ref()
                 && !local.is(digest)
-                && !self.is_same(&local, &name, digest, login).await
+                && !self.is_same(&local, &name, digest, login).await.map_err(failed)?
             {
                 taken.push((name, digest.clone()));
                 continue;
@@ -92,19 +92,25 @@ impl Docker {
                 log.info("Sending image data");
                 self.send_image(&name, login, log).await.map_err(failed)?;
             }
-            return Ok(self.best_name(name, taken, login, log).await);
+            return self.best_name(name, taken, login, log).await.map_err(failed);
         }
         Err(all_taken(image, &taken))
     }
 
     /// Returns whether what the registry has under a tag made of our image's content is that image, though packed in
     /// another way, as an earlier engine did. Pulling an image that is here takes only its description.
-    async fn is_same(&self, local: &LocalImage, name: &ImageRef, digest: &str, login: &str) -> bool {
+    async fn is_same(
+        &self,
+        local: &LocalImage,
+        name: &ImageRef,
+        digest: &str,
+        login: &str,
+    ) -> Result<bool, ApiError> {
         if !name
             .tag()
             .is_some_and(|tag| contents(&local.id).iter().any(|content| content == tag))
         {
-            return false;
+            return Ok(false);
         }
         let repository = name.familiar_name();
         let from = query([("fromImage", repository.as_str()), ("tag", digest)]);
@@ -112,17 +118,15 @@ impl Docker {
             .http
             .request(Method::POST, &format!("/images/create?{from}"))
             .header("X-Registry-Auth", login);
-        let Ok(request) = request.body(body("")) else {
-            return false;
-        };
-        let Ok(reply) = self.http.send(request).await else {
-            return false;
-        };
+        let request = request.body(body("")).map_err(ApiError::unreadable)?;
         // Its last message comes when it is done.
-        let _ = reply.text().await;
+        let pulled = async { self.http.send(request).await?.text().await };
+        if said(pulled.await)?.is_none() {
+            return Ok(false);
+        }
         let path = format!("/images/{repository}@{digest}/json");
-        let there = self.http.get::<LocalImage>(&path).await;
-        there.is_ok_and(|there| there.id == local.id)
+        let there = said(self.http.get::<LocalImage>(&path).await)?;
+        Ok(there.is_some_and(|there| there.id == local.id))
     }
 
     /// Returns the name to use of an image that is in the registry now: an earlier choice after all, if that one turns out
@@ -133,29 +137,29 @@ impl Docker {
         taken: Vec<(ImageRef, String)>,
         login: &str,
         log: &LogWriter,
-    ) -> ImageRef {
+    ) -> Result<ImageRef, ApiError> {
         let Some((first, _)) = taken.first().cloned() else {
-            return name;
+            return Ok(name);
         };
         // Only the registry knows the digest of an image that another engine has pushed.
-        let digest = self.registry_digest(&name, login).await;
+        let digest = self.registry_digest(&name, login).await?;
         if let Some((same, _)) = taken
             .into_iter()
             .find(|(_, other)| digest.as_ref() == Some(other))
         {
-            return same;
+            return Ok(same);
         }
         log.info(&format!(
             "{} has other content in the registry and stays as it is: this image is {}",
             first.familiar(),
             name.familiar()
         ));
-        name
+        Ok(name)
     }
 
     /// Returns the digest that a name stands for in its registry. `None` where it stands for nothing, and where the
     /// registry does not let us look: then pushing tells why.
-    async fn registry_digest(&self, name: &ImageRef, login: &str) -> Option<String> {
+    async fn registry_digest(&self, name: &ImageRef, login: &str) -> Result<Option<String>, ApiError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
         struct Answer {
@@ -170,9 +174,10 @@ impl Docker {
             .http
             .request(Method::GET, &path)
             .header("X-Registry-Auth", login);
-        let reply = self.http.send(request.body(body("")).ok()?).await.ok()?;
-        let answer: Answer = serde_json::from_str(&reply.text().await.ok()?).ok()?;
-        Some(answer.descriptor.digest)
+        let request = request.body(body("")).map_err(ApiError::unreadable)?;
+        let text = said(self.http.ask(request).await)?;
+        let answer = text.and_then(|text| serde_json::from_str::<Answer>(&text).ok());
+        Ok(answer.map(|answer| answer.descriptor.digest))
     }
 
     async fn send_image(&self, image: &ImageRef, login: &str, log: &LogWriter) -> Result<(), ApiError> {
@@ -183,10 +188,7 @@ impl Docker {
             .request(Method::POST, &path)
             .header("X-Registry-Auth", login)
             .body(body(""));
-        let reply = self
-            .http
-            .send(request.map_err(|err| ApiError::Broken(err.to_string()))?)
-            .await?;
+        let reply = self.http.send(request.map_err(ApiError::unreadable)?).await?;
         let mut output = StreamOutput::default();
         let messages = reply.messages();
         pin_mut!(messages);
@@ -194,6 +196,15 @@ impl Docker {
             print(log, output.update(clock::now(), &message));
         }
         Ok(())
+    }
+}
+
+/// Returns what the engine or the registry said, `None` where they refused; an engine that is away says nothing.
+fn said<T>(answer: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.hint().is_some() => Err(error),
+        Err(_) => Ok(None),
     }
 }
 
@@ -229,26 +240,62 @@ fn all_taken(image: &ImageRef, taken: &[(ImageRef, String)]) -> BuildError {
 
 /// Says what to do where the engine only says what went wrong.
 fn explain(err: &ApiError, image: &ImageRef) -> BuildError {
-    let message = err.to_string();
-    let registry = image.domain();
+    let error = BuildError::by_engine(format!("docker push: {err}"), err);
+    match err.hint() {
+        Some(_) => error,
+        None => error.hint(advice(err, image)),
+    }
+}
+
+/// Returns what to do about what a registry said.
+fn advice(err: &ApiError, image: &ImageRef) -> String {
+    let (registry, repository) = (image.domain(), image.familiar_name());
+    let message = image.said_without_name(&err.to_string());
     let says = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
-    let hint = if matches!(err, ApiError::Connect(_)) {
-        START_HINT.to_owned()
+    if says(&["toomanyrequests", "too many requests", "rate limit"]) {
+        format!(
+            "wait, or log in with \"docker login {registry}\": it takes only so many requests from one address or login"
+        )
+    } else if says(&["immutable", "cannot be overwritten"]) {
+        format!("{repository} does not let tags be written again: allow it there, or delete the tag")
+    } else if says(&[
+        "name unknown",
+        "name_unknown",
+        "does not exist in the registry",
+        "repository not found",
+    ]) {
+        format!(
+            "the registry does not make a repository by itself: create {repository} there, or name another registry with \
+             default_registry()"
+        )
+    } else if says(&["quota", "storage limit", "insufficient storage", "no space left"]) {
+        format!("there is no room for it in {registry}: delete images there, or ask for more")
+    } else if says(&["413", "request entity too large"]) {
+        format!(
+            "what stands before {registry} takes only small requests: raise its limit (nginx: client_max_body_size 0)"
+        )
     } else if says(&[
         "unauthorized",
         "denied",
         "no basic auth credentials",
         "authentication required",
+        "authorization failed",
+        "insufficient_scope",
+        "incorrect username or password",
+        "forbidden",
     ]) {
         format!(
             "log in with \"docker login {registry}\", or name a registry that you may push to with default_registry()"
         )
-    } else if says(&["server gave HTTP response to HTTPS client"]) {
+    } else if says(&["server gave http response to https client"]) {
         format!("add {registry} to \"insecure-registries\" in the settings of the Docker engine")
+    } else if says(&["x509: ", "certificate signed by unknown authority"]) {
+        format!(
+            "the Docker engine does not trust {registry}: put its certificate into /etc/docker/certs.d/{registry}/ca.crt there"
+        )
     } else {
         format!("check that the registry {registry} runs and that the Docker engine at hand can reach it")
-    };
-    BuildError::new(format!("docker push: {message}")).hint(hint)
+    }
 }
 
 #[cfg(test)]
@@ -282,6 +329,57 @@ mod tests {
             error.to_string(),
             "docker push: denied: requested access\nhint: log in with \"docker login gcr.io\", or name a registry that you \
              may push to with default_registry()"
+        );
+        assert!(!error.is_unreachable());
+    }
+
+    #[test]
+    fn what_a_registry_says_has_its_advice_whatever_the_image_is_called() {
+        let advice = |image: &str, said: &str| {
+            let image = ImageRef::parse(image).expect("a reference");
+            advice(&ApiError::Failed(said.to_owned()), &image)
+        };
+        for (said, advised) in [
+            (
+                "toomanyrequests: You have reached your pull rate limit.",
+                "log in with \"docker login docker.io\"",
+            ),
+            (
+                "denied: requested access to the resource is denied",
+                "log in with",
+            ),
+            ("unauthorized: incorrect username or password", "log in with"),
+            (
+                "server message: insufficient_scope: authorization failed",
+                "log in with",
+            ),
+            (
+                "name unknown: The repository with name 'shop/web' does not exist in the registry with id '1'",
+                "create shop/web there",
+            ),
+            (
+                "tag invalid: The image tag 'tilt-1' already exists in the 'shop/web' repository and cannot be overwritten \
+                 because the repository is immutable.",
+                "does not let tags be written again",
+            ),
+            (
+                "error parsing HTTP 413 response body: <html>413 Request Entity Too Large</html>",
+                "client_max_body_size",
+            ),
+            (
+                "Get \"https://x/v2/\": x509: certificate signed by unknown authority",
+                "certs.d",
+            ),
+            ("denied: quota exceeded", "there is no room"),
+        ] {
+            let found = advice("shop/web:tilt-1", said);
+            assert!(found.contains(advised), "{said}: {found}");
+        }
+        let refused = "Get \"https://gcr.io/v2/denied/authorization\": dial tcp 1.2.3.4:443: connect: connection refused";
+        let found = advice("gcr.io/denied/authorization:1", refused);
+        assert!(
+            found.starts_with("check that the registry gcr.io runs"),
+            "{found}"
         );
     }
 }

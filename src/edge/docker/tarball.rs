@@ -11,7 +11,7 @@ use hyper::body::Frame;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-use super::context::{Entry, Kind, ReadFault, Wanted, walk};
+use super::context::{Context, Entry, Kind, ReadFault, Wanted};
 use super::http::Body;
 use super::stream_output::human_size;
 use crate::edge::clock;
@@ -48,12 +48,13 @@ pub(super) fn write(
     let mut tar = tar::Builder::new(out);
     tar.mode(tar::HeaderMode::Deterministic);
     let mut ignore_file = None;
-    walk(context, ignores, &Wanted::All, &mut |entry| {
-        if entry.name == IGNORE_FILE && matches!(entry.kind, Kind::File { .. }) {
-            ignore_file = std::fs::read_to_string(&entry.path).ok();
+    let context = Context::open(context)?;
+    context.walk(ignores, &Wanted::All, &mut |entry| {
+        if entry.name == Path::new(IGNORE_FILE) && matches!(entry.kind, Kind::File { .. }) {
+            ignore_file = context.file(&entry.name).and_then(io::read_to_string).ok();
             return Ok(());
         }
-        append(&mut tar, &entry)
+        append(&mut tar, &context, &entry)
     })?;
     let ignore_file = match ignore_file {
         Some(text) => format!("{text}\n{name}\n"),
@@ -170,14 +171,15 @@ impl ContextProgress {
     }
 }
 
-fn append(tar: &mut tar::Builder<impl Write>, entry: &Entry) -> io::Result<()> {
+fn append(tar: &mut tar::Builder<impl Write>, context: &Context, entry: &Entry) -> io::Result<()> {
     let mut header = header(entry.mode);
     header.set_mtime(u64::try_from(entry.modified_nanos / 1_000_000_000).unwrap_or(0));
     match &entry.kind {
         Kind::Directory => {
             header.set_entry_type(tar::EntryType::Directory);
             header.set_size(0);
-            tar.append_data(&mut header, Path::new(&format!("{}/", entry.name)), io::empty())
+            // With a slash at its end.
+            tar.append_data(&mut header, entry.name.join(""), io::empty())
         }
         Kind::Symlink(target) => {
             header.set_entry_type(tar::EntryType::Symlink);
@@ -186,8 +188,7 @@ fn append(tar: &mut tar::Builder<impl Write>, entry: &Entry) -> io::Result<()> {
         }
         Kind::File { size } => {
             header.set_size(*size);
-            let file = std::fs::File::open(&entry.path)
-                .map_err(|err| io::Error::new(err.kind(), format!("{}: {err}", entry.path.display())))?;
+            let file = context.file(&entry.name)?;
             // The size was promised; a file that shrinks or grows meanwhile must not break the archive.
             let content = file.take(*size).chain(io::repeat(0)).take(*size);
             tar.append_data(&mut header, &entry.name, content)
@@ -261,6 +262,34 @@ mod tests {
             .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
             .collect();
         assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn names_and_targets_of_links_are_bytes() {
+        use std::os::unix::ffi::{OsStrExt, OsStringExt};
+        let odd = |name: &[u8]| std::ffi::OsStr::from_bytes(name).to_owned();
+        let dir = tempfile::tempdir().expect("a scratch folder");
+        std::fs::write(dir.path().join(odd(b"bad-\xff.txt")), "x").expect("a file");
+        std::os::unix::fs::symlink(odd(b"to-\xff"), dir.path().join("link")).expect("a link");
+        let mut bytes = Vec::new();
+        let context = LocalPath::new(dir.path());
+        write(&context, &IgnoreMatcher::default(), "FROM x", &mut bytes).expect("written");
+        let mut archive = tar::Archive::new(&bytes[..]);
+        let found: Vec<_> = archive
+            .entries()
+            .expect("a tar")
+            .take(2)
+            .map(|entry| {
+                let entry = entry.expect("an entry");
+                let link = entry.link_name_bytes().map(|name| name.to_vec());
+                (entry.path_bytes().to_vec(), link)
+            })
+            .collect();
+        let expected = [
+            (odd(b"bad-\xff.txt").into_vec(), None),
+            (b"link".to_vec(), Some(b"to-\xff".to_vec())),
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]

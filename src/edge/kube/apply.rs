@@ -11,6 +11,7 @@ use super::connect::Cluster;
 use super::error::RequestError;
 use super::identity::WritePermit;
 use super::rejection::explain;
+use crate::edge::unreachable::Failure;
 use crate::engine::{AppliedObject, ObjectId};
 use crate::k8s::display::{display_names, kind_and_name};
 use crate::k8s::inject::{InjectedImage, inject};
@@ -52,6 +53,8 @@ pub struct ApplyOutcome {
     pub job_complete: bool,
     /// Why it failed: the server's words in the first line, then where the object was written.
     pub error: Option<String>,
+    /// Whether that was because the API server, or what it needed, could not be reached.
+    pub unreachable: bool,
 }
 
 /// Applies objects. Nothing is waited for but that the API server accepted all.
@@ -92,11 +95,11 @@ pub async fn apply(
         timeout: request.timeout,
         stop: cancel.child_token(),
     };
-    outcome.error = apply_batches(&run, &entities, &mut outcome.objects).await;
+    outcome.failure = apply_batches(&run, &entities, &mut outcome.objects).await;
     for warning in warnings(Fate::TakenOver, &claims.into_found(), request.ownership) {
         build_log.warn(&warning);
     }
-    let headline = match outcome.error {
+    let headline = match outcome.failure {
         None => "Objects applied to cluster:",
         Some(_) => "Tried to apply objects to cluster:",
     };
@@ -110,7 +113,7 @@ pub async fn apply(
 #[derive(Default)]
 struct Applied {
     objects: Vec<(usize, Value)>,
-    error: Option<String>,
+    failure: Option<Failure>,
 }
 
 impl Applied {
@@ -124,7 +127,8 @@ impl Applied {
                 .iter()
                 .map(|(_, object)| applied_object(object))
                 .collect(),
-            error: self.error,
+            unreachable: self.failure.as_ref().is_some_and(|failure| failure.unreachable),
+            error: self.failure.map(String::from),
         }
     }
 }
@@ -145,7 +149,7 @@ async fn apply_batches(
     run: &Run<'_>,
     entities: &[Entity],
     applied: &mut Vec<(usize, Value)>,
-) -> Option<String> {
+) -> Option<Failure> {
     let mut fault = None;
     for batch in batches(entities) {
         let mut running = stream::iter(batch)
@@ -168,16 +172,23 @@ async fn apply_batches(
 }
 
 impl Run<'_> {
-    async fn apply_in_time(&self, entity: &Entity) -> Result<Value, String> {
+    async fn apply_in_time(&self, entity: &Entity) -> Result<Value, Failure> {
         let applying = apply_object(self.permit, entity, self.claims, self.log, &self.stop);
         match tokio::time::timeout(self.timeout, applying).await {
             Ok(Ok(object)) => Ok(object),
-            Ok(Err(error)) => Err(rejected(self.permit.cluster(), entity, &error)),
-            Err(_) => Err(format!(
-                "Killed kubectl. Hit timeout of {} applying {}.",
-                format_go_duration(self.timeout),
-                kind_and_name(entity)
-            )),
+            Ok(Err(error)) => Err(Failure {
+                text: rejected(self.permit.cluster(), entity, &error),
+                unreachable: error.is_unreachable(),
+            }),
+            Err(_) => Err(Failure {
+                text: format!(
+                    "Killed kubectl. Hit timeout of {} applying {}.",
+                    format_go_duration(self.timeout),
+                    kind_and_name(entity)
+                ),
+                // An object may take long for other reasons too.
+                unreachable: self.permit.cluster().is_lost(),
+            }),
         }
     }
 }
@@ -227,7 +238,7 @@ mod tests {
             "status": {"conditions": [{"type": "Complete", "status": "True"}]}});
         let outcome = Applied {
             objects: vec![(0, object)],
-            error: None,
+            failure: None,
         }
         .finish();
         assert!(outcome.job_complete);

@@ -3,6 +3,8 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use crate::edge::unreachable::says_unreachable;
+
 /// A request that failed.
 #[derive(Debug)]
 pub(super) enum RequestError {
@@ -52,6 +54,18 @@ impl RequestError {
         }
     }
 
+    /// Returns whether the API server, or what it needed, could not be reached or went away.
+    pub(super) fn is_unreachable(&self) -> bool {
+        match self {
+            Self::TimedOut(_) => true,
+            Self::Kube(kube::Error::Api(status)) => {
+                matches!(status.code, 502..=504) || says_unreachable(&status.message)
+            }
+            Self::Kube(error) => is_lost(error) && !is_of_login(error),
+            Self::NoMatch { .. } | Self::OtherCluster { .. } | Self::Canceled => false,
+        }
+    }
+
     pub(super) fn is_not_found(&self) -> bool {
         matches!(self, Self::Kube(error) if is_not_found(error))
     }
@@ -84,6 +98,18 @@ pub(super) fn is_lost(error: &kube::Error) -> bool {
         error,
         kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_)
     )
+}
+
+/// Returns whether there is no login to ask with: a command or a file of the user's did not give it.
+fn is_of_login(error: &kube::Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<kube::client::AuthError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Returns whether the API server does not know who asks.
@@ -119,6 +145,46 @@ pub(in crate::edge) fn message(error: &kube::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_could_not_be_reached_may_pass() {
+        let said = |code, message: &str| {
+            let status = kube::core::Status::failure(message, "").with_code(code);
+            RequestError::Kube(kube::Error::Api(status.boxed()))
+        };
+        let login = kube::client::AuthError::AuthExecRun {
+            cmd: "login: connection refused".to_owned(),
+            out: Box::new(std::process::Output {
+                status: std::os::unix::process::ExitStatusExt::from_raw(256),
+                stdout: Vec::new(),
+                stderr: b"i/o timeout".to_vec(),
+            }),
+        };
+        for error in [
+            said(503, "apiserver is starting"),
+            said(500, "etcdserver: leader changed"),
+            said(
+                500,
+                "Internal error occurred: failed calling webhook \"x\": Post \"https://x\": dial tcp 1.2.3.4:443: connect: \
+                 connection refused",
+            ),
+            RequestError::TimedOut(Duration::from_secs(10)),
+            RequestError::Kube(kube::Error::Service("connection reset".into())),
+        ] {
+            assert!(error.is_unreachable(), "{error:?}");
+        }
+        for error in [
+            said(
+                422,
+                "ConfigMap \"x\" is invalid: data[a]: Invalid value: \"connection refused\": no such key",
+            ),
+            said(403, "admission webhook \"x\" denied the request: eof is no name"),
+            RequestError::Canceled,
+            RequestError::Kube(kube::Error::Service(Box::new(login))),
+        ] {
+            assert!(!error.is_unreachable(), "{error:?}");
+        }
+    }
 
     #[test]
     fn an_object_of_a_kind_that_just_went_away_is_not_found() {

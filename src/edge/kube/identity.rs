@@ -7,6 +7,7 @@ use tokio::sync::OnceCell;
 
 use super::connect::{Cluster, identity};
 use super::error::RequestError;
+use crate::edge::unreachable::Failure;
 
 /// The right to write to a cluster, for one operation. Costs nothing until something is written.
 pub(super) struct WritePermit {
@@ -27,8 +28,11 @@ impl Cluster {
     ///
     /// # Errors
     /// When another one answers, or none.
-    pub async fn confirm(&self) -> Result<(), String> {
-        self.permit().check().await.map_err(|error| error.message())
+    pub(in crate::edge) async fn confirm(&self) -> Result<(), Failure> {
+        self.permit().check().await.map_err(|error| Failure {
+            text: error.message(),
+            unreachable: error.is_unreachable(),
+        })
     }
 }
 

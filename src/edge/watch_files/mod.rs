@@ -6,6 +6,7 @@
 
 mod coalesce;
 mod faults;
+mod own_output;
 mod rules;
 mod tree;
 
@@ -18,6 +19,7 @@ use notify::{EventKind, RecommendedWatcher, Watcher};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::coalesce::{Change, Coalescer};
+use self::own_output::is_own_output;
 use self::rules::WatchRules;
 use self::tree::{Found, Tree};
 use crate::edge::clock;
@@ -252,7 +254,7 @@ impl FileWatch {
     fn take_in(&mut self, found: Found) {
         let now = clock::now();
         for (path, change) in found {
-            if self.rules.is_wanted(&path) {
+            if self.rules.is_wanted(&path) && !is_own_output(&path) {
                 self.coalescer.on_event(now, path, change);
             }
         }

@@ -329,3 +329,75 @@ async fn the_classic_builder_makes_the_same_content() {
     hint: what it printed stands above, in the log of the build
     ");
 }
+
+#[tokio::test]
+async fn other_content_with_the_same_size_and_time_is_built() {
+    let world = World::new(&[("a.txt", "one"), ("sub/b", "b")]).await;
+    let fixed = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_577_836_800);
+    let beside = tempfile::tempdir().expect("a scratch folder");
+    let write = |path: &std::path::Path, text: &str| {
+        std::fs::write(path, text).expect("a file");
+        let file = std::fs::File::options().append(true).open(path).expect("a file");
+        file.set_modified(fixed).expect("ours");
+    };
+    let request = world.request(&format!("{BASE}COPY . /x\nRUN : {}; cat /x/a.txt\n", fresh()));
+    let (path, new) = (world.dir.path().join("a.txt"), beside.path().join("new"));
+    write(&path, "one");
+    let one = world.build(&request).await.expect("built");
+    // `cp -p` writes over the file.
+    write(&path, "two");
+    let two = world.build(&request).await.expect("built");
+    // `mv`, `rsync` and `tar` put another in its place.
+    write(&new, "six");
+    std::fs::rename(&new, &path).expect("renamed");
+    world.build(&request).await.expect("built");
+    // Another session knows what this one sent.
+    write(&path, "ten");
+    let other = World::new(&[]).await;
+    other
+        .docker
+        .build(&request, &world.writer(), &world.cancel)
+        .await
+        .expect("built");
+    assert_eq!(world.output(), ["one", "two", "six", "ten"]);
+    write(&path, "one");
+    assert_eq!(world.build(&request).await.expect("built"), one);
+    assert_ne!(one, two);
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_utf_8_is_in_the_image_or_is_told() {
+    use std::os::unix::ffi::OsStrExt;
+    let name = std::ffi::OsStr::from_bytes(b"bad-\xff.txt");
+    for (buildkit, is_there) in [("1", false), ("0", true)] {
+        let world = World::with_env(&[("good.txt", "x")], &[("DOCKER_BUILDKIT", buildkit)]).await;
+        std::fs::write(world.dir.path().join(name), "x").expect("a file");
+        let dockerfile = format!("{BASE}COPY . /x\nRUN : {}; ls /x | wc -l\n", fresh());
+        world.build(&world.request(&dockerfile)).await.expect("built");
+        let log = world.log();
+        assert_eq!(
+            log.contains(r#"only names that are UTF-8: "bad-\xFF.txt""#),
+            !is_there,
+            "{log}"
+        );
+        let n_files = if is_there { "2" } else { "1" };
+        assert!(
+            log.lines()
+                .any(|line| line.trim().trim_start_matches("→ ") == n_files),
+            "{log}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_speaks_of_connections_has_only_failed() {
+    for buildkit in ["1", "0"] {
+        let world = World::with_env(&[], &[("DOCKER_BUILDKIT", buildkit)]).await;
+        let run = format!("RUN : {}; echo connection refused: EOF; exit 1", fresh());
+        let failed = world.build(&world.request(&format!("{BASE}{run}\n"))).await;
+        assert!(matches!(failed, Err(BuildError::CommandFailed(_))), "{failed:?}");
+    }
+    let world = World::new(&[]).await;
+    let failed = world.build(&world.request("FROM localhost:1/none:1\n")).await;
+    assert!(matches!(failed, Err(BuildError::Unreachable(_))), "{failed:?}");
+}

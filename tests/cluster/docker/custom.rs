@@ -125,7 +125,7 @@ async fn the_command_is_told_the_name_and_the_image_gets_its_content_tag() {
     assert!(local.starts_with("localhost:5000/test_custom:tilt-"), "{local}");
     assert!(!local.contains("tilt-build-"), "{local}");
     assert_eq!(cluster, local.replace("localhost:5000", "registry:5000"));
-    assert!(world.docker.has_image(&built.local_ref).await);
+    assert_eq!(world.docker.has_image(&built.local_ref).await, Ok(true));
 }
 
 #[tokio::test]

@@ -81,8 +81,11 @@ async fn an_image_is_built_on_another_that_we_built_and_pushed() {
         .await
         .expect("built on the base");
     assert_eq!(built.local_ref.name(), "localhost:5000/test_images-app");
-    assert!(world.docker.has_image(&built.local_ref).await);
-    assert!(!world.docker.has_image(&built.local_ref.with_tag("never")).await);
+    assert_eq!(world.docker.has_image(&built.local_ref).await, Ok(true));
+    assert_eq!(
+        world.docker.has_image(&built.local_ref.with_tag("never")).await,
+        Ok(false)
+    );
 
     deliver_image(
         &world.docker,
@@ -238,7 +241,7 @@ async fn a_tag_with_other_content_in_the_registry_stays_and_the_image_gets_anoth
     assert_eq!(ours.cluster_ref, ours.local_ref);
     assert_eq!(digest_in_registry(&name), theirs, "nothing was overwritten");
     assert_ne!(digest_in_registry(&ours.local_ref.familiar()), theirs);
-    assert!(world.docker.has_image(&ours.local_ref).await);
+    assert_eq!(world.docker.has_image(&ours.local_ref).await, Ok(true));
     assert!(world.log().contains(&format!(
         "{name} has other content in the registry and stays as it is"
     )));

@@ -10,15 +10,16 @@ const BASE: &str = "FROM localhost:5000/busybox:1\n";
 async fn extra_hosts_are_known_to_the_commands_of_a_build() {
     let world = World::new(&[]).await;
     let mut request = world.request(&format!("{BASE}RUN : {}; grep mirror /etc/hosts\n", fresh()));
-    request.build.options.extra_hosts = vec!["mirror:10.0.0.7".to_owned()];
+    request.build.options.extra_hosts = ["mirror:10.0.0.7", "other-mirror:10.0.0.8"]
+        .map(str::to_owned)
+        .to_vec();
     world.build(&request).await.expect("built");
-    let lines = world.output();
-    assert!(
-        lines
-            .iter()
-            .any(|line| line.contains("10.0.0.7") && line.contains("mirror")),
-        "{lines:?}"
-    );
+    let lines: Vec<String> = world
+        .output()
+        .iter()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(lines, ["10.0.0.7 mirror", "10.0.0.8 other-mirror"]);
 }
 
 #[tokio::test]
@@ -38,7 +39,7 @@ async fn extra_tags_name_the_image_too() {
     request.build.options.extra_tags = tags.to_vec();
     world.build(&request).await.expect("built");
     for tag in &tags {
-        assert!(world.docker.has_image(&image(tag)).await, "{tag}");
+        assert_eq!(world.docker.has_image(&image(tag)).await, Ok(true), "{tag}");
     }
 }
 
@@ -121,4 +122,40 @@ async fn a_build_has_a_socket_to_the_agent_of_this_machine() {
     assert_eq!(world.output(), ["socket"]);
     agent.set_nonblocking(true).expect("a listener");
     agent.accept().expect("the engine asked for the agent");
+}
+
+#[tokio::test]
+async fn two_of_each_option_are_both_there() {
+    let dir = tempfile::tempdir().expect("a scratch folder");
+    let sockets = ["one.sock", "two.sock"].map(|name| dir.path().join(name));
+    let _agents = sockets
+        .clone()
+        .map(|socket| UnixListener::bind(socket).expect("a socket"));
+    let world = World::with_env(&[("k1", "first"), ("k2", "second")], &[]).await;
+    let (one, two) = (format!("cache-{}:1", fresh()), format!("cache-{}:2", fresh()));
+    let mut cached = world.request(&format!("{BASE}ENV X={}\n", fresh()));
+    cached.build.options.extra_tags = vec![one.clone(), two.clone()];
+    world.build(&cached).await.expect("built");
+    let mut request = world.request(&format!(
+        "{BASE}ARG A\nARG B\nRUN --mount=type=secret,id=k1 --mount=type=secret,id=k2 \
+         --mount=type=ssh,id=s1,target=/s1 --mount=type=ssh,id=s2,target=/s2 : {}; echo $A $B; \
+         cat /run/secrets/k1 /run/secrets/k2 | tr e 3; echo; test -S /s1 && test -S /s2 && echo sockets; \
+         grep -c '^10.0.0' /etc/hosts\n",
+        fresh()
+    ));
+    request.build.build_args = ["A=a=1", "B=b,2"].map(str::to_owned).to_vec();
+    let secret = |id: &str| format!("id={id},src={}", world.dir.path().join(id).display());
+    let agent = |id: &str, socket: &std::path::Path| format!("{id}={}", socket.display());
+    request.build.options.secrets = vec![secret("k1"), secret("k2")];
+    request.build.options.ssh = vec![agent("s1", &sockets[0]), agent("s2", &sockets[1])];
+    request.build.options.extra_hosts = ["a:10.0.0.1", "b:10.0.0.2"].map(str::to_owned).to_vec();
+    request.build.options.cache_from = vec![one, two];
+    request.build.options.platform = Some("linux/amd64".to_owned());
+    let tags = ["1", "2"].map(|tag| format!("twice-{}:{tag}", fresh()));
+    request.build.options.extra_tags = tags.to_vec();
+    world.build(&request).await.expect("built");
+    assert_eq!(world.output(), ["a=1 b,2", "firsts3cond", "sockets", "2"]);
+    for tag in &tags {
+        assert_eq!(world.docker.has_image(&image(tag)).await, Ok(true), "{tag}");
+    }
 }

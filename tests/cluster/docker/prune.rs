@@ -79,7 +79,7 @@ async fn old_images_go_but_the_newest_and_those_of_containers_stay() {
     let left = async || {
         let mut left = Vec::new();
         for reference in [&in_container, &oldest, &older, &newest] {
-            left.push(world.docker.has_image(&image(reference)).await);
+            left.push(world.docker.has_image(&image(reference)).await == Ok(true));
         }
         left
     };

@@ -108,6 +108,28 @@ impl ImageRef {
         format!("{}/{}", self.domain, self.path)
     }
 
+    /// Returns what others say of this image in lower case and without its name, which may hold any word.
+    pub fn said_without_name(&self, text: &str) -> String {
+        let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let mut text = text.to_lowercase();
+        for name in [self.name(), self.familiar_name(), self.path().to_owned()] {
+            let (mut out, mut rest) = (String::with_capacity(text.len()), text.as_str());
+            while let Some(at) = rest.find(&name) {
+                let (before, from) = rest.split_at(at);
+                let after = &from[name.len()..];
+                let is_part = before.ends_with(is_of_name) || after.starts_with(is_of_name);
+                out.push_str(before);
+                if is_part {
+                    out.push_str(&name);
+                }
+                rest = after;
+            }
+            out.push_str(rest);
+            text = out;
+        }
+        text
+    }
+
     /// Returns the name as people write it, without tag and digest.
     pub fn familiar_name(&self) -> String {
         if self.domain != "docker.io" {
@@ -259,6 +281,26 @@ mod tests {
             (image.to_string().as_str(), image.familiar().as_str()),
             (full, familiar)
         );
+    }
+
+    #[test]
+    fn what_is_said_of_an_image_is_told_from_its_name() {
+        for (image, said, rest) in [
+            (
+                "acme/denied:1",
+                "pull access denied for acme/denied, x",
+                "pull access denied for , x",
+            ),
+            ("a", "unauthorized: a is private", "unauthorized:  is private"),
+            (
+                "gcr.io/eof/auth",
+                "Get \"https://gcr.io/v2/eof/auth/manifests\": EOF",
+                "get \"https://gcr.io/v2//manifests\": eof",
+            ),
+        ] {
+            let image = ImageRef::parse(image).expect("a reference");
+            assert_eq!(image.said_without_name(said), rest, "{said}");
+        }
     }
 
     #[test]

@@ -7,6 +7,10 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use crate::edge::clock;
+use crate::edge::docker::sent_times::{SentTimes, Transfer, hex};
+use crate::logs::LogWriter;
+
 use bollard::fsutil::types::packet::PacketType;
 use bollard::fsutil::types::{Packet, Stat};
 use bollard::moby::filesync::v1::file_sync_server::FileSync;
@@ -17,7 +21,8 @@ use tokio::sync::mpsc;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::request::{directory, wanted};
-use crate::edge::docker::context::{Entry, Kind, ReadFault, Wanted, walk};
+use super::unfit::Unfit;
+use crate::edge::docker::context::{Context, Entry, Kind, ReadFault, Wanted};
 use crate::model::{IgnoreMatcher, LocalPath};
 
 /// The name that the Dockerfile has for the engine.
@@ -37,6 +42,8 @@ pub(in crate::edge::docker) struct SessionFiles {
     ignores: IgnoreMatcher,
     dockerfile: String,
     fault: ReadFault,
+    transfer: Arc<Transfer>,
+    log: LogWriter,
 }
 
 impl SessionFiles {
@@ -45,29 +52,23 @@ impl SessionFiles {
         ignores: IgnoreMatcher,
         dockerfile: String,
         fault: ReadFault,
+        times: &Arc<SentTimes>,
+        log: LogWriter,
     ) -> Self {
+        let transfer = times.begin(&key(&context, &ignores, &dockerfile), clock::timestamp());
         Self {
             context,
             ignores,
             dockerfile,
             fault,
+            transfer: Arc::new(transfer),
+            log,
         }
     }
 
-    /// Returns the same text for builds that use the same part of the same context, and another for others: what the
-    /// engine keeps for one would be thrown away for the other, again and again.
-    pub(super) fn shared_key(&self) -> String {
-        let mut hash = Sha256::new();
-        hash.update(format!("tilt\0{}\0{:?}", self.context, self.ignores));
-        for line in self.dockerfile.lines().map(str::trim_start) {
-            if line
-                .get(..4)
-                .is_some_and(|word| matches!(word.to_ascii_uppercase().as_str(), "COPY" | "ADD "))
-            {
-                hash.update(line);
-            }
-        }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    /// Returns the key under which the engine keeps what it gets, so that the next such build sends only what changed.
+    pub(super) fn shared_key(&self) -> &str {
+        self.transfer.shared_key()
     }
 
     /// Returns what lists the entries that a request asks for.
@@ -77,11 +78,29 @@ impl SessionFiles {
                 context: self.context.clone(),
                 ignores: self.ignores.clone(),
                 wanted: wanted(&self.context, request),
+                transfer: Arc::clone(&self.transfer),
+                log: self.log.clone(),
             }),
             Some("dockerfile") => Ok(Lister::Dockerfile(self.dockerfile.clone())),
             other => Err(Status::not_found(format!("no directory {other:?} in this build"))),
         }
     }
+}
+
+/// Returns the same text for builds that use the same part of the same context, and another for others: what the engine
+/// keeps for one would be thrown away for the other, again and again.
+fn key(context: &LocalPath, ignores: &IgnoreMatcher, dockerfile: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(format!("tilt\0{context}\0{ignores:?}"));
+    for line in dockerfile.lines().map(str::trim_start) {
+        if line
+            .get(..4)
+            .is_some_and(|word| matches!(word.to_ascii_uppercase().as_str(), "COPY" | "ADD "))
+        {
+            hash.update(line);
+        }
+    }
+    hex(&hash.finalize())
 }
 
 #[tonic::async_trait]
@@ -94,6 +113,12 @@ impl FileSync for SessionFiles {
         request: Request<Streaming<Packet>>,
     ) -> Result<Response<Self::DiffCopyStream>, Status> {
         let lister = self.lister(request.metadata())?;
+        let context = lister.open().map_err(|err| {
+            self.fault.note(&err);
+            Status::unknown(err.to_string())
+        })?;
+        let context = Arc::new(context);
+        let complete = lister.transfer();
         let (sender, receiver) = mpsc::channel(MAX_WAITING_PACKETS);
         let (asked, to_answer) = std::sync::mpsc::channel();
         let contents = Arc::new(Mutex::new(Vec::new()));
@@ -101,11 +126,11 @@ impl FileSync for SessionFiles {
             sender,
             fault: self.fault.clone(),
         };
-        let (list_to, listed) = (out.clone(), contents.clone());
-        tokio::task::spawn_blocking(move || list_to.list(&lister, &listed));
+        let (list_to, listed, from) = (out.clone(), contents.clone(), Arc::clone(&context));
+        tokio::task::spawn_blocking(move || list_to.list(&lister, &from, &listed));
         let answer_to = out.clone();
-        tokio::task::spawn_blocking(move || answer_to.answer(&to_answer, &contents));
-        tokio::spawn(out.follow(request.into_inner(), asked));
+        tokio::task::spawn_blocking(move || answer_to.answer(&to_answer, &context, &contents));
+        tokio::spawn(out.follow(request.into_inner(), asked, complete));
         Ok(Response::new(packets(receiver).boxed()))
     }
 
@@ -127,6 +152,7 @@ fn packets(receiver: mpsc::Receiver<Result<Packet, Status>>) -> impl Stream<Item
 /// What is behind a number that the engine may ask for.
 #[derive(Clone)]
 enum Content {
+    /// By its name in the context.
     File(PathBuf),
     Text(Arc<str>),
     None,
@@ -137,31 +163,65 @@ enum Lister {
         context: LocalPath,
         ignores: IgnoreMatcher,
         wanted: Wanted,
+        transfer: Arc<Transfer>,
+        log: LogWriter,
     },
     Dockerfile(String),
 }
 
 impl Lister {
-    fn list(&self, found: &mut dyn FnMut(Stat, Content) -> io::Result<()>) -> io::Result<()> {
+    fn open(&self) -> io::Result<Option<Context>> {
         match self {
-            Self::Context {
-                context,
-                ignores,
-                wanted,
-            } => walk(context, ignores, wanted, &mut |entry| {
-                let content = match entry.kind {
-                    Kind::File { .. } => Content::File(entry.path.clone()),
-                    _ => Content::None,
-                };
-                found(stat(&entry), content)
-            }),
-            Self::Dockerfile(text) => {
+            Self::Context { context, .. } => Context::open(context).map(Some),
+            Self::Dockerfile(_) => Ok(None),
+        }
+    }
+
+    fn transfer(&self) -> Option<Arc<Transfer>> {
+        match self {
+            Self::Context { transfer, .. } => Some(Arc::clone(transfer)),
+            Self::Dockerfile(_) => None,
+        }
+    }
+
+    fn list(
+        &self,
+        from: Option<&Context>,
+        found: &mut dyn FnMut(Stat, Content) -> io::Result<()>,
+    ) -> io::Result<()> {
+        match (self, from) {
+            (
+                Self::Context {
+                    ignores,
+                    wanted,
+                    transfer,
+                    log,
+                    ..
+                },
+                Some(from),
+            ) => {
+                let mut unfit = Unfit::default();
+                from.walk(ignores, wanted, &mut |entry| {
+                    let Some(stat) = stat(&entry, transfer) else {
+                        unfit.note(entry);
+                        return Ok(());
+                    };
+                    let content = match entry.kind {
+                        Kind::File { .. } => Content::File(entry.name),
+                        _ => Content::None,
+                    };
+                    found(stat, content)
+                })?;
+                unfit.tell(log);
+            }
+            (Self::Context { .. }, None) => {}
+            (Self::Dockerfile(text), _) => {
                 for (name, text) in [(DOCKERFILE_NAME, text.as_str()), IGNORE_FILE] {
                     found(text_stat(name, text), Content::Text(text.into()))?;
                 }
-                Ok(())
             }
         }
+        Ok(())
     }
 }
 
@@ -174,8 +234,8 @@ struct Outgoing {
 
 impl Outgoing {
     /// Sends the list. Its numbers are known before the engine can ask for them.
-    fn list(&self, lister: &Lister, contents: &Mutex<Vec<Content>>) {
-        let listed = lister.list(&mut |stat, content| {
+    fn list(&self, lister: &Lister, from: &Option<Context>, contents: &Mutex<Vec<Content>>) {
+        let listed = lister.list(from.as_ref(), &mut |stat, content| {
             contents.lock().expect("no panic while held").push(content);
             self.send(packet(PacketType::PacketStat, 0, Vec::new(), Some(stat)))
         });
@@ -188,25 +248,31 @@ impl Outgoing {
     }
 
     /// Sends the contents that are asked for, one after the other.
-    fn answer(&self, to_answer: &std::sync::mpsc::Receiver<u32>, contents: &Mutex<Vec<Content>>) {
+    fn answer(
+        &self,
+        to_answer: &std::sync::mpsc::Receiver<u32>,
+        from: &Option<Context>,
+        contents: &Mutex<Vec<Content>>,
+    ) {
         for id in to_answer {
             let content = contents
                 .lock()
                 .expect("no panic while held")
                 .get(id as usize)
                 .cloned();
-            if let Err(err) = self.content(id, content.unwrap_or(Content::None)) {
+            if let Err(err) = self.content(id, from.as_ref(), content.unwrap_or(Content::None)) {
                 self.fail(&err);
                 return;
             }
         }
     }
 
-    fn content(&self, id: u32, content: Content) -> io::Result<()> {
+    fn content(&self, id: u32, from: Option<&Context>, content: Content) -> io::Result<()> {
         match content {
-            Content::File(path) => {
-                let named = |err: io::Error| io::Error::new(err.kind(), format!("{}: {err}", path.display()));
-                let mut file = std::fs::File::open(&path).map_err(named)?;
+            Content::File(name) => {
+                let named = |err: io::Error| io::Error::new(err.kind(), format!("{}: {err}", name.display()));
+                let from = from.ok_or(io::ErrorKind::NotFound)?;
+                let mut file = from.file(&name)?;
                 let mut buffer = vec![0; CHUNK];
                 loop {
                     let n = file.read(&mut buffer).map_err(named)?;
@@ -225,11 +291,19 @@ impl Outgoing {
     }
 
     /// Reads what the engine says until it has all.
-    async fn follow(self, mut incoming: Streaming<Packet>, asked: std::sync::mpsc::Sender<u32>) {
+    async fn follow(
+        self,
+        mut incoming: Streaming<Packet>,
+        asked: std::sync::mpsc::Sender<u32>,
+        transfer: Option<Arc<Transfer>>,
+    ) {
         while let Some(Ok(packet)) = incoming.next().await {
             match packet.r#type() {
                 PacketType::PacketReq if asked.send(packet.id).is_err() => return,
                 PacketType::PacketFin => {
+                    if let Some(transfer) = &transfer {
+                        transfer.is_complete();
+                    }
                     let fin = self::packet(PacketType::PacketFin, 0, Vec::new(), None);
                     let _ = self.sender.send(Ok(fin)).await;
                     return;
@@ -269,7 +343,8 @@ mod go_mode {
     pub(super) const STICKY: u32 = 1 << 20;
 }
 
-fn stat(entry: &Entry) -> Stat {
+/// Returns what the engine is told of an entry; `None` where it cannot be told.
+fn stat(entry: &Entry, transfer: &Transfer) -> Option<Stat> {
     let mut mode = entry.mode & 0o777;
     for (bit, go_bit) in [
         (0o4000, go_mode::SET_UID),
@@ -281,20 +356,23 @@ fn stat(entry: &Entry) -> Stat {
         }
     }
     let mut stat = Stat {
-        path: entry.name.clone(),
+        path: entry.name.to_str()?.to_owned(),
         mode,
         mod_time: entry.modified_nanos,
         ..Stat::default()
     };
     match &entry.kind {
         Kind::Directory => stat.mode |= go_mode::DIRECTORY,
-        Kind::File { size } => stat.size = i64::try_from(*size).unwrap_or(i64::MAX),
+        Kind::File { size } => {
+            stat.size = i64::try_from(*size).unwrap_or(i64::MAX);
+            stat.mod_time = transfer.time_of(entry);
+        }
         Kind::Symlink(target) => {
             stat.mode |= go_mode::SYMLINK;
-            stat.linkname = target.to_string_lossy().into_owned();
+            target.to_str()?.clone_into(&mut stat.linkname);
         }
     }
-    stat
+    Some(stat)
 }
 
 fn text_stat(name: &str, text: &str) -> Stat {
@@ -312,32 +390,5 @@ fn text_stat(name: &str, text: &str) -> Stat {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_dockerfile_of_the_same_length_is_another_file() {
-        assert_ne!(
-            text_stat("Dockerfile", "FROM a").mod_time,
-            text_stat("Dockerfile", "FROM b").mod_time
-        );
-    }
-
-    #[test]
-    fn modes_are_gos() {
-        let entry = |mode, kind| Entry {
-            name: "x".to_owned(),
-            path: PathBuf::from("/x"),
-            kind,
-            mode,
-            modified_nanos: 7,
-        };
-        assert_eq!(stat(&entry(0o4755, Kind::File { size: 3 })).mode, 0o755 | 1 << 23);
-        assert_eq!(
-            stat(&entry(0o1777, Kind::Directory)).mode,
-            0o777 | 1 << 20 | 1 << 31
-        );
-        let link = stat(&entry(0o777, Kind::Symlink(PathBuf::from("y"))));
-        assert_eq!((link.mode, link.linkname.as_str()), (0o777 | 1 << 27, "y"));
-    }
-}
+#[path = "files_tests.rs"]
+mod tests;

@@ -7,6 +7,7 @@ mod files;
 mod request;
 mod secrets;
 mod ssh;
+mod unfit;
 
 use std::sync::Arc;
 
@@ -33,9 +34,10 @@ pub(super) use files::{DOCKERFILE_NAME, SessionFiles};
 pub(super) use secrets::SecretStore;
 pub(super) use ssh::SshAgents;
 
-use super::auth::credentials;
+use super::auth::{Credentials, credentials};
 use super::config::DockerConfig;
 use super::http::{AbortOnDrop, ApiError, Http, body};
+use super::sent_times::hex;
 use crate::edge::process::Environment;
 
 /// A session that is open as long as this value lives.
@@ -88,7 +90,7 @@ impl Session {
                 "/grpc.health.v1.Health/Check",
             )
             .body(body(""))
-            .map_err(|err| ApiError::Broken(err.to_string()))?;
+            .map_err(ApiError::unreadable)?;
         let (upgraded, connection) = http.send(request).await?.upgrade().await?;
         let routes = Routes::new(FileSyncServer::new(files))
             .add_service(AuthServer::new(Registries { config, env }))
@@ -119,10 +121,11 @@ pub(super) struct Offers {
     pub(super) ssh: SshAgents,
 }
 
+/// Whoever knows the id of a session may ask it for secrets.
 fn random_id() -> String {
-    // A hasher with random keys is the randomness of the standard library.
-    let part = || std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0_u8);
-    format!("tilt{:016x}{:016x}", part(), part())
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the system gives random numbers");
+    format!("tilt{}", hex(&bytes))
 }
 
 /// Answers with logins from Docker's settings.
@@ -138,15 +141,7 @@ impl Auth for Registries {
         request: Request<CredentialsRequest>,
     ) -> Result<Response<CredentialsResponse>, Status> {
         let found = credentials(&self.config, &request.get_ref().host, &self.env).await;
-        let secret = if found.identity_token.is_empty() {
-            found.password
-        } else {
-            found.identity_token
-        };
-        Ok(Response::new(CredentialsResponse {
-            username: found.username,
-            secret,
-        }))
+        Ok(Response::new(answer(found)))
     }
 
     // The engine fetches tokens itself when we do not offer to.
@@ -172,6 +167,20 @@ impl Auth for Registries {
     }
 }
 
+/// A secret without a name is an identity token.
+fn answer(login: Credentials) -> CredentialsResponse {
+    if login.identity_token.is_empty() {
+        return CredentialsResponse {
+            username: login.username,
+            secret: login.password,
+        };
+    }
+    CredentialsResponse {
+        username: String::new(),
+        secret: login.identity_token,
+    }
+}
+
 /// Tells the engine that we are still there; it asks every second.
 struct Alive;
 
@@ -191,5 +200,24 @@ impl Health for Alive {
 
     async fn watch(&self, _: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
         Err(Status::unimplemented("watch"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_token_is_told_without_a_name() {
+        let login = |identity_token: &str| Credentials {
+            username: "me".to_owned(),
+            password: "pw".to_owned(),
+            identity_token: identity_token.to_owned(),
+            ..Credentials::default()
+        };
+        for (token, username, secret) in [("", "me", "pw"), ("t0ken", "", "t0ken")] {
+            let told = answer(login(token));
+            assert_eq!((told.username.as_str(), told.secret.as_str()), (username, secret));
+        }
     }
 }

@@ -85,7 +85,7 @@ impl Secrets for SecretStore {
         let data = match self.sources.get(id).ok_or_else(missing)? {
             Source::Variable(name) => {
                 let value = self.env.get(name).ok_or_else(missing)?;
-                value.to_string_lossy().into_owned().into_bytes()
+                std::os::unix::ffi::OsStrExt::as_bytes(value).to_vec()
             }
             Source::File(path) => tokio::fs::read(path).await.map_err(|err| {
                 Status::not_found(format!("secret {id}: cannot read {}: {err}", path.display()))

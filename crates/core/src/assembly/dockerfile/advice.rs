@@ -121,8 +121,14 @@ fn pull_hint(case: &Case<'_>, instruction: &Instruction, name: &str, image: &Ima
     if let Some(near) = near.filter(|_| instruction.keyword != "FROM") {
         return format!("no stage is called {name:?}, so it is taken for an image; did you mean {near:?}?");
     }
-    let (registry, message) = (image.domain(), case.message);
+    let registry = image.domain();
+    let message = image.said_without_name(case.message);
     let says = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
+    if says(&["toomanyrequests", "too many requests", "rate limit"]) {
+        return format!(
+            "wait, or log in with \"docker login {registry}\": it takes only so many requests from one address or login"
+        );
+    }
     if says(&[
         "no basic auth credentials",
         "denied",
@@ -130,6 +136,14 @@ fn pull_hint(case: &Case<'_>, instruction: &Instruction, name: &str, image: &Ima
         "authorization",
     ]) {
         return "log in to the registry with \"docker login\", or check the name".to_owned();
+    }
+    if says(&[
+        "500 internal server error",
+        "502 bad gateway",
+        "503 service unavailable",
+        "504 gateway",
+    ]) {
+        return format!("the registry {registry} has a problem of its own: wait, or look at its state");
     }
     if says(&[
         "dial tcp",

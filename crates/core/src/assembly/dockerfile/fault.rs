@@ -16,6 +16,8 @@ pub struct EngineFault<'a> {
     pub message: &'a str,
     /// The step that failed, as it is printed, if one did.
     pub step: Option<&'a str>,
+    /// Whether it is one in which a command of the user's failed.
+    pub command_failed: bool,
     /// The Dockerfile as the engine got it: with other base images, but the same instructions.
     pub dockerfile: &'a str,
 }
@@ -29,8 +31,15 @@ pub fn explain(
     listing: &dyn Fn(&LocalPath) -> Vec<String>,
 ) -> Diagnostic {
     let case = Case::new(fault, build, listing);
-    let found = case.unreadable_line().or_else(|| case.unknown_stage());
-    let found = found.or_else(|| case.no_stage()).or_else(|| case.failed_step());
+    // What a command said is quoted, whatever it is.
+    let found = match fault.command_failed {
+        true => None,
+        false => case
+            .unreadable_line()
+            .or_else(|| case.unknown_stage())
+            .or_else(|| case.no_stage()),
+    };
+    let found = found.or_else(|| case.failed_step());
     let mut diagnostic = Diagnostic::error(fault.message);
     let Some(found) = found else { return diagnostic };
     match found.place {

@@ -42,6 +42,9 @@ fn explained(build: &DockerBuild, step: &str, message: &str) -> String {
     let fault = EngineFault {
         message,
         step: Some(step).filter(|step| !step.is_empty()),
+        command_failed: [": exit code: ", "non-zero code: "]
+            .iter()
+            .any(|end| message.contains(end)),
         dockerfile: &build.dockerfile_contents,
     };
     let listing = |dir: &LocalPath| {
@@ -105,6 +108,7 @@ fn a_base_image_that_was_put_in_changes_no_place() {
     let fault = EngineFault {
         message: "ImageBuild: executor failed running [/bin/sh -c false]: exit code: 1",
         step: Some("[2/2] RUN false"),
+        command_failed: true,
         dockerfile: "FROM localhost:5000/base:tilt-1\nRUN false\n",
     };
     assert_snapshot!(explain(fault, &build, &|_| Vec::new()).render(), @r#"
@@ -118,6 +122,7 @@ fn a_base_image_that_was_put_in_changes_no_place() {
     let fault = EngineFault {
         message: "ImageBuild: dockerfile parse error line 2: unknown instruction: RNU",
         step: None,
+        command_failed: false,
         dockerfile: "FROM localhost:5000/base:tilt-1\nRNU false\n",
     };
     let build = self::build("FROM \\\n  base\nRNU false\n");
@@ -410,5 +415,50 @@ proptest::proptest! {
         message in "(dockerfile parse error line [0-9]: (unknown instruction: X|Unknown flag: from)|\"/a\" not found|exit code: 1|no build stage in current context)",
     ) {
         let _ = of_file(&file, &step, &message);
+    }
+}
+
+#[test]
+fn what_a_command_printed_or_what_an_image_is_called_is_no_reason() {
+    let run = "RUN echo dockerfile parse error line 1: unknown instruction: FORM, target stage x";
+    let mut build = build(&format!("FROM a\n{run}\n"));
+    build.stage = Some("x".to_owned());
+    let message = format!("ImageBuild: executor failed running [/bin/sh -c {run}]: exit code: 1");
+    let told = explained(&build, &format!("[2/2] {run}"), &message);
+    assert!(
+        told.contains("Dockerfile:2:1") && !told.contains("did you mean"),
+        "{told}"
+    );
+    let hint = |image: &str, message: &str| {
+        let step = format!("[internal] load metadata for docker.io/{image}:latest");
+        let told = of_file(&format!("FROM {image}\n"), &step, message);
+        told.rsplit_once("hint: ").expect("a hint").1.to_owned()
+    };
+    let name = "shop/authorization";
+    for (message, expected) in [
+        (
+            "failed to create LLB definition: docker.io/shop/authorization:latest: not found",
+            "the registry docker.io has no such image",
+        ),
+        (
+            "failed to create LLB definition: pull access denied, repository does not exist or may require authorization: \
+             server message: insufficient_scope: authorization failed",
+            "log in to the registry",
+        ),
+        (
+            "failed to create LLB definition: failed to copy: httpReadSeeker: failed open: unexpected status code \
+             https://registry-1.docker.io/v2/shop/authorization/manifests/latest: 429 Too Many Requests - Server message: \
+             toomanyrequests: You have reached your unauthenticated pull rate limit. \
+             https://www.docker.com/increase-rate-limit",
+            "wait, or log in with \"docker login docker.io\"",
+        ),
+        (
+            "failed to create LLB definition: unexpected status from HEAD request to \
+             https://registry-1.docker.io/v2/shop/authorization/manifests/latest: 503 Service Unavailable",
+            "the registry docker.io has a problem of its own",
+        ),
+    ] {
+        let told = hint(name, message);
+        assert!(told.starts_with(expected), "{message}: {told}");
     }
 }
