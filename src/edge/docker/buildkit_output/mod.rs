@@ -92,7 +92,8 @@ impl BuildKitOutput {
 
     /// Returns the name of the step that the build failed in, if it was one. Others may have been stopped for it.
     pub(super) fn failed_step(&self) -> Option<String> {
-        let own = |(_, why): &&(String, String)| !why.contains("context canceled");
+        // The last cause: what is before it may quote a command.
+        let own = |(_, why): &&(String, String)| !why.trim_end().ends_with("context canceled");
         let failed = self.failed.iter().find(own).or_else(|| self.failed.first());
         failed.map(|(name, _)| name.clone())
     }

@@ -134,6 +134,27 @@ fn a_failed_step_is_named_after_its_output() {
 }
 
 #[test]
+fn the_step_that_failed_is_not_one_that_was_stopped_for_it() {
+    let mut output = BuildKitOutput::default();
+    let failed = |name: &str, why: &str| {
+        let mut failed = vertex(name, 0, Some(500));
+        failed.error = why.to_owned();
+        failed
+    };
+    let stopped = failed(
+        "[a 2/2] RUN make",
+        "executor failed running [/bin/sh -c make]: exit code: 137: context canceled",
+    );
+    let own = failed(
+        "[b 2/2] RUN echo context canceled; exit 1",
+        "executor failed running [/bin/sh -c echo context canceled; exit 1]: exit code: 1",
+    );
+    output.update(t0(), &state(vec![stopped, own], vec![], vec![]));
+    let expected = "[b 2/2] RUN echo context canceled; exit 1";
+    assert_eq!(output.failed_step().as_deref(), Some(expected));
+}
+
+#[test]
 fn a_hidden_step_shows_its_output_only_when_it_fails() {
     let mut output = BuildKitOutput::default();
     let name = "[internal] load metadata for nope";
