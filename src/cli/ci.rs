@@ -42,6 +42,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         flags: args.session,
         tiltfile_args: args.args,
         forwards_ports: true,
+        updates_containers: true,
     })?;
     snapshot::write(args.output_snapshot_on_exit.as_deref(), &ended);
     let mut rows = report(&ended.view, clock::timestamp());

@@ -26,6 +26,7 @@ pub(super) struct Options {
     pub(super) flags: flags::Session,
     pub(super) tiltfile_args: Vec<String>,
     pub(super) forwards_ports: bool,
+    pub(super) updates_containers: bool,
 }
 
 /// What is left of a session.
@@ -69,6 +70,7 @@ pub(super) fn run(options: Options) -> anyhow::Result<Ended> {
             commands: CommandVariables::new(variables),
             log: log.clone(),
             forwards_ports: options.forwards_ports,
+            updates_containers: options.updates_containers,
             has_colour: colour(std::io::stdout().is_terminal()),
             cwd: flags::working_directory()?,
         };

@@ -42,6 +42,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         flags: args.session,
         tiltfile_args: args.args,
         forwards_ports: !args.disable_port_forwards,
+        updates_containers: args.update_mode != "image",
     })?;
     snapshot::write(args.output_snapshot_on_exit.as_deref(), &ended);
     Ok(match ended.outcome {

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::comebacks::Comebacks;
 use super::connected::Connected;
+use super::container_updates::ContainerUpdates;
 use super::docker::{Docker, PruneError};
 use super::images::ImageSlots;
 use super::kube::ClusterAccess;
@@ -56,6 +57,7 @@ pub(super) struct Edge {
     files: watch::Sender<WantedFiles>,
     commands: Arc<CommandVariables>,
     servers: Servers,
+    container_updates: ContainerUpdates,
     comebacks: Comebacks,
     pub(super) ports: PortForwards,
     /// Which ports are to be forwarded; handed on once there is a cluster.
@@ -86,6 +88,12 @@ impl Edge {
         Self {
             commands,
             servers,
+            container_updates: ContainerUpdates::new(
+                session.log.clone(),
+                events.clone(),
+                tasks.clone(),
+                shutdown.clone(),
+            ),
             comebacks: Comebacks::new(events.clone(), tasks.clone(), shutdown.clone()),
             ports: PortForwards::new(
                 session.log.clone(),
@@ -149,6 +157,12 @@ impl Edge {
                     token.cancel();
                 }
             }
+            Effect::ExpectContainers(_) => {}
+            Effect::UpdateContainers(plan) => {
+                let cluster = self.cluster.get().map(|connected| &connected.cluster);
+                self.container_updates.start(*plan, cluster);
+            }
+            Effect::CancelLiveUpdate { update } => self.container_updates.cancel(update),
             Effect::DeleteObjects {
                 delete,
                 manifest,

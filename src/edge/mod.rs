@@ -6,6 +6,7 @@ pub use crate::clock;
 mod comebacks;
 mod connected;
 mod connecting;
+mod container_updates;
 pub mod custom_deploy;
 pub mod docker;
 mod effects;

@@ -38,6 +38,8 @@ pub struct Session {
     pub log: LogStore,
     /// Whether local ports are opened at all.
     pub forwards_ports: bool,
+    /// Whether running containers are changed in place.
+    pub updates_containers: bool,
     /// Whether output may have colour.
     pub has_colour: bool,
     /// The directory that paths in messages are relative to.
@@ -93,6 +95,7 @@ pub async fn run(session: Session, way: Way, stop: CancellationToken) -> (ExitOu
         args: session.request.args.clone(),
         cwd: session.cwd.clone(),
         forwards_ports: session.forwards_ports,
+        updates_containers: session.updates_containers,
         default_namespace: session.request.kube.namespace.clone(),
         kubeconfig: session
             .access

@@ -8,6 +8,7 @@ mod events;
 mod failures;
 mod images;
 mod kube;
+mod live_update;
 mod microservices;
 mod ownership;
 mod port_forwards;

@@ -16,13 +16,14 @@ fn the_annotated_tour_loads() {
     let workloads = [
         deployment("web", "shop/web"),
         deployment("worker", "shop/worker"),
+        deployment("stock", "shop/stock"),
         "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate}\nspec:\n  template:\n    spec:\n      \
          containers: [{name: c, image: busybox}]\n"
             .to_owned(),
     ];
     let files = format!(
         "--- Tiltfile\n{tour}\n--- shop/deploy.yaml\n{}\n--- shop/base/Dockerfile\nFROM scratch\n\
-         --- shop/web/Dockerfile\nFROM shop/base\n--- shop/helpers.star\ndef shout(text):\n    return text.upper()\n\
+         --- shop/web/Dockerfile\nFROM shop/base\n--- shop/stock/Dockerfile\nFROM scratch\n--- shop/helpers.star\ndef shout(text):\n    return text.upper()\n\
          --- shop/extra.tiltfile\nprint('more')\n\
          --- shop/counter.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: counter}}\ndata: {{customers: '0'}}\n",
         workloads.concat()
@@ -30,6 +31,7 @@ fn the_annotated_tour_loads() {
     insta::assert_snapshot!(resources(&files), @r#"
     frontend: Deployment/web; images shop_base shop_web; wait; after migrate; labels shop
     worker: Deployment/worker; images shop_worker; ignore
+    stock: Deployment/stock; images shop_stock; wait
     migrate: Job/migrate; succeeded
     settings: ConfigMap/opening-hours; ignore
     lint: echo all is well / 

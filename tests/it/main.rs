@@ -30,4 +30,3 @@ mod reuse;
 mod settings;
 mod support;
 mod traces;
-mod values;

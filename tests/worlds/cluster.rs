@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use tilt::engine::{AppliedObject, Event, ObjectId, UpdateOutcome};
 use tilt::model::{
-    Container, ContainerState, ManifestName, ObjectUid, Owner, Pod, PodCondition, PodPhase, Timestamp,
+    Container, ContainerState, ManifestName, ObjectUid, Owner, Pod, PodCondition, PodPhase, RestartPolicy,
+    Timestamp,
 };
 
 use crate::project::{Content, image_number};
@@ -107,6 +108,7 @@ impl<B: Brain> World<B> {
             created,
             deleting: false,
             phase: PodPhase::Pending,
+            restarts: RestartPolicy::Always,
             status: "Pending".to_owned(),
             errors: Vec::new(),
             conditions: Vec::new(),
@@ -114,6 +116,7 @@ impl<B: Brain> World<B> {
             containers: vec![Container {
                 name: "main".to_owned(),
                 id: String::new(),
+                image: String::new(),
                 ready: false,
                 restarts: 0,
                 state: ContainerState::Waiting {

@@ -7,6 +7,7 @@
 mod ci;
 mod cluster;
 mod coverage;
+mod live;
 mod planted;
 mod project;
 mod pure;

@@ -141,6 +141,7 @@ impl<B: Brain> World<B> {
             args: Vec::new(),
             cwd: LocalPath::new("/src"),
             forwards_ports: true,
+            updates_containers: true,
             default_namespace: "default".to_owned(),
             kubeconfig: vec![LocalPath::new("/home/kubeconfig")],
         };
@@ -292,6 +293,7 @@ impl<B: Brain> World<B> {
             Effect::StreamLogs(streams) => self.streams = streams,
             Effect::Serve(servers) => self.servers = servers,
             Effect::Prune(request) => self.pruning = Some(request.prune),
+            Effect::ExpectContainers(_) | Effect::UpdateContainers(_) | Effect::CancelLiveUpdate { .. } => {}
             Effect::Log(_) | Effect::ForwardPorts(_) | Effect::CheckKubeconfig => {}
             Effect::Exit(outcome) => self.exit = Some(outcome),
         }

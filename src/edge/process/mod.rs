@@ -11,9 +11,7 @@ pub mod guard;
 mod output;
 mod to_end;
 
-use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::OsStringExt;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -24,14 +22,14 @@ use tokio::time::timeout;
 
 use crate::logs::LogWriter;
 use crate::model::LocalPath;
-use crate::model::octets::bytes_of;
 use crate::tiltfile::why_not_started;
 
 pub use environment::{Environment, set_own};
 pub use exit::Exit;
 use group::Group;
 pub use group::kill_all_groups;
-use output::{Collected, pump_to_log};
+use output::Collected;
+pub(in crate::edge) use output::pump_to_log;
 pub use to_end::run_to_end;
 
 /// How long output is still read once a process has ended: one that left its group may hold the pipe open for ever.
@@ -43,11 +41,6 @@ const DRAIN: Duration = Duration::from_secs(1);
 const FIRST_NOTICE: Duration = Duration::from_millis(1500);
 const SECOND_NOTICE: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(30);
-
-/// Returns a text as the operating system is to get it: with the bytes that are no UTF-8.
-pub fn os_text(text: &str) -> OsString {
-    OsString::from_vec(bytes_of(text).into_owned())
-}
 
 /// What to run, where, and with which environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,9 +60,9 @@ impl ChildCommand {
             .split_first()
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no command"))?;
         guard::prepare();
-        let mut wrap = CommandWrap::with_new(os_text(program), |command| {
+        let mut wrap = CommandWrap::with_new(program, |command| {
             command
-                .args(args.iter().map(|arg| os_text(arg)))
+                .args(args)
                 .current_dir(self.dir.as_path())
                 .env_clear()
                 .envs(self.env.iter())

@@ -27,7 +27,7 @@ const OPEN_LINE: Duration = Duration::from_millis(20);
 const LONG_LINE: usize = 64 * 1024;
 
 /// Writes what can be read to the log, until the end: whole lines at once, what has no end yet soon.
-pub(super) async fn pump_to_log(mut from: impl AsyncRead + Unpin, log: LogWriter) {
+pub(in crate::edge) async fn pump_to_log(mut from: impl AsyncRead + Unpin, log: LogWriter) {
     let mut buffer = vec![0; 16 * 1024];
     let (mut text, mut open) = (Text::default(), OpenLine::default());
     loop {

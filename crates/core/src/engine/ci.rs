@@ -216,7 +216,13 @@ fn update_state<'a>(state: &'a State, row: &'a Row) -> TargetState<'a> {
             since: None,
         };
     }
-    if row.is_due() {
+    if !row.live.rounds.is_empty() {
+        return TargetState::Active {
+            ready: false,
+            since: None,
+        };
+    }
+    if row.is_due() || row.live.is_behind() {
         let hold = state.holds.get(&row.manifest.name);
         return TargetState::Waiting(hold.map_or("unknown", |hold| hold.reason()).into());
     }

@@ -21,6 +21,8 @@ pub struct EngineConfig {
     pub cwd: LocalPath,
     /// Whether local ports are opened at all.
     pub forwards_ports: bool,
+    /// Whether running containers are changed in place; else images are always built.
+    pub updates_containers: bool,
     /// The namespace of objects that name none.
     pub default_namespace: String,
     /// The files that say which cluster is meant.

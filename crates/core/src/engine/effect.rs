@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::model::LogEvent;
 use crate::model::{
-    BuildId, BuiltImage, Command, DeleteId, DeployTarget, Ignore, ImageSelector, ImageTarget, LoadId,
-    LocalPath, ManifestName, ObjectUid, Probe, PruneId, Registry, ServeId, SpanId, TargetId, Timestamp,
+    Batch, BuildId, BuiltImage, Command, ContainerAddress, DeleteId, DeployTarget, Ignore, ImageSelector,
+    ImageTarget, LiveUpdateId, LoadId, LocalPath, ManifestName, ObjectUid, Probe, PruneId, Registry, ServeId,
+    SpanId, Sync, TargetId, Timestamp,
 };
 
 /// Something to do at the edge.
@@ -32,6 +33,15 @@ pub enum Effect {
     CancelUpdate {
         /// Which one.
         build: BuildId,
+    },
+    /// Be ready to change these running containers from now on; the edge compares with what it is ready for.
+    ExpectContainers(BTreeSet<ContainerAddress>),
+    /// Change running containers in place; each of them is answered by `ContainerUpdated`.
+    UpdateContainers(Box<LiveUpdatePlan>),
+    /// Stop a change of running containers as soon as possible; each of them still answers.
+    CancelLiveUpdate {
+        /// Which one.
+        update: LiveUpdateId,
     },
     /// Delete objects that are no longer wanted; faults are logged. Answered by `ObjectsDeleted`: until then nothing
     /// is started that would apply one of them.
@@ -202,6 +212,39 @@ pub enum ImageAction {
     Build,
     /// Use what was built before, if the Docker engine still has it; else build it.
     Reuse(BuiltImage),
+}
+
+/// A change of running containers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveUpdatePlan {
+    /// Its id.
+    pub update: LiveUpdateId,
+    /// Whose they are.
+    pub manifest: ManifestName,
+    /// The image whose live update it is.
+    pub image: TargetId,
+    /// Where its lines go.
+    pub span: SpanId,
+    /// The first line of its log, such as `1 File Changed: [web/app.py]`.
+    pub header: String,
+    /// What to do in each container; none waits for another.
+    pub containers: Vec<ContainerUpdate>,
+}
+
+/// A change of one run of one container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerUpdate {
+    /// Which one.
+    pub container: ContainerAddress,
+    /// What is to be true in it.
+    pub batch: Batch,
+    /// Where all that is synced is looked at: the steps, in the order of the batch's files. A file whose place ends with
+    /// `/` goes into that.
+    pub whole: Vec<Sync>,
+    /// Whether that is done only because the container is older than the session, and so may hold what was synced before.
+    pub is_check: bool,
+    /// Whether this was tried before and did not come through.
+    pub is_retry: bool,
 }
 
 /// What identifies an object in a cluster.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::k8s::Dormancy;
 use crate::model::{
-    ApiObjects, BuildId, BuiltImage, CiSettings, ClusterEvent, DeleteId, DockerPrune, Ignore, LoadId,
-    LocalPath, Manifest, ManifestName, ObjectUid, Pod, PruneId, ServeId, SpanId, TargetId, TriggerMode,
-    TriggerReason, UpdateSettings,
+    ApiObjects, BuildId, BuiltImage, CiSettings, ClusterEvent, DeleteId, DockerPrune, Ignore, LiveUpdateId,
+    LoadId, LocalPath, Manifest, ManifestName, ObjectUid, Pod, PruneId, ServeId, SpanId, SyncFailure, Synced,
+    TargetId, TriggerMode, TriggerReason, UpdateSettings,
 };
 
 /// Something that happened. Each outcome carries the id that its effect had; the engine ignores an id it no longer runs.
@@ -31,6 +31,15 @@ pub enum Event {
         build: BuildId,
         /// With what.
         outcome: Box<UpdateOutcome>,
+    },
+    /// A change of a running container ended, well or badly.
+    ContainerUpdated {
+        /// Which change.
+        update: LiveUpdateId,
+        /// Which run of which container.
+        container_id: String,
+        /// With what.
+        outcome: Result<Box<Synced>, SyncFailure>,
     },
     /// What an update could not reach answers again.
     CameBack,

@@ -8,7 +8,7 @@ use super::event::FileChange;
 use super::reload;
 use super::row::Row;
 use super::state::State;
-use crate::model::{Ignore, ImageBuild, LocalPath, ManifestName, TargetId};
+use crate::model::{Ignore, ImageBuild, ImageTarget, LocalPath, ManifestName, TargetId, TargetKind};
 
 /// How many changed files the first line of an update names.
 const SHOWN_FILES: usize = 5;
@@ -37,9 +37,18 @@ pub(super) fn on_files_changed(state: &mut State, changes: Vec<FileChange>) -> V
             .map(|(name, _)| name.clone())
             .collect();
         for name in names {
-            let row = state.rows.get_mut(&name);
-            if let Some(target) = row.and_then(|row| row.targets.get_mut(&change.target)) {
+            let Some(row) = state.rows.get_mut(&name) else {
+                continue;
+            };
+            let is_live = change.target.kind == TargetKind::Image
+                && row.images().iter().any(|image| image.live_update.is_some());
+            if let Some(target) = row.targets.get_mut(&change.target) {
                 target.files.insert(change.path.clone(), state.seq);
+                if is_live {
+                    target.since_build.insert(change.path.clone(), state.seq);
+                    row.live.try_now(state.now);
+                    state.dirty.live.insert(name);
+                }
             }
         }
     }
@@ -54,16 +63,30 @@ pub(super) fn files_changed_line<'a>(
     cwd: &LocalPath,
     files: impl IntoIterator<Item = &'a LocalPath>,
 ) -> String {
-    let names: Vec<String> = files
-        .into_iter()
-        .map(|file| file.relative_to(cwd).display().to_string())
-        .collect();
-    let mut shown = names[..names.len().min(SHOWN_FILES)].join(" ");
-    if names.len() > SHOWN_FILES {
+    let files: Vec<&LocalPath> = files.into_iter().collect();
+    let n_files = files.len();
+    let word = if n_files == 1 { "File" } else { "Files" };
+    format!("{n_files} {word} Changed: [{}]", file_names(cwd, files))
+}
+
+/// Returns the names of files, at most five of them.
+pub(super) fn file_names<'a>(cwd: &LocalPath, files: impl IntoIterator<Item = &'a LocalPath>) -> String {
+    let mut files = files.into_iter();
+    let first = files.by_ref().take(SHOWN_FILES);
+    let names = first.map(|file| file.relative_to(cwd).display().to_string());
+    let mut shown = names.collect::<Vec<_>>().join(" ");
+    if files.next().is_some() {
         shown.push_str(" ...");
     }
-    let files = if names.len() == 1 { "File" } else { "Files" };
-    format!("{} {files} Changed: [{shown}]", names.len())
+    shown
+}
+
+/// Returns the files that an image is made of.
+pub(super) fn watched_image(image: &ImageTarget) -> WatchedTarget {
+    WatchedTarget {
+        paths: image.watched.clone(),
+        ignores: image.watch_ignores.clone(),
+    }
 }
 
 /// Returns all files to watch, if that is not what is watched already. `ci` watches none.
@@ -95,10 +118,9 @@ fn watch_set(state: &State) -> WatchSet {
     }
     for (_, row) in state.rows_in_order().filter(|(_, row)| row.enabled) {
         for image in row.images() {
-            targets.entry(image.id.clone()).or_insert_with(|| WatchedTarget {
-                paths: image.watched.clone(),
-                ignores: image.watch_ignores.clone(),
-            });
+            targets
+                .entry(image.id.clone())
+                .or_insert_with(|| watched_image(image));
         }
         if let Some(custom) = row.k8s().and_then(|k8s| k8s.options.custom_deploy.as_ref()) {
             let watched = WatchedTarget {

@@ -8,8 +8,8 @@ use super::event::Event;
 use super::schedule::Hold;
 use super::state::State;
 use super::{
-    ci, cluster_events, files, forwards, pods, prune, reload, requests, retry, schedule, serve, streams,
-    update,
+    ci, cluster_events, files, forwards, live_update, pods, prune, reload, requests, retry, schedule, serve,
+    streams, update,
 };
 use crate::model::{BuildId, ManifestName};
 use crate::view::{Projection, View, view};
@@ -65,6 +65,7 @@ impl Engine {
         end.into_iter()
             .chain(streams::next_expiry(state))
             .chain(retry::next(state))
+            .chain(live_update::next_retry(state))
             .chain(prune::next(state))
             .min()
     }
@@ -88,8 +89,22 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
         Event::ClusterChanged(status) => cluster_events::on_cluster_changed(state, status),
         Event::FilesChanged(changes) => files::on_files_changed(state, changes),
         Event::UpdateFinished { build, outcome } => update::on_finished(state, build, *outcome),
+        Event::ContainerUpdated {
+            update,
+            container_id,
+            outcome,
+        } => {
+            live_update::on_updated(
+                state,
+                update,
+                &container_id,
+                outcome.map(|synced| synced.differed()),
+            );
+            Vec::new()
+        }
         Event::CameBack => {
             retry::on_came_back(state);
+            live_update::on_came_back(state);
             Vec::new()
         }
         Event::ObjectsDeleted { delete } => {
@@ -141,6 +156,7 @@ fn settle(state: &mut State) -> Vec<Effect> {
     let mut effects = Vec::new();
     streams::expire(state);
     effects.extend(refresh_rows(state));
+    effects.extend(update_containers(state));
     let updates = if state.verdict.is_none() {
         start_updates(state)
     } else {
@@ -162,6 +178,9 @@ fn settle(state: &mut State) -> Vec<Effect> {
     if std::mem::take(&mut state.dirty.forwards) {
         effects.extend(forwards::forward(state));
     }
+    if std::mem::take(&mut state.dirty.containers) {
+        effects.extend(live_update::expect_containers(state));
+    }
     effects.extend(updates);
     effects.extend(end(state));
     effects.extend(prune::prune(state));
@@ -171,6 +190,15 @@ fn settle(state: &mut State) -> Vec<Effect> {
 fn refresh_rows(state: &mut State) -> Vec<Effect> {
     let names = std::mem::take(&mut state.dirty.rows);
     names.iter().flat_map(|name| pods::refresh(state, name)).collect()
+}
+
+fn update_containers(state: &mut State) -> Vec<Effect> {
+    let mut names = std::mem::take(&mut state.dirty.live);
+    names.extend(live_update::due(state));
+    names
+        .iter()
+        .flat_map(|name| live_update::refresh(state, name))
+        .collect()
 }
 
 fn start_updates(state: &mut State) -> Vec<Effect> {

@@ -14,6 +14,7 @@ mod files;
 pub(crate) mod forwards;
 mod gc;
 mod handle;
+pub(crate) mod live_update;
 mod not_yet;
 pub(crate) mod podless;
 mod pods;
@@ -37,8 +38,9 @@ mod update;
 
 pub use config::{EngineConfig, Mode};
 pub use effect::{
-    CiFailure, ClusterWatch, Effect, ExitOutcome, Forward, ForwardTarget, ImageAction, ImageStep, LogStream,
-    ObjectId, PruneRequest, PrunedImage, Server, UpdatePlan, WatchSet, WatchedTarget,
+    CiFailure, ClusterWatch, ContainerUpdate, Effect, ExitOutcome, Forward, ForwardTarget, ImageAction,
+    ImageStep, LiveUpdatePlan, LogStream, ObjectId, PruneRequest, PrunedImage, Server, UpdatePlan, WatchSet,
+    WatchedTarget,
 };
 pub use event::{
     AppliedObject, ClusterStatus, Event, FileChange, ForwardId, ForwardPart, LoadOutcome, ServerStatus,

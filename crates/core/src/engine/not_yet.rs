@@ -12,15 +12,11 @@ use crate::model::{Level, LogEvent};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Gap {
     ManualTrigger,
-    LiveUpdate,
 }
 
 impl Gap {
     fn text(self) -> &'static str {
         match self {
-            Self::LiveUpdate => {
-                "this version does not update running containers in place yet; a change leads to a full build"
-            }
             Self::ManualTrigger => {
                 "this version does not start updates on request yet, only at start or on a change"
             }
@@ -30,9 +26,6 @@ impl Gap {
 
 fn gaps(manifest: &Manifest, mode: Mode) -> Vec<Gap> {
     let mut gaps = Vec::new();
-    if manifest.images.iter().any(|image| image.live_update.is_some()) {
-        gaps.push(Gap::LiveUpdate);
-    }
     // Nobody can ask in a run that ends by itself.
     if mode == Mode::Up && manifest.trigger_mode != TriggerMode::new(OnChange::Update, true) {
         gaps.push(Gap::ManualTrigger);
@@ -92,12 +85,4 @@ pub(super) fn tell_of_objects(state: &mut State, objects: &ApiObjects) -> Option
     );
     let line = LogEvent::line(state.tiltfile_span(), ManifestName::tiltfile(), text);
     Some(Effect::Log(line.level(Level::Warn)))
-}
-
-/// Returns the manifests without the images that are never built.
-pub(super) fn possible(mut manifests: Vec<Manifest>) -> Vec<Manifest> {
-    for manifest in &mut manifests {
-        manifest.images.retain(|image| !image.is_live_update_only());
-    }
-    manifests
 }

@@ -208,6 +208,7 @@ pub(super) fn refresh(state: &mut State, name: &ManifestName) -> Vec<Effect> {
     }
     let has_ports = |row: &Row| row.k8s().is_some_and(|k8s| !k8s.options.port_forwards.is_empty());
     state.dirty.forwards |= state.rows.get(name).is_some_and(has_ports);
+    state.dirty.live.insert(name.clone());
     runtime::refresh(state, name);
     streams::refresh(state, name);
     rollout::refresh(state, name)
@@ -218,7 +219,7 @@ pub(super) fn refresh(state: &mut State, name: &ManifestName) -> Vec<Effect> {
 ///
 /// Rule: `reference/engine.md` 4.3. The template is asked first, so that going back to an earlier template, for which
 /// Kubernetes takes an older ReplicaSet again, does not lose its pods.
-fn counting<'a>(state: &'a State, row: &'a Row) -> Vec<&'a Pod> {
+pub(super) fn counting<'a>(state: &'a State, row: &'a Row) -> Vec<&'a Pod> {
     let live = row
         .runtime
         .pods

@@ -114,8 +114,11 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
         state.pruning.settings = outcome.docker_prune;
         effects = not_yet::tell(state, &manifests, &outcome.enabled);
         effects.extend(not_yet::tell_of_objects(state, &outcome.objects));
-        let possible = not_yet::possible(manifests);
-        effects.extend(replace_manifests(state, possible, &outcome.enabled, &loading));
+        let manifests = match state.config.updates_containers {
+            true => manifests,
+            false => without_live_updates(manifests),
+        };
+        effects.extend(replace_manifests(state, manifests, &outcome.enabled, &loading));
     } else {
         // The arguments are still to be heeded.
         state.tiltfile.sets_enabled |= loading.sets_enabled;
@@ -124,6 +127,18 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
     }
     effects.extend(load_if_changed(state));
     effects
+}
+
+/// Returns the manifests as they are where images are always built.
+fn without_live_updates(mut manifests: Vec<Manifest>) -> Vec<Manifest> {
+    for manifest in &mut manifests {
+        manifest.images.retain(|image| !image.is_live_update_only());
+        manifest
+            .images
+            .iter_mut()
+            .for_each(|image| image.live_update = None);
+    }
+    manifests
 }
 
 /// Switches those resources on, or those off, that other arguments of the Tiltfile want so.
@@ -208,6 +223,7 @@ fn redefine(
         .collect();
     (row.manifest, row.position) = (manifest, position);
     if changed {
+        row.live.is_current = false;
         row.targets
             .values_mut()
             .for_each(|target: &mut TargetState| target.result = None);

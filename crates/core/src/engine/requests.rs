@@ -24,6 +24,7 @@ pub(super) fn on_triggered(state: &mut State, name: &ManifestName, reason: Trigg
         state.queue.push_back(name.clone());
     }
     row.triggers.insert(reason);
+    state.dirty.live.insert(name.clone());
     Vec::new()
 }
 
@@ -87,6 +88,7 @@ fn words(command: &Command) -> String {
 pub(super) fn on_trigger_mode_overridden(state: &mut State, name: &ManifestName, mode: TriggerMode) {
     if let Some(row) = state.rows.get_mut(name) {
         row.manifest.trigger_mode = mode;
+        state.dirty.live.insert(name.clone());
     }
 }
 
@@ -109,6 +111,10 @@ pub(super) fn on_cancel_requested(state: &mut State, span: &SpanId) -> Vec<Effec
     let running = state.builds.iter().find(|(_, running)| running.span == *span);
     if let Some((build, _)) = running {
         return vec![Effect::CancelUpdate { build: *build }];
+    }
+    let rounds = state.rows.values().flat_map(|row| &row.live.rounds);
+    if let Some((update, _)) = rounds.into_iter().find(|(_, round)| round.span == *span) {
+        return vec![Effect::CancelLiveUpdate { update: *update }];
     }
     if state.tiltfile_span() != *span {
         return Vec::new();

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::effect::ObjectId;
 use super::event::{AppliedObject, ForwardId, ForwardPart};
+use super::live_update::state::Live;
 use super::reason::Reasons;
 use super::serve::RowServer;
 use super::state::Seq;
@@ -14,6 +15,9 @@ use crate::model::{
     BuildId, BuiltImage, ImageTarget, K8sTarget, LocalPath, Manifest, ManifestName, ObjectUid, Pod,
     PodReadiness, SpanId, TargetId, TriggerReason,
 };
+
+/// How many ended updates are remembered.
+const HISTORY: usize = 2;
 
 /// One resource.
 #[derive(Debug)]
@@ -44,6 +48,8 @@ pub(crate) struct Row {
     pub(crate) forward_errors: BTreeMap<(ForwardId, ForwardPart), String>,
     /// The update that is to be tried again.
     pub(crate) retry: Option<super::retry::Retry>,
+    /// What is known of its containers that are changed in place.
+    pub(crate) live: Live,
     /// The resources that define kinds of its objects.
     pub(crate) definers: BTreeSet<ManifestName>,
 }
@@ -57,6 +63,11 @@ pub(crate) struct TargetState {
     pub(crate) dependencies: BTreeMap<TargetId, Seq>,
     /// What was built last, unless it is known to be stale.
     pub(crate) result: Option<BuiltImage>,
+    /// When the build began that gave it. Of an image that is never built: when the resource was last deployed.
+    pub(crate) built_from: Seq,
+    /// Files that changed since the image that is deployed was begun to be built, with the latest change of each. Only
+    /// where containers are changed in place.
+    pub(crate) since_build: BTreeMap<LocalPath, Seq>,
 }
 
 /// What a resource has in the cluster.
@@ -145,6 +156,7 @@ impl Row {
             server: None,
             forward_errors: BTreeMap::new(),
             retry: None,
+            live: Live::default(),
             definers: BTreeSet::new(),
         }
     }
@@ -173,6 +185,12 @@ impl Row {
 
     pub(crate) fn images(&self) -> &[ImageTarget] {
         &self.manifest.images
+    }
+
+    /// Writes down an update that ended.
+    pub(crate) fn remember(&mut self, record: BuildRecord) {
+        self.history.push_front(record);
+        self.history.truncate(HISTORY);
     }
 
     pub(crate) fn target(&self, id: &TargetId) -> Option<&TargetState> {

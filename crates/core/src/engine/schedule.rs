@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::event::ClusterStatus;
 use super::row::Row;
 use super::state::{Running, State};
-use super::{definitions, gc};
-use crate::model::{ManifestName, TargetId};
+use super::{definitions, gc, live_update};
+use crate::model::{ImageTarget, ManifestName, TargetId};
 
 /// Why an update that is due may not start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,10 @@ pub enum Hold {
     WaitingForDeletion(Vec<String>),
     /// It could not reach something, and is tried again in a moment.
     WaitingForRetry,
+    /// Its changes are taken into running containers.
+    Reconciling,
+    /// Its changes will be taken into the containers of its last deploy, which do not run yet.
+    WaitingForDeploy,
 }
 
 impl Hold {
@@ -46,6 +50,8 @@ impl Hold {
             Self::WaitingForCluster => "waiting-for-cluster",
             Self::WaitingForDeletion(_) => "waiting-for-deletion",
             Self::WaitingForRetry => "waiting-for-retry",
+            Self::Reconciling => "reconciling",
+            Self::WaitingForDeploy => "waiting-for-deploy",
         }
     }
 
@@ -54,7 +60,10 @@ impl Hold {
         match self {
             Self::TiltfileReload => vec![ManifestName::TILTFILE.to_owned()],
             Self::WaitingForLocal(name) => vec![name.to_string()],
-            Self::IsUnparallelizableLocal | Self::WaitingForRetry => Vec::new(),
+            Self::IsUnparallelizableLocal
+            | Self::WaitingForRetry
+            | Self::Reconciling
+            | Self::WaitingForDeploy => Vec::new(),
             Self::WaitingForUncategorized => vec![ManifestName::UNCATEGORIZED.to_owned()],
             Self::BuildingComponent(targets) => targets.iter().map(TargetId::to_string).collect(),
             Self::WaitingForDep(names) | Self::WaitingForDefinition(names) => {
@@ -94,6 +103,7 @@ pub(crate) fn next_update(state: &State) -> (Option<ManifestName>, BTreeMap<Mani
                 .or_else(|| waits_for_cluster(state, row).then_some(Hold::WaitingForCluster))
                 .or_else(|| deletions(state, row))
                 .or_else(|| row.waits_until(state.now).map(|_| Hold::WaitingForRetry))
+                .or_else(|| live_update::hold(row))
         };
         match hold {
             _ if row.building.is_some() => {}
@@ -119,7 +129,9 @@ fn first_of(state: &State, free: &[(&ManifestName, &Row)]) -> Option<ManifestNam
     let chosen = first_updates()
         .find(|(_, row)| row.local().is_some())
         .or_else(|| first_updates().find(|(name, _)| name.as_str() == ManifestName::UNCATEGORIZED))
-        .or_else(|| first_updates().find(|(_, row)| row.images().is_empty()))
+        .or_else(|| {
+            first_updates().find(|(_, row)| row.images().iter().all(ImageTarget::is_live_update_only))
+        })
         .or_else(|| first_updates().next())
         .or_else(|| {
             let in_queue = |name: &ManifestName| free.iter().find(|(free, _)| *free == name);
@@ -161,7 +173,8 @@ fn busy_targets_of<'a>(
         .filter(|row| row.building == Some(id));
     let changed_since = row.into_iter().flat_map(|row| {
         let stale = |target: &&TargetId| row.target(target).is_some_and(|state| !state.is_reusable());
-        row.images().iter().map(|image| &image.id).filter(stale)
+        let built = row.images().iter().filter(|image| !image.is_live_update_only());
+        built.map(|image| &image.id).filter(stale)
     });
     build.images.keys().chain([&build.deploy]).chain(changed_since)
 }

@@ -15,8 +15,8 @@ use super::rows::Rows;
 use super::schedule::Hold;
 use super::unclaimed::Unclaimed;
 use crate::model::{
-    BuildId, CiSettings, DeleteId, Ignore, LoadId, LocalPath, ManifestName, ObjectUid, Pod, SpanId, TargetId,
-    Timestamp, TriggerReason, UpdateSettings,
+    BuildId, CiSettings, ContainerAddress, DeleteId, Ignore, LoadId, LocalPath, ManifestName, ObjectUid, Pod,
+    SpanId, TargetId, Timestamp, TriggerReason, UpdateSettings,
 };
 
 /// A moment in the order of events: the number of the event that was handled then.
@@ -49,6 +49,7 @@ pub(crate) struct State {
     /// Updates that have not answered yet, also those of resources that are gone.
     pub(crate) builds: BTreeMap<BuildId, Running>,
     pub(crate) last_build: u64,
+    pub(crate) last_live_update: u64,
     /// Resources whose update a user asked for, the first one first.
     pub(crate) queue: VecDeque<ManifestName>,
     /// Deletions that have not answered yet.
@@ -196,6 +197,7 @@ pub(crate) struct Asked {
     pub(crate) streams: Vec<LogStream>,
     pub(crate) servers: Vec<Server>,
     pub(crate) forwards: Vec<Forward>,
+    pub(crate) containers: BTreeSet<ContainerAddress>,
 }
 
 /// What has to be looked at again.
@@ -203,11 +205,14 @@ pub(crate) struct Asked {
 pub(crate) struct Dirty {
     /// Resources whose pods or objects changed.
     pub(crate) rows: BTreeSet<ManifestName>,
+    /// Resources in whose containers something may be to be done.
+    pub(crate) live: BTreeSet<ManifestName>,
     pub(crate) files: bool,
     pub(crate) cluster: bool,
     pub(crate) streams: bool,
     pub(crate) servers: bool,
     pub(crate) forwards: bool,
+    pub(crate) containers: bool,
 }
 
 impl State {
@@ -230,6 +235,7 @@ impl State {
             pruning: Pruning::default(),
             builds: BTreeMap::new(),
             last_build: 0,
+            last_live_update: 0,
             queue: VecDeque::new(),
             deletions: BTreeMap::new(),
             last_delete: 0,
@@ -283,6 +289,6 @@ impl Dirty {
     /// Notes that all that is asked of the edge has to be looked at again.
     pub(crate) fn everything_asked(&mut self) {
         (self.files, self.cluster, self.streams) = (true, true, true);
-        (self.servers, self.forwards) = (true, true);
+        (self.servers, self.forwards, self.containers) = (true, true, true);
     }
 }

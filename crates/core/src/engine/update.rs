@@ -8,14 +8,11 @@ use super::effect::{Effect, ImageAction, ImageStep, UpdatePlan};
 use super::event::UpdateOutcome;
 use super::files::files_changed_line;
 use super::reason::Reasons;
-use super::row::{BuildRecord, Row};
+use super::row::{BuildRecord, Row, TargetState};
 use super::state::{Running, Seq, State};
 use super::{cluster_events, gc, podless, pods, retry, serve};
 use crate::model::{BuildId, BuiltImage, ImageTarget, LocalPath, ManifestName, SpanId, TargetId};
 use crate::model::{Level, LogEvent};
-
-/// How many ended updates are remembered.
-const HISTORY: usize = 2;
 
 /// Starts an update of a resource that `schedule` chose.
 pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
@@ -99,7 +96,7 @@ fn edits(row: &Row) -> Vec<LocalPath> {
 fn image_steps(row: &Row, deployed: &BTreeSet<TargetId>) -> Vec<ImageStep> {
     let mut built: BTreeSet<&TargetId> = BTreeSet::new();
     let mut steps = Vec::new();
-    for image in row.images() {
+    for image in row.images().iter().filter(|image| !image.is_live_update_only()) {
         let reusable = row.target(&image.id).filter(|_| row.reuses(&image.id));
         let on_stale_base = image.base_images.iter().any(|base| built.contains(base));
         let action = match reusable.and_then(|target| target.result.clone()) {
@@ -167,7 +164,8 @@ pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutc
 
 /// Writes the end of an update into its row: results, history, and that changes up to its start are taken in.
 fn record_end(state: &mut State, running: &Running, outcome: &UpdateOutcome) {
-    let (now, Some(row)) = (state.now, state.rows.get_mut(&running.manifest)) else {
+    let (now, seq) = (state.now, state.seq);
+    let Some(row) = state.rows.get_mut(&running.manifest) else {
         return;
     };
     row.building = None;
@@ -180,8 +178,10 @@ fn record_end(state: &mut State, running: &Running, outcome: &UpdateOutcome) {
     for (id, built) in outcome.built.iter().filter(|_| !running.outdated) {
         if let Some(target) = row.targets.get_mut(id) {
             target.result = Some(built.clone());
+            target.built_from = running.started_seq;
         }
     }
+    note_deployed(row, running, outcome, seq);
     row.targets
         .values_mut()
         .for_each(|target| target.consume_until(running.started_seq));
@@ -191,7 +191,7 @@ fn record_end(state: &mut State, running: &Running, outcome: &UpdateOutcome) {
     if outcome.error.is_none() && row.local().is_some_and(|local| local.readiness_probe.is_none()) {
         row.runtime.note_ready(now);
     }
-    row.history.push_front(BuildRecord {
+    row.remember(BuildRecord {
         span: running.span.clone(),
         reason: running.reason.clone(),
         started: running.started,
@@ -199,7 +199,28 @@ fn record_end(state: &mut State, running: &Running, outcome: &UpdateOutcome) {
         error: outcome.error.clone(),
         explained_by_log: outcome.explained_by_log,
     });
-    row.history.truncate(HISTORY);
+    state.dirty.live.insert(running.manifest.clone());
+}
+
+/// Writes down which changes are in what is deployed now, and whether that is what the resource is defined to be.
+fn note_deployed(row: &mut Row, running: &Running, outcome: &UpdateOutcome, now: Seq) {
+    row.live.is_current = outcome.error.is_none() && !running.outdated;
+    if !row.live.is_current {
+        return;
+    }
+    let unbuilt = row
+        .manifest
+        .images
+        .iter()
+        .filter(|image| image.is_live_update_only());
+    for image in unbuilt {
+        if let Some(target) = row.targets.get_mut(&image.id) {
+            target.built_from = running.started_seq;
+        }
+    }
+    let built = row.targets.values_mut().flat_map(TargetState::forget_built);
+    let built: BTreeSet<LocalPath> = built.collect();
+    row.live.deployed(&built, now);
 }
 
 /// Returns the new images that every resource could use.
@@ -246,6 +267,7 @@ fn take_results(row: &mut Row, built: &[(TargetId, BuiltImage)], started: Seq) {
             continue;
         };
         target.result = Some(result.clone());
+        target.built_from = started;
         target.consume_until(started);
         let on_it = |image: &&ImageTarget| image.base_images.contains(id) && !was_built(&image.id);
         let mut dependents: Vec<TargetId> = row

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use super::pod_status::{pod_errors, pod_status};
 use crate::model::{
     ClusterEvent, Container, ContainerExit, ContainerState, ObjectUid, Owner, Pod, PodCondition, PodPhase,
-    Timestamp,
+    RestartPolicy, Timestamp,
 };
 
 /// Returns a pod as the engine knows it, with the owners that were found for it.
@@ -19,6 +19,16 @@ pub fn pod(pod: &core::Pod, owners: Vec<Owner>) -> Pod {
     let conditions = status.and_then(|s| s.conditions.as_deref()).unwrap_or_default();
     let init = status.and_then(|s| s.init_container_statuses.as_deref());
     let run = status.and_then(|s| s.container_statuses.as_deref());
+    let specs = pod
+        .spec
+        .iter()
+        .flat_map(|spec| &spec.containers)
+        .collect::<Vec<_>>();
+    let init_specs = pod
+        .spec
+        .iter()
+        .flat_map(|spec| spec.init_containers.iter().flatten())
+        .collect::<Vec<_>>();
     Pod {
         uid: ObjectUid::new(metadata.uid.clone().unwrap_or_default()),
         name: metadata.name.clone().unwrap_or_default(),
@@ -31,11 +41,25 @@ pub fn pod(pod: &core::Pod, owners: Vec<Owner>) -> Pod {
         created: timestamp(metadata.creation_timestamp.as_ref()).unwrap_or_default(),
         deleting: metadata.deletion_timestamp.is_some(),
         phase: phase(status.and_then(|s| s.phase.as_deref()).unwrap_or_default()),
+        restarts: restart_policy(
+            pod.spec
+                .as_ref()
+                .and_then(|spec| spec.restart_policy.as_deref())
+                .unwrap_or_default(),
+        ),
         status: pod_status(pod),
         errors: pod_errors(pod),
         conditions: conditions.iter().map(condition).collect(),
-        init_containers: init.unwrap_or_default().iter().map(container).collect(),
-        containers: run.unwrap_or_default().iter().map(container).collect(),
+        init_containers: init
+            .unwrap_or_default()
+            .iter()
+            .map(|status| container(status, image_in_spec(&init_specs, status)))
+            .collect(),
+        containers: run
+            .unwrap_or_default()
+            .iter()
+            .map(|status| container(status, image_in_spec(&specs, status)))
+            .collect(),
         labels: metadata.labels.clone().unwrap_or_default().into_iter().collect(),
         owners,
     }
@@ -122,6 +146,21 @@ fn phase(text: &str) -> PodPhase {
     }
 }
 
+fn restart_policy(text: &str) -> RestartPolicy {
+    match text {
+        "OnFailure" => RestartPolicy::OnFailure,
+        "Never" => RestartPolicy::Never,
+        _ => RestartPolicy::Always,
+    }
+}
+
+/// Returns the image of a container as its pod's specification writes it: its status may spell another name of the same.
+fn image_in_spec(specs: &[&core::Container], status: &core::ContainerStatus) -> String {
+    let spec = specs.iter().find(|spec| spec.name == status.name);
+    spec.and_then(|spec| spec.image.clone())
+        .unwrap_or_else(|| status.image.clone())
+}
+
 fn condition(condition: &core::PodCondition) -> PodCondition {
     PodCondition {
         kind: condition.type_.clone(),
@@ -132,10 +171,11 @@ fn condition(condition: &core::PodCondition) -> PodCondition {
     }
 }
 
-fn container(status: &core::ContainerStatus) -> Container {
+fn container(status: &core::ContainerStatus, image: String) -> Container {
     Container {
         name: status.name.clone(),
         id: runtime_id(status.container_id.as_deref()),
+        image,
         ready: status.ready,
         restarts: u32::try_from(status.restart_count).unwrap_or(0),
         state: container_state(status.state.as_ref()),
@@ -190,14 +230,14 @@ mod tests {
         let given: core::Pod = serde_json::from_value(json!({
             "metadata": {"uid": "u", "name": "web-1", "namespace": "ns", "creationTimestamp": "1970-01-01T00:00:05Z",
                 "deletionTimestamp": "1970-01-01T00:00:09Z", "labels": {"b": "2", "a": "1"}},
-            "spec": {"containers": []},
+            "spec": {"containers": [{"name": "c", "image": "web:1"}], "restartPolicy": "OnFailure"},
             "status": {"phase": "Running",
                 "conditions": [{"type": "Ready", "status": "False", "reason": "R", "message": "M",
                     "lastTransitionTime": "1970-01-01T00:00:07Z"}],
                 "initContainerStatuses": [{"name": "init", "ready": true, "restartCount": 0, "image": "", "imageID": "",
                     "containerID": "containerd://1", "state": {"terminated": {"exitCode": 3, "reason": "Error"}}}],
                 "containerStatuses": [
-                    {"name": "c", "ready": true, "restartCount": 2, "image": "", "imageID": "",
+                    {"name": "c", "ready": true, "restartCount": 2, "image": "docker.io/library/web:1", "imageID": "",
                         "containerID": "containerd://2", "state": {"running": {}}},
                     {"name": "d", "ready": false, "restartCount": 0, "image": "", "imageID": "",
                         "state": {"waiting": {"reason": "ErrImagePull", "message": "no such image"}}}]}
@@ -209,7 +249,14 @@ mod tests {
             ("web-1", "ns", true)
         );
         assert_eq!(got.created, Timestamp::from_secs(5));
-        assert_eq!(got.phase, PodPhase::Running);
+        assert_eq!(
+            (got.phase, got.restarts),
+            (PodPhase::Running, RestartPolicy::OnFailure)
+        );
+        assert_eq!(
+            got.containers[0].image, "web:1",
+            "as written, not as the runtime calls it"
+        );
         assert_eq!(got.conditions[0].last_transition, Some(Timestamp::from_secs(7)));
         assert_eq!(got.label("a"), Some("1"));
         let ended = ContainerState::Terminated {

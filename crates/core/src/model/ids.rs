@@ -79,6 +79,11 @@ number_id! {
     BuildId
 }
 number_id! {
+    /// One round of changes of running containers, counted from 1 in a session.
+    LiveUpdateId
+}
+
+number_id! {
     /// One evaluation of the Tiltfile, counted from 1 in a session.
     LoadId
 }

@@ -21,7 +21,6 @@ mod local;
 mod log_event;
 mod log_segment;
 mod manifest;
-pub mod octets;
 mod paths;
 mod pod;
 mod pod_trouble;
@@ -46,8 +45,8 @@ pub use docker_build_site::{DockerBuildSite, DockerfileText};
 pub use duration::{format_go_duration, parse_go_duration};
 pub use float::format_go_float;
 pub use ids::{
-    BuildId, DeleteId, LoadId, ManifestName, ObjectUid, PruneId, ServeId, SpanId, TargetId, TargetKind,
-    sanitize_name,
+    BuildId, DeleteId, LiveUpdateId, LoadId, ManifestName, ObjectUid, PruneId, ServeId, SpanId, TargetId,
+    TargetKind, sanitize_name,
 };
 pub use ignore::IgnoreMatcher;
 pub use image_ref::{ImageRef, ImageRefError, ImageSelector};
@@ -59,7 +58,7 @@ pub use log_event::{Level, LogEvent, Progress};
 pub use log_segment::Segment;
 pub use manifest::{Manifest, OnChange, TriggerMode};
 pub use paths::LocalPath;
-pub use pod::{Container, ContainerExit, ContainerState, Owner, Pod, PodCondition, PodPhase};
+pub use pod::{Container, ContainerExit, ContainerState, Owner, Pod, PodCondition, PodPhase, RestartPolicy};
 pub use pod_trouble::PodTrouble;
 pub use probe::{Probe, ProbeAction};
 pub use quoted::write_quoted;

@@ -19,6 +19,8 @@ pub struct Pod {
     pub deleting: bool,
     /// Its phase.
     pub phase: PodPhase,
+    /// Which of its containers run again once they have ended.
+    pub restarts: RestartPolicy,
     /// The STATUS column of `kubectl get pods`, such as `Running` or `CrashLoopBackOff`.
     pub status: String,
     /// What its containers say is wrong, one message each.
@@ -87,6 +89,18 @@ pub enum PodPhase {
     Unknown,
 }
 
+/// Which containers of a pod run again once they have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum RestartPolicy {
+    /// All.
+    #[default]
+    Always,
+    /// Those that ended badly.
+    OnFailure,
+    /// None.
+    Never,
+}
+
 /// A condition of a pod, such as `Ready`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodCondition {
@@ -109,6 +123,8 @@ pub struct Container {
     pub name: String,
     /// The runtime's id without its scheme; empty until it was created. A restart gives a new one.
     pub id: String,
+    /// The image that it was to be made from, as the pod's specification writes it.
+    pub image: String,
     /// Whether it passed its readiness probe.
     pub ready: bool,
     /// How often it was restarted.

@@ -30,6 +30,8 @@ pub struct Batch {
     pub files: Vec<Placement>,
     /// Commands that run there once all files have arrived, in order; the first that fails ends the batch.
     pub runs: Vec<BatchRun>,
+    /// Whether they run even where no file differs: the last ones failed, or were never run.
+    pub runs_are_due: bool,
 }
 
 /// What is here at `local` shall be there at `container`: a file, a link or a directory with all below it is written,
@@ -54,6 +56,9 @@ pub struct BatchRun {
     pub argv: Vec<String>,
     /// Whether the command itself is not shown.
     pub echo_off: bool,
+    /// It runs only if one of these, or something in it, was sent or deleted, or if commands are due; none means always
+    /// then.
+    pub only_for: Vec<LocalPath>,
 }
 
 /// A batch that was carried out: all of it is true in the container.
@@ -61,8 +66,8 @@ pub struct BatchRun {
 pub struct Synced {
     /// What was written, in the order of the places.
     pub sent: Vec<SentFile>,
-    /// What was deleted.
-    pub deleted: Vec<ContainerPath>,
+    /// What was deleted, each with what is no longer here.
+    pub deleted: Vec<(LocalPath, ContainerPath)>,
     /// How many files were there already as they are here.
     pub n_unchanged: usize,
     /// What could not be replaced as a whole and was written in place: a reader may have seen part of it. Each is told only
@@ -72,9 +77,18 @@ pub struct Synced {
     pub times: SyncTimes,
 }
 
+impl Synced {
+    /// Returns whether anything differed.
+    pub fn differed(&self) -> bool {
+        !self.sent.is_empty() || !self.deleted.is_empty()
+    }
+}
+
 /// A file or link that was written into a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentFile {
+    /// Where it is here.
+    pub local: LocalPath,
     /// Where it is there.
     pub container: ContainerPath,
     /// Its length; 0 for links and directories.

@@ -6,6 +6,7 @@ use super::{
     BuildView, ClusterView, HoldView, PodView, ResourceView, RuntimeStatus, ServerView, TiltfileView,
     UpdateStatus, View,
 };
+use crate::engine::live_update::state::Round;
 use crate::engine::row::{BuildRecord, Row};
 use crate::engine::serve::RowServer;
 use crate::engine::state::{Running, State, Tiltfile};
@@ -70,7 +71,13 @@ pub(super) fn resource(state: &State, name: &ManifestName, row: &Row) -> Resourc
         queued: !row.triggers.is_empty(),
         has_pending_changes: row.has_changes(),
         hold,
-        building: running.map(|running| running_build(state, running)),
+        building: running.map(|running| running_build(state, running)).or_else(|| {
+            row.live
+                .rounds
+                .values()
+                .next()
+                .map(|round| running_round(state, round))
+        }),
         history: row
             .history
             .iter()
@@ -97,8 +104,11 @@ fn update_status(row: &Row) -> UpdateStatus {
             UpdateStatus::InProgress
         };
     }
+    if !row.live.rounds.is_empty() {
+        return UpdateStatus::InProgress;
+    }
     match row.history.front() {
-        _ if row.is_due() => UpdateStatus::Pending,
+        _ if row.is_due() || row.live.is_behind() => UpdateStatus::Pending,
         Some(last) if last.error.is_some() => UpdateStatus::Error,
         Some(_) if row.only_serves() => UpdateStatus::NotApplicable,
         Some(_) => UpdateStatus::Ok,
@@ -119,6 +129,17 @@ fn running_build(state: &State, running: &Running) -> BuildView {
         span: running.span.clone(),
         reason: running.reason.clone(),
         started: state.time_of(running.started),
+        finished: None,
+        error: None,
+        explained_by_log: false,
+    }
+}
+
+fn running_round(state: &State, round: &Round) -> BuildView {
+    BuildView {
+        span: round.span.clone(),
+        reason: round.reason.clone(),
+        started: state.time_of(round.started),
         finished: None,
         error: None,
         explained_by_log: false,

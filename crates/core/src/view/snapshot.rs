@@ -9,6 +9,7 @@ use k8s_openapi::jiff;
 use serde_json::{Map, Value, json};
 
 use super::{BuildView, ResourceView, RuntimeStatus, TiltfileView, UpdateStatus, View};
+use crate::engine::Hold;
 use crate::model::{COMPATIBLE_VERSION, LocalPath, ManifestName, SpanId, Timestamp};
 use crate::model::{Level, Segment};
 
@@ -152,7 +153,9 @@ fn add_details(status: &mut Value, resource: &ResourceView) {
         let build = self::build(build);
         status["currentBuild"] = json!({"spanID": build["spanID"], "startTime": build["startTime"]});
     }
-    if let Some(hold) = &resource.hold {
+    // Of what goes into running containers it is not said that it waits.
+    let hold = resource.hold.as_ref();
+    if let Some(hold) = hold.filter(|hold| hold.reason != Hold::Reconciling.reason()) {
         let on: Vec<Value> = hold.on.iter().map(|name| json!({"name": name})).collect();
         status["waiting"] = json!({"reason": hold.reason, "on": on});
     }

@@ -9,7 +9,6 @@ use crate::call::{Arg, Call};
 use crate::diag::Diagnostic;
 use crate::fault::{Fault, Outcome, io_message};
 use crate::kinds::stringable;
-use crate::model::octets::text_of;
 use crate::model::{DockerOptions, ImageRef, LocalPath};
 use crate::session::Session;
 
@@ -153,7 +152,7 @@ fn dockerfile(
     };
     session.reads(&file);
     match session.host.read(&file) {
-        Ok(bytes) => Ok((file, text_of(&bytes))),
+        Ok(bytes) => Ok((file, String::from_utf8_lossy(&bytes).into_owned())),
         Err(error) => {
             Err(Fault::new(format!("error reading dockerfile: {}", io_message(&file, &error))).at(place))
         }

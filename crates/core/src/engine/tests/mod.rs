@@ -5,6 +5,7 @@ mod ci_rules;
 mod cluster;
 mod deploy;
 mod forwards;
+mod live_update;
 mod podless;
 mod prune;
 mod reload;

@@ -310,27 +310,6 @@ fn live_update() -> crate::model::LiveUpdate {
 }
 
 #[test]
-fn a_live_update_is_told_of_once_and_a_change_leads_to_a_full_build() {
-    let web = || {
-        let mut web = with_images("web", &["app"]);
-        web.images[0].live_update = Some(live_update());
-        web
-    };
-    let text = "web: this version does not update running containers in place yet";
-    let mut script = Script::new(crate::engine::Mode::Up);
-    script.send(Event::ClusterChanged(crate::engine::ClusterStatus::Connected));
-    script.send(Event::Started);
-    let first = script.load(vec![web()]);
-    assert!(first.contains(text), "{first}");
-    script.finish(1, deployed(&[("app", "t1")], &[]));
-    let edited = script.edit(TargetId::image("app"), &["/src/app/a"]);
-    assert!(edited.contains("build app and push"), "{edited}");
-    script.edit_tiltfile();
-    let second = script.load(vec![web()]);
-    assert!(!second.contains(text), "{second}");
-}
-
-#[test]
 fn an_image_that_is_only_updated_in_place_is_never_built() {
     let mut web = with_images("web", &["app"]);
     web.images[0].live_update = Some(live_update());

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::engine::{
-    AppliedObject, ClusterStatus, Effect, Engine, EngineConfig, Event, ExitOutcome, FileChange, ImageAction,
-    LoadOutcome, Mode, ObjectId, UpdateOutcome,
+    AppliedObject, ClusterStatus, ContainerUpdate, Effect, Engine, EngineConfig, Event, ExitOutcome,
+    FileChange, ImageAction, LoadOutcome, Mode, ObjectId, UpdateOutcome,
 };
 use crate::k8s::{Entity, Origin};
 use crate::model::*;
@@ -32,8 +32,13 @@ impl Script {
 
     /// Returns a script whose cluster is named by these files.
     pub(super) fn with_kubeconfig(mode: Mode, kubeconfig: Vec<LocalPath>) -> Self {
+        Self::with(mode, |config| config.kubeconfig = kubeconfig)
+    }
+
+    /// Returns a script whose engine is told something else at its start.
+    pub(super) fn with(mode: Mode, change: impl FnOnce(&mut EngineConfig)) -> Self {
         let now = t0();
-        let config = EngineConfig {
+        let mut config = EngineConfig {
             mode,
             // Half a second into the second, as a session would begin.
             started: Timestamp(STARTED * 1_000_000 + 500_000),
@@ -43,8 +48,10 @@ impl Script {
             cwd: LocalPath::new("/src"),
             forwards_ports: true,
             default_namespace: "default".to_owned(),
-            kubeconfig,
+            kubeconfig: Vec::new(),
+            updates_containers: true,
         };
+        change(&mut config);
         Self {
             engine: Engine::new(config),
             started_at: now,
@@ -343,6 +350,7 @@ pub(super) fn pod(deployment: &str, name: &str, second: i64) -> Pod {
         created: Timestamp::from_secs(STARTED + second),
         deleting: false,
         phase: PodPhase::Running,
+        restarts: RestartPolicy::Always,
         status: "Running".to_owned(),
         errors: Vec::new(),
         conditions: Vec::new(),
@@ -360,6 +368,7 @@ pub(super) fn container(name: &str, state: ContainerState, ready: bool) -> Conta
     Container {
         name: name.to_owned(),
         id: format!("id-{name}"),
+        image: "app:t1".to_owned(),
         ready,
         restarts: 0,
         state,
@@ -428,6 +437,22 @@ fn line(effect: &Effect) -> String {
             )
         }
         Effect::CancelUpdate { build } => format!("cancel {build}"),
+        Effect::UpdateContainers(plan) => {
+            let containers: Vec<String> = plan.containers.iter().map(container_update).collect();
+            format!(
+                "update {} {:?}: {}",
+                plan.span,
+                plan.header,
+                containers.join(", ")
+            )
+        }
+        Effect::ExpectContainers(containers) => {
+            let shown = containers
+                .iter()
+                .map(|container| format!("{}/{}", container.pod, container.id));
+            format!("expect [{}]", shown.collect::<Vec<_>>().join(" "))
+        }
+        Effect::CancelLiveUpdate { update } => format!("cancel live update {update}"),
         Effect::DeleteObjects {
             manifest,
             span,
@@ -504,6 +529,26 @@ fn line(effect: &Effect) -> String {
         Effect::Exit(ExitOutcome::Failed(failure)) => format!("exit Failed({:?})", failure.message),
         Effect::Exit(outcome) => format!("exit {outcome:?}"),
     }
+}
+
+fn container_update(update: &ContainerUpdate) -> String {
+    let changes = if update.whole.is_empty() {
+        let files = update.batch.files.iter();
+        files
+            .map(|file| format!("{}->{}", file.local, file.container))
+            .collect::<Vec<_>>()
+            .join(" ")
+    } else if update.is_check {
+        "everything that differs".to_owned()
+    } else {
+        "everything".to_owned()
+    };
+    let runs = update.batch.runs.iter();
+    let runs: String = runs.map(|run| format!(" run {}", run.argv.join(" "))).collect();
+    let due = if update.batch.runs_are_due { " due" } else { "" };
+    let retry = if update.is_retry { " again" } else { "" };
+    let container = &update.container;
+    format!("{}/{} [{changes}]{runs}{due}{retry}", container.pod, container.id)
 }
 
 fn step(step: &crate::engine::ImageStep) -> String {

@@ -1,0 +1,56 @@
+//! Whether a full build waits because changes are taken into running containers instead.
+//!
+//! Rule: `reference/engine.md` 1.10 and 1.11.
+
+use super::select::{live_images, sources};
+use super::state::Standing;
+use crate::engine::reason::Reasons;
+use crate::engine::row::Row;
+use crate::engine::schedule::Hold;
+use crate::model::TargetId;
+use crate::view::RuntimeStatus;
+
+/// Returns why the next update of a resource waits, if live updates are to do what it would.
+pub(in crate::engine) fn hold(row: &Row) -> Option<Hold> {
+    if !row.live.is_current || !takes_only_files(row) {
+        return None;
+    }
+    let deploy = row.target(row.manifest.deploy.id());
+    if deploy.is_some_and(|target| !target.files.is_empty()) {
+        return None;
+    }
+    let mut awaits_deploy = false;
+    for (changed, _) in row.targets.iter().filter(|(_, target)| !target.files.is_empty()) {
+        let mut handlers = handlers(row, changed).peekable();
+        handlers.peek()?;
+        for standing in handlers {
+            match standing {
+                Standing::Well { .. } => {}
+                Standing::NoContainer => awaits_deploy = true,
+                Standing::Unmatched | Standing::Failed(_) => return None,
+            }
+        }
+    }
+    if !awaits_deploy {
+        Some(Hold::Reconciling)
+    } else if row.runtime.status == RuntimeStatus::Error {
+        None
+    } else {
+        Some(Hold::WaitingForDeploy)
+    }
+}
+
+/// Returns whether the next update would only take in files, and not make everything anew.
+pub(super) fn takes_only_files(row: &Row) -> bool {
+    let reasons = Reasons::of(row);
+    reasons.files
+        && !(reasons.config || reasons.init || reasons.dependencies)
+        && (reasons.triggers.is_empty()
+            || !reasons.is_full_rebuild(row.manifest.trigger_mode.auto_on_change()))
+}
+
+/// Returns how the live updates are doing that take in files of an image.
+fn handlers<'a>(row: &'a Row, changed: &'a TargetId) -> impl Iterator<Item = &'a Standing> {
+    let handlers = live_images(row).filter(|(image, _)| sources(row, image).contains(changed));
+    handlers.map(|(image, _)| row.live.standing.get(&image.id).unwrap_or(&Standing::NoContainer))
+}

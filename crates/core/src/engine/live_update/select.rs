@@ -1,0 +1,74 @@
+//! Which containers a live update changes.
+//!
+//! Rule: `reference/engine.md` 5.2. Init containers, and with them sidecars, are never changed.
+
+use std::collections::BTreeSet;
+
+use crate::engine::pods;
+use crate::engine::row::Row;
+use crate::engine::state::State;
+use crate::model::{Container, ImageRef, ImageTarget, LiveUpdate, Pod, TargetId};
+
+/// The containers that a live update can change.
+pub(super) enum Selected<'a> {
+    /// Nothing is known of any container yet.
+    NoContainer,
+    /// There are containers, but none of them is meant.
+    Unmatched(&'a Pod),
+    These(Vec<(&'a Pod, &'a Container)>),
+}
+
+/// Returns the images of a resource whose containers are changed in place: those that are deployed, or never built.
+pub(super) fn live_images(row: &Row) -> impl Iterator<Item = (&ImageTarget, &LiveUpdate)> {
+    let deployed = row.k8s().map_or(&[][..], |k8s| &k8s.images);
+    let is_live = |image: &&ImageTarget| deployed.contains(&image.id) || image.is_live_update_only();
+    let images = row.images().iter().filter(move |image| is_live(image));
+    images.filter_map(|image| {
+        let update = image.live_update.as_ref()?;
+        let is_empty = update.syncs.is_empty() && update.execs.is_empty();
+        (!is_empty).then_some((image, update))
+    })
+}
+
+/// Returns the images whose files an image has: its own, and those of all that it is built on.
+pub(super) fn sources<'a>(row: &'a Row, image: &'a ImageTarget) -> BTreeSet<&'a TargetId> {
+    let mut sources = BTreeSet::new();
+    let mut left = vec![image];
+    while let Some(image) = left.pop() {
+        if sources.insert(&image.id) {
+            let bases = row.images().iter();
+            left.extend(bases.filter(|other| image.base_images.contains(&other.id)));
+        }
+    }
+    sources
+}
+
+/// Returns the containers of the pods that count and that a live update means.
+pub(super) fn select<'a>(
+    state: &'a State,
+    row: &'a Row,
+    image: &ImageTarget,
+    update: &LiveUpdate,
+) -> Selected<'a> {
+    let pods = pods::counting(state, row).into_iter();
+    let pods: Vec<&Pod> = pods.filter(|pod| !pod.deleting).collect();
+    let deployed = row
+        .target(&image.id)
+        .and_then(|target| target.result.as_ref())
+        .map_or_else(|| image.selector.image.name(), |built| built.cluster_ref.name());
+    let is_meant = |container: &Container| match &update.container {
+        Some(name) => container.name == *name,
+        None => ImageRef::parse(&container.image).is_ok_and(|image| image.name() == deployed),
+    };
+    let all = pods
+        .iter()
+        .flat_map(|pod| pod.containers.iter().map(move |container| (*pod, container)));
+    let meant: Vec<(&Pod, &Container)> = all.filter(|(_, container)| is_meant(container)).collect();
+    if !meant.is_empty() {
+        return Selected::These(meant);
+    }
+    match pods.iter().find(|pod| !pod.containers.is_empty()) {
+        Some(pod) => Selected::Unmatched(pod),
+        None => Selected::NoContainer,
+    }
+}
