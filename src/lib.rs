@@ -4,7 +4,7 @@
 //! `engine`, `view`), how a Tiltfile is read (the crate `tilt_tiltfile`), where output goes (`logs`), and who acts
 //! (`edge`, `cli`). `docs/ARCHITECTURE.md` is the map.
 
-pub use tilt_core::{assembly, diag, engine, k8s, model, view};
+pub use tilt_core::{api, assembly, diag, engine, k8s, model, view};
 pub use tilt_tiltfile as tiltfile;
 
 /// The command line.
@@ -15,3 +15,5 @@ pub mod clock;
 pub mod edge;
 /// Every line of output, by position, on disk and in memory.
 pub mod logs;
+/// A session that can be talked to: the API, the endpoints of the web page.
+pub mod server;

@@ -12,11 +12,13 @@ mod flags;
 mod say;
 mod session;
 mod snapshot;
+mod talk;
 mod tiltfile_result;
 mod traces;
 mod up;
 mod variables;
 mod version;
+mod web_port;
 
 use std::ffi::OsString;
 
@@ -68,6 +70,30 @@ enum Command {
     Ci(ci::Args),
     /// Delete what a Tiltfile deploys
     Down(down::Args),
+    /// Start an update of resources of a running session
+    Trigger(talk::TriggerArgs),
+    /// Switch resources of a running session on
+    Enable(talk::EnableArgs),
+    /// Switch resources of a running session off
+    Disable(talk::DisableArgs),
+    /// Give the Tiltfile of a running session other arguments
+    Args(talk::ArgsArgs),
+    /// Print the logs of a running session
+    Logs(talk::LogsArgs),
+    /// Print objects of a running session
+    Get(talk::GetArgs),
+    /// Wait until objects of a running session are as wanted
+    Wait(talk::WaitArgs),
+    /// Create an object of a running session
+    Create(talk::CreateArgs),
+    /// Create or change objects of a running session
+    Apply(talk::ApplyArgs),
+    /// Change fields of an object of a running session
+    Patch(talk::PatchArgs),
+    /// Delete objects of a running session
+    Delete(talk::DeleteArgs),
+    /// Print the kinds of objects that a session has
+    ApiResources(talk::ResourcesArgs),
     /// Commands that may change
     #[command(subcommand)]
     Alpha(Alpha),
@@ -84,33 +110,25 @@ enum Command {
 enum Alpha {
     /// Evaluate a Tiltfile and print the result as JSON
     TiltfileResult(tiltfile_result::Args),
+    /// The same as `tilt get`
+    Get(talk::GetArgs),
+    /// The same as `tilt api-resources`
+    ApiResources(talk::ResourcesArgs),
 }
 
 /// Commands of Tilt that this version does not have yet; each is answered by name.
-const NOT_YET: [&str; 23] = [
+const NOT_YET: [&str; 11] = [
     "analytics",
-    "api-resources",
-    "apply",
-    "args",
-    "create",
-    "delete",
     "demo",
     "describe",
-    "disable",
     "docker",
     "docker-prune",
     "doctor",
     "dump",
     "edit",
-    "enable",
     "explain",
-    "get",
-    "logs",
     "lsp",
-    "patch",
     "snapshot",
-    "trigger",
-    "wait",
 ];
 
 /// Parses the arguments, runs the command, and returns the exit status.
@@ -140,6 +158,20 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Down(args) => down::run(args),
         Command::Alpha(Alpha::TiltfileResult(args)) => {
             tiltfile_result::run(args, cli.global.verbose || cli.global.debug)
+        }
+        Command::Trigger(args) => talk::trigger(&args),
+        Command::Enable(args) => talk::enable(&args),
+        Command::Disable(args) => talk::disable(&args),
+        Command::Args(args) => talk::args(&args),
+        Command::Logs(args) => talk::logs(&args),
+        Command::Get(args) | Command::Alpha(Alpha::Get(args)) => talk::like_kubectl(talk::get(&args)),
+        Command::Wait(args) => talk::like_kubectl(talk::wait(&args)),
+        Command::Create(args) => talk::create(&args),
+        Command::Apply(args) => talk::like_kubectl(talk::apply(&args)),
+        Command::Patch(args) => talk::like_kubectl(talk::patch(&args)),
+        Command::Delete(args) => talk::like_kubectl(talk::delete(&args)),
+        Command::ApiResources(args) | Command::Alpha(Alpha::ApiResources(args)) => {
+            talk::like_kubectl(talk::api_resources(&args))
         }
         Command::Version => Ok(version::run()),
         Command::Completion(args) => completion::run(args),

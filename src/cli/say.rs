@@ -9,6 +9,11 @@ pub(super) fn out(text: &str) {
     let _ = write(&mut io::stdout().lock(), text.as_bytes());
 }
 
+/// Prints data that need not be UTF-8 to standard output.
+pub(super) fn out_bytes(bytes: &[u8]) {
+    let _ = write(&mut io::stdout().lock(), bytes);
+}
+
 /// Prints talk to standard error.
 pub(super) fn err(text: impl AsRef<[u8]>) {
     let _ = write(&mut io::stderr().lock(), text.as_ref());

@@ -1,13 +1,16 @@
 //! What `up` and `ci` share: the runtime, the log and its printer, signals, and the loop of `edge::run`.
 
 use std::io::IsTerminal;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
 
 use super::variables::variables;
-use super::{flags, traces, version};
+use super::{flags, traces, version, web_port};
+use crate::api::SessionFacts;
+use crate::clock;
 use crate::edge::kube::{ClusterAccess, read_context};
 use crate::edge::local::CommandVariables;
 use crate::edge::run::Session;
@@ -16,6 +19,7 @@ use crate::engine::{ExitOutcome, Mode};
 use crate::k8s::labels::Ownership;
 use crate::logs::{Level, LogFilter, LogSource, LogStore, LogWriter, StreamPrinter};
 use crate::model::LocalPath;
+use crate::server;
 use crate::tiltfile::{Load, LoadRequest, Memory, Program, load_on_big_stack};
 use crate::view::View;
 
@@ -57,11 +61,23 @@ pub(super) fn run(options: Options) -> anyhow::Result<Ended> {
             &LogWriter::global(log.clone()),
         );
         let tiltfile = request.file.clone();
+        let (asked_port, host) = (options.flags.serve.port, options.flags.serve.host.clone());
+        let web = web_port::listen(&host, asked_port)?;
+        let facts = SessionFacts {
+            started: clock::timestamp(),
+            pid: std::process::id(),
+            tiltfile: tiltfile.clone(),
+            is_ci: matches!(options.mode, Mode::Ci { .. }),
+            is_local: web.local_addr().is_ok_and(|address| address.ip().is_loopback()),
+            context: access
+                .is_some()
+                .then(|| (request.kube.name.clone(), request.kube.namespace.clone())),
+        };
         request.web_host = options.flags.serve.host;
         request.program.variables.clone_from(&variables);
         let printer = StreamPrinter::new(filter(&options.flags.log_filter));
         let printing = tokio::spawn(print_stream(log.reader(), printer, std::io::stdout()));
-        greet(&log);
+        greet(&log, &host, asked_port, &web);
         let session = Session {
             mode: options.mode,
             ownership: ownership(&request),
@@ -74,8 +90,17 @@ pub(super) fn run(options: Options) -> anyhow::Result<Ended> {
             has_colour: colour(std::io::stdout().is_terminal()),
             cwd: flags::working_directory()?,
         };
-        let (_handle, way) = edge_run::way();
+        let (handle, way) = edge_run::way();
+        let server = server::start(server::Options {
+            handle,
+            log: log.clone(),
+            facts,
+            web,
+            asked_port,
+        })
+        .await?;
         let (outcome, view) = edge_run::run(session, way, stop).await;
+        server.stop().await;
         log.close();
         printing.await?.context("cannot print the log")?;
         Ok(Ended {
@@ -174,12 +199,23 @@ pub(super) fn ownership(request: &LoadRequest) -> Ownership {
     }
 }
 
-fn greet(log: &LogStore) {
-    let line = "Tilt started (without browser UI)";
+fn greet(log: &LogStore, host: &str, port: u16, web: &TcpListener) {
+    let line = match port {
+        0 => "Tilt started (without browser UI)".to_owned(),
+        port if host == "0.0.0.0" => {
+            format!("Tilt started on http://127.0.0.1:{port}/ (listening on 0.0.0.0)")
+        }
+        port => format!("Tilt started on http://{host}:{port}/"),
+    };
+    if web.local_addr().is_ok_and(|address| !address.ip().is_loopback()) {
+        LogWriter::global(log.clone()).warn(
+            "the web page can be reached from other machines; who opens it there needs the token of this session",
+        );
+    }
     let line = if colour(std::io::stdout().is_terminal()) {
         format!("\x1b[32m{line}\x1b[0m")
     } else {
-        line.to_owned()
+        line
     };
     LogWriter::global(log.clone()).info(&format!("{line}\n{}\n", version::line()));
 }

@@ -1,11 +1,9 @@
 //! Snapshots for `--output-snapshot-on-exit`.
 
-use std::collections::VecDeque;
-
 use super::say;
 use super::session::Ended;
-use crate::edge::clock;
-use crate::logs::{LogStore, Segment, odd_bytes};
+use crate::clock;
+use crate::logs::{last_segments, odd_bytes};
 use crate::view::{SnapshotFacts, snapshot};
 
 /// How much text of the log's end a snapshot has, in bytes.
@@ -21,30 +19,11 @@ pub(super) fn write(path: Option<&str>, ended: &Ended) {
         created: clock::timestamp(),
         tiltfile: ended.tiltfile.clone(),
     };
-    let log = end_of(&ended.log);
+    let log = last_segments(&ended.log, LOG_BYTES);
     let text = format!("{:#}\n", snapshot(&ended.view, &log, &facts));
     let bytes = odd_bytes::restore(ended.log.without_secrets(&text).into_bytes());
     let text = String::from_utf8_lossy(&bytes);
     if let Err(error) = std::fs::write(path, text.as_bytes()) {
         say::err(format!("Error: cannot write the snapshot to {path}: {error}\n"));
-    }
-}
-
-fn end_of(log: &LogStore) -> Vec<std::sync::Arc<Segment>> {
-    let (mut reader, mut bytes, mut end) = (log.reader(), 0, VecDeque::new());
-    loop {
-        let batch = reader.try_next_batch();
-        if batch.is_empty() {
-            return end.into();
-        }
-        for segment in batch {
-            bytes += segment.text.len();
-            end.push_back(segment);
-            while bytes > LOG_BYTES
-                && let Some(oldest) = end.pop_front()
-            {
-                bytes -= oldest.text.len();
-            }
-        }
     }
 }

@@ -18,7 +18,7 @@ pub mod live_update;
 pub mod load;
 pub mod local;
 mod port_forwards;
-mod port_holder;
+pub mod port_holder;
 mod print;
 pub mod process;
 pub mod run;

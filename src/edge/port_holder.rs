@@ -8,7 +8,7 @@ const READINGS: u32 = 3;
 
 /// Returns who listens at an address, such as `python3 (pid 17)`; `None` when that cannot be told. Others may listen on
 /// the same port at another address.
-pub(super) fn holder(address: SocketAddr) -> Option<String> {
+pub fn holder(address: SocketAddr) -> Option<String> {
     (0..READINGS).find_map(|_| listener(address))
 }
 

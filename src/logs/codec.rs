@@ -46,7 +46,7 @@ fn is_zero(number: &u64) -> bool {
 }
 
 /// Writes a segment as one line.
-pub(super) fn encode(segment: &Segment, out: &mut impl Write) -> io::Result<()> {
+pub fn encode(segment: &Segment, out: &mut impl Write) -> io::Result<()> {
     let must_print = segment.progress.as_ref().is_some_and(|p| p.must_print);
     let flag = |set: bool, bit: u64| if set { bit } else { 0 };
     let stored = Stored {
@@ -68,7 +68,7 @@ pub(super) fn encode(segment: &Segment, out: &mut impl Write) -> io::Result<()> 
 }
 
 /// Reads a line that `encode` wrote; `None` if it is damaged.
-pub(super) fn decode(line: &str) -> Option<Segment> {
+pub fn decode(line: &str) -> Option<Segment> {
     let stored: Stored<'_> = serde_json::from_str(line).ok()?;
     let has = |bit: u64| stored.f & bit != 0;
     Some(Segment {

@@ -4,7 +4,7 @@
 //! reader costs nothing and loses nothing. A [`LogWriter`] is the usual way to append: it knows span, resource and
 //! indentation. A [`StreamPrinter`] turns what a [`LogReader`] returns into the text that people see.
 
-mod codec;
+pub mod codec;
 mod disk;
 mod filter;
 mod lane;
@@ -29,5 +29,5 @@ pub use print::StreamPrinter;
 pub use reader::LogReader;
 pub use state::LogFaults;
 pub use store::{LogLimits, LogStore, SecretHider};
-pub use tail::last_lines;
+pub use tail::{last_lines, last_segments};
 pub use writer::LogWriter;

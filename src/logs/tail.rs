@@ -1,9 +1,30 @@
-//! The last lines of some sources.
+//! The end of the log: its last segments, and the last lines of some sources.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
-use super::{Level, LogStore};
+use super::{Level, LogStore, Segment};
 use crate::model::SpanId;
+
+/// Returns the end of the log, about so many bytes of text.
+pub fn last_segments(log: &LogStore, max_bytes: usize) -> Vec<Arc<Segment>> {
+    let (mut reader, mut bytes, mut end) = (log.reader(), 0, VecDeque::new());
+    loop {
+        let batch = reader.try_next_batch();
+        if batch.is_empty() {
+            return end.into();
+        }
+        for segment in batch {
+            bytes += segment.text.len();
+            end.push_back(segment);
+            while bytes > max_bytes
+                && let Some(oldest) = end.pop_front()
+            {
+                bytes -= oldest.text.len();
+            }
+        }
+    }
+}
 
 /// Returns the last lines that each of these sources said itself, with what stands for odd bytes; warnings and errors
 /// are ours. Empty lines say nothing.

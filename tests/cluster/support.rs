@@ -202,6 +202,7 @@ impl Project {
         command
             .env("HOME", self.root.path().join("home"))
             .env("KUBECONFIG", self.kubeconfig())
+            .env("TILT_PORT", "0")
             .env("NO_COLOR", "1");
         command
     }

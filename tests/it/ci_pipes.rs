@@ -68,7 +68,11 @@ fn a_run_with_nowhere_to_say_anything_ends_with_its_status() {
         let mut shell = std::process::Command::new("sh");
         let script = format!("{} ci {redirect}", env!("CARGO_BIN_EXE_tilt"));
         shell.args(["-c", &script]).current_dir(folder.path(""));
-        let status = shell.env("HOME", folder.path("")).envs(NO_CLUSTER).status();
+        let status = shell
+            .env("HOME", folder.path(""))
+            .env("TILT_PORT", "0")
+            .envs(NO_CLUSTER)
+            .status();
         assert_eq!(status.expect("it runs").code(), Some(1), "{redirect}");
     }
 }

@@ -26,7 +26,9 @@ impl Folder {
         command.args(args).current_dir(self.0.path()).env_clear();
         command
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.0.path());
+            .env("HOME", self.0.path())
+            // Several sessions run at a time.
+            .env("TILT_PORT", "0");
         command.env("COLUMNS", "100").envs(env.iter().copied());
         command
     }
@@ -149,11 +151,11 @@ fn wrong_use_is_answered_with_what_is_right() {
     let flag = folder.tilt(&["up", "--sream"], &[]);
     flag.status(1);
     assert!(flag.stderr().contains("'--stream'"), "{}", flag.stderr());
-    let later = folder.tilt(&["logs"], &[]);
+    let later = folder.tilt(&["lsp"], &[]);
     later.status(1);
     assert_eq!(
         later.stderr(),
-        "Error: `tilt logs` is not part of this version yet"
+        "Error: `tilt lsp` is not part of this version yet"
     );
     let duration = folder.tilt(&["ci", "--timeout", "5"], &[]);
     duration.status(1);

@@ -3,6 +3,8 @@
 //! In reading order: what things are (`model`, `k8s`, `diag`), how declarations become manifests (`assembly`), what to do
 //! next (`engine`), and what readers see of that (`view`). Nothing here waits, looks outside, reads a clock or prints.
 
+/// The API of a session: its objects, and what clients may do with them.
+pub mod api;
 /// Turns declarations into manifests.
 pub mod assembly;
 /// What went wrong, where, and what to do about it.

@@ -74,7 +74,7 @@ mod tests {
         assert!(
             fault
                 .to_string()
-                .starts_with("/src/Tiltfile: internal error: no idea (at src/"),
+                .starts_with("/src/Tiltfile: internal error: no idea (at crates/tiltfile/src/"),
             "{fault}"
         );
         assert!(guarded("", || Ok(1)).is_ok());

@@ -4,6 +4,7 @@
 //! [`capture`] returns it. Dropping either kills the process and its group. `group` knows all groups that live, for
 //! the moment when this program must go at once.
 
+mod editor;
 mod environment;
 mod exit;
 mod group;
@@ -24,6 +25,7 @@ use crate::logs::LogWriter;
 use crate::model::LocalPath;
 use crate::tiltfile::why_not_started;
 
+pub use editor::edit;
 pub use environment::{Environment, set_own};
 pub use exit::Exit;
 use group::Group;

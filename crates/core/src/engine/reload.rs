@@ -71,6 +71,7 @@ fn start_load(
 ) -> Vec<Effect> {
     state.tiltfile.last_load += 1;
     let (load, span) = (LoadId(state.tiltfile.last_load), state.tiltfile_span());
+    (state.tiltfile.started, state.tiltfile.finished) = (Some(state.now), None);
     state.tiltfile.loading = Some(Loading {
         load,
         files,
@@ -88,6 +89,7 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
         return Vec::new();
     };
     state.tiltfile.loaded = true;
+    state.tiltfile.finished = Some(state.now);
     if state.config.mode == Mode::Up {
         state.tiltfile.pending.extend(outcome.changed_meanwhile);
     }

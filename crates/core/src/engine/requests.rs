@@ -123,6 +123,7 @@ pub(super) fn on_cancel_requested(state: &mut State, span: &SpanId) -> Vec<Effec
         return Vec::new();
     };
     state.tiltfile.loaded = true;
+    state.tiltfile.finished = Some(state.now);
     state.tiltfile.sets_enabled |= loading.sets_enabled;
     let error = "build canceled".to_owned();
     let line = LogEvent::line(span.clone(), ManifestName::tiltfile(), error.clone());

@@ -94,6 +94,10 @@ pub(crate) struct Deletion {
 pub(crate) struct Tiltfile {
     pub(crate) loading: Option<Loading>,
     pub(crate) last_load: u64,
+    /// When the last load began.
+    pub(crate) started: Option<Instant>,
+    /// When it ended.
+    pub(crate) finished: Option<Instant>,
     /// Whether any load has ended.
     pub(crate) loaded: bool,
     /// Why the last one failed.

@@ -24,10 +24,10 @@ pub mod owned_fields;
 pub mod ownership;
 mod pod_parts;
 mod pod_status;
-mod schema;
+pub(crate) mod schema;
 pub mod selector;
 pub mod take_over;
-mod typed;
+pub(crate) mod typed;
 pub mod yaml;
 
 pub use context::{KubeContext, Product};

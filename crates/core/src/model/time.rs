@@ -1,5 +1,7 @@
 //! Wall-clock time, as Kubernetes writes it.
 
+use k8s_openapi::jiff;
+
 /// A point of wall-clock time, in microseconds since 1970-01-01 UTC. Durations within a session are measured with
 /// `std::time::Instant` instead; this type is for times that came from elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize)]
@@ -19,5 +21,19 @@ impl Timestamp {
     /// Returns how long after `earlier` this is; zero if it is not.
     pub fn since(self, earlier: Timestamp) -> std::time::Duration {
         std::time::Duration::from_micros(u64::try_from(self.0 - earlier.0).unwrap_or(0))
+    }
+
+    /// Returns it with exactly six digits after the second, as in `2026-01-31T12:00:00.000000Z`.
+    pub fn to_micro_text(self) -> String {
+        format!("{:.6}", self.instant())
+    }
+
+    /// Returns it in whole seconds, as in `2026-01-31T12:00:00Z`.
+    pub fn to_text(self) -> String {
+        format!("{:.0}", self.floor_to_second().instant())
+    }
+
+    fn instant(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_microsecond(self.0).unwrap_or_default()
     }
 }

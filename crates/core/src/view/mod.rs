@@ -7,19 +7,21 @@ mod project;
 mod projection;
 mod report;
 mod snapshot;
+mod ui_objects;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::model::{ManifestName, SpanId, Timestamp, TriggerMode};
+use crate::model::{ManifestName, Pod, SpanId, Timestamp, TriggerMode};
 pub use crate::model::{RuntimeStatus, UpdateStatus};
 
 pub(crate) use project::view;
 pub(crate) use projection::Projection;
 pub use report::{ReportRow, report, table};
-pub use snapshot::{SnapshotFacts, snapshot};
+pub use snapshot::{SnapshotFacts, log_list, snapshot};
+pub use ui_objects::{ui_resource, ui_session, ui_tiltfile};
 
 /// The state of a session after an event. Nothing in it depends on the moment at which it is read: it has times, and readers
 /// that want ages subtract.
@@ -49,6 +51,9 @@ impl Default for View {
                 update_status: UpdateStatus::Pending,
                 error: None,
                 span: None,
+                started: None,
+                finished: None,
+                args: Vec::new(),
             },
             cluster: ClusterView::Connecting,
             resources: Vec::new(),
@@ -65,6 +70,12 @@ pub struct TiltfileView {
     pub error: Option<String>,
     /// Where the lines of the last load are; `None` before the first.
     pub span: Option<SpanId>,
+    /// When the last load began.
+    pub started: Option<Timestamp>,
+    /// When it ended; `None` while it runs.
+    pub finished: Option<Timestamp>,
+    /// The Tiltfile's arguments.
+    pub args: Vec<String>,
 }
 
 /// The connection to the cluster.
@@ -108,6 +119,9 @@ pub struct ResourceView {
     pub history: Vec<BuildView>,
     /// The newest pod.
     pub pod: Option<PodView>,
+    /// All its pods.
+    #[serde(skip)]
+    pub pods: Vec<Pod>,
     /// Why it waits for one, where that is known.
     pub no_pod: Option<String>,
     /// The server of a local resource.

@@ -50,6 +50,9 @@ pub(super) fn tiltfile(state: &State) -> TiltfileView {
         update_status,
         error: tiltfile.error.clone(),
         span: (tiltfile.last_load > 0).then(|| state.tiltfile_span()),
+        started: tiltfile.started.map(|at| state.time_of(at)),
+        finished: tiltfile.finished.map(|at| state.time_of(at)),
+        args: tiltfile.args.clone(),
     }
 }
 
@@ -84,6 +87,7 @@ pub(super) fn resource(state: &State, name: &ManifestName, row: &Row) -> Resourc
             .map(|record| ended_build(state, record))
             .collect(),
         pod: state.newest_pod(row).map(pod),
+        pods: pods(state, row),
         no_pod: podless::reason(state, row),
         forwards: forwards::views(state, name, row),
         server: row.server.as_ref().map(server),
@@ -155,6 +159,11 @@ fn ended_build(state: &State, record: &BuildRecord) -> BuildView {
         error: record.error.clone(),
         explained_by_log: record.explained_by_log,
     }
+}
+
+fn pods(state: &State, row: &Row) -> Vec<Pod> {
+    let seen = row.runtime.pods.iter().filter_map(|uid| state.pods.get(uid));
+    seen.map(|seen| seen.pod.clone()).collect()
 }
 
 fn server(server: &RowServer) -> ServerView {

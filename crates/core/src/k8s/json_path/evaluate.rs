@@ -51,41 +51,52 @@ impl<'a> Spot<'a> {
     }
 }
 
-/// Returns what all parts of a path lead to.
-pub(super) fn find(parts: &[Vec<Node>], object: &Value) -> Result<Vec<Found>, String> {
+/// Returns what all parts of a path lead to, those of each part together. Where `lenient`, what is not there is left out.
+pub(super) fn find(parts: &[Vec<Node>], object: &Value, lenient: bool) -> Result<Vec<Vec<Found>>, String> {
     let root = Spot {
         value: Cow::Borrowed(object),
         pointer: Some(String::new()),
     };
-    let mut spots = Vec::new();
-    let rest = evaluate_parts(parts, &root, &mut spots)?;
+    let mut groups = Vec::new();
+    let rest = evaluate_parts(parts, &root, lenient, &mut groups)?;
     if !rest.is_empty() {
         return Err("not in range, nothing to end".to_owned());
     }
-    let found = spots.into_iter().map(|spot| Found {
+    let found = |spot: Spot| Found {
         value: spot.value.into_owned(),
         pointer: spot.pointer,
-    });
-    Ok(found.collect())
+    };
+    Ok(groups
+        .into_iter()
+        .map(|spots| spots.into_iter().map(found).collect())
+        .collect())
+}
+
+fn walk_part<'a>(part: &[Node], from: &Spot<'a>, lenient: bool) -> Result<Vec<Spot<'a>>, String> {
+    match walk(part, vec![from.clone()]) {
+        Err(error) if lenient && error.ends_with("is not found") => Ok(Vec::new()),
+        walked => walked,
+    }
 }
 
 /// Evaluates parts up to an `end` that closes no `range` among them; returns the parts from there.
 fn evaluate_parts<'p, 'a>(
     mut parts: &'p [Vec<Node>],
     root: &Spot<'a>,
-    out: &mut Vec<Spot<'a>>,
+    lenient: bool,
+    out: &mut Vec<Vec<Spot<'a>>>,
 ) -> Result<&'p [Vec<Node>], String> {
     while let Some((part, after)) = parts.split_first() {
         match part.first() {
             Some(Node::Word(word)) if word == "end" => return Ok(parts),
             Some(Node::Word(word)) if word == "range" => {
                 parts = skip_range(after);
-                for each in walk(&part[1..], vec![root.clone()])? {
-                    evaluate_parts(after, &each, out)?;
+                for each in walk_part(&part[1..], root, lenient)? {
+                    evaluate_parts(after, &each, lenient, out)?;
                 }
             }
             _ => {
-                out.extend(walk(part, vec![root.clone()])?);
+                out.push(walk_part(part, root, lenient)?);
                 parts = after;
             }
         }

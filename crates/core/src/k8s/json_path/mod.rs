@@ -68,7 +68,25 @@ impl JsonPath {
     /// # Errors
     /// In client-go's words, such as `image is not found`.
     pub fn find(&self, object: &Value) -> Result<Vec<Found>, String> {
-        evaluate::find(&self.parts, object)
+        let groups = evaluate::find(&self.parts, object, false)?;
+        Ok(groups.into_iter().flatten().collect())
+    }
+
+    /// Returns what kubectl prints for the path: the results of each pair of braces joined by spaces, text as it is. What is
+    /// not there prints nothing.
+    ///
+    /// # Errors
+    /// As for [`JsonPath::find`].
+    pub fn print(&self, object: &Value) -> Result<String, String> {
+        let groups = evaluate::find(&self.parts, object, true)?;
+        let shown = |found: &Found| match &found.value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let groups = groups
+            .iter()
+            .map(|group| group.iter().map(shown).collect::<Vec<_>>().join(" "));
+        Ok(groups.collect())
     }
 }
 
@@ -95,6 +113,21 @@ mod tests {
             }
         }
         Ok(found.into_iter().map(|found| found.value).collect())
+    }
+
+    #[test]
+    fn a_path_is_printed_as_a_template() {
+        for (path, expected) in [
+            ("{.spec.stages[*].name}", "one two three"),
+            (
+                "{range .spec.stages[*]}{.name}={.image}{\"\\n\"}{end}",
+                "one=b\ntwo=c\nthree=\n",
+            ),
+            ("n: {.spec.n}, {.spec.nosuch}.", "n: 7, ."),
+        ] {
+            let printed = JsonPath::parse(path).and_then(|path| path.print(&object()));
+            assert_eq!(printed.as_deref(), Ok(expected), "{path}");
+        }
     }
 
     #[test]

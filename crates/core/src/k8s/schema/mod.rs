@@ -8,29 +8,40 @@ use std::sync::{LazyLock, OnceLock};
 
 static TYPES: &str = include_str!("types.txt");
 
+/// The kinds of our own API, in the same form.
+static API_TYPES: &str = include_str!("tilt.txt");
+
+/// The only version of our own API.
+const API_VERSION: &str = "tilt.dev/v1alpha1";
+
+/// What stands before the names of its types.
+const API_PACKAGE: &str = "tilt/v1alpha1";
+
 /// A struct of Go.
 #[derive(Debug)]
-pub(super) struct Struct {
+pub(crate) struct Struct {
     /// Its fields, sorted by name.
     fields: Vec<Field>,
     /// Positions of those that are written also when they are empty.
     always_written: Vec<usize>,
     /// Its name without a package.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
 }
 
 /// A field of a struct.
 #[derive(Debug)]
-pub(super) struct Field {
-    pub(super) name: &'static str,
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
     /// Whether an empty value is left out.
-    pub(super) omits_empty: bool,
-    pub(super) shape: Shape,
+    pub(crate) omits_empty: bool,
+    pub(crate) shape: Shape,
+    /// Whether this is what a cluster says about an object, which is not part of what is wanted.
+    pub(crate) is_status: bool,
 }
 
 /// The type of a field, with what its Go name is where that occurs in messages.
 #[derive(Debug)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     Text(&'static str),
     Bool(&'static str),
     Integer {
@@ -47,6 +58,11 @@ pub(super) enum Shape {
     Quantity,
     IntOrString,
     Time,
+    /// A time in our own API: one that is not set is written as `null`.
+    ApiTime {
+        /// Whether it is written with exactly six digits after the second.
+        micro: bool,
+    },
     /// Anything: raw extensions, JSON within a schema.
     Any,
     /// A schema, or a truth value.
@@ -59,14 +75,14 @@ pub(super) enum Shape {
 
 /// A struct, which is parsed when it is first asked for.
 #[derive(Debug)]
-pub(super) struct StructRef {
+pub(crate) struct StructRef {
     name: &'static str,
     found: OnceLock<Option<&'static Struct>>,
 }
 
 impl StructRef {
     /// Returns the struct; an empty one if the table lacks it, which a test excludes.
-    pub(super) fn get(&self) -> &'static Struct {
+    pub(crate) fn get(&self) -> &'static Struct {
         static EMPTY: Struct = Struct {
             fields: Vec::new(),
             always_written: Vec::new(),
@@ -75,20 +91,25 @@ impl StructRef {
         self.found.get_or_init(|| find(self.name)).unwrap_or(&EMPTY)
     }
 
+    /// Returns the name that it has in the table, as in `core/v1.Pod`.
+    pub(crate) fn table_name(&self) -> &'static str {
+        self.name
+    }
+
     /// Returns the name with its package, as in `v1.Pod`.
-    pub(super) fn go(&self) -> &'static str {
+    pub(crate) fn go(&self) -> &'static str {
         self.name.rsplit('/').next().unwrap_or(self.name)
     }
 }
 
 impl Struct {
     /// Returns all fields, sorted by name.
-    pub(super) fn fields(&self) -> &[Field] {
+    pub(crate) fn fields(&self) -> &[Field] {
         &self.fields
     }
 
     /// Returns a field.
-    pub(super) fn field(&self, name: &str) -> Option<&Field> {
+    pub(crate) fn field(&self, name: &str) -> Option<&Field> {
         let at = self.fields.binary_search_by(|field| field.name.cmp(name));
         at.ok().map(|at| &self.fields[at])
     }
@@ -100,24 +121,27 @@ impl Struct {
 }
 
 impl Field {
-    /// Returns whether this is what a cluster says about an object, which is not part of what is wanted.
-    pub(super) fn is_status(&self) -> bool {
-        self.name == "status" && matches!(self.shape, Shape::Struct(_))
-    }
-
     /// Returns whether something is written also for an empty value. Structs are never empty.
     fn is_always_written(&self) -> bool {
         let is_struct = matches!(
             self.shape,
-            Shape::Struct(_) | Shape::Quantity | Shape::IntOrString
+            Shape::Struct(_) | Shape::Quantity | Shape::IntOrString | Shape::ApiTime { .. }
         );
-        (!self.omits_empty || is_struct) && !self.is_status()
+        (!self.omits_empty || is_struct) && !self.is_status
     }
 }
 
 /// Returns the type of a kind that Kubernetes itself defines; `None` for all others.
 pub(super) fn of_kind(api_version: &str, kind: &str) -> Option<&'static Struct> {
+    if api_version == API_VERSION {
+        return None;
+    }
     find(INDEX.kinds.get(&(api_version, kind))?)
+}
+
+/// Returns the type of a kind of our own API.
+pub(crate) fn of_api_kind(kind: &str) -> Option<&'static Struct> {
+    find(INDEX.kinds.get(&(API_VERSION, kind))?)
 }
 
 /// Returns whether any type has a field of this name.
@@ -140,7 +164,7 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
         kinds: HashMap::new(),
         types: HashMap::new(),
     };
-    for line in TYPES.lines() {
+    for line in TYPES.lines().chain(API_TYPES.lines()) {
         if let Some(rest) = line.strip_prefix("type ") {
             let (name, line) = rest.split_once(' ').unwrap_or((rest, ""));
             let parsed = OnceLock::new();
@@ -165,10 +189,14 @@ fn parse(name: &'static str, line: &'static str) -> Struct {
     let field = |text: &'static str| {
         let (name, shape) = text.split_once(':')?;
         let bare = name.strip_suffix('?');
+        let shape = shape_of(shape, package)?;
         Some(Field {
             name: bare.unwrap_or(name),
             omits_empty: bare.is_some(),
-            shape: shape_of(shape, package)?,
+            is_status: bare.unwrap_or(name) == "status"
+                && matches!(shape, Shape::Struct(_))
+                && package != API_PACKAGE,
+            shape,
         })
     };
     let mut fields: Vec<Field> = line.split_ascii_whitespace().filter_map(field).collect();
@@ -207,6 +235,8 @@ fn shape_of(text: &'static str, package: &'static str) -> Option<Shape> {
         "bytes" => Shape::Bytes,
         "!Quantity" => Shape::Quantity,
         "!IntOrString" => Shape::IntOrString,
+        "!Time" if package == API_PACKAGE => Shape::ApiTime { micro: false },
+        "!MicroTime" if package == API_PACKAGE => Shape::ApiTime { micro: true },
         "!Time" | "!MicroTime" => Shape::Time,
         "!FieldsV1" | "!JSON" | "!RawExtension" => Shape::Any,
         "!JSONSchemaPropsOrBool" => Shape::SchemaOrBool(schema()),

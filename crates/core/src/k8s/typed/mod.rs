@@ -15,29 +15,29 @@ use super::schema::{Field, Shape, Struct, StructRef};
 
 /// A value that its field cannot have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct TypeFault {
+pub(crate) struct TypeFault {
     /// What is wrong, in Go's words.
-    pub(super) message: String,
+    pub(crate) message: String,
     /// The path of the field, as in `spec.containers[0].image`.
-    pub(super) path: String,
+    pub(crate) path: String,
 }
 
 /// A field that was dropped, because its type does not have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Dropped {
+pub(crate) struct Dropped {
     /// Its path.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// The field of that type whose name is nearest, if one is near.
-    pub(super) near: Option<&'static str>,
+    pub(crate) near: Option<&'static str>,
 }
 
 /// Reads one object.
 #[derive(Default)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     /// What has a wrong type, in the order of paths.
-    pub(super) faults: Vec<TypeFault>,
+    pub(crate) faults: Vec<TypeFault>,
     /// What was dropped.
-    pub(super) dropped: Vec<Dropped>,
+    pub(crate) dropped: Vec<Dropped>,
     /// The way to what is read now.
     path: Vec<Step>,
     /// The structs on the way there.
@@ -55,7 +55,7 @@ struct Unfit;
 
 impl Reader {
     /// Makes an object what Go writes for it. Only meaningful when there are no faults.
-    pub(super) fn read(&mut self, object: &mut Map<String, Value>, of: &'static Struct) {
+    pub(crate) fn read(&mut self, object: &mut Map<String, Value>, of: &'static Struct) {
         self.fields(object, of);
         self.faults.sort_by(|a, b| a.path.cmp(&b.path));
     }
@@ -64,7 +64,7 @@ impl Reader {
         self.owners.push(of.name);
         object.retain(|name, value| match of.field(name) {
             Some(field) => {
-                !field.is_status() && self.within(Step::Field(field.name), |me| me.field(field, value))
+                !field.is_status && self.within(Step::Field(field.name), |me| me.field(field, value))
             }
             None => {
                 self.note_dropped(name, of);
@@ -101,6 +101,7 @@ impl Reader {
             Shape::Pointer(_) if value.is_null() => !field.omits_empty,
             Shape::Pointer(inner) => self.value(inner, value).is_ok(),
             Shape::Time if value.is_null() => false,
+            Shape::ApiTime { .. } if value.is_null() => true,
             shape => self.value(shape, value).is_ok() && !(field.omits_empty && is_empty(shape, value)),
         }
     }
@@ -119,7 +120,12 @@ impl Reader {
             (Shape::List(inner), Value::Array(items)) => self.list(inner, items),
             (Shape::Map(inner), Value::Object(entries)) => self.map(inner, entries),
             (Shape::List(_) | Shape::Map(_) | Shape::Bytes | Shape::Time, Value::Null) => {}
-            (Shape::Any, _) | (Shape::Time, Value::String(_)) => {}
+            (Shape::Any, _) | (Shape::Time, Value::String(_)) | (Shape::ApiTime { .. }, Value::Null) => {}
+            (Shape::ApiTime { micro }, Value::String(text)) => {
+                if let Err(why) = api_time(text, *micro) {
+                    return self.fault(why);
+                }
+            }
             (Shape::Quantity, _) => return self.quantity(value),
             (Shape::IntOrString, Value::Number(_) | Value::String(_)) => {}
             (Shape::IntOrString, Value::Null) => *value = 0.into(),
@@ -255,6 +261,27 @@ impl fmt::Display for Step {
     }
 }
 
+/// Checks that a text is a time as our own API reads it.
+fn api_time(text: &str, micro: bool) -> Result<(), String> {
+    let layout = if micro {
+        "2006-01-02T15:04:05.000000Z07:00"
+    } else {
+        "2006-01-02T15:04:05Z07:00"
+    };
+    let fault =
+        |rest: &str| format!("parsing time {text:?} as {layout:?}: cannot parse {rest:?} as {layout:?}");
+    let time: Result<k8s_openapi::jiff::Timestamp, _> = text.parse();
+    let digits = text
+        .split_once('.')
+        .map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).count());
+    match (time, digits) {
+        (Ok(_), Some(6)) if micro => Ok(()),
+        (Ok(_), _) if !micro => Ok(()),
+        (Ok(_), _) => Err(fault(text.get(19..).unwrap_or(text))),
+        (Err(_), _) => Err(fault(text)),
+    }
+}
+
 /// Returns whether Go takes a value for empty. Structs never are.
 fn is_empty(shape: &Shape, value: &Value) -> bool {
     match (shape, value) {
@@ -298,7 +325,8 @@ fn go_name(shape: &Shape) -> String {
         Shape::Struct(of) => of.go().to_owned(),
         Shape::Quantity => "resource.Quantity".to_owned(),
         Shape::IntOrString => "intstr.IntOrString".to_owned(),
-        Shape::Time => "v1.Time".to_owned(),
+        Shape::Time | Shape::ApiTime { micro: false } => "v1.Time".to_owned(),
+        Shape::ApiTime { micro: true } => "v1.MicroTime".to_owned(),
         Shape::Any => "runtime.RawExtension".to_owned(),
         Shape::SchemaOrBool(_) => "v1.JSONSchemaPropsOrBool".to_owned(),
         Shape::SchemaOrList(_) => "v1.JSONSchemaPropsOrArray".to_owned(),

@@ -1,0 +1,30 @@
+//! The API of a session, as data: objects of the group `tilt.dev`, what clients may do with them, and what they get.
+//!
+//! [`Store`] holds the objects and the history of their changes. A body that a client sends is read by `decode`, patched by
+//! `patch`, chosen by `selector` and shown by `table`; what is wrong is an [`ApiError`]. `objects` makes the objects that
+//! show what the engine does. No server, no clock: the time and the UID of a new object are arguments.
+
+mod clicks;
+mod decode;
+mod docs;
+mod error;
+mod kind;
+mod objects;
+pub mod openapi;
+mod patch;
+mod selector;
+mod store;
+mod table;
+mod validate;
+
+#[cfg(test)]
+mod tests;
+
+pub use clicks::{Wish, wishes};
+pub use error::{ApiError, Reason};
+pub use kind::{GROUP, KINDS, Kind, VERSION};
+pub use objects::{SessionFacts, objects};
+pub use patch::PatchType;
+pub use selector::{FieldSelector, LabelSelector, Selection};
+pub use store::{Change, ChangeKind, Part, Store, Write, list_body};
+pub use table::table;

@@ -1,0 +1,426 @@
+//! The objects of a session and the history of their changes.
+//!
+//! There is one counter of versions. Each change gets the next number and is remembered for a while, so that a watch can go
+//! on where it was. An object that is written as it was is not a change.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::decode::decode;
+use super::validate::{check_name, validate};
+use super::{ApiError, Kind, PatchType, Reason, Selection, patch};
+use crate::model::Timestamp;
+
+/// How many changes are remembered.
+const HISTORY: usize = 4096;
+
+/// The objects, by kind and name.
+#[derive(Debug, Default)]
+pub struct Store {
+    version: u64,
+    objects: BTreeMap<&'static str, BTreeMap<String, Arc<Value>>>,
+    history: VecDeque<Change>,
+    last_uid: u64,
+}
+
+/// A change of an object.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Its number.
+    pub version: u64,
+    /// The kind of the object.
+    pub kind: &'static Kind,
+    /// What happened to it.
+    pub change: ChangeKind,
+    /// The object after the change; one that was deleted as it was.
+    pub object: Arc<Value>,
+    /// The object before the change.
+    pub before: Option<Arc<Value>>,
+}
+
+/// What happened to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// It is new.
+    Added,
+    /// It is another one now.
+    Modified,
+    /// It is gone.
+    Deleted,
+}
+
+/// The part of an object that a write is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All but its status.
+    Main,
+    /// Its status alone.
+    Status,
+}
+
+/// How a write is to be done.
+#[derive(Clone, Copy, Debug)]
+pub struct Write {
+    /// Which part is written.
+    pub part: Part,
+    /// Whether fields that the kind does not have are refused.
+    pub strict: bool,
+    /// Whether nothing is to be written at all.
+    pub dry_run: bool,
+    /// When it is.
+    pub now: Timestamp,
+}
+
+impl ChangeKind {
+    /// Returns the word of a watch.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Added => "ADDED",
+            Self::Modified => "MODIFIED",
+            Self::Deleted => "DELETED",
+        }
+    }
+}
+
+impl Store {
+    /// Returns the number of the last change.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Returns an object.
+    pub fn get(&self, kind: &'static Kind, name: &str) -> Option<&Arc<Value>> {
+        self.objects.get(kind.plural)?.get(name)
+    }
+
+    /// Returns an object, or that there is none.
+    ///
+    /// # Errors
+    /// There is no such object.
+    pub fn find(&self, kind: &'static Kind, name: &str) -> Result<&Arc<Value>, ApiError> {
+        self.get(kind, name)
+            .ok_or_else(|| ApiError::not_found(kind, name))
+    }
+
+    /// Returns the selected objects of a kind, by the order that they have and their names.
+    pub fn list(&self, kind: &'static Kind, selection: &Selection) -> Vec<Arc<Value>> {
+        let all = self
+            .objects
+            .get(kind.plural)
+            .into_iter()
+            .flat_map(BTreeMap::values);
+        let mut objects: Vec<_> = all.filter(|object| selection.matches(object)).cloned().collect();
+        objects.sort_by_key(|object| object["status"]["order"].as_i64().unwrap_or_default());
+        objects
+    }
+
+    /// Returns the changes of a kind after a version.
+    ///
+    /// # Errors
+    /// Some of them are no longer remembered.
+    pub fn changes_since(&self, kind: &'static Kind, version: u64) -> Result<Vec<Change>, ApiError> {
+        let first = self
+            .history
+            .front()
+            .map_or(self.version + 1, |change| change.version);
+        if version + 1 < first {
+            return Err(ApiError::new(
+                Reason::Expired,
+                format!("too old resource version: {version} ({first})"),
+            ));
+        }
+        let of_kind = |change: &&Change| change.version > version && change.kind == kind;
+        Ok(self.history.iter().filter(of_kind).cloned().collect())
+    }
+
+    /// Creates an object.
+    ///
+    /// # Errors
+    /// One that breaks the rules, or that is there already.
+    pub fn create(&mut self, kind: &'static Kind, body: Value, how: Write) -> Result<Arc<Value>, ApiError> {
+        let mut object = decode(kind, body, how.strict)?;
+        let mut metadata = metadata_of(&object);
+        if !metadata.contains_key("name")
+            && let Some(prefix) = metadata.get("generateName").and_then(Value::as_str)
+        {
+            let name = format!("{prefix}{:05x}", self.version & 0xf_ffff);
+            metadata.insert("name".to_owned(), name.into());
+        }
+        let name = text_of(&metadata, "name");
+        check_name(kind, &name)?;
+        if self.get(kind, &name).is_some() {
+            return Err(ApiError::already_exists(kind, &name));
+        }
+        validate(kind, &name, &object)?;
+        self.last_uid += 1;
+        metadata.insert("uid".to_owned(), uid(self.last_uid, how.now).into());
+        metadata.insert("creationTimestamp".to_owned(), how.now.to_text().into());
+        object.insert("metadata".to_owned(), metadata.into());
+        Ok(self.put(kind, name, object, how))
+    }
+
+    /// Replaces an object, or its status.
+    ///
+    /// # Errors
+    /// One that is not there, that breaks the rules, or that was changed since.
+    pub fn update(
+        &mut self,
+        kind: &'static Kind,
+        name: &str,
+        body: Value,
+        how: Write,
+    ) -> Result<Arc<Value>, ApiError> {
+        let old = Arc::clone(self.find(kind, name)?);
+        let object = decode(kind, body, how.strict)?;
+        let metadata = metadata_of(&object);
+        let given = text_of(&metadata, "name");
+        if !given.is_empty() && given != name {
+            return Err(ApiError::bad_request(format!(
+                "the name of the object ({given}) does not match the name on the URL ({name})"
+            )));
+        }
+        let version = text_of(&metadata, "resourceVersion");
+        if version != old["metadata"]["resourceVersion"] {
+            if !version.is_empty() && version.parse::<u64>().is_err() {
+                return Err(ApiError::new(
+                    Reason::InternalError,
+                    format!("invalid resource version {version:?}: it is no number"),
+                ));
+            }
+            return Err(ApiError::modified(kind, name));
+        }
+        self.replace(kind, name, &old, object, how)
+    }
+
+    /// Changes an object, or its status, by a patch; an apply patch also creates it.
+    ///
+    /// # Errors
+    /// As for [`Store::update`], and a patch that does not fit.
+    pub fn patch(
+        &mut self,
+        kind: &'static Kind,
+        name: &str,
+        (patch_type, patch): (PatchType, Value),
+        how: Write,
+    ) -> Result<Arc<Value>, ApiError> {
+        let Some(old) = self.get(kind, name).cloned() else {
+            if patch_type == PatchType::Apply && how.part == Part::Main {
+                let mut body = patch;
+                body["metadata"]["name"] = name.into();
+                return self.create(kind, body, how);
+            }
+            return Err(ApiError::not_found(kind, name));
+        };
+        let mut patched = (*old).clone();
+        patch::apply(patch_type, &mut patched, patch)?;
+        let given = patched["metadata"]["resourceVersion"].clone();
+        if given != old["metadata"]["resourceVersion"] {
+            return Err(ApiError::modified(kind, name));
+        }
+        let object = decode(kind, patched, how.strict)?;
+        self.replace(kind, name, &old, object, how)
+    }
+
+    /// Deletes an object.
+    ///
+    /// # Errors
+    /// There is no such object, or it is not the one that is meant.
+    pub fn delete(
+        &mut self,
+        kind: &'static Kind,
+        name: &str,
+        uid: Option<&str>,
+        dry_run: bool,
+    ) -> Result<Arc<Value>, ApiError> {
+        let object = Arc::clone(self.find(kind, name)?);
+        if uid.is_some_and(|uid| object["metadata"]["uid"] != uid) {
+            return Err(ApiError::modified(kind, name));
+        }
+        if dry_run {
+            return Ok(object);
+        }
+        if let Some(objects) = self.objects.get_mut(kind.plural) {
+            objects.remove(name);
+        }
+        self.version += 1;
+        let mut last = (*object).clone();
+        last["metadata"]["resourceVersion"] = self.version.to_string().into();
+        let last = Arc::new(last);
+        self.note(kind, ChangeKind::Deleted, Arc::clone(&last), Some(object));
+        Ok(last)
+    }
+
+    /// Writes an object that shows what the engine does, status and all. What is as it was is no change.
+    pub fn show(&mut self, kind: &'static Kind, mut object: Value, now: Timestamp) {
+        let how = Write {
+            part: Part::Main,
+            strict: false,
+            dry_run: false,
+            now,
+        };
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let Some(old) = self.get(kind, &name).cloned() else {
+            let _ = self.create(kind, object, how);
+            return;
+        };
+        for field in ["uid", "creationTimestamp", "resourceVersion"] {
+            object["metadata"][field] = old["metadata"][field].clone();
+        }
+        if kind.has_status && object.get("status").is_none() {
+            object["status"] = old["status"].clone();
+        }
+        if let Ok(object) = decode(kind, object, false) {
+            self.put_if_changed(kind, name, &old, object, how);
+        }
+    }
+
+    /// Returns all changes after a version that are remembered.
+    pub fn all_changes_since(&self, version: u64) -> Vec<Change> {
+        let later = |change: &&Change| change.version > version;
+        self.history.iter().filter(later).cloned().collect()
+    }
+
+    fn replace(
+        &mut self,
+        kind: &'static Kind,
+        name: &str,
+        old: &Arc<Value>,
+        mut object: Map<String, Value>,
+        how: Write,
+    ) -> Result<Arc<Value>, ApiError> {
+        let kept = |object: &mut Map<String, Value>, field: &str| {
+            match old.get(field) {
+                Some(value) => object.insert(field.to_owned(), value.clone()),
+                None => object.remove(field),
+            };
+        };
+        match how.part {
+            Part::Main => {
+                if kind.has_status {
+                    kept(&mut object, "status");
+                }
+                let mut metadata = metadata_of(&object);
+                for field in ["name", "uid", "creationTimestamp"] {
+                    metadata.insert(field.to_owned(), old["metadata"][field].clone());
+                }
+                object.insert("metadata".to_owned(), metadata.into());
+            }
+            Part::Status => {
+                kept(&mut object, "metadata");
+                kept(&mut object, "spec");
+            }
+        }
+        validate(kind, name, &object)?;
+        Ok(self.put_if_changed(kind, name.to_owned(), old, object, how))
+    }
+
+    fn put_if_changed(
+        &mut self,
+        kind: &'static Kind,
+        name: String,
+        old: &Arc<Value>,
+        mut object: Map<String, Value>,
+        how: Write,
+    ) -> Arc<Value> {
+        let mut metadata = metadata_of(&object);
+        metadata.insert(
+            "resourceVersion".to_owned(),
+            old["metadata"]["resourceVersion"].clone(),
+        );
+        object.insert("metadata".to_owned(), metadata.into());
+        if Value::Object(object.clone()) == **old {
+            return Arc::clone(old);
+        }
+        self.put(kind, name, object, how)
+    }
+
+    fn put(
+        &mut self,
+        kind: &'static Kind,
+        name: String,
+        mut object: Map<String, Value>,
+        how: Write,
+    ) -> Arc<Value> {
+        let mut metadata = metadata_of(&object);
+        metadata.insert(
+            "resourceVersion".to_owned(),
+            (self.version + 1).to_string().into(),
+        );
+        object.insert("metadata".to_owned(), metadata.into());
+        let object = Arc::new(Value::Object(object));
+        if how.dry_run {
+            return object;
+        }
+        self.version += 1;
+        let of_kind = self.objects.entry(kind.plural).or_default();
+        let before = of_kind.insert(name, Arc::clone(&object));
+        let change = if before.is_some() {
+            ChangeKind::Modified
+        } else {
+            ChangeKind::Added
+        };
+        self.note(kind, change, Arc::clone(&object), before);
+        object
+    }
+
+    fn note(
+        &mut self,
+        kind: &'static Kind,
+        change: ChangeKind,
+        object: Arc<Value>,
+        before: Option<Arc<Value>>,
+    ) {
+        if self.history.len() == HISTORY {
+            self.history.pop_front();
+        }
+        self.history.push_back(Change {
+            version: self.version,
+            kind,
+            change,
+            object,
+            before,
+        });
+    }
+}
+
+fn metadata_of(object: &Map<String, Value>) -> Map<String, Value> {
+    object
+        .get("metadata")
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default()
+}
+
+fn text_of(object: &Map<String, Value>, field: &str) -> String {
+    object
+        .get(field)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// Returns an identifier that no other object of any session has: the time, and a number.
+fn uid(number: u64, now: Timestamp) -> String {
+    let time = now.0.unsigned_abs();
+    format!(
+        "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+        (time >> 28) & 0xffff_ffff,
+        (time >> 12) & 0xffff,
+        time & 0xfff,
+        (number >> 48) & 0xfff,
+        number & 0xffff_ffff_ffff
+    )
+}
+
+/// Returns a list of objects as the API sends it.
+pub fn list_body(kind: &Kind, version: u64, items: &[Arc<Value>]) -> Value {
+    let items: Vec<&Value> = items.iter().map(|item| &**item).collect();
+    json!({
+        "kind": format!("{}List", kind.name),
+        "apiVersion": Kind::api_version(),
+        "metadata": {"resourceVersion": version.to_string()},
+        "items": items,
+    })
+}

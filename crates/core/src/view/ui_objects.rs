@@ -1,0 +1,165 @@
+//! Rows of the session in the shape that Tilt's web page shows: `UIResource` and `UISession`.
+//!
+//! Rule: `reference/cli-and-ui.md` 7.4.
+
+use serde_json::{Map, Value, json};
+
+use super::{BuildView, ResourceView, RuntimeStatus, TiltfileView, UpdateStatus};
+use crate::engine::Hold;
+use crate::model::{COMPATIBLE_VERSION, LocalPath, ManifestName, Timestamp};
+
+/// Returns the session's own object.
+pub fn ui_session(started: Timestamp, tiltfile: &LocalPath) -> Value {
+    json!({
+        "metadata": {"name": "Tiltfile"},
+        "spec": {},
+        "status": {
+            "runningTiltBuild": {"version": COMPATIBLE_VERSION},
+            "versionSettings": {"checkUpdates": true},
+            "tiltStartTime": started.to_text(),
+            "tiltfileKey": tiltfile.to_string(),
+        },
+    })
+}
+
+fn build(build: &BuildView) -> Value {
+    let mut shown = json!({"spanID": build.span.as_str(), "startTime": build.started.to_micro_text()});
+    if let Some(finished) = build.finished {
+        shown["finishTime"] = finished.to_micro_text().into();
+    }
+    if let Some(error) = &build.error {
+        shown["error"] = error.as_str().into();
+    }
+    shown
+}
+
+/// Returns the row of the Tiltfile.
+pub fn ui_tiltfile(tiltfile: &TiltfileView) -> Value {
+    let runtime = RuntimeStatus::NotApplicable;
+    let (mut history, mut current) = (Vec::new(), Value::Null);
+    if let (Some(span), Some(started)) = (&tiltfile.span, tiltfile.started) {
+        let mut load = json!({"spanID": span.as_str(), "startTime": started.to_micro_text()});
+        match tiltfile.finished {
+            None => current = load,
+            Some(finished) => {
+                load["finishTime"] = finished.to_micro_text().into();
+                if let Some(error) = &tiltfile.error {
+                    load["error"] = error.as_str().into();
+                }
+                history.push(load);
+            }
+        }
+    }
+    let deployed = tiltfile.finished.filter(|_| tiltfile.error.is_none());
+    json!({
+        "metadata": {"name": ManifestName::TILTFILE},
+        "spec": {},
+        "status": {
+            "order": 1,
+            "updateStatus": tiltfile.update_status.as_str(),
+            "runtimeStatus": runtime.as_str(),
+            "buildHistory": history,
+            "currentBuild": current,
+            "lastDeployTime": deployed.map(Timestamp::to_micro_text),
+            "conditions": conditions(true, tiltfile.update_status, runtime),
+            "disableStatus": {"enabledCount": 0, "disabledCount": 0, "state": "", "sources": null},
+        },
+    })
+}
+
+/// Returns the row of a resource, which stands at a place from 1 on.
+pub fn ui_resource(order: usize, resource: &ResourceView) -> Value {
+    let labels: Map<String, Value> = resource
+        .labels
+        .iter()
+        .map(|label| (label.clone(), label.as_str().into()))
+        .collect();
+    let specs: Vec<Value> = resource
+        .targets
+        .iter()
+        .map(|id| json!({"id": id, "type": id.split(':').next().unwrap_or_default()}))
+        .collect();
+    let history: Vec<Value> = resource.history.iter().map(build).collect();
+    let links: Vec<Value> = resource
+        .forwards
+        .iter()
+        .map(|forward| json!({"url": forward.url, "name": forward.name}))
+        .collect();
+    let good = resource.history.iter().find(|build| build.error.is_none());
+    let mut status = json!({
+        "order": order,
+        "lastDeployTime": good.and_then(|build| build.finished).map(Timestamp::to_micro_text),
+        "updateStatus": resource.update_status.as_str(),
+        "runtimeStatus": resource.runtime_status.as_str(),
+        "triggerMode": resource.trigger_mode as u8,
+        "queued": resource.queued,
+        "hasPendingChanges": resource.has_pending_changes,
+        "buildHistory": history,
+        "endpointLinks": links,
+        "specs": specs,
+        "conditions": conditions(resource.enabled, resource.update_status, resource.runtime_status),
+        "disableStatus": {
+            "state": if resource.enabled { "Enabled" } else { "Disabled" },
+            "enabledCount": i32::from(resource.enabled),
+            "disabledCount": i32::from(!resource.enabled),
+            "sources": [{"configMap": {"name": format!("{}-disable", resource.name), "key": "isDisabled"}}],
+        },
+    });
+    add_details(&mut status, resource);
+    json!({"metadata": {"name": resource.name.as_str(), "labels": labels}, "spec": {}, "status": status})
+}
+
+/// Adds what only some resources have.
+fn add_details(status: &mut Value, resource: &ResourceView) {
+    if let Some(build) = &resource.building {
+        let build = self::build(build);
+        status["currentBuild"] = json!({"spanID": build["spanID"], "startTime": build["startTime"]});
+    }
+    // Of what goes into running containers it is not said that it waits.
+    let hold = resource.hold.as_ref();
+    if let Some(hold) = hold.filter(|hold| hold.reason != Hold::Reconciling.reason()) {
+        let on: Vec<Value> = hold.on.iter().map(|name| json!({"name": name})).collect();
+        status["waiting"] = json!({"reason": hold.reason, "on": on});
+    }
+    if let Some(pod) = &resource.pod {
+        status["k8sResourceInfo"] = json!({
+            "podName": pod.name,
+            "podStatus": pod.status,
+            "podStatusMessage": pod.errors.join("; "),
+            "allContainersReady": pod.ready_containers == pod.containers,
+            "podRestarts": pod.restarts,
+            "spanID": format!("pod:{}:{}", resource.name, pod.name),
+        });
+    }
+    if let Some(pid) = resource.server.as_ref().and_then(|server| server.pid) {
+        status["localResourceInfo"] = json!({"pid": pid});
+    }
+}
+
+/// Rule: `reference/cli-and-ui.md` 7.4, "Condition rules".
+fn conditions(enabled: bool, update: UpdateStatus, runtime: RuntimeStatus) -> Value {
+    let is_updated = matches!(update, UpdateStatus::Ok | UpdateStatus::NotApplicable);
+    let is_ready = runtime == RuntimeStatus::Ok || (runtime == RuntimeStatus::NotApplicable && is_updated);
+    let of_update = match update {
+        _ if !enabled => "Disabled",
+        UpdateStatus::Error => "UpdateError",
+        UpdateStatus::Pending | UpdateStatus::InProgress => "UpdatePending",
+        _ => "Unknown",
+    };
+    let of_runtime = match runtime {
+        RuntimeStatus::Error if enabled => "RuntimeError",
+        RuntimeStatus::Pending if enabled && is_updated => "RuntimePending",
+        _ => of_update,
+    };
+    let condition = |kind: &str, holds: bool, reason: &str| {
+        if holds {
+            json!({"type": kind, "status": "True"})
+        } else {
+            json!({"type": kind, "status": "False", "reason": reason})
+        }
+    };
+    json!([
+        condition("UpToDate", is_updated, of_update),
+        condition("Ready", is_ready, of_runtime)
+    ])
+}

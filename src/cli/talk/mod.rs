@@ -1,0 +1,101 @@
+//! Commands that talk to a running session.
+
+mod args;
+mod delete;
+mod enable;
+mod get;
+mod logs;
+mod patch;
+mod printing;
+mod target;
+mod trigger;
+mod wait;
+mod write;
+
+use crate::server::client::{ApiClient, ApiFailure, WebClient};
+
+pub(super) use args::Args as ArgsArgs;
+pub(super) use delete::Args as DeleteArgs;
+pub(super) use enable::{DisableArgs, EnableArgs};
+pub(super) use get::{Args as GetArgs, ResourcesArgs};
+pub(super) use logs::Args as LogsArgs;
+pub(super) use patch::Args as PatchArgs;
+pub(super) use trigger::Args as TriggerArgs;
+pub(super) use wait::Args as WaitArgs;
+pub(super) use write::{ApplyArgs, CreateArgs};
+pub(super) use {
+    args::run as args, delete::run as delete, enable::disable, enable::enable,
+    get::resources as api_resources, get::run as get, logs::run as logs, patch::run as patch,
+    trigger::run as trigger, wait::run as wait, write::apply, write::create,
+};
+
+/// Which session to talk to.
+#[derive(Debug, clap::Args)]
+pub(super) struct Connect {
+    /// Port of the session's web page
+    #[arg(long, value_name = "PORT", env = "TILT_PORT", default_value_t = super::variables::DEFAULT_PORT)]
+    port: u16,
+    /// Host of the session's web page
+    #[arg(long, value_name = "HOST", env = "TILT_HOST", default_value = "localhost")]
+    host: String,
+}
+
+impl Connect {
+    fn api(&self) -> anyhow::Result<ApiClient> {
+        let entry = crate::server::entry(self.port)?;
+        let name = crate::server::server_name(self.port);
+        let entry = entry.ok_or_else(|| NoSession(self.no_session(&name)))?;
+        ApiClient::of_entry(&entry)
+    }
+
+    /// Returns that there is no such session, and which there are.
+    fn no_session(&self, name: &str) -> String {
+        let others = crate::server::entries().unwrap_or_default();
+        let others: Vec<String> = others.into_iter().map(|entry| entry.name).collect();
+        match others.as_slice() {
+            [] => format!("No tilt apiserver found: {name}\nhint: start one with `tilt up`"),
+            _ => format!(
+                "No tilt apiserver found: {name}\nhint: there are {}; name one by its port: --port",
+                others.join(", ")
+            ),
+        }
+    }
+
+    fn web(&self) -> WebClient {
+        WebClient {
+            host: self.host.clone(),
+            port: self.port,
+        }
+    }
+}
+
+/// Prints why a command that works like one of kubectl's failed, in kubectl's way; returns its exit status.
+///
+/// Rule: `reference/cli-and-ui.md` 1.4.
+pub(super) fn like_kubectl(result: anyhow::Result<u8>) -> anyhow::Result<u8> {
+    let Err(error) = result else { return result };
+    if error.is::<NoSession>() {
+        return Err(error);
+    }
+    let text = match error.downcast_ref::<ApiFailure>() {
+        Some(failure @ (ApiFailure::Status { .. } | ApiFailure::Refused(_))) => failure.to_string(),
+        _ => format!("error: {error:#}"),
+    };
+    super::say::err(format!("{text}\n"));
+    Ok(super::exit::FAILURE)
+}
+
+/// No session has the port.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct NoSession(String);
+
+/// Runs a command that asks a few things and ends.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    use anyhow::Context;
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?
+        .block_on(work)
+}

@@ -1,0 +1,323 @@
+//! `tilt wait`.
+
+use std::time::Duration;
+
+use anyhow::{anyhow, bail};
+use http::Method;
+use http_body_util::BodyExt;
+use serde_json::Value;
+
+use super::super::{exit, say};
+use super::get::JSON;
+use super::printing::{display_name, relaxed};
+use super::target::{Target, escaped, targets};
+use super::{Connect, block_on};
+use crate::k8s::json_path::JsonPath;
+use crate::model::parse_go_duration;
+use crate::server::client::ApiClient;
+
+/// Wait until objects of a running session are as wanted
+#[derive(Debug, clap::Args)]
+pub(in super::super) struct Args {
+    #[command(flatten)]
+    connect: Connect,
+    /// What to wait for: condition=NAME[=VALUE], jsonpath='{PATH}'[=VALUE], create or delete (repeatable: all of them)
+    #[arg(long = "for", value_name = "WHAT")]
+    for_: Vec<String>,
+    /// Wait until all resources that are switched on are ready
+    #[arg(long)]
+    ready: bool,
+    /// How long to wait at most; 0 looks once, a negative time is a week
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "30s",
+        allow_hyphen_values = true
+    )]
+    timeout: String,
+    /// All objects of the kind
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    all: bool,
+    /// Only objects with these labels
+    #[arg(
+        short = 'l',
+        long,
+        value_name = "LABELS",
+        default_value = "",
+        hide_default_value = true
+    )]
+    selector: String,
+    /// Only objects with these fields: metadata.name
+    #[arg(long, value_name = "FIELDS", default_value = "", hide_default_value = true)]
+    field_selector: String,
+    /// Output format: name
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    output: String,
+    /// What to wait for: TYPE NAME..., TYPE/NAME..., TYPE -l or --all
+    #[arg(value_name = "TYPE")]
+    words: Vec<String>,
+}
+
+/// What is waited for.
+#[derive(Debug)]
+enum Wanted {
+    Condition { name: String, value: String },
+    Path { path: JsonPath, value: Option<String> },
+    Create,
+    Delete,
+}
+
+/// How long a negative time-out is.
+const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+fn wanted(text: &str) -> anyhow::Result<Wanted> {
+    let lower = text.to_lowercase();
+    if lower == "create" {
+        return Ok(Wanted::Create);
+    }
+    if lower == "delete" {
+        return Ok(Wanted::Delete);
+    }
+    if lower.starts_with("condition=") {
+        let rest = &text["condition=".len()..];
+        let (name, value) = rest.split_once('=').unwrap_or((rest, "true"));
+        return Ok(Wanted::Condition {
+            name: name.to_lowercase(),
+            value: value.to_lowercase(),
+        });
+    }
+    if lower.starts_with("jsonpath=") {
+        let rest = text["jsonpath=".len()..].trim_matches('\'');
+        let end = rest.rfind('}').map_or(rest.len(), |at| at + 1);
+        let (path, after) = rest.split_at(end);
+        return Ok(Wanted::Path {
+            path: relaxed(path)?,
+            value: after.strip_prefix('=').map(str::to_owned),
+        });
+    }
+    bail!("unrecognized condition: {text:?}")
+}
+
+impl Wanted {
+    /// Returns whether an object is as wanted; `None` is one that is not there.
+    fn is_met(&self, object: Option<&Value>) -> bool {
+        match (self, object) {
+            (Self::Delete, object) => object.is_none(),
+            (Self::Create, object) => object.is_some(),
+            (Self::Condition { name, value }, Some(object)) => {
+                let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
+                let text = |condition: &Value, field: &str| {
+                    condition[field].as_str().unwrap_or_default().to_lowercase()
+                };
+                conditions
+                    .filter(|condition| text(condition, "type") == *name)
+                    .any(|condition| text(condition, "status") == *value)
+            }
+            (Self::Path { path, value }, Some(object)) => match (path.find(object), value) {
+                (Ok(found), None) => !found.is_empty(),
+                (Ok(_), Some(value)) => path.print(object).is_ok_and(|text| text == *value),
+                (Err(_), _) => false,
+            },
+            (Self::Condition { .. } | Self::Path { .. }, None) => false,
+        }
+    }
+}
+
+pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
+    let timeout = timeout(&args.timeout)?;
+    if args.ready {
+        return block_on(async { until_ready(&args.connect.api()?, timeout).await });
+    }
+    if args.for_.is_empty() {
+        bail!("unrecognized condition: []");
+    }
+    let wanted: Vec<Wanted> = args
+        .for_
+        .iter()
+        .map(|text| wanted(text))
+        .collect::<anyhow::Result<_>>()?;
+    let targets = targets(&args.words)?;
+    block_on(async {
+        let api = args.connect.api()?;
+        let deadline = tokio::time::Instant::now() + timeout;
+        let mut waits = Vec::new();
+        for target in &targets {
+            for name in names(&api, args, target).await? {
+                waits.push(wait_for(&api, target, name, &wanted, deadline));
+            }
+        }
+        if waits.is_empty() {
+            bail!("no matching resources found");
+        }
+        let mut failures = Vec::new();
+        for outcome in futures::future::join_all(waits).await {
+            match outcome {
+                Ok(line) => say::out(&line),
+                Err(error) => failures.push(format!("{error:#}")),
+            }
+        }
+        if failures.is_empty() {
+            return Ok(exit::SUCCESS);
+        }
+        say::err(format!("error: {}\n", failures.join("\nerror: ")));
+        Ok(exit::FAILURE)
+    })
+}
+
+fn timeout(text: &str) -> anyhow::Result<Duration> {
+    if text.starts_with('-') {
+        return Ok(WEEK);
+    }
+    parse_go_duration(text)
+        .map_err(|error| anyhow!("invalid argument {text:?} for \"--timeout\" flag: {error}"))
+}
+
+async fn names(api: &ApiClient, args: &Args, target: &Target) -> anyhow::Result<Vec<String>> {
+    if !target.names.is_empty() {
+        return Ok(target.names.clone());
+    }
+    if !args.all && args.selector.is_empty() && args.field_selector.is_empty() {
+        bail!("resource(s) were provided, but no name, label selector, or --all flag specified");
+    }
+    let path = format!(
+        "{}?labelSelector={}&fieldSelector={}",
+        target.path(None),
+        escaped(&args.selector),
+        escaped(&args.field_selector)
+    );
+    let list = api.request(Method::GET, &path, JSON, None).await?;
+    let items = list["items"].as_array().into_iter().flatten();
+    Ok(items
+        .filter_map(|item| item["metadata"]["name"].as_str().map(str::to_owned))
+        .collect())
+}
+
+/// Waits for one object; returns the line to print.
+async fn wait_for(
+    api: &ApiClient,
+    target: &Target,
+    name: String,
+    wanted: &[Wanted],
+    deadline: tokio::time::Instant,
+) -> anyhow::Result<String> {
+    let needs_object = !wanted
+        .iter()
+        .any(|wanted| matches!(wanted, Wanted::Create | Wanted::Delete));
+    let first = match api
+        .request(Method::GET, &target.path(Some(&name)), JSON, None)
+        .await
+    {
+        Ok(object) => Some(object),
+        Err(failure) if failure.is_not_found() && !needs_object => None,
+        Err(failure) => return Err(failure.into()),
+    };
+    let met = || format!("{} condition met\n", display_name(target.kind, &name));
+    let selector = escaped(&format!("metadata.name={name}"));
+    let path = format!("{}?watch=true&fieldSelector={selector}", target.path(None));
+    let late = || {
+        anyhow!(
+            "timed out waiting for the condition on {}/{name}",
+            target.kind.plural
+        )
+    };
+    let watching = async {
+        let mut pending: Vec<&Wanted> = wanted.iter().collect();
+        let mut current = first;
+        loop {
+            // They are met one after the other.
+            while pending
+                .first()
+                .is_some_and(|wanted| wanted.is_met(current.as_ref()))
+            {
+                pending.remove(0);
+            }
+            if pending.is_empty() {
+                return Ok(met());
+            }
+            let mut body = api.stream(&path, JSON).await?;
+            let mut rest = Vec::new();
+            while let Some(frame) = body.frame().await {
+                let Ok(frame) = frame else { break };
+                rest.extend_from_slice(&frame.into_data().unwrap_or_default());
+                while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                    let line: Vec<u8> = rest.drain(..=end).collect();
+                    let event: Value = serde_json::from_slice(&line)?;
+                    current = (event["type"] != "DELETED").then(|| event["object"].clone());
+                    while pending
+                        .first()
+                        .is_some_and(|wanted| wanted.is_met(current.as_ref()))
+                    {
+                        pending.remove(0);
+                    }
+                    if pending.is_empty() {
+                        return Ok(met());
+                    }
+                }
+            }
+        }
+    };
+    tokio::time::timeout_at(deadline, watching)
+        .await
+        .map_err(|_| late())?
+}
+
+/// Waits until every resource that is switched on is ready; tells what is missing when the time is over.
+async fn until_ready(api: &ApiClient, timeout: Duration) -> anyhow::Result<u8> {
+    let path = "/apis/tilt.dev/v1alpha1/uiresources?watch=true";
+    let mut resources: std::collections::BTreeMap<String, Value> = std::collections::BTreeMap::new();
+    let ready = |object: &Value| {
+        let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
+        let is_ready = |condition: &Value| condition["type"] == "Ready" && condition["status"] == "True";
+        conditions.into_iter().any(is_ready)
+    };
+    let counts = |object: &Value| object["status"]["disableStatus"]["state"] != "Disabled";
+    let watching = async {
+        let mut body = api.stream(path, JSON).await?;
+        let mut rest = Vec::new();
+        while let Some(frame) = body.frame().await {
+            rest.extend_from_slice(&frame?.into_data().unwrap_or_default());
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = rest.drain(..=end).collect();
+                let event: Value = serde_json::from_slice(&line)?;
+                let name = event["object"]["metadata"]["name"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned();
+                match event["type"].as_str() {
+                    Some("DELETED") => resources.remove(&name),
+                    _ => resources.insert(name, event["object"].clone()),
+                };
+            }
+            let all = resources.values().filter(|object| counts(object));
+            if resources.len() > 1 && all.into_iter().all(ready) {
+                return anyhow::Ok(());
+            }
+        }
+        bail!("the session ended")
+    };
+    match tokio::time::timeout(timeout, watching).await {
+        Ok(outcome) => outcome.map(|()| exit::SUCCESS),
+        Err(_) => {
+            let missing: Vec<String> = resources
+                .iter()
+                .filter(|(_, object)| counts(object) && !ready(object))
+                .map(|(name, object)| {
+                    let status = &object["status"];
+                    let word = |field: &str| status[field].as_str().unwrap_or_default();
+                    format!(
+                        "{name} (update {}, runtime {})",
+                        word("updateStatus"),
+                        word("runtimeStatus")
+                    )
+                })
+                .collect();
+            bail!("timed out; not ready: {}", missing.join(", "))
+        }
+    }
+}

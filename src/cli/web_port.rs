@@ -1,0 +1,28 @@
+//! The port of the web page: opening it, and what to do if somebody else has it.
+
+use std::net::TcpListener;
+
+use crate::edge::port_holder;
+
+/// Opens the port; 0 is any.
+///
+/// # Errors
+/// Somebody else has it. The message says who, and what to do.
+///
+/// Rule: `reference/cli-and-ui.md` 2.1.
+pub(super) fn listen(host: &str, port: u16) -> anyhow::Result<TcpListener> {
+    TcpListener::bind((host, port)).map_err(|error| {
+        if error.kind() != std::io::ErrorKind::AddrInUse {
+            return anyhow::anyhow!("cannot listen on {host}:{port}: {error}");
+        }
+        let holder = std::net::ToSocketAddrs::to_socket_addrs(&(host, port))
+            .ok()
+            .and_then(|mut addresses| addresses.find_map(port_holder::holder));
+        let held = holder.map_or_else(String::new, |holder| format!("\nIt is held by {holder}."));
+        anyhow::anyhow!(
+            "Tilt cannot start because you already have another process on port {port}{held}\nIf you want to run \
+             multiple Tilt instances simultaneously,\nuse the --port flag or TILT_PORT env variable to set a custom \
+             port\nOriginal error: listen tcp {host}:{port}: bind: address already in use"
+        )
+    })
+}

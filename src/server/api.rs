@@ -1,0 +1,447 @@
+//! The API of a session, as a Kubernetes API server would serve it.
+//!
+//! Rule: `reference/cli-and-ui.md` 4.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::identity::is_equal;
+use super::shared::{Shared, State};
+use super::watch;
+use crate::api::{
+    ApiError, FieldSelector, Kind, LabelSelector, Part, PatchType, Reason, Selection, Store, Write,
+    list_body, openapi, table,
+};
+use crate::model::COMPATIBLE_VERSION;
+
+/// The longest body of a request, in bytes.
+const MAX_BODY: usize = 20 << 20;
+
+/// Returns everything that is served on the port of the API.
+pub(super) fn routes(shared: Arc<Shared>) -> Router {
+    let group = "/apis/tilt.dev/v1alpha1";
+    let objects = get(list).post(create).delete(delete_collection);
+    let object = get(read).put(update).patch(patch).delete(delete);
+    let status = get(read_status).put(update_status).patch(patch_status);
+    Router::new()
+        .route(
+            "/",
+            get(async || {
+                json_body(&json!({"paths": ["/apis", "/healthz", "/livez", "/readyz", "/version"]}))
+            }),
+        )
+        .route("/healthz", get(async || "ok"))
+        .route("/livez", get(async || "ok"))
+        .route("/readyz", get(async || "ok"))
+        .route("/version", get(version))
+        .route("/metrics", get(metrics))
+        .route("/apis", get(groups))
+        .route("/apis/tilt.dev", get(async || json_body(&openapi::group())))
+        .route(
+            "/openapi/v2",
+            get(async || json_body(&openapi::document(openapi::Dialect::V2))),
+        )
+        .route("/openapi/v3", get(openapi_index))
+        .route(
+            "/openapi/v3/apis/tilt.dev/v1alpha1",
+            get(async || json_body(&openapi::document(openapi::Dialect::V3))),
+        )
+        .route(group, get(async || json_body(&openapi::resource_list())))
+        .route(&format!("{group}/{{plural}}"), objects)
+        .route(&format!("{group}/{{plural}}/{{name}}"), object)
+        .route(&format!("{group}/{{plural}}/{{name}}/status"), status)
+        .fallback(async || {
+            refusal(&ApiError::new(
+                Reason::NotFound,
+                "the server could not find the requested resource",
+            ))
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), authorize))
+        .with_state(shared)
+}
+
+/// Lets only those through who have the token.
+async fn authorize(axum::extract::State(shared): State, request: Request, next: Next) -> Response {
+    let given = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
+    if given.is_some_and(|token| is_equal(token, shared.token())) {
+        return next.run(request).await;
+    }
+    let path = request.uri().path();
+    refusal(&ApiError::new(
+        Reason::Forbidden,
+        format!(
+            "forbidden: User \"system:anonymous\" cannot {} path {path:?}: Everything is forbidden.",
+            request.method().as_str().to_lowercase()
+        ),
+    ))
+}
+
+/// Returns a refusal as it is sent.
+pub(super) fn refusal(error: &ApiError) -> Response {
+    let status = StatusCode::from_u16(error.reason.code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, json_body(&error.to_status())).into_response()
+}
+
+fn json_body(value: &Value) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response()
+}
+
+async fn version() -> Response {
+    let numbers: Vec<&str> = COMPATIBLE_VERSION.trim_start_matches('v').split('.').collect();
+    json_body(&json!({
+        "major": numbers.first().copied().unwrap_or_default(),
+        "minor": numbers.get(1).copied().unwrap_or_default(),
+        "gitVersion": format!("v{}", COMPATIBLE_VERSION.trim_start_matches('v')),
+        "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
+    }))
+}
+
+/// Prometheus' text format.
+async fn metrics(axum::extract::State(shared): State) -> Response {
+    let events = shared.handle.view.borrow().events;
+    let version = shared.store().version();
+    let text = format!(
+        "# HELP tilt_engine_events_total Events that the engine handled.\n# TYPE tilt_engine_events_total counter\n\
+         tilt_engine_events_total {events}\n# HELP tilt_api_changes_total Changes of objects of the API.\n\
+         # TYPE tilt_api_changes_total counter\ntilt_api_changes_total {version}\n"
+    );
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+}
+
+async fn groups(headers: HeaderMap) -> Response {
+    let accept = text(&headers, header::ACCEPT);
+    if accept.contains("as=APIGroupDiscoveryList") {
+        let version = if accept.contains("v=v2;") { "v2" } else { "v2beta1" };
+        let body = openapi::aggregated(version);
+        let media = format!("application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList");
+        return ([(header::CONTENT_TYPE, media)], body.to_string()).into_response();
+    }
+    json_body(&openapi::group_list())
+}
+
+async fn openapi_index() -> Response {
+    json_body(&json!({"paths": {
+        "apis/tilt.dev/v1alpha1": {"serverRelativeURL": "/openapi/v3/apis/tilt.dev/v1alpha1"},
+    }}))
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
+
+/// What a request says beside its path.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Options {
+    pub(super) watch: String,
+    pub(super) resource_version: String,
+    pub(super) allow_watch_bookmarks: String,
+    pub(super) timeout_seconds: Option<u64>,
+    label_selector: String,
+    field_selector: String,
+    dry_run: String,
+    field_validation: String,
+}
+
+impl Options {
+    pub(super) fn selection(&self) -> Result<Selection, ApiError> {
+        Ok(Selection {
+            labels: LabelSelector::parse(&self.label_selector)?,
+            fields: FieldSelector::parse(&self.field_selector)?,
+        })
+    }
+
+    fn write(&self, part: Part, shared: &Shared) -> Write {
+        Write {
+            part,
+            strict: self.field_validation == "Strict",
+            dry_run: !self.dry_run.is_empty(),
+            now: shared.now(),
+        }
+    }
+}
+
+/// Returns the kind that is served under a path.
+fn kind_of(plural: &str) -> Result<&'static Kind, ApiError> {
+    let missing = || {
+        ApiError::new(
+            Reason::NotFound,
+            "the server could not find the requested resource",
+        )
+    };
+    Kind::of_plural(plural).ok_or_else(missing)
+}
+
+/// Reads the body of a request: JSON or YAML.
+fn body_of(bytes: &Bytes, headers: &HeaderMap) -> Result<Value, ApiError> {
+    let media = text(headers, header::CONTENT_TYPE);
+    if media.contains("protobuf") || media.contains("cbor") {
+        return Err(ApiError::new(
+            Reason::UnsupportedMediaType,
+            "the body of the request was in an unknown format - accepted media types include: application/json, \
+             application/yaml",
+        ));
+    }
+    let malformed =
+        |error: &dyn std::fmt::Display| ApiError::bad_request(format!("the body cannot be read: {error}"));
+    if media.contains("yaml") {
+        return serde_yaml::from_slice(bytes).map_err(|error| malformed(&error));
+    }
+    serde_json::from_slice(bytes).map_err(|error| malformed(&error))
+}
+
+/// Answers with an object, or as a table if that is wanted.
+fn shown(kind: &'static Kind, headers: &HeaderMap, status: StatusCode, object: &Arc<Value>) -> Response {
+    if wants_table(headers) {
+        let version = object["metadata"]["resourceVersion"]
+            .as_str()
+            .and_then(|text| text.parse().ok());
+        let body = table(kind, version.unwrap_or_default(), std::slice::from_ref(object));
+        return (status, json_body(&body)).into_response();
+    }
+    (status, json_body(object)).into_response()
+}
+
+pub(super) fn wants_table(headers: &HeaderMap) -> bool {
+    text(headers, header::ACCEPT).contains("as=Table")
+}
+
+fn answer(
+    kind: &'static Kind,
+    headers: &HeaderMap,
+    status: StatusCode,
+    outcome: Result<Arc<Value>, ApiError>,
+) -> Response {
+    match outcome {
+        Ok(object) => shown(kind, headers, status, &object),
+        Err(error) => refusal(&error),
+    }
+}
+
+async fn list(
+    axum::extract::State(shared): State,
+    Path(plural): Path<String>,
+    Query(options): Query<Options>,
+    headers: HeaderMap,
+) -> Response {
+    let asked = kind_of(&plural).and_then(|kind| Ok((kind, options.selection()?)));
+    let (kind, selection) = match asked {
+        Ok(asked) => asked,
+        Err(error) => return refusal(&error),
+    };
+    if matches!(options.watch.as_str(), "true" | "1") {
+        return watch::watch(shared, kind, selection, &options, wants_table(&headers));
+    }
+    let (version, objects) = {
+        let store = shared.store();
+        (store.version(), store.list(kind, &selection))
+    };
+    if wants_table(&headers) {
+        return json_body(&table(kind, version, &objects));
+    }
+    json_body(&list_body(kind, version, &objects))
+}
+
+async fn create(
+    axum::extract::State(shared): State,
+    Path(plural): Path<String>,
+    Query(options): Query<Options>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Response {
+    let kind = match kind_of(&plural) {
+        Ok(kind) => kind,
+        Err(error) => return refusal(&error),
+    };
+    let how = options.write(Part::Main, &shared);
+    let created = match body_of(&bytes, &headers) {
+        Ok(body) => shared.write(|store| store.create(kind, body, how)).await,
+        Err(error) => Err(error),
+    };
+    answer(kind, &headers, StatusCode::CREATED, created)
+}
+
+async fn delete_collection(
+    axum::extract::State(shared): State,
+    Path(plural): Path<String>,
+    Query(options): Query<Options>,
+    headers: HeaderMap,
+) -> Response {
+    let asked = kind_of(&plural).and_then(|kind| Ok((kind, options.selection()?)));
+    let (kind, selection) = match asked {
+        Ok(asked) => asked,
+        Err(error) => return refusal(&error),
+    };
+    let deleted = shared
+        .write(|store| {
+            let objects = store.list(kind, &selection);
+            for object in &objects {
+                let name = object["metadata"]["name"].as_str().unwrap_or_default();
+                store.delete(kind, name, None, !options.dry_run.is_empty())?;
+            }
+            Ok((store.version(), objects))
+        })
+        .await;
+    match deleted {
+        Ok((version, objects)) if wants_table(&headers) => json_body(&table(kind, version, &objects)),
+        Ok((version, objects)) => json_body(&list_body(kind, version, &objects)),
+        Err(error) => refusal(&error),
+    }
+}
+
+async fn read(
+    axum::extract::State(shared): State,
+    Path((plural, name)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    match kind_of(&plural) {
+        Ok(kind) => {
+            let found = shared.store().find(kind, &name).cloned();
+            answer(kind, &headers, StatusCode::OK, found)
+        }
+        Err(error) => refusal(&error),
+    }
+}
+
+async fn update(
+    state: State,
+    path: Path<(String, String)>,
+    options: Query<Options>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Response {
+    change(state, path, options, headers, bytes, Part::Main, false).await
+}
+
+async fn patch(
+    state: State,
+    path: Path<(String, String)>,
+    options: Query<Options>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Response {
+    change(state, path, options, headers, bytes, Part::Main, true).await
+}
+
+async fn read_status(state: State, path: Path<(String, String)>, headers: HeaderMap) -> Response {
+    read(state, path, headers).await
+}
+
+async fn update_status(
+    state: State,
+    path: Path<(String, String)>,
+    options: Query<Options>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Response {
+    change(state, path, options, headers, bytes, Part::Status, false).await
+}
+
+async fn patch_status(
+    state: State,
+    path: Path<(String, String)>,
+    options: Query<Options>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Response {
+    change(state, path, options, headers, bytes, Part::Status, true).await
+}
+
+async fn change(
+    axum::extract::State(shared): State,
+    Path((plural, name)): Path<(String, String)>,
+    Query(options): Query<Options>,
+    headers: HeaderMap,
+    bytes: Bytes,
+    part: Part,
+    is_patch: bool,
+) -> Response {
+    let kind = match kind_of(&plural) {
+        Ok(kind) if part == Part::Main || kind.has_status => kind,
+        Ok(kind) => return refusal(&ApiError::not_found(kind, &name)),
+        Err(error) => return refusal(&error),
+    };
+    let how = options.write(part, &shared);
+    let media = text(&headers, header::CONTENT_TYPE)
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    let existed = shared.store().get(kind, &name).is_some();
+    let write = |store: &mut Store| {
+        let body = body_of(&bytes, &headers)?;
+        if !is_patch {
+            return store.update(kind, &name, body, how);
+        }
+        let patch_type = PatchType::of_media_type(&media).ok_or_else(|| {
+            ApiError::new(
+                Reason::UnsupportedMediaType,
+                format!("the patch type {media:?} is not supported"),
+            )
+        })?;
+        store.patch(kind, &name, (patch_type, body), how)
+    };
+    let changed = shared.write(write).await;
+    let status = if existed {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
+    answer(kind, &headers, status, changed)
+}
+
+async fn delete(
+    axum::extract::State(shared): State,
+    Path((plural, name)): Path<(String, String)>,
+    Query(options): Query<Options>,
+    bytes: Bytes,
+) -> Response {
+    let kind = match kind_of(&plural) {
+        Ok(kind) => kind,
+        Err(error) => return refusal(&error),
+    };
+    let wanted: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let uid = wanted["preconditions"]["uid"].as_str();
+    let is_dry =
+        !options.dry_run.is_empty() || wanted["dryRun"].as_array().is_some_and(|dry| !dry.is_empty());
+    let deleted = shared.write(|store| store.delete(kind, &name, uid, is_dry)).await;
+    match deleted {
+        Ok(object) => json_body(&json!({
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Success",
+            "details": {
+                "name": name,
+                "group": crate::api::GROUP,
+                "kind": kind.plural,
+                "uid": object["metadata"]["uid"],
+            },
+        })),
+        Err(error) => refusal(&error),
+    }
+}
+
+/// Returns a body that is sent as it comes.
+pub(super) fn stream_body(stream: impl futures::Stream<Item = Bytes> + Send + 'static) -> Response {
+    use futures::StreamExt;
+    let body = Body::from_stream(stream.map(Ok::<_, std::convert::Infallible>));
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}

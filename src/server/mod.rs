@@ -1,0 +1,119 @@
+//! A session that can be talked to: the API on a TLS port of its own, and the endpoints of the web page.
+//!
+//! [`start`] opens both ports and keeps the objects of the API up to date with what the engine shows; what a client asks for
+//! becomes an event of the engine. Nothing here decides anything about resources. `shared` is what all requests have in
+//! common, `api` and `web` are the two sides, `registry` is how clients find a session.
+
+mod api;
+pub mod client;
+mod identity;
+mod registry;
+mod shared;
+mod show;
+mod tls;
+mod view_stream;
+mod watch;
+mod web;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::api::SessionFacts;
+use crate::edge::run::Handle;
+use crate::logs::LogStore;
+
+pub use identity::user_token;
+use registry::Registered;
+pub use registry::{Entry, entries, entry, server_name, tilt_dir};
+use shared::Shared;
+
+/// What a server is started with.
+#[allow(missing_debug_implementations, reason = "a log has no short description")]
+pub struct Options {
+    /// The way to the session.
+    pub handle: Handle,
+    /// Its log.
+    pub log: LogStore,
+    /// What the API tells of it.
+    pub facts: SessionFacts,
+    /// The listener of the web page.
+    pub web: std::net::TcpListener,
+    /// The port that the session was asked for, which gives its name; 0 for any.
+    pub asked_port: u16,
+}
+
+/// A server that runs. Dropping it leaves it running; [`Server::stop`] ends it.
+#[derive(Debug)]
+pub struct Server {
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    registered: Option<Registered>,
+}
+
+/// Starts serving.
+///
+/// # Errors
+/// The port of the API cannot be opened, or its certificate not be made.
+pub async fn start(options: Options) -> anyhow::Result<Server> {
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let name = server_name(options.asked_port);
+    let shared = Arc::new(Shared::new(options.handle, options.log, options.facts)?);
+    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+        .await
+        .context("cannot open a port for the API")?;
+    let address = listener
+        .local_addr()
+        .context("the port of the API has no address")?;
+    let (acceptor, certificate) = tls::make().context("cannot make a certificate for the API")?;
+    let serve = |work: futures::future::BoxFuture<'static, ()>| {
+        let stop = stop.clone();
+        tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = work => {}
+            }
+        });
+    };
+    serve(Box::pin(show::keep_up_to_date(Arc::clone(&shared))));
+    let listener = tls::Listener::new(listener, acceptor);
+    let routes = api::routes(Arc::clone(&shared));
+    serve(Box::pin(async move {
+        let _ = axum::serve(listener, routes).await;
+    }));
+    options
+        .web
+        .set_nonblocking(true)
+        .context("cannot listen for the web page")?;
+    let web = TcpListener::from_std(options.web).context("cannot listen for the web page")?;
+    let routes = web::routes(Arc::clone(&shared));
+    serve(Box::pin(async move {
+        let _ = axum::serve(web, routes).await;
+    }));
+    let registered = match registry::register(&name, address.port(), &certificate, shared.token()) {
+        Ok(registered) => Some(registered),
+        Err(error) => {
+            shared.warn(&format!("commands will not find this session: {error:#}"));
+            None
+        }
+    };
+    Ok(Server {
+        stop,
+        tasks,
+        registered,
+    })
+}
+
+impl Server {
+    /// Stops serving; nobody finds the session any more.
+    pub async fn stop(self) {
+        drop(self.registered);
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}

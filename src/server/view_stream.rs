@@ -1,0 +1,193 @@
+//! What the web page shows: the whole at first, then what changed.
+//!
+//! Rule: `reference/cli-and-ui.md` 5.2 and 6.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{Message, WebSocket};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::shared::Shared;
+use crate::api::{Kind, Selection};
+use crate::logs::{last_segments, odd_bytes};
+use crate::view::log_list;
+
+/// How much text of the log the whole view has, in bytes.
+///
+/// Rule: `reference/engine.md` 9.2.
+const LOG_BYTES: usize = 2_000_000;
+
+/// The shortest time between two changes that are sent.
+const PACE: Duration = Duration::from_millis(200);
+
+/// The kinds that the page shows, and where each stands in a view.
+const SHOWN: [(&str, &str); 3] = [
+    ("UIResource", "uiResources"),
+    ("UIButton", "uiButtons"),
+    ("Cluster", "clusters"),
+];
+
+/// Returns the whole view, and the place in the log after it.
+pub(super) fn whole(shared: &Shared) -> (Value, u64) {
+    let log = last_segments(&shared.log, LOG_BYTES);
+    let end = log.last().map_or(0, |last| last.position + 1);
+    let list = log_list(&log, (0, i64::try_from(end).unwrap_or(i64::MAX)));
+    let mut view = json!({
+        "tiltStartTime": shared.facts.started.to_micro_text(),
+        "isComplete": true,
+        "logList": list,
+    });
+    let store = shared.store();
+    if let Some(session) = session(&store) {
+        view["uiSession"] = (*session).clone();
+    }
+    for (kind, field) in SHOWN {
+        view[field] = objects(&store, kind)
+            .into_values()
+            .map(|object| (*object).clone())
+            .collect();
+    }
+    if let Some(resources) = view["uiResources"].as_array_mut() {
+        resources.sort_by_key(|resource| resource["status"]["order"].as_i64().unwrap_or_default());
+    }
+    (view, end)
+}
+
+fn session(store: &crate::api::Store) -> Option<Arc<Value>> {
+    store.get(Kind::named("UISession")?, "Tiltfile").cloned()
+}
+
+fn objects(store: &crate::api::Store, kind: &str) -> BTreeMap<String, Arc<Value>> {
+    let objects = Kind::named(kind).map(|kind| store.list(kind, &Selection::default()));
+    let named = |object: Arc<Value>| {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        (name, object)
+    };
+    objects.into_iter().flatten().map(named).collect()
+}
+
+/// Returns a view as it is sent: bytes of programs that are no UTF-8 become what JSON can hold.
+pub(super) fn text_of(view: &Value) -> String {
+    let bytes = odd_bytes::restore(view.to_string().into_bytes());
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// What a page has been sent.
+struct Sent {
+    session: Option<Arc<Value>>,
+    objects: [BTreeMap<String, Arc<Value>>; 3],
+    log: u64,
+}
+
+/// Sends the view to a page until it or the session goes away.
+pub(super) async fn serve(shared: Arc<Shared>, mut socket: WebSocket) {
+    let mut versions = shared.versions();
+    versions.mark_unchanged();
+    let (view, end) = whole(&shared);
+    let mut sent = {
+        let store = shared.store();
+        Sent {
+            session: session(&store),
+            objects: SHOWN.map(|(kind, _)| objects(&store, kind)),
+            log: end,
+        }
+    };
+    if socket.send(Message::Text(text_of(&view).into())).await.is_err() {
+        return;
+    }
+    drop(view);
+    let mut lines = shared.log.reader_from(end);
+    let mut last = Instant::now() - PACE;
+    loop {
+        let batch = tokio::select! {
+            changed = versions.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                Vec::new()
+            }
+            batch = lines.next_batch() => match batch {
+                Some(batch) => batch,
+                None => return,
+            },
+            message = socket.recv() => match message {
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                // What a page says is not for us.
+                Some(Ok(_)) => continue,
+            },
+        };
+        // The first change after a pause is sent at once, the others are gathered.
+        tokio::time::sleep_until(last + PACE).await;
+        last = Instant::now();
+        versions.mark_unchanged();
+        let Some(delta) = delta(&shared, &mut sent, batch, &mut lines) else {
+            continue;
+        };
+        if socket.send(Message::Text(text_of(&delta).into())).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Returns what changed since the page was last sent something.
+fn delta(
+    shared: &Shared,
+    sent: &mut Sent,
+    mut batch: Vec<Arc<crate::logs::Segment>>,
+    lines: &mut crate::logs::LogReader,
+) -> Option<Value> {
+    let mut delta = json!({"tiltStartTime": shared.facts.started.to_micro_text()});
+    let mut is_news = false;
+    {
+        let store = shared.store();
+        let session = session(&store);
+        if session != sent.session {
+            if let Some(session) = &session {
+                delta["uiSession"] = (**session).clone();
+                is_news = true;
+            }
+            sent.session = session;
+        }
+        for (at, (kind, field)) in SHOWN.into_iter().enumerate() {
+            let now = objects(&store, kind);
+            let changed = changed(&sent.objects[at], &now, shared);
+            if !changed.is_empty() {
+                delta[field] = changed.into();
+                is_news = true;
+            }
+            sent.objects[at] = now;
+        }
+    }
+    batch.extend(lines.try_next_batch());
+    if let Some(last) = batch.last() {
+        let end = last.position + 1;
+        let number = |position: u64| i64::try_from(position).unwrap_or(i64::MAX);
+        delta["logList"] = log_list(&batch, (number(sent.log), number(end)));
+        sent.log = end;
+        is_news = true;
+    }
+    is_news.then_some(delta)
+}
+
+fn changed(
+    before: &BTreeMap<String, Arc<Value>>,
+    now: &BTreeMap<String, Arc<Value>>,
+    shared: &Shared,
+) -> Vec<Value> {
+    let is_new = |(name, object): &(&String, &Arc<Value>)| {
+        before.get(*name).is_none_or(|old| !Arc::ptr_eq(old, object))
+    };
+    let mut changed: Vec<Value> = now
+        .iter()
+        .filter(is_new)
+        .map(|(_, object)| (**object).clone())
+        .collect();
+    let gone = before.keys().filter(|name| !now.contains_key(*name));
+    changed.extend(
+        gone.map(|name| json!({"metadata": {"name": name, "deletionTimestamp": shared.now().to_text()}})),
+    );
+    changed
+}
