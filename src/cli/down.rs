@@ -9,7 +9,6 @@ use super::{exit, flags, session};
 use crate::edge::kube::{self, Cluster, ClusterAccess};
 use crate::edge::local::CommandVariables;
 use crate::edge::{RealHost, clock, custom_deploy, load, print_stream};
-use crate::engine::ObjectId;
 use crate::k8s::Entity;
 use crate::k8s::labels::Ownership;
 use crate::logs::{LogFilter, LogStore, LogWriter, StreamPrinter};
@@ -88,7 +87,9 @@ async fn delete(
 ) -> anyhow::Result<()> {
     let mut objects = Vec::new();
     let mut kept = Vec::new();
-    for entity in in_order_of_deletion(manifests) {
+    let all = in_order_of_deletion(manifests);
+    let defined = all.iter().filter_map(|entity| entity.defines()).collect();
+    for entity in all {
         if entity.annotation("tilt.dev/down-policy") == Some("keep") {
             continue;
         }
@@ -96,7 +97,7 @@ async fn delete(
             kept.push(entity.name().to_owned());
             continue;
         }
-        objects.push(ObjectId::of(entity));
+        objects.push(entity);
     }
     if !kept.is_empty() {
         log.info(&format!("Not deleting namespaces: {}", kept.join(", ")));
@@ -107,9 +108,12 @@ async fn delete(
         return Ok(());
     }
     let access = access.context(kube::NO_KUBECONFIG)?;
-    let variables = CommandVariables::new(variables(("localhost", DEFAULT_PORT), Some(&access), log));
+    let (variables, _kubeconfig) = variables(("localhost", DEFAULT_PORT), Some(&access), log);
+    let variables = CommandVariables::new(variables);
     let cluster = Cluster::connect(access).await?;
-    let mut errors = Vec::from_iter(kube::delete(&cluster, &objects, ownership, log).await.err());
+    let patience = kube::Patience::default();
+    let taken = kube::take_down(&cluster, &objects, &defined, ownership, log, patience);
+    let mut errors = Vec::from_iter(taken.await.err());
     for (command, timeout) in commands {
         errors.extend(
             custom_deploy::delete(command, timeout, &variables, log)

@@ -55,7 +55,8 @@ pub(super) fn run(options: Options) -> anyhow::Result<Ended> {
         )?;
         let log = open_log();
         traces::hide_secrets_of(&log);
-        let variables = variables(
+        // Kept to the end: commands find it in their environment.
+        let (variables, _kubeconfig) = variables(
             (&options.flags.serve.host, options.flags.serve.port),
             access.as_ref(),
             &LogWriter::global(log.clone()),

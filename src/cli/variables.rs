@@ -6,20 +6,22 @@ use std::path::PathBuf;
 use etcetera::base_strategy::{BaseStrategy, Xdg};
 
 use super::session;
-use crate::edge::kube::{ClusterAccess, write_frozen};
+use crate::edge::kube::{ClusterAccess, FrozenKubeconfig, write_frozen};
 use crate::logs::LogWriter;
 
 /// The port of the web page when none is asked for.
 pub(super) const DEFAULT_PORT: u16 = 10350;
 
-/// Returns the variables of a session. A kubeconfig that cannot be written is said in the log.
+/// Returns the variables of a session, with the kubeconfig that they name: its file is there as long as that is kept. One
+/// that cannot be written is said in the log.
 ///
 /// Rule: `reference/cli-and-ui.md`, "nested `tilt` calls"; `reference/engine.md` 6.2.
 pub(super) fn variables(
     (host, port): (&str, u16),
     access: Option<&ClusterAccess>,
     log: &LogWriter,
-) -> Vec<(String, String)> {
+) -> (Vec<(String, String)>, Option<FrozenKubeconfig>) {
+    let mut kubeconfig = None;
     let mut variables = vec![
         ("TILT_HOST".to_owned(), host.to_owned()),
         ("TILT_PORT".to_owned(), port.to_string()),
@@ -30,14 +32,18 @@ pub(super) fn variables(
     }
     if let Some(access) = access {
         match write_kubeconfig(port, access) {
-            Ok(path) => variables.push(("KUBECONFIG".to_owned(), path.to_string_lossy().into_owned())),
+            Ok(frozen) => {
+                let path = frozen.path().to_string_lossy().into_owned();
+                variables.push(("KUBECONFIG".to_owned(), path));
+                kubeconfig = Some(frozen);
+            }
             Err(error) => log.warn(&format!("commands get no kubeconfig of this session: {error}")),
         }
     }
-    variables
+    (variables, kubeconfig)
 }
 
-fn write_kubeconfig(port: u16, access: &ClusterAccess) -> std::io::Result<PathBuf> {
+fn write_kubeconfig(port: u16, access: &ClusterAccess) -> std::io::Result<FrozenKubeconfig> {
     let xdg = Xdg::new().map_err(std::io::Error::other)?;
     let server = if port == DEFAULT_PORT {
         "tilt-default".to_owned()

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::connected::{Connected, ImageNeeds};
 use super::effects::{Edge, until};
 use super::kube::{Cluster, ClusterAccess, NO_KUBECONFIG};
+use super::lasting::lasting;
 use crate::engine::{ClusterStatus, Event};
 use crate::logs::{LogStore, LogWriter};
 use crate::model::{Manifest, Timestamp};
@@ -46,7 +47,11 @@ impl Edge {
             loop {
                 match connect_once(access.clone(), images.clone(), &log, &events, started).await {
                     Ok(connected) => {
-                        let health = watch_health(connected.cluster.clone(), events);
+                        let (cluster, log) = (connected.cluster.clone(), LogWriter::global(log));
+                        let health = async move {
+                            let begin = || watch_health(cluster.clone(), events.clone());
+                            lasting("the watch of the cluster's health", &log, begin).await;
+                        };
                         tasks.spawn(until(shutdown, health));
                         let _ = cell.set(connected);
                         return ClusterStatus::Connected;

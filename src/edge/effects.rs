@@ -15,6 +15,7 @@ use super::container_updates::ContainerUpdates;
 use super::docker::{Docker, PruneError};
 use super::images::ImageSlots;
 use super::kube::ClusterAccess;
+use super::lasting::words;
 use super::local::{CommandVariables, Servers, run_update};
 use super::port_forwards::PortForwards;
 use super::run::Session;
@@ -39,6 +40,8 @@ pub(super) struct Edge {
     pub(super) started: Timestamp,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) tasks: TaskTracker,
+    /// Which task has died without which a session is blind.
+    pub(super) deaths: mpsc::Receiver<String>,
     /// Cancelled when the session ends: every task listens.
     pub(super) shutdown: CancellationToken,
     load: Option<Arc<AtomicBool>>,
@@ -73,10 +76,19 @@ impl Edge {
         let cluster = Arc::new(OnceCell::new());
         let (files, wanted_files) = watch::channel(WantedFiles::default());
         let files_log = LogWriter::global(session.log.clone());
-        tasks.spawn(until(
+        let (died, deaths) = mpsc::channel(1);
+        let watching = tasks.spawn(until(
             shutdown.clone(),
             watch_files(wanted_files, events.clone(), files_log),
         ));
+        let stopping = shutdown.clone();
+        tasks.spawn(async move {
+            let outcome = watching.await;
+            if !stopping.is_cancelled() {
+                // Nobody may be there any more to hear of it.
+                let _ = died.send(death("the watch of files", outcome.err())).await;
+            }
+        });
         let commands = Arc::new(session.commands);
         let servers = Servers::new(
             session.log.clone(),
@@ -108,6 +120,7 @@ impl Edge {
             started,
             events,
             tasks,
+            deaths,
             shutdown,
             load: None,
             updates: HashMap::new(),
@@ -173,7 +186,7 @@ impl Edge {
             } => {
                 let log = LogWriter::new(self.log.clone(), span, manifest);
                 let (cluster, commands) = (self.cluster.get().cloned(), Arc::clone(&self.commands));
-                let ownership = Arc::clone(&self.ownership);
+                let (ownership, stop) = (Arc::clone(&self.ownership), self.shutdown.clone());
                 self.report(
                     async move {
                         if let Some((command, timeout)) = command {
@@ -188,7 +201,8 @@ impl Edge {
                                 log.error(&format!("Error {reason}: {error}"));
                             }
                         } else if let Some(Connected { cluster, .. }) = cluster {
-                            super::kube::collect_garbage(&cluster, reason, &objects, &ownership, &log).await;
+                            super::kube::collect_garbage(&cluster, reason, &objects, &ownership, &log, &stop)
+                                .await;
                         }
                         Event::ObjectsDeleted { delete }
                     },
@@ -382,6 +396,16 @@ impl Edge {
             tracing::debug!("some tasks did not stop in time");
         }
     }
+}
+
+/// Returns what is told of a task that died, without which the session cannot go on.
+pub(super) fn death(name: &str, error: Option<tokio::task::JoinError>) -> String {
+    let panic = error.and_then(|error| error.try_into_panic().ok());
+    let why = panic.as_ref().map_or("", |panic| words(panic.as_ref()));
+    let colon = if why.is_empty() { "" } else { ": " };
+    format!(
+        "internal error: {name} died{colon}{why}\nhint: start tilt again; what runs in the cluster stays as it is"
+    )
 }
 
 /// Runs a task that has no end of its own until the session ends.

@@ -14,6 +14,7 @@ mod git_checkouts;
 mod host;
 mod images;
 pub mod kube;
+mod lasting;
 pub mod live_update;
 pub mod load;
 pub mod local;

@@ -1,4 +1,4 @@
-//! Finds out which process listens at an address of this machine.
+//! Finds out from the kernel's tables which process listens at an address of this machine, and whether a client is gone.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -29,6 +29,36 @@ fn listener(address: SocketAddr) -> Option<String> {
         listens.then(|| format!("{} (pid {pid})", name.trim()))
     });
     listeners.next()
+}
+
+/// Returns whether a client of this machine has closed its socket. Of another machine's, and where there are no such
+/// tables, nobody knows: `false`.
+pub(super) fn is_gone(client: SocketAddr, server: SocketAddr) -> bool {
+    let is_ours = client.ip().is_loopback() || client.ip() == server.ip();
+    is_ours && (0..READINGS).all(|_| is_open(client, server) == Some(false))
+}
+
+/// Returns whether a process has the client's end of a connection; `None` when that cannot be told.
+fn is_open(client: SocketAddr, server: SocketAddr) -> Option<bool> {
+    let name = if client.is_ipv4() { "tcp" } else { "tcp6" };
+    let table = fs::read_to_string(format!("/proc/net/{name}")).ok()?;
+    let is_it = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let ends = (parse_address(fields.get(1)?)?, parse_address(fields.get(2)?)?);
+        // The socket of nobody has no inode.
+        (ends == (client, server)).then_some(*fields.get(9)? != "0")
+    };
+    let mut owned = table.lines().skip(1).filter_map(is_it);
+    Some(owned.any(|is_owned| is_owned) || mapped(client, server) == Some(true))
+}
+
+/// Looks for an IPv4 connection of a client that speaks both families, which is in the table of IPv6.
+fn mapped(client: SocketAddr, server: SocketAddr) -> Option<bool> {
+    let (IpAddr::V4(from), IpAddr::V4(to)) = (client.ip(), server.ip()) else {
+        return None;
+    };
+    let as_v6 = |ip: Ipv4Addr, port| SocketAddr::new(IpAddr::V6(ip.to_ipv6_mapped()), port);
+    is_open(as_v6(from, client.port()), as_v6(to, server.port()))
 }
 
 /// Returns the inodes of sockets that listen at an address or at all addresses, from a table of the kernel.
@@ -78,5 +108,19 @@ mod tests {
             drop(socket);
             assert_eq!(holder(address), None);
         }
+    }
+
+    #[test]
+    fn a_client_that_only_stopped_talking_is_not_gone() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, from) = listener.accept().unwrap();
+        let ours = server.local_addr().unwrap();
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        assert!(!is_gone(from, ours));
+        drop(client);
+        assert!(is_gone(from, ours));
+        let elsewhere = SocketAddr::from(([192, 0, 2, 1], 80));
+        assert!(!is_gone(elsewhere, ours), "nobody knows");
     }
 }

@@ -3,6 +3,7 @@
 //! One task runs [`run`]. Everything that takes time runs in a task of its own ([`Edge`] starts it) and answers with
 //! an event that carries the id of its effect.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -11,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::clock;
 use super::effects::Edge;
 use super::kube::ClusterAccess;
+use super::lasting::words;
 use super::local::CommandVariables;
-use crate::engine::{Effect, Engine, EngineConfig, Event, ExitOutcome, Mode};
+use crate::engine::{CiFailure, Effect, Engine, EngineConfig, Event, ExitOutcome, Mode};
 use crate::k8s::labels::Ownership;
 use crate::logs::LogStore;
 use crate::model::LocalPath;
@@ -111,7 +113,20 @@ pub async fn run(session: Session, way: Way, stop: CancellationToken) -> (ExitOu
         for event in batch.drain(..) {
             tracing::debug!(?event, "event");
             edge.prepare(&event);
-            for effect in engine.handle(clock::now(), event) {
+            let handled = catch_unwind(AssertUnwindSafe(|| engine.handle(clock::now(), event)));
+            let effects = match handled {
+                Ok(effects) => effects,
+                Err(panic) => {
+                    let why = words(panic.as_ref());
+                    return fail(
+                        edge,
+                        format!("internal error: the engine died: {why}"),
+                        engine.publish(),
+                    )
+                    .await;
+                }
+            };
+            for effect in effects {
                 tracing::debug!(?effect, "effect");
                 if let Effect::Exit(outcome) = effect {
                     // Nobody reads events any more: whoever still reports must not wait for room in the queue.
@@ -129,6 +144,10 @@ pub async fn run(session: Session, way: Way, stop: CancellationToken) -> (ExitOu
             () = stop.cancelled(), if !stopping => {
                 stopping = true;
                 batch.push(Event::StopRequested);
+            }
+            Some(death) = edge.deaths.recv() => {
+                drop(events);
+                return fail(edge, death, engine.publish()).await;
             }
             Some(event) = events.recv() => {
                 batch.push(event);
@@ -149,6 +168,16 @@ fn publish(engine: &mut Engine, view: &watch::Sender<Arc<View>>) {
         *shown = new;
         is_new
     });
+}
+
+/// Ends a session that cannot go on.
+async fn fail(edge: Edge, message: String, view: Arc<View>) -> (ExitOutcome, Arc<View>) {
+    edge.stop().await;
+    let failure = CiFailure {
+        message,
+        resources: Vec::new(),
+    };
+    (ExitOutcome::Failed(failure), view)
 }
 
 async fn sleep_until(wake: Option<tokio::time::Instant>) {

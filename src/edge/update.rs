@@ -14,7 +14,9 @@ use super::kube::{self, ApplyRequest, Cluster};
 use super::local::CommandVariables;
 use super::steps::{INDENT, Steps};
 use super::unreachable::Failure;
-use crate::engine::{AppliedObject, ImageAction, ImageStep, ObjectId, UpdateOutcome, UpdatePlan};
+use crate::engine::{
+    AppliedObject, ImageAction, ImageStep, ObjectId, UnwantedObject, UpdateOutcome, UpdatePlan,
+};
 use crate::k8s::Entity;
 use crate::k8s::inject::InjectedImage;
 use crate::k8s::labels::Ownership;
@@ -110,7 +112,7 @@ impl Update {
         let Some(custom) = &target.options.custom_deploy else {
             let objects = deletion_list(&target.entities);
             let (cluster, ownership) = (&self.tools.cluster, &self.tools.ownership);
-            return kube::collect_garbage(cluster, REASON, &objects, ownership, &log).await;
+            return kube::collect_garbage(cluster, REASON, &objects, ownership, &log, &self.cancel).await;
         };
         log.info(&format!("Beginning {REASON}"));
         let (timeout, commands) = (target.upsert_timeout, &self.tools.commands);
@@ -271,13 +273,17 @@ fn is_remote(step: &ImageStep) -> bool {
     matches!(&step.image.build, ImageBuild::Custom(build) if build.output == OutputMode::Remote)
 }
 
-/// Returns what is deleted before a forced update: everything but Namespaces, in reverse order of kinds.
-fn deletion_list(entities: &[Entity]) -> Vec<ObjectId> {
+/// Returns what is deleted before a forced update, in reverse order of kinds: everything but what holds data or other
+/// objects.
+fn deletion_list(entities: &[Entity]) -> Vec<UnwantedObject> {
     let mut deletable: Vec<&Entity> = entities
         .iter()
         .rev()
-        .filter(|entity| entity.kind() != "Namespace")
+        .filter(|entity| kube::what_it_holds(entity.api_version(), entity.kind()).is_none())
         .collect();
     deletable.sort_by_key(|entity| std::cmp::Reverse(rank(entity.kind())));
-    deletable.into_iter().map(ObjectId::of).collect()
+    deletable
+        .into_iter()
+        .map(|entity| ObjectId::of(entity).into())
+        .collect()
 }

@@ -96,3 +96,42 @@ fn a_port_that_is_taken_is_told_with_who_has_it() {
     assert!(hint.contains(&format!("(pid {})", std::process::id())), "{hint}");
     up.stop("INT");
 }
+
+#[test]
+fn a_client_that_has_said_all_gets_the_whole_answer() {
+    let port = free_port();
+    let echo = kiosk(port)
+        .replace(
+            "mkdir /www && hostname > /www/index.html && exec httpd -f -p 8080 -h /www",
+            "while :; do nc -l -p 8080 -e cat; done",
+        )
+        // A probe would be one of its clients.
+        .replace(
+            "        readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}\n",
+            "",
+        );
+    let project = Project::new("echo", &echo);
+    let up = project.up();
+    let echoed = |n_bytes: usize| -> std::io::Result<usize> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        stream.write_all(&vec![b'x'; n_bytes])?;
+        stream.shutdown(std::net::Shutdown::Write)?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok(answer.len())
+    };
+    eventually("the pod answers", || echoed(1).is_ok_and(|n| n == 1));
+    for n_bytes in [
+        10, 1000, 8192, 100_000, 300_000, 1_000_000, 3_000_000, 10, 300_000,
+    ] {
+        // The pod listens anew after each connection.
+        let mut answers = Vec::new();
+        eventually("the pod listens again", || {
+            answers.push(echoed(n_bytes).unwrap_or(0));
+            answers.last() != Some(&0)
+        });
+        assert_eq!(answers.last(), Some(&n_bytes), "{answers:?}");
+    }
+    up.stop("INT");
+}

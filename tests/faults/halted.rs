@@ -171,3 +171,45 @@ fn docker_is_halted() {
     );
     up.stop("INT");
 }
+
+#[test]
+#[ignore = "a fault: make faults"]
+fn the_api_server_is_halted_during_a_delete() {
+    const N_OBJECTS: usize = 300;
+    let object = |n: usize| {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: many-{n}, labels: {{set: many}}}}\n---\n")
+    };
+    let tiltfile = |files: &str| format!("allow_k8s_contexts('dev')\nk8s_yaml([{files}])\n");
+    let one = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one}\ndata: {word: first}\n";
+    let project = Project::new("delete", "");
+    project.write("one.yaml", one);
+    project.write("many.yaml", &(0..N_OBJECTS).map(object).collect::<String>());
+    project.write("Tiltfile", &tiltfile("'one.yaml', 'many.yaml'"));
+    let left = || {
+        let names = project.kubectl(&["get", "configmaps", "-l", "set=many", "-o", "name"]);
+        names.lines().count()
+    };
+    let mut up = project.up();
+    eventually("all objects are there", || left() == N_OBJECTS);
+    up.wait_for("Objects applied to cluster");
+    project.write("Tiltfile", &tiltfile("'one.yaml'"));
+    up.wait_for("Deleting kubernetes objects:");
+    let halted = Halted::new("kube-apiserver");
+    // Longer than a deletion may take.
+    std::thread::sleep(Duration::from_secs(40));
+    drop(halted);
+    let back = Instant::now();
+    eventually("nothing is left", || left() == 0);
+    let converged = back.elapsed();
+    project.write("one.yaml", &one.replace("first", "second"));
+    let word = || project.kubectl(&["get", "configmap", "one", "-o", "jsonpath={.data.word}"]);
+    eventually("the next edit is deployed", || word() == "second");
+    eprintln!(
+        "fault: API server halted for 40 s during a delete: {N_OBJECTS} objects are gone after {:.2} s, the next edit is \
+         deployed after {:.2} s",
+        converged.as_secs_f64(),
+        back.elapsed().as_secs_f64()
+    );
+    assert!(converged < Duration::from_secs(20), "{converged:?}");
+    up.stop("INT");
+}

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tilt::engine::{CiFailure, ClusterStatus, Effect, Engine, EngineConfig, Event, ExitOutcome};
+use tilt::engine::{
+    AppliedObject, CiFailure, ClusterStatus, Effect, Engine, EngineConfig, Event, ExitOutcome, UnwantedObject,
+};
 use tilt::logs::LogEvent;
 use tilt::model::{BuildId, DeleteId, DeployTarget, ManifestName, SpanId, TriggerMode};
 use tilt::view::View;
@@ -111,6 +113,13 @@ fn an_update_that_is_not_started_is_found() {
     check_found(Chaos::default(), as_it_is, forget, "is still building");
 }
 
+fn unwanted(object: &AppliedObject) -> UnwantedObject {
+    UnwantedObject {
+        id: object.id.clone(),
+        uid: Some(object.uid.clone()),
+    }
+}
+
 #[test]
 fn an_object_that_is_deleted_though_it_is_wanted_is_found() {
     let delete = |seen: &[Event], effects: &mut Vec<Effect>| {
@@ -123,7 +132,7 @@ fn an_object_that_is_deleted_though_it_is_wanted_is_found() {
                 manifest: ManifestName::from("a"),
                 span: SpanId::from("build:1"),
                 reason: "garbage collecting Kubernetes objects",
-                objects: outcome.applied.iter().map(|object| object.id.clone()).collect(),
+                objects: outcome.applied.iter().map(unwanted).collect(),
             });
         }
     };

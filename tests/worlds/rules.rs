@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use tilt::engine::{
-    Effect, Event, ExitOutcome, ImageAction, ImageStep, Mode, ObjectId, Server, ServerStatus, UpdateOutcome,
-    UpdatePlan,
+    Effect, Event, ExitOutcome, ImageAction, ImageStep, Mode, ObjectId, Server, ServerStatus, UnwantedObject,
+    UpdateOutcome, UpdatePlan,
 };
 use tilt::model::{BuildId, DeployTarget, ManifestName, PodPhase, PodTrouble, TargetId, TriggerMode};
 use tilt::view::{ResourceView, RuntimeStatus, UpdateStatus, View};
@@ -300,8 +300,9 @@ impl<B: Brain> World<B> {
         Ok(())
     }
 
-    fn check_delete(&self, objects: &[ObjectId]) -> Verdict {
-        for object in objects {
+    fn check_delete(&self, objects: &[UnwantedObject]) -> Verdict {
+        for UnwantedObject { id: object, uid } in objects {
+            holds(uid.is_some(), || format!("{object:?} is deleted whoever made it"))?;
             holds(!is_kept(object), || format!("{object:?} asks to be kept"))?;
             for (name, known) in &self.ledger.current {
                 let declares = |resource: &Resource| known.enabled && resource.objects().contains(object);

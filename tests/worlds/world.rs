@@ -287,7 +287,10 @@ impl<B: Brain> World<B> {
                     update.is_canceled = true;
                 }
             }
-            Effect::DeleteObjects { delete, objects, .. } => self.deletions.push((delete, objects)),
+            Effect::DeleteObjects { delete, objects, .. } => {
+                let objects = objects.into_iter().map(|object| object.id).collect();
+                self.deletions.push((delete, objects));
+            }
             Effect::WatchFiles(set) => self.watched = set,
             Effect::WatchCluster(watch) => self.cluster_watch = watch,
             Effect::StreamLogs(streams) => self.streams = streams,

@@ -73,6 +73,13 @@ struct MetadataList {
     items: Vec<MetadataOnly>,
 }
 
+#[derive(Deserialize)]
+struct ObjectList {
+    #[serde(default)]
+    metadata: Continuation,
+    items: Option<Vec<Value>>,
+}
+
 #[derive(Default, Deserialize)]
 struct Continuation {
     #[serde(default, rename = "continue")]
@@ -116,6 +123,38 @@ impl Cluster {
             namespace,
             name: name.to_owned(),
         })
+    }
+
+    /// Returns all instances of a definition, everywhere; none where they cannot be listed.
+    pub(super) async fn instances(&self, definition: &Value) -> Vec<Value> {
+        let text = |path: &str| definition.pointer(path).and_then(Value::as_str);
+        let versions = definition.pointer("/spec/versions").and_then(Value::as_array);
+        let served = versions
+            .into_iter()
+            .flatten()
+            .find(|version| version["served"] == true);
+        let version = served.and_then(|version| version["name"].as_str());
+        let (Some(group), Some(version), Some(plural)) =
+            (text("/spec/group"), version, text("/spec/names/plural"))
+        else {
+            return Vec::new();
+        };
+        let api_version = format!("{group}/{version}");
+        let all = ObjectApi {
+            cluster: self.clone(),
+            collection: format!("/apis/{api_version}/{plural}"),
+            api_version: api_version.clone(),
+            kind: text("/spec/names/kind").unwrap_or_default().to_owned(),
+            plural: plural.to_owned(),
+            namespace: None,
+            name: String::new(),
+        };
+        let mut instances = all.list().await.unwrap_or_default();
+        for instance in &mut instances {
+            instance["apiVersion"] = api_version.clone().into();
+            instance["kind"] = all.kind.clone().into();
+        }
+        instances
     }
 
     async fn discover(&self, api_version: &str, kind: &str) -> Result<ApiKind, RequestError> {
@@ -171,6 +210,19 @@ impl ObjectApi {
     pub(super) async fn get(&self) -> Result<Option<Value>, RequestError> {
         let request = self.request().get(&self.name, &GetParams::default());
         self.found(self.send(request).await)
+    }
+
+    /// Returns all objects of the kind in the namespace, or everywhere where it has none.
+    pub(super) async fn list(&self) -> Result<Vec<Value>, RequestError> {
+        let (mut objects, mut params) = (Vec::new(), ListParams::default().limit(PAGE));
+        loop {
+            let list: ObjectList = self.send(self.request().list(&params)).await?;
+            objects.extend(list.items.unwrap_or_default());
+            params.continue_token = list.metadata.next.filter(|next| !next.is_empty());
+            if params.continue_token.is_none() {
+                return Ok(objects);
+            }
+        }
     }
 
     /// Returns the object's metadata, `None` if there is none.
@@ -235,7 +287,12 @@ impl ObjectApi {
     }
 
     /// Asks for the object to be deleted, what it owns in the background. With a UID only if it still has that one.
-    pub(super) async fn delete(&self, permit: &WritePermit, uid: Option<&str>) -> Result<(), RequestError> {
+    /// Returns it if it is still there then: somebody has to clean up, or it takes a while to end.
+    pub(super) async fn delete(
+        &self,
+        permit: &WritePermit,
+        uid: Option<&str>,
+    ) -> Result<Option<Value>, RequestError> {
         permit.check().await?;
         let params = DeleteParams {
             propagation_policy: Some(PropagationPolicy::Background),
@@ -247,7 +304,8 @@ impl ObjectApi {
         };
         let request = self.request().delete(&self.name, &params);
         let answer: Result<Value, _> = self.send(request).await;
-        self.found(answer).map(|_| ())
+        let answer = self.found(answer)?;
+        Ok(answer.filter(|object| object.pointer("/metadata/deletionTimestamp").is_some()))
     }
 
     /// Returns the object's resource as kube's watches want it.

@@ -6,13 +6,15 @@ use futures::{StreamExt, stream};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::apply_object::{Claims, apply_object, has_condition};
+use super::api::ObjectApi;
+use super::apply_object::{Claims, Run, Sent, Written, apply_object, has_condition, is_deleting};
 use super::connect::Cluster;
 use super::error::RequestError;
-use super::identity::WritePermit;
+use super::held::held;
 use super::rejection::explain;
 use crate::edge::unreachable::Failure;
 use crate::engine::{AppliedObject, ObjectId};
+use crate::k8s::api_kinds::well_known;
 use crate::k8s::display::{display_names, kind_and_name};
 use crate::k8s::inject::{InjectedImage, inject};
 use crate::k8s::kind_order::batches;
@@ -24,6 +26,8 @@ use crate::model::{ImageLocator, ManifestName, ObjectUid, format_go_duration};
 
 /// How many objects of a batch are applied at a time.
 const PARALLEL: usize = 10;
+/// Time to look at an object whose apply failed: whether it is there, and who holds it.
+const LOOK: Duration = Duration::from_secs(3);
 /// The annotation of objects that are never deleted, and its value.
 const KEEP: (&str, &str) = ("tilt.dev/down-policy", "keep");
 
@@ -47,7 +51,8 @@ pub struct ApplyRequest<'a> {
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct ApplyOutcome {
-    /// Objects that the API server accepted, in the order they were written; also when a later one failed.
+    /// Objects that the API server accepted, in the order they were written; also when a later one failed. Those of which
+    /// nobody knows whether it did are among them, without a UID.
     pub applied: Vec<AppliedObject>,
     /// Whether one of them is a Job that is complete already.
     pub job_complete: bool,
@@ -133,16 +138,6 @@ impl Applied {
     }
 }
 
-/// What is the same for all objects of an apply.
-struct Run<'a> {
-    permit: &'a WritePermit,
-    claims: &'a Claims<'a>,
-    log: &'a LogWriter,
-    timeout: Duration,
-    /// Cancelled once nothing more is to begin.
-    stop: CancellationToken,
-}
-
 /// Applies batch after batch; returns the first fault. What is being written then is waited for: whether the API server
 /// took it has to be known.
 async fn apply_batches(
@@ -155,13 +150,11 @@ async fn apply_batches(
         let mut running = stream::iter(batch)
             .map(|at| async move { (at, run.apply_in_time(&entities[at]).await) })
             .buffer_unordered(PARALLEL);
-        while let Some((at, outcome)) = running.next().await {
-            match outcome {
-                Ok(object) => applied.push((at, object)),
-                Err(error) => {
-                    run.stop.cancel();
-                    fault.get_or_insert(error);
-                }
+        while let Some((at, (object, error))) = running.next().await {
+            applied.extend(object.map(|object| (at, object)));
+            if let Some(error) = error {
+                run.stop.cancel();
+                fault.get_or_insert(error);
             }
         }
         if fault.is_some() {
@@ -172,37 +165,117 @@ async fn apply_batches(
 }
 
 impl Run<'_> {
-    async fn apply_in_time(&self, entity: &Entity) -> Result<Value, Failure> {
-        let applying = apply_object(self.permit, entity, self.claims, self.log, &self.stop);
-        match tokio::time::timeout(self.timeout, applying).await {
-            Ok(Ok(object)) => Ok(object),
-            Ok(Err(error)) => Err(Failure {
-                text: rejected(self.permit.cluster(), entity, &error),
-                unreachable: error.is_unreachable(),
-            }),
-            Err(_) => Err(Failure {
-                text: format!(
-                    "Killed kubectl. Hit timeout of {} applying {}.",
-                    format_go_duration(self.timeout),
-                    kind_and_name(entity)
-                ),
-                // An object may take long for other reasons too.
-                unreachable: self.permit.cluster().is_lost(),
+    /// Returns the object if it is in the cluster by now, or may be, and why it failed.
+    async fn apply_in_time(&self, entity: &Entity) -> (Option<Value>, Option<Failure>) {
+        let sent = Sent::default();
+        let error = match tokio::time::timeout(self.timeout, apply_object(self, entity, &sent)).await {
+            Ok(Ok(object)) => return (Some(object), None),
+            Ok(Err(error)) => error,
+            Err(_) => {
+                let live = self.look(entity).await;
+                let failure = Failure {
+                    text: self.too_late(entity, live.as_ref()).await,
+                    // An object may take long for other reasons too.
+                    unreachable: self.permit.cluster().is_lost(),
+                };
+                return (self.taken(entity, &sent, live), Some(failure));
+            }
+        };
+        let live = match sent.written() {
+            Written::Perhaps => self.look(entity).await,
+            Written::Nothing | Written::Taken(_) => None,
+        };
+        let failure = Failure {
+            text: rejected(self.permit.cluster(), entity, &error),
+            unreachable: error.is_unreachable(),
+        };
+        (self.taken(entity, &sent, live), Some(failure))
+    }
+
+    /// Returns an object as it is now, and how to reach it; `None` if it is not there or that cannot be told soon.
+    async fn look(&self, entity: &Entity) -> Option<(ObjectApi, Value)> {
+        let looking = async {
+            let namespace = entity.namespace();
+            let cluster = self.permit.cluster();
+            let api = cluster.object(entity.api_version(), entity.kind(), namespace, entity.name());
+            let api = api.await.ok()?;
+            let live = api.get().await.ok()??;
+            Some((api, live))
+        };
+        tokio::time::timeout(LOOK, looking).await.ok().flatten()
+    }
+
+    /// Returns what counts as applied of an object whose apply failed: garbage collection has to know of it.
+    fn taken(&self, entity: &Entity, sent: &Sent, live: Option<(ObjectApi, Value)>) -> Option<Value> {
+        match sent.written() {
+            Written::Nothing => None,
+            Written::Taken(object) => Some(object),
+            // It may come to be still: without a UID it is found by its name.
+            Written::Perhaps => Some(match live {
+                Some((_, object)) => object,
+                None => {
+                    let mut object = entity.value().clone();
+                    if entity.namespace().is_none() && is_namespaced(entity) {
+                        let namespace = self.permit.cluster().context().namespace.clone();
+                        object["metadata"]["namespace"] = namespace.into();
+                    }
+                    object
+                }
             }),
         }
     }
+
+    /// Returns the error for an object whose time is over.
+    async fn too_late(&self, entity: &Entity, live: Option<&(ObjectApi, Value)>) -> String {
+        let late = format!(
+            "Hit timeout of {} applying {}",
+            format_go_duration(self.timeout),
+            kind_and_name(entity)
+        );
+        let (reasons, hint) = match live {
+            Some((api, object)) if is_deleting(object) => {
+                let held = held(self.permit.cluster(), api, object).await;
+                let still = ["it is still being deleted".to_owned()].into_iter();
+                (still.chain(held.reasons).collect(), held.hint)
+            }
+            Some((_, object)) if entity.kind() == "CustomResourceDefinition" => {
+                (not_established(object), None)
+            }
+            _ => (Vec::new(), None),
+        };
+        let (first, rest) = match reasons.split_first() {
+            Some((first, rest)) => (format!(": {first}"), rest),
+            None => (".".to_owned(), &[][..]),
+        };
+        let rest: String = rest.iter().map(|reason| format!("\n{reason}")).collect();
+        let hint = hint.map_or_else(String::new, |hint| format!("\nhint: {hint}"));
+        format!("{late}{first}{rest}{hint}")
+    }
+}
+
+/// Returns why a definition does not serve, as its status says.
+fn not_established(definition: &Value) -> Vec<String> {
+    let conditions = definition.pointer("/status/conditions").and_then(Value::as_array);
+    let refusals = conditions.into_iter().flatten().filter_map(|condition| {
+        let is_refusal = condition["status"] == "False" && condition["type"] != "Terminating";
+        let message = condition["message"]
+            .as_str()
+            .filter(|message| !message.is_empty())?;
+        is_refusal.then(|| format!("its status says: {message}"))
+    });
+    let first = "it was not established".to_owned();
+    std::iter::once(first).chain(refusals).collect()
+}
+
+fn is_namespaced(entity: &Entity) -> bool {
+    well_known(entity.api_version(), entity.kind()).is_none_or(|kind| kind.namespaced)
 }
 
 fn rejected(cluster: &Cluster, entity: &Entity, error: &RequestError) -> String {
     if matches!(error, RequestError::OtherCluster { .. } | RequestError::Canceled) {
         return error.message();
     }
-    let fields: Vec<&str> = error
-        .status()
-        .and_then(|status| status.details.as_ref())
-        .map(|details| details.causes.iter().map(|cause| cause.field.as_str()).collect())
-        .unwrap_or_default();
-    explain(&error.message(), entity, &fields, cluster.context())
+    explain(error, entity, cluster.context())
 }
 
 /// Returns what matters of an object that the API server has accepted.

@@ -13,6 +13,7 @@ use super::api::ObjectApi;
 use super::connect::Cluster;
 use super::error::RequestError;
 use super::identity::WritePermit;
+use super::kept::{kept, what_it_holds};
 use crate::edge::clock;
 use crate::k8s::Entity;
 use crate::k8s::apply_input::apply_input;
@@ -22,66 +23,119 @@ use crate::k8s::owned_fields::is_applied;
 use crate::k8s::ownership::{Claim, claim_of_others};
 use crate::k8s::take_over::take_over;
 use crate::logs::LogWriter;
-use crate::model::Timestamp;
+use crate::model::{Timestamp, format_go_duration};
 
-/// Time for an object to be gone before it is created anew.
-const DELETE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Time for an object that is being deleted already.
-const DELETING_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often the kind of a new definition is asked for, and how long to wait in between: 5 s in all.
 const SERVED_TRIES: u32 = 50;
 const SERVED_PAUSE: Duration = Duration::from_millis(100);
 /// How often a take-over is tried against somebody who changes the object at the same time.
 const TAKE_OVERS: usize = 5;
 
+/// What is the same for all objects of an apply.
+pub(super) struct Run<'a> {
+    pub(super) permit: &'a WritePermit,
+    pub(super) claims: &'a Claims<'a>,
+    pub(super) log: &'a LogWriter,
+    /// Time allowed for each object.
+    pub(super) timeout: Duration,
+    /// Cancelled once nothing more is to begin.
+    pub(super) stop: CancellationToken,
+}
+
 /// Applies an object, and returns it as the API server has it then.
 ///
 /// One look is all it costs when the object is as we want it already. Otherwise it is applied on the server; that changes
 /// nothing either if nothing differs. A definition of custom resources is waited for until it serves.
 ///
-/// Once `stop` is cancelled nothing is begun; but what is being written is finished, so that its outcome is known.
+/// Once `stop` is cancelled nothing is begun; but what is being written is finished, so that its outcome is known. What
+/// was written stays in `sent`, also when this is dropped in the middle.
 ///
 /// Rule: `reference/engine.md` 3.2, "Per object escalation".
-pub(super) async fn apply_object(
-    permit: &WritePermit,
-    entity: &Entity,
-    claims: &Claims<'_>,
-    log: &LogWriter,
-    stop: &CancellationToken,
-) -> Result<Value, RequestError> {
-    let found = permit.cluster().object(
+pub(super) async fn apply_object(run: &Run<'_>, entity: &Entity, sent: &Sent) -> Result<Value, RequestError> {
+    let found = run.permit.cluster().object(
         entity.api_version(),
         entity.kind(),
         entity.namespace(),
         entity.name(),
     );
-    let api = unless(stop, found).await?;
-    let input = apply_input(entity);
-    let note = |live: &Value| claims.note(entity, live);
-    let applied = match apply_once(permit, &api, &input, &note, log, stop).await {
+    let api = unless(&run.stop, found).await?;
+    let turn = Turn {
+        run,
+        api: &api,
+        input: &apply_input(entity),
+        entity,
+        sent,
+    };
+    let applied = match turn.apply_once().await {
         Err(error) if error.is_not_found() => {
-            log.info(&format!(
+            run.log.info(&format!(
                 "Resource {} was not found during apply. Retrying...",
                 api.name
             ));
-            apply_once(permit, &api, &input, &note, log, stop).await
+            turn.apply_once().await
         }
         other => other,
     };
     let applied = match applied {
         Ok(Applied::Already(live)) => return Ok(live),
         Ok(Applied::Now(applied)) => applied,
-        Err(error) => escalate(permit, &api, &input, error, log).await?,
+        Err(error) => turn.escalate(error).await?,
     };
     if entity.kind() == "CustomResourceDefinition" {
         tokio::select! {
             biased;
             // It is applied all the same.
-            () = stop.cancelled() => {}
-            usable = wait_until_usable(permit.cluster(), &api, &applied) => usable?,
+            () = run.stop.cancelled() => {}
+            usable = wait_until_usable(run.permit.cluster(), &api, &applied) => usable?,
         }
     }
     Ok(applied)
+}
+
+/// What became of an object that is being written.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Written {
+    /// Nothing was sent, or the server refused it.
+    #[default]
+    Nothing,
+    /// It was sent; what the server made of it is not known.
+    Perhaps,
+    /// The server took it.
+    Taken(Value),
+}
+
+/// What was written of an object: whoever drops an apply in the middle still finds it here.
+#[derive(Default)]
+pub(super) struct Sent(Mutex<Written>);
+
+impl Sent {
+    /// Returns what is known by now.
+    pub(super) fn written(&self) -> Written {
+        self.0.lock().expect("no panic while it is held").clone()
+    }
+
+    fn set(&self, written: Written) -> Written {
+        std::mem::replace(&mut *self.0.lock().expect("no panic while it is held"), written)
+    }
+
+    /// Takes in what became of a write.
+    async fn writing(
+        &self,
+        write: impl Future<Output = Result<Value, RequestError>>,
+    ) -> Result<Value, RequestError> {
+        let before = self.set(Written::Perhaps);
+        let outcome = write.await;
+        match &outcome {
+            Ok(object) => {
+                self.set(Written::Taken(object.clone()));
+            }
+            Err(error) if error.is_lost() => {}
+            Err(_) => {
+                self.set(before);
+            }
+        }
+        outcome
+    }
 }
 
 /// Waits for something that changes nothing, unless nobody wants it any more.
@@ -136,32 +190,90 @@ enum Applied {
     Now(Value),
 }
 
-async fn apply_once(
-    permit: &WritePermit,
-    api: &ObjectApi,
-    input: &Value,
-    note: &(dyn Fn(&Value) + Sync),
-    log: &LogWriter,
-    stop: &CancellationToken,
-) -> Result<Applied, RequestError> {
-    let mut live = unless(stop, api.get()).await?;
-    if let Some(object) = live.as_ref().filter(|object| is_deleting(object)) {
-        unless(stop, wait_for_deletion(api, object, log)).await?;
-        live = None;
-    }
-    if let Some(object) = &live {
-        if is_applied(input, object) {
-            return Ok(Applied::Already(object.clone()));
+/// One object on its way.
+struct Turn<'a> {
+    run: &'a Run<'a>,
+    api: &'a ObjectApi,
+    input: &'a Value,
+    entity: &'a Entity,
+    sent: &'a Sent,
+}
+
+impl Turn<'_> {
+    async fn apply_once(&self) -> Result<Applied, RequestError> {
+        let (api, stop) = (self.api, &self.run.stop);
+        let mut live = unless(stop, api.get()).await?;
+        if let Some(object) = live.as_ref().filter(|object| is_deleting(object)) {
+            unless(stop, self.wait_for_deletion(object)).await?;
+            live = None;
         }
-        note(object);
-        take_over_fields(permit, api, object.clone()).await?;
+        if let Some(object) = &live {
+            if is_applied(self.input, object) {
+                return Ok(Applied::Already(object.clone()));
+            }
+            self.run.claims.note(self.entity, object);
+            take_over_fields(self.run.permit, api, object.clone()).await?;
+        }
+        let applied = self.apply().await?;
+        if !is_deleting(&applied) {
+            return Ok(Applied::Now(applied));
+        }
+        unless(stop, self.wait_for_deletion(&applied)).await?;
+        Ok(Applied::Now(self.apply().await?))
     }
-    let applied = api.apply(permit, input).await?;
-    if !is_deleting(&applied) {
-        return Ok(Applied::Now(applied));
+
+    async fn apply(&self) -> Result<Value, RequestError> {
+        self.sent
+            .writing(self.api.apply(self.run.permit, self.input))
+            .await
     }
-    unless(stop, wait_for_deletion(api, &applied, log)).await?;
-    Ok(Applied::Now(api.apply(permit, input).await?))
+
+    /// Waits for as long as the object has, whoever holds it.
+    async fn wait_for_deletion(&self, object: &Value) -> Result<(), RequestError> {
+        self.run.log.info(&format!(
+            "Resource {} is currently being deleted. Waiting {} for deletion before retrying...",
+            self.api.name,
+            format_go_duration(self.run.timeout)
+        ));
+        wait_until_gone(self.api, object).await
+    }
+
+    /// Tries stronger means where the server asks for them.
+    async fn escalate(&self, mut error: RequestError) -> Result<Value, RequestError> {
+        let (api, log) = (self.api, self.run.log);
+        if error.is_too_large() {
+            log.info(&format!("Updating \"{}\" failed: {}", api.name, error.message()));
+            log.info("Attempting to create or replace");
+            let replacing = api.replace_or_create(self.run.permit, self.input);
+            match self.sent.writing(replacing).await {
+                Ok(applied) => {
+                    log.info(&format!("Updating \"{}\" succeeded!", api.name));
+                    return Ok(applied);
+                }
+                Err(next) => error = next,
+            }
+        }
+        if !error.needs_new_object() {
+            return Err(error);
+        }
+        let Some(live) = api.get().await? else {
+            return Err(error);
+        };
+        if let Some(holds) = what_it_holds(&api.api_version, &api.kind) {
+            let cluster = self.run.permit.cluster();
+            return Err(kept(cluster, api, self.input, &live, holds, error).await);
+        }
+        let message = error.message();
+        let first_line = message.lines().next().unwrap_or_default();
+        log.info(&format!("Updating \"{}\" failed: {first_line}", api.name));
+        log.info("Attempting to delete and re-create");
+        api.delete(self.run.permit, live["metadata"]["uid"].as_str())
+            .await?;
+        wait_until_gone(api, &live).await?;
+        let applied = self.apply().await?;
+        log.info(&format!("Updating \"{}\" succeeded!", api.name));
+        Ok(applied)
+    }
 }
 
 async fn take_over_fields(
@@ -185,62 +297,12 @@ async fn take_over_fields(
     Ok(())
 }
 
-async fn wait_for_deletion(api: &ObjectApi, object: &Value, log: &LogWriter) -> Result<(), RequestError> {
-    log.info(&format!(
-        "Resource {} is currently being deleted. Waiting 60s for deletion before retrying...",
-        api.name
-    ));
-    wait_until_gone(api, object, DELETING_TIMEOUT).await
-}
-
-async fn escalate(
-    permit: &WritePermit,
-    api: &ObjectApi,
-    input: &Value,
-    error: RequestError,
-    log: &LogWriter,
-) -> Result<Value, RequestError> {
-    let mut error = error;
-    if error.is_too_large() {
-        log.info(&format!("Updating \"{}\" failed: {}", api.name, error.message()));
-        log.info("Attempting to create or replace");
-        match api.replace_or_create(permit, input).await {
-            Ok(applied) => {
-                log.info(&format!("Updating \"{}\" succeeded!", api.name));
-                return Ok(applied);
-            }
-            Err(next) => error = next,
-        }
-    }
-    if !error.needs_new_object() {
-        return Err(error);
-    }
-    let Some(live) = api.get().await? else {
-        return Err(error);
-    };
-    let message = error.message();
-    let first_line = message.lines().next().unwrap_or_default();
-    log.info(&format!("Updating \"{}\" failed: {first_line}", api.name));
-    log.info("Attempting to delete and re-create");
-    api.delete(permit, live["metadata"]["uid"].as_str()).await?;
-    wait_until_gone(api, &live, DELETE_TIMEOUT).await?;
-    let applied = api.apply(permit, input).await?;
-    log.info(&format!("Updating \"{}\" succeeded!", api.name));
-    Ok(applied)
-}
-
-async fn wait_until_gone(api: &ObjectApi, object: &Value, limit: Duration) -> Result<(), RequestError> {
+async fn wait_until_gone(api: &ObjectApi, object: &Value) -> Result<(), RequestError> {
     let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
-    let gone = await_condition(api.dynamic(), &api.name, is_deleted(uid));
-    match tokio::time::timeout(limit, gone).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(failure(&format!(
+    match await_condition(api.dynamic(), &api.name, is_deleted(uid)).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(failure(&format!(
             "waiting for {} to be deleted: {error}",
-            api.name
-        ))),
-        Err(_) => Err(failure(&format!(
-            "timed out after {}s waiting for {} to be deleted; look for finalizers that hold it",
-            limit.as_secs(),
             api.name
         ))),
     }
@@ -297,7 +359,7 @@ fn failure(message: &str) -> RequestError {
     kube::Error::Api(kube::core::Status::failure(message, "").boxed()).into()
 }
 
-fn is_deleting(object: &Value) -> bool {
+pub(super) fn is_deleting(object: &Value) -> bool {
     object.pointer("/metadata/deletionTimestamp").is_some()
 }
 

@@ -11,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 use super::apply::{ApplyOutcome, ApplyRequest, apply};
 use super::delete::collect_garbage;
 use super::fake_api::{FakeApi, Reply};
-use crate::engine::ObjectId;
+use crate::engine::{ObjectId, UnwantedObject};
 use crate::k8s::labels::Ownership;
 use crate::k8s::{Entity, Origin};
 use crate::logs::{LogStore, LogWriter};
-use crate::model::ManifestName;
+use crate::model::{ManifestName, ObjectUid};
 
 fn config_map(name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "ns", "uid": format!("u-{name}")}})
@@ -132,6 +132,34 @@ async fn each_turn_of_an_apply_is_told() {
             ],
         ),
         (
+            "headless",
+            vec![
+                ("GET one", live()),
+                (
+                    "PATCH one",
+                    Reply::Fails(
+                        422,
+                        "Service \"one\" is invalid: spec.clusterIPs[0]: Invalid value: [\"None\"]: may not change once set",
+                    ),
+                ),
+                ("GET one", live()),
+            ],
+        ),
+        (
+            "another role",
+            vec![
+                ("GET one", live()),
+                (
+                    "PATCH one",
+                    Reply::Fails(
+                        422,
+                        "RoleBinding \"one\" is invalid: roleRef: Invalid value: {}: cannot change roleRef",
+                    ),
+                ),
+                ("GET one", live()),
+            ],
+        ),
+        (
             "immutable even when new",
             vec![
                 ("GET one", live()),
@@ -167,7 +195,7 @@ async fn each_turn_of_an_apply_is_told() {
            → one:configmap
     --- being deleted
          Applying YAML to cluster
-         Resource one is currently being deleted. Waiting 60s for deletion before retrying...
+         Resource one is currently being deleted. Waiting 30s for deletion before retrying...
          Objects applied to cluster:
            → one:configmap
     --- too large
@@ -183,10 +211,25 @@ async fn each_turn_of_an_apply_is_told() {
          Attempting to create or replace
          Tried to apply objects to cluster:
            → one:configmap
-    Error: too large
+    Error: ConfigMap/one: too large
+    hint: leave out what need not be in the object, or split it
     --- immutable
          Applying YAML to cluster
          Updating "one" failed: ConfigMap "one" is invalid: data: field is immutable
+         Attempting to delete and re-create
+         Updating "one" succeeded!
+         Objects applied to cluster:
+           → one:configmap
+    --- headless
+         Applying YAML to cluster
+         Updating "one" failed: Service "one" is invalid: spec.clusterIPs[0]: Invalid value: ["None"]: may not change once set
+         Attempting to delete and re-create
+         Updating "one" succeeded!
+         Objects applied to cluster:
+           → one:configmap
+    --- another role
+         Applying YAML to cluster
+         Updating "one" failed: RoleBinding "one" is invalid: roleRef: Invalid value: {}: cannot change roleRef
          Attempting to delete and re-create
          Updating "one" succeeded!
          Objects applied to cluster:
@@ -197,7 +240,7 @@ async fn each_turn_of_an_apply_is_told() {
          Attempting to delete and re-create
          Tried to apply objects to cluster:
            → one:configmap
-    Error: admission webhook "no" denied
+    Error: ConfigMap/one: admission webhook "no" denied
     --- refused
          Applying YAML to cluster
          Tried to apply objects to cluster:
@@ -214,7 +257,7 @@ async fn an_object_that_takes_too_long_is_named() {
          Applying YAML to cluster
          Tried to apply objects to cluster:
            → one:configmap
-    Error: Killed kubectl. Hit timeout of 50ms applying ConfigMap/one.
+    Error: Hit timeout of 50ms applying ConfigMap/one.
     ");
 }
 
@@ -263,9 +306,10 @@ async fn a_deletion_is_told_and_its_faults_too() {
         collect_garbage(
             &api.cluster(),
             reason,
-            &[id("ConfigMap", "one"), id("ConfigMap", "two")],
+            &[id("ConfigMap", "one").into(), id("ConfigMap", "two").into()],
             &Ownership::default(),
             &log,
+            &CancellationToken::new(),
         )
         .await;
     }
@@ -317,7 +361,7 @@ async fn what_is_under_way_when_a_sibling_fails_is_waited_for_and_remembered() {
     );
     answered.cancel();
     let (_, outcome) = applying.await;
-    assert_eq!(outcome.error.as_deref(), Some("one is invalid"));
+    assert_eq!(outcome.error.as_deref(), Some("ConfigMap/one: one is invalid"));
     assert_eq!(names(&outcome), ["two"]);
 }
 
@@ -356,4 +400,205 @@ async fn a_canceled_apply_does_not_wait_for_what_it_only_looks_at() {
         assert_eq!(outcome.error.as_deref(), Some("build canceled"), "{request}");
         assert_eq!(api.wrote(), [""; 0], "{request}");
     }
+}
+
+const SHORT: Duration = Duration::from_millis(50);
+
+#[tokio::test]
+async fn an_object_whose_time_is_over_in_mid_write_counts_as_applied() {
+    let never = CancellationToken::new();
+    let api = server(vec![
+        ("GET one", Reply::Fails(404, "not found")),
+        ("PATCH one", Reply::Never),
+        ("GET one", Reply::Json(config_map("one"))),
+    ])
+    .await;
+    let (_, outcome) = applied(&api, &["one"], SHORT, &never).await;
+    assert_eq!(outcome.applied[0].uid.as_str(), "u-one");
+
+    let api = server(vec![("PATCH one", Reply::Never)]).await;
+    let (_, outcome) = applied(&api, &["one"], SHORT, &never).await;
+    assert_eq!(names(&outcome), ["one"], "the server may take it yet");
+    assert_eq!(outcome.applied[0].uid.as_str(), "", "nobody knows");
+    assert_eq!(outcome.applied[0].id.namespace.as_deref(), Some("ns"));
+
+    let api = server(vec![("GET one", Reply::Never)]).await;
+    let (_, outcome) = applied(&api, &["one"], SHORT, &never).await;
+    assert_eq!(names(&outcome), [""; 0], "nothing was sent");
+}
+
+#[tokio::test]
+async fn an_object_that_is_still_being_deleted_is_told_with_who_holds_it() {
+    let mut held = being_deleted("one");
+    held["metadata"]["finalizers"] = json!(["shop.example.com/hold"]);
+    let told = talk(
+        vec![
+            ("GET one", Reply::Json(held.clone())),
+            ("GET configmaps", Reply::Never),
+            ("GET one", Reply::Json(held)),
+        ],
+        Duration::from_millis(300),
+    )
+    .await;
+    insta::assert_snapshot!(told, @r#"
+         Applying YAML to cluster
+         Resource one is currently being deleted. Waiting 300ms for deletion before retrying...
+         Tried to apply objects to cluster:
+           → one:configmap
+    Error: Hit timeout of 300ms applying ConfigMap/one: it is still being deleted
+    finalizers hold it: shop.example.com/hold
+    hint: what set them has to take them away: see whether that runs; where it is gone for good: `kubectl patch configmap one -n ns --type=merge -p '{"metadata":{"finalizers":null}}'`
+    "#);
+}
+
+/// Applies one object of any kind to a server that has it as `live`, takes nothing, and says why; returns the outcome and
+/// what was written.
+async fn refused(
+    object: Value,
+    live: Value,
+    why: &'static str,
+    others: Value,
+) -> (ApplyOutcome, Vec<String>) {
+    let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+    let api = FakeApi::start_for_methods(move |method, path| {
+        if path.contains("watch=") {
+            return Reply::Never;
+        }
+        let path = path.split('?').next().unwrap_or_default();
+        match *method {
+            Method::GET if path.ends_with(&name) => Reply::Json(live.clone()),
+            Method::GET => Reply::Json(others.clone()),
+            _ if why.is_empty() => Reply::Json(live.clone()),
+            _ => Reply::Fails(422, why),
+        }
+    })
+    .await;
+    let request = ApplyRequest {
+        manifest: &ManifestName::from("web"),
+        entities: vec![Entity::new(object, Origin::default())],
+        images: &[],
+        locators: &[],
+        ownership: &Ownership::default(),
+        timeout: Duration::from_millis(500),
+    };
+    let log = LogWriter::global(LogStore::in_memory());
+    let outcome = apply(&api.cluster(), request, &log, &CancellationToken::new()).await;
+    (outcome, api.wrote())
+}
+
+#[tokio::test]
+async fn a_claim_that_would_have_to_be_made_anew_stays() {
+    let claim = |mode: &str| {
+        json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "dbdata", "namespace": "ns", "uid": "u"},
+            "spec": {"accessModes": [mode], "resources": {"requests": {"storage": "1Gi"}}}})
+    };
+    let pod = json!({"metadata": {"name": "db-0"}, "spec": {"volumes": [
+        {"name": "data", "persistentVolumeClaim": {"claimName": "dbdata"}}]}});
+    let pods = json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": [pod]});
+    let why = "PersistentVolumeClaim \"dbdata\" is invalid: spec: Forbidden: spec is immutable after creation\n  a diff";
+    let (outcome, wrote) = refused(claim("ReadWriteMany"), claim("ReadWriteOnce"), why, pods).await;
+    insta::assert_snapshot!(outcome.error.unwrap(), @r#"
+    PersistentVolumeClaim "dbdata" is invalid: spec: Forbidden: spec is immutable after creation
+    It is not deleted and created anew: the data of its volume would be lost.
+      spec.accessModes is ["ReadWriteOnce"], wanted ["ReadWriteMany"]
+    hint: to keep what it holds, undo the change; to give that up, run `kubectl delete persistentvolumeclaim dbdata -n ns`, which goes once these pods no longer use it: db-0, then save a file
+    "#);
+    assert_eq!(wrote, ["PATCH dbdata"]);
+}
+
+#[tokio::test]
+async fn a_definition_that_is_never_established_counts_as_applied() {
+    let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "widgets.shop.example.com", "uid": "u"},
+        "spec": {"group": "shop.example.com", "names": {"kind": "Widget", "plural": "widgets"}}});
+    let mut live = definition.clone();
+    live["spec"]["scope"] = json!("Namespaced");
+    live["status"] = json!({"conditions": [
+        {"type": "NamesAccepted", "status": "False", "message": "\"Widget\" is already in use"},
+        {"type": "Established", "status": "False", "message": "not all names are accepted"}]});
+    let mut wanted = definition;
+    wanted["spec"]["scope"] = json!("Cluster");
+    let list = json!({"kind": "CustomResourceDefinitionList", "apiVersion": "apiextensions.k8s.io/v1",
+        "metadata": {"resourceVersion": "1"}, "items": []});
+    let (outcome, _) = refused(wanted, live, "", list).await;
+    assert_eq!(names(&outcome), ["widgets.shop.example.com"]);
+    insta::assert_snapshot!(outcome.error.unwrap(), @r#"
+    Hit timeout of 500ms applying CustomResourceDefinition/widgets.shop.example.com: it was not established
+    its status says: "Widget" is already in use
+    its status says: not all names are accepted
+    "#);
+}
+
+fn unwanted(name: &str, uid: Option<&str>) -> UnwantedObject {
+    UnwantedObject {
+        id: ObjectId {
+            api_version: "v1".to_owned(),
+            kind: "ConfigMap".to_owned(),
+            namespace: Some("ns".to_owned()),
+            name: name.to_owned(),
+        },
+        uid: uid.map(ObjectUid::new),
+    }
+}
+
+/// Deletes objects as garbage; returns what was said.
+async fn collected(api: &FakeApi, objects: &[UnwantedObject]) -> String {
+    let store = LogStore::in_memory();
+    let log = LogWriter::global(store.clone());
+    let never = CancellationToken::new();
+    collect_garbage(
+        &api.cluster(),
+        "cleaning",
+        objects,
+        &Ownership::default(),
+        &log,
+        &never,
+    )
+    .await;
+    said(&store)
+}
+
+#[tokio::test]
+async fn what_somebody_made_anew_stays() {
+    let conflict = "Operation cannot be fulfilled on configmaps \"two\": StorageError: invalid object, Precondition failed: \
+                    UID in precondition: old, UID in object meta: new";
+    let api = server(vec![
+        ("DELETE two", Reply::Fails(409, conflict)),
+        ("GET three", Reply::Json(config_map("three"))),
+    ])
+    .await;
+    let objects = [
+        unwanted("one", Some("u-one")),
+        unwanted("two", Some("old")),
+        unwanted("three", None),
+    ];
+    let told = collected(&api, &objects).await;
+    insta::assert_snapshot!(told, @r#"
+    Beginning cleaning
+    Deleting kubernetes objects:
+    → ConfigMap/one
+    → ConfigMap/two
+    → ConfigMap/three
+    ConfigMap/two was made anew by somebody else: it stays.
+    "#);
+    let mut uids: Vec<String> = api
+        .deletions()
+        .iter()
+        .map(|deletion| {
+            deletion["preconditions"]["uid"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        })
+        .collect();
+    uids.sort();
+    assert_eq!(uids, ["old", "u-one", "u-three"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_that_is_not_answered_ends_and_is_tried_again() {
+    let api = server(vec![("DELETE one", Reply::Never)]).await;
+    let told = collected(&api, &[unwanted("one", Some("u-one"))]).await;
+    assert_eq!(api.wrote(), ["DELETE one", "DELETE one"]);
+    assert!(!told.contains("Error"), "{told}");
 }

@@ -1,32 +1,44 @@
 //! Deletes objects, without waiting until they are gone.
 
 use futures::{StreamExt, stream};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::connect::Cluster;
 use super::error::RequestError;
 use super::identity::WritePermit;
 use crate::edge::clock;
-use crate::engine::ObjectId;
+use crate::engine::{ObjectId, UnwantedObject};
 use crate::k8s::labels::Ownership;
 use crate::k8s::order::rank;
 use crate::k8s::ownership::{Claim, Fate, claim_of_others, warnings};
 use crate::logs::LogWriter;
+use crate::model::ObjectUid;
 
 /// How many objects are deleted at a time.
 const PARALLEL: usize = 10;
+/// How often the deletion of an object is tried against an API server that does not answer.
+const TRIES: u32 = 5;
 
-/// Deletes objects that are no longer wanted, with the lines that announce it; what fails is logged, not returned.
+/// Deletes objects that are no longer wanted, with the lines that announce it; what fails is logged, not returned. While
+/// the API server does not answer it is waited for, unless `stop` is cancelled: nobody comes back to these objects later.
 ///
 /// Rule: `reference/engine.md` 3.4.
 pub async fn collect_garbage(
     cluster: &Cluster,
     reason: &str,
-    objects: &[ObjectId],
+    objects: &[UnwantedObject],
     ownership: &Ownership,
     log: &LogWriter,
+    stop: &CancellationToken,
 ) {
     log.info(&format!("Beginning {reason}"));
-    if let Err(error) = delete(cluster, objects, ownership, log).await {
+    let deletion = Deletion {
+        permit: &cluster.permit(),
+        log,
+        stop: Some(stop),
+    };
+    if let Err(error) = deletion.run(objects, ownership).await {
         log.error(&format!("Error {reason}: {error}"));
     }
 }
@@ -42,78 +54,148 @@ pub async fn delete(
     ownership: &Ownership,
     log: &LogWriter,
 ) -> Result<(), String> {
-    if objects.is_empty() {
-        return Ok(());
-    }
-    let list: String = objects.iter().map(|object| format!("\n→ {object}")).collect();
-    log.info(&format!("Deleting kubernetes objects:{list}"));
-    for warning in warnings(
-        Fate::Deleted,
-        &others(cluster, objects, ownership).await,
-        ownership,
-    ) {
-        log.warn(&warning);
-    }
-    delete_all(cluster, objects).await
+    let objects: Vec<UnwantedObject> = objects.iter().cloned().map(UnwantedObject::from).collect();
+    let deletion = Deletion {
+        permit: &cluster.permit(),
+        log,
+        stop: None,
+    };
+    deletion.run(&objects, ownership).await.map(drop)
 }
 
-/// Returns which of these objects somebody else has deployed lately.
-async fn others(cluster: &Cluster, objects: &[ObjectId], ours: &Ownership) -> Vec<(String, Claim)> {
-    let now = clock::timestamp();
-    let claims: Vec<Option<(String, Claim)>> = stream::iter(objects.to_vec())
-        .map(|object| async move {
-            let namespace = object.namespace.as_deref();
-            let found = cluster.object(&object.api_version, &object.kind, namespace, &object.name);
-            let live = found.await.ok()?.get().await.ok()??;
-            Some((object.to_string(), claim_of_others(&live, ours, now)?))
-        })
-        .buffered(PARALLEL)
-        .collect()
-        .await;
-    claims.into_iter().flatten().collect()
+/// What is the same for all objects of a deletion.
+pub(super) struct Deletion<'a> {
+    pub(super) permit: &'a WritePermit,
+    pub(super) log: &'a LogWriter,
+    /// Whether an API server that does not answer is waited for, and until when.
+    pub(super) stop: Option<&'a CancellationToken>,
 }
 
-/// Deletes objects without a word: neighbours of the same rank at once, one rank after the other, in the order given.
-///
-/// # Errors
-/// With the messages of all that failed, one per line.
-pub async fn delete_all(cluster: &Cluster, objects: &[ObjectId]) -> Result<(), String> {
-    let permit = &cluster.permit();
-    let mut errors = Vec::new();
-    // Owned batches: a future that borrows from a closure's argument could not be sent to another thread.
-    let batches: Vec<Vec<ObjectId>> = objects
-        .chunk_by(|a, b| rank(&a.kind) == rank(&b.kind))
-        .map(<[ObjectId]>::to_vec)
-        .collect();
-    for batch in batches {
-        let outcomes: Vec<Result<(), String>> = stream::iter(batch)
-            .map(|object| async move { delete_one(permit, object).await })
+/// An object that was asked to go, and is still there: as the API server has it.
+pub(super) type Pending = (ObjectId, Value);
+
+impl Deletion<'_> {
+    async fn run(&self, objects: &[UnwantedObject], ownership: &Ownership) -> Result<Vec<Pending>, String> {
+        if objects.is_empty() {
+            return Ok(Vec::new());
+        }
+        let objects = self.announce(objects, ownership).await;
+        self.delete(objects).await
+    }
+
+    /// Says what is deleted, and which of it somebody else has deployed lately. Returns the objects with the UIDs that
+    /// they have now, where those are known: what is made anew from now on is another object.
+    pub(super) async fn announce(
+        &self,
+        objects: &[UnwantedObject],
+        ownership: &Ownership,
+    ) -> Vec<UnwantedObject> {
+        let list: String = objects
+            .iter()
+            .map(|object| format!("\n→ {}", object.id))
+            .collect();
+        self.log.info(&format!("Deleting kubernetes objects:{list}"));
+        let now = clock::timestamp();
+        let cluster = self.permit.cluster();
+        let looked: Vec<(UnwantedObject, Option<Claim>)> = stream::iter(objects.to_vec())
+            .map(|mut object| async move {
+                let Some(live) = live(cluster, &object.id).await else {
+                    return (object, None);
+                };
+                if object.uid.is_none() {
+                    object.uid = live["metadata"]["uid"].as_str().map(ObjectUid::new);
+                }
+                let is_it = live["metadata"]["uid"].as_str() == object.uid.as_ref().map(ObjectUid::as_str);
+                let claim = claim_of_others(&live, ownership, now).filter(|_| is_it);
+                (object, claim)
+            })
             .buffered(PARALLEL)
             .collect()
             .await;
-        errors.extend(outcomes.into_iter().filter_map(Result::err));
+        let claims = looked
+            .iter()
+            .filter_map(|(object, claim)| Some((object.id.to_string(), claim.clone()?)));
+        for warning in warnings(Fate::Deleted, &claims.collect::<Vec<_>>(), ownership) {
+            self.log.warn(&warning);
+        }
+        looked.into_iter().map(|(object, _)| object).collect()
     }
-    if errors.is_empty() {
-        Ok(())
-    } else {
+
+    /// Deletes objects: neighbours of the same rank at once, one rank after the other, in the order given. Returns those
+    /// that are not gone yet.
+    pub(super) async fn delete(&self, objects: Vec<UnwantedObject>) -> Result<Vec<Pending>, String> {
+        let (mut errors, mut pending) = (Vec::new(), Vec::new());
+        // Owned batches: a future that borrows from a closure's argument could not be sent to another thread.
+        let batches: Vec<Vec<UnwantedObject>> = objects
+            .chunk_by(|a, b| rank(&a.id.kind) == rank(&b.id.kind))
+            .map(<[UnwantedObject]>::to_vec)
+            .collect();
+        for batch in batches {
+            let outcomes: Vec<Result<Option<Pending>, String>> = stream::iter(batch)
+                .map(|object| self.delete_one(object))
+                .buffered(PARALLEL)
+                .collect()
+                .await;
+            for outcome in outcomes {
+                match outcome {
+                    Ok(still_there) => pending.extend(still_there),
+                    Err(error) => errors.push(error),
+                }
+            }
+        }
+        if errors.is_empty() {
+            return Ok(pending);
+        }
         // Said once of a cluster that is not ours.
         errors.dedup();
         Err(errors.join("\n"))
     }
+
+    async fn delete_one(&self, object: UnwantedObject) -> Result<Option<Pending>, String> {
+        let id = object.id.clone();
+        match self.try_to_delete(&object).await {
+            Ok(pending) => Ok(pending.map(|live| (id, live))),
+            Err(RequestError::NoMatch { .. }) => Ok(None),
+            Err(error) if error.is_other_object() => {
+                self.log
+                    .info(&format!("{id} was made anew by somebody else: it stays."));
+                Ok(None)
+            }
+            Err(error @ RequestError::OtherCluster { .. }) => Err(error.message()),
+            Err(error) => Err(format!("{id}: {}", error.message())),
+        }
+    }
+
+    async fn try_to_delete(&self, object: &UnwantedObject) -> Result<Option<Value>, RequestError> {
+        let mut tries = 0;
+        loop {
+            let deleted = self.delete_once(object).await;
+            tries += 1;
+            match (&deleted, self.stop) {
+                (Err(error), Some(stop)) if error.is_lost() && tries < TRIES => {
+                    tokio::select! {
+                        () = stop.cancelled() => return deleted,
+                        () = self.permit.cluster().answers_again() => {}
+                    }
+                }
+                _ => return deleted,
+            }
+        }
+    }
+
+    async fn delete_once(&self, object: &UnwantedObject) -> Result<Option<Value>, RequestError> {
+        let (id, cluster) = (&object.id, self.permit.cluster());
+        let namespace = id.namespace.as_deref();
+        let api = cluster
+            .object(&id.api_version, &id.kind, namespace, &id.name)
+            .await?;
+        let uid = object.uid.as_ref().map(ObjectUid::as_str);
+        api.delete(self.permit, uid).await
+    }
 }
 
-async fn delete_one(permit: &WritePermit, object: ObjectId) -> Result<(), String> {
-    let namespace = object.namespace.as_deref();
-    let deleted = async {
-        let api = permit
-            .cluster()
-            .object(&object.api_version, &object.kind, namespace, &object.name)
-            .await?;
-        api.delete(permit, None).await
-    };
-    match deleted.await {
-        Ok(()) | Err(RequestError::NoMatch { .. }) => Ok(()),
-        Err(error @ RequestError::OtherCluster { .. }) => Err(error.message()),
-        Err(error) => Err(format!("{object}: {}", error.message())),
-    }
+/// Returns an object as the API server has it; `None` also where that cannot be told.
+pub(super) async fn live(cluster: &Cluster, id: &ObjectId) -> Option<Value> {
+    let api = cluster.object(&id.api_version, &id.kind, id.namespace.as_deref(), &id.name);
+    api.await.ok()?.get().await.ok()?
 }

@@ -16,6 +16,15 @@ pub(super) enum RequestError {
     Canceled,
     /// There was no answer in this time.
     TimedOut(Duration),
+    /// Only a new object could have what is wanted, and this one is not deleted.
+    Kept {
+        /// What the server said.
+        error: Box<RequestError>,
+        /// Why it stays, and what differs.
+        lines: String,
+        /// What to do about it.
+        hint: String,
+    },
     /// The server refused, or was not reached.
     Kube(kube::Error),
 }
@@ -42,7 +51,19 @@ impl RequestError {
             ),
             Self::Canceled => "build canceled".to_owned(),
             Self::TimedOut(after) => format!("no answer within {} s", after.as_secs()),
+            Self::Kept { error, lines, .. } => {
+                let said = error.message();
+                format!("{}\n{lines}", said.lines().next().unwrap_or_default())
+            }
             Self::Kube(error) => message(error),
+        }
+    }
+
+    /// Returns what to do about it, where that depends on what was found.
+    pub(super) fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Kept { hint, .. } => Some(hint),
+            _ => None,
         }
     }
 
@@ -50,6 +71,7 @@ impl RequestError {
     pub(super) fn status(&self) -> Option<&kube::core::Status> {
         match self {
             Self::Kube(kube::Error::Api(status)) => Some(status),
+            Self::Kept { error, .. } => error.status(),
             _ => None,
         }
     }
@@ -62,7 +84,7 @@ impl RequestError {
                 matches!(status.code, 502..=504) || says_unreachable(&status.message)
             }
             Self::Kube(error) => is_lost(error) && !is_of_login(error),
-            Self::NoMatch { .. } | Self::OtherCluster { .. } | Self::Canceled => false,
+            Self::NoMatch { .. } | Self::OtherCluster { .. } | Self::Canceled | Self::Kept { .. } => false,
         }
     }
 
@@ -74,6 +96,12 @@ impl RequestError {
         self.status().is_some_and(kube::core::Status::is_conflict)
     }
 
+    /// Whether the object of that name is another one than was meant.
+    pub(super) fn is_other_object(&self) -> bool {
+        let is_conflict = self.status().is_some_and(|status| status.code == 409);
+        is_conflict && self.message().contains("UID in precondition")
+    }
+
     /// Whether the object is larger than the server takes.
     pub(super) fn is_too_large(&self) -> bool {
         self.status().is_some_and(|status| status.code == 413)
@@ -82,8 +110,25 @@ impl RequestError {
 
     /// Whether only a new object can have what we want.
     pub(super) fn needs_new_object(&self) -> bool {
+        const SIGNS: [&str; 5] = [
+            "field is immutable",
+            "Forbidden:",
+            // The addresses of a Service, and the role of a binding.
+            "may not change once set",
+            "can not be unset",
+            "cannot change roleRef",
+        ];
         let message = self.message();
-        message.contains("field is immutable") || message.contains("Forbidden:")
+        self.status().is_some() && SIGNS.iter().any(|sign| message.contains(sign))
+    }
+
+    /// Whether there was no answer, so that nobody knows what became of what was sent.
+    pub(super) fn is_lost(&self) -> bool {
+        match self {
+            Self::TimedOut(_) => true,
+            Self::Kube(error) => is_lost(error),
+            _ => false,
+        }
     }
 }
 

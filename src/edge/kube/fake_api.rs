@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -39,7 +39,7 @@ impl Reply {
 /// A server on a port of its own; it is gone when it is dropped.
 pub(in crate::edge) struct FakeApi {
     url: String,
-    asked: Asked,
+    asked: AllAsked,
     _server: AbortOnDropHandle<()>,
 }
 
@@ -79,40 +79,57 @@ impl FakeApi {
     /// Returns the paths that were asked for, with their queries.
     pub(in crate::edge) fn asked(&self) -> Vec<String> {
         let asked = self.asked.lock().unwrap();
-        asked.iter().map(|(_, path)| path.clone()).collect()
+        asked.iter().map(|asked| asked.path.clone()).collect()
     }
 
     /// Returns what it was asked to change: methods, with the last word of the path.
     pub(in crate::edge) fn wrote(&self) -> Vec<String> {
         let asked = self.asked.lock().unwrap();
-        let writes = asked.iter().filter(|(method, _)| *method != Method::GET);
+        let writes = asked.iter().filter(|asked| asked.method != Method::GET);
         let last = |path: &str| {
             let path = path.split('?').next().unwrap_or_default();
             path.rsplit('/').next().unwrap_or_default().to_owned()
         };
         writes
-            .map(|(method, path)| format!("{method} {}", last(path)))
+            .map(|asked| format!("{} {}", asked.method, last(&asked.path)))
+            .collect()
+    }
+
+    /// Returns what was sent with the deletions that it was asked for.
+    pub(in crate::edge) fn deletions(&self) -> Vec<Value> {
+        let asked = self.asked.lock().unwrap();
+        let deletions = asked.iter().filter(|asked| asked.method == Method::DELETE);
+        deletions
+            .map(|asked| serde_json::from_slice(&asked.body).unwrap_or_default())
             .collect()
     }
 }
 
 type Answer = Arc<dyn Fn(&Method, &str) -> Reply + Send + Sync>;
-type Asked = Arc<Mutex<Vec<(Method, String)>>>;
+type AllAsked = Arc<Mutex<Vec<Asked>>>;
 
-async fn serve(listener: TcpListener, answer: Answer, asked: Asked) {
+/// One request.
+struct Asked {
+    method: Method,
+    path: String,
+    body: Bytes,
+}
+
+async fn serve(listener: TcpListener, answer: Answer, asked: AllAsked) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             return;
         };
         let (answer, asked) = (Arc::clone(&answer), Arc::clone(&asked));
         let service = service_fn(move |request: Request<Incoming>| {
-            let path = request.uri().to_string();
-            asked
-                .lock()
-                .unwrap()
-                .push((request.method().clone(), path.clone()));
-            let reply = answer(request.method(), &path);
-            async move { Ok::<_, Infallible>(respond(reply).await) }
+            let (answer, asked) = (Arc::clone(&answer), Arc::clone(&asked));
+            async move {
+                let (path, method) = (request.uri().to_string(), request.method().clone());
+                let body = request.into_body().collect().await.unwrap_or_default().to_bytes();
+                let reply = answer(&method, &path);
+                asked.lock().unwrap().push(Asked { method, path, body });
+                Ok::<_, Infallible>(respond(reply).await)
+            }
         });
         tokio::spawn(
             hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),

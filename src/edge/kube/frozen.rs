@@ -1,5 +1,6 @@
 //! The kubeconfig for programs that we start: only the session's cluster, and nothing else to read.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -10,8 +11,35 @@ use sha2::Digest as _;
 
 use super::context::ClusterAccess;
 
-/// Writes a kubeconfig of the session's context alone, with its overrides, into a directory, and returns its path.
-/// Certificates stand in it. Mode 0600.
+/// A kubeconfig that programs of this session are given. When the last of its users drops it, its file is removed.
+#[derive(Debug)]
+pub struct FrozenKubeconfig {
+    path: PathBuf,
+    /// Locked, shared, for as long as somebody uses the file.
+    used: Option<File>,
+}
+
+impl FrozenKubeconfig {
+    /// Returns where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for FrozenKubeconfig {
+    fn drop(&mut self) {
+        if let Some(dir) = self.path.parent() {
+            let turn = turn(dir);
+            drop(self.used.take());
+            if turn.is_ok() {
+                remove_unused(dir);
+            }
+        }
+    }
+}
+
+/// Writes a kubeconfig of the session's context alone, with its overrides, into a directory. Certificates stand in it.
+/// Mode 0600. Others in the directory that nobody uses any more are removed: there are credentials in them.
 ///
 /// The name is made of the content: another run, such as a `tilt down` in another context, leaves this one's file alone.
 ///
@@ -19,13 +47,15 @@ use super::context::ClusterAccess;
 /// When a certificate cannot be read, or the file not be written.
 ///
 /// Rule: `reference/engine.md` 4.13.
-pub fn write_frozen(access: &ClusterAccess, dir: &Path) -> io::Result<PathBuf> {
+pub fn write_frozen(access: &ClusterAccess, dir: &Path) -> io::Result<FrozenKubeconfig> {
     let config = frozen(access)?;
     let text = serde_yaml::to_string(&config).map_err(io::Error::other)?;
     let digest = sha2::Sha256::digest(text.as_bytes());
     let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let path = dir.join(format!("default-{hash}.yml"));
     std::fs::create_dir_all(dir)?;
+    // Not every file system has locks: then nothing is removed.
+    let turn = turn(dir);
     // Readers of an earlier run must not see half a file.
     let draft = path.with_extension(format!("{}.tmp", std::process::id()));
     let mut options = std::fs::OpenOptions::new();
@@ -36,8 +66,49 @@ pub fn write_frozen(access: &ClusterAccess, dir: &Path) -> io::Result<PathBuf> {
         .mode(0o600)
         .open(&draft)?;
     file.write_all(text.as_bytes())?;
-    std::fs::rename(draft, &path)?;
-    Ok(path)
+    // Whoever uses the file that is there goes on with it.
+    let same = std::fs::read_to_string(&path).is_ok_and(|known| known == text);
+    if same {
+        std::fs::remove_file(&draft)?;
+    } else {
+        std::fs::rename(draft, &path)?;
+    }
+    let used = File::open(&path)?;
+    let is_locked = used.lock_shared().is_ok();
+    if turn.is_ok() && is_locked {
+        remove_unused(dir);
+    }
+    Ok(FrozenKubeconfig {
+        path,
+        used: is_locked.then_some(used),
+    })
+}
+
+/// Waits for the turn to change a directory, which lasts until the file is dropped.
+fn turn(dir: &Path) -> io::Result<File> {
+    let mut options = std::fs::OpenOptions::new();
+    let lock = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(dir.join(".lock"))?;
+    lock.lock()?;
+    Ok(lock)
+}
+
+/// Removes what nobody has locked: also what a run has left that was killed.
+fn remove_unused(dir: &Path) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let is_ours = path
+            .extension()
+            .is_some_and(|extension| extension == "yml" || extension == "tmp");
+        if is_ours && File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            // Somebody else may have removed it by hand.
+            let _ = std::fs::remove_file(&path);
+        }
+    }
 }
 
 fn frozen(access: &ClusterAccess) -> io::Result<Kubeconfig> {
@@ -129,7 +200,7 @@ contexts:
 
         let frozen = write_frozen(&access.unwrap(), &dir.path().join("deep")).unwrap();
 
-        let env = |name: &str| (name == "KUBECONFIG").then(|| frozen.to_string_lossy().into_owned());
+        let env = |name: &str| (name == "KUBECONFIG").then(|| frozen.path().to_string_lossy().into_owned());
         let (context, access) = read_context(None, None, &env).unwrap();
         let read = access.unwrap().kubeconfig;
         assert_eq!(
@@ -139,7 +210,7 @@ contexts:
         assert_eq!((read.clusters.len(), read.contexts.len()), (1, 1));
         let cluster = read.clusters[0].cluster.as_ref().unwrap();
         assert_eq!(cluster.certificate_authority_data.as_deref(), Some("Q0VSVA=="));
-        let mode = std::fs::metadata(&frozen).unwrap().permissions().mode();
+        let mode = std::fs::metadata(frozen.path()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 
@@ -154,8 +225,32 @@ contexts:
             write_frozen(&access.unwrap(), dir.path()).unwrap()
         };
         let ours = write("a", None);
-        assert_eq!(ours, write("a", None));
-        assert_ne!(ours, write("b", None));
-        assert_ne!(ours, write("a", Some("other")));
+        assert_eq!(ours.path(), write("a", None).path());
+        assert_ne!(ours.path(), write("b", None).path());
+        assert_ne!(ours.path(), write("a", Some("other")).path());
+    }
+
+    #[test]
+    fn a_file_with_credentials_stays_only_as_long_as_somebody_uses_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("config");
+        std::fs::write(&config, TWO_CLUSTERS.replace(", certificate-authority: CA", "")).unwrap();
+        let env = |name: &str| (name == "KUBECONFIG").then(|| config.to_string_lossy().into_owned());
+        let places = dir.path().join("places");
+        let write = |context| {
+            let (_, access) = read_context(Some(context), None, &env).unwrap();
+            write_frozen(&access.unwrap(), &places).unwrap()
+        };
+        let (one, again) = (write("a"), write("a"));
+        let path = one.path().to_owned();
+        drop(one);
+        assert!(path.exists(), "another one uses it");
+        // Left by one that was killed.
+        std::fs::write(places.join("default-0000.yml"), "token").unwrap();
+        let other = write("b");
+        assert!(!places.join("default-0000.yml").exists());
+        assert!(path.exists() && other.path().exists());
+        drop(again);
+        assert!(!path.exists() && other.path().exists());
     }
 }

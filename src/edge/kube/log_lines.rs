@@ -8,6 +8,9 @@ use crate::logs::odd_bytes;
 
 /// A line longer than this is handed on in pieces.
 const MAX_LINE: usize = 1 << 20;
+/// What is written where the next lines are not those that follow. The node keeps a log only as far as one file of it
+/// goes back for whoever connects anew.
+const GAP: &str = "[lines may be missing here: the node began a new log file while this one was being read]";
 /// What the kubelet writes into a log that it cannot follow.
 const NO_WATCHES: &[u8] = b"failed to create fsnotify watcher: too many open files";
 
@@ -26,6 +29,8 @@ pub(super) struct LogLines {
     untimed: Vec<u8>,
     /// Whether what the kubelet says itself is of no interest on this connection.
     only_timed: bool,
+    /// Whether the next line should be one that was written already: if it is not, the log goes on elsewhere.
+    expects_known: bool,
     /// Whether the kubelet said that it cannot follow the log, and whether that was told.
     out_of_watches: bool,
     told_out_of_watches: bool,
@@ -45,11 +50,12 @@ impl LogLines {
     }
 
     /// Prepares for a new connection, which begins at `second`. With `only_timed`, lines without a time, which are
-    /// not the container's, are left out.
-    pub(super) fn reconnect(&mut self, only_timed: bool) {
+    /// not the container's, are left out. With `was_cut`, there may have been more to read on the one before.
+    pub(super) fn reconnect(&mut self, only_timed: bool, was_cut: bool) {
         self.only_timed = only_timed;
         self.buffer.clear();
         self.written = self.position.written();
+        self.expects_known = was_cut && self.position.second().is_some();
         if let Some(piece) = &mut self.piece {
             piece.goes_on = false;
         }
@@ -115,8 +121,12 @@ impl LogLines {
             return;
         }
         let (time, text) = split_time(line);
+        let is_gap = time.is_some_and(|time| self.is_gap(time));
         if self.is_known(time, text) {
             return;
+        }
+        if is_gap {
+            out.extend_from_slice(format!("{prefix}{GAP}\n").as_bytes());
         }
         match self.piece.take() {
             Some(piece) if piece.time == time => {
@@ -134,6 +144,12 @@ impl LogLines {
         if let Some(time) = time {
             self.position.wrote(time);
         }
+    }
+
+    /// Returns whether lines may be missing before the first one of a connection: the log no longer goes back to what was
+    /// written last.
+    fn is_gap(&mut self, time: i64) -> bool {
+        std::mem::take(&mut self.expects_known) && self.position.is_before(time)
     }
 
     fn is_known(&mut self, time: Option<i64>, text: &[u8]) -> bool {
@@ -266,7 +282,7 @@ mod tests {
         for cut in 0..input.len() {
             let mut lines = LogLines::default();
             let mut text = lines.feed(&input.as_bytes()[..cut], "");
-            lines.reconnect(false);
+            lines.reconnect(false, true);
             let second = lines.second().map_or(0, |second| second.rem_euclid(60));
             let again: String = (0..30u32)
                 .filter(|n| i64::from(n / 7) >= second)
@@ -304,7 +320,7 @@ mod tests {
             text += &lines.feed(part, "[c] ");
         }
         assert!(text.len() > MAX_LINE);
-        lines.reconnect(false);
+        lines.reconnect(false, true);
         for part in input.as_bytes().chunks(9000) {
             text += &lines.feed(part, "[c] ");
         }
@@ -338,7 +354,7 @@ mod tests {
             lines.feed(b"unable to retrieve container logs\n", ""),
             "unable to retrieve container logs\n"
         );
-        lines.reconnect(false);
+        lines.reconnect(false, true);
         assert_eq!(lines.feed(b"unable to retrieve container logs\n", ""), "");
         assert_eq!(
             lines.feed(b"failed to create fsnotify watcher: too many open files\n", ""),
@@ -348,7 +364,26 @@ mod tests {
         lines.feed(b"failed to create fsnotify watcher: too many open files", "");
         lines.connection_ended();
         assert!(!lines.take_out_of_watches(), "it is told once");
-        lines.reconnect(true);
+        lines.reconnect(true, true);
         assert_eq!(lines.feed(b"unable to retrieve another\n", ""), "");
+    }
+
+    #[test]
+    fn a_log_that_goes_on_in_another_file_is_told_where_lines_may_be_missing() {
+        let read = |was_cut: bool, first: &str| {
+            let mut lines = LogLines::default();
+            lines.feed(at(1, 5, "before").as_bytes(), "[c] ");
+            lines.reconnect(false, was_cut);
+            lines.feed((first.to_owned() + &at(9, 2, "later")).as_bytes(), "[c] ")
+        };
+        let gap = format!("[c] {GAP}\n[c] after\n[c] later\n");
+        assert_eq!(read(true, &at(9, 1, "after")), gap);
+        assert_eq!(
+            read(false, &at(9, 1, "after")),
+            "[c] after\n[c] later\n",
+            "all was read"
+        );
+        let same_file = at(1, 5, "before") + &at(9, 1, "after");
+        assert_eq!(read(true, &same_file), "[c] after\n[c] later\n");
     }
 }

@@ -38,6 +38,11 @@ impl Position {
         self.second
     }
 
+    /// Returns whether a line of this time comes after all that were written.
+    pub(super) fn is_before(&self, time: i64) -> bool {
+        self.times.iter().all(|written| *written < time)
+    }
+
     /// Returns what the next reading will find again.
     pub(super) fn written(&self) -> Written {
         let mut counts = HashMap::new();

@@ -7,18 +7,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::{AsyncBufRead, AsyncBufReadExt};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp as Time;
 use kube::api::LogParams;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::connect::Cluster;
 use super::error::{is_login_refused, is_lost, is_not_found, message};
 use super::log_lines::LogLines;
 use super::log_pace::LogPace;
+use crate::clock;
+use crate::edge::lasting::lasting;
 use crate::engine::{Event, LogStream};
 use crate::logs::{Level, LogStore, LogWriter};
+use crate::model::Timestamp;
 
 /// The first pause before a new connection, doubled up to the longest until something is read again.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -39,6 +44,12 @@ const LAST_TRIES: u32 = 4;
 /// How often, if its node does not answer: it may be back soon.
 const LAST_TRIES_OF_NODE: u32 = 60;
 
+/// How long the stream of a run that has ended may be silent before its log is read to the end anew.
+const QUIET: Duration = Duration::from_millis(500);
+/// How many chunks of a stream, of some 16 kB each, wait until they are written. A node keeps no more of a log than a file
+/// of it: a burst must be read as fast as it comes, whatever writing it takes.
+const CHUNKS: usize = 8192;
+
 /// Reads one container's log.
 pub(super) struct LogReader {
     cluster: Cluster,
@@ -51,6 +62,10 @@ pub(super) struct LogReader {
     pause: Duration,
     silence: Duration,
     failures: u32,
+    /// Whether the last connection ended while there may have been more to read.
+    was_cut: bool,
+    /// Lines before this time are not read any more, after a panic.
+    since: Option<Timestamp>,
 }
 
 /// Which log to read, and how far.
@@ -100,11 +115,33 @@ impl LogReader {
             pause: FIRST_PAUSE,
             silence: FIRST_SILENCE,
             failures: 0,
+            was_cut: false,
+            since: None,
         }
     }
 
-    /// Reads until it is wanted no more or drained.
-    pub(super) async fn run(mut self) {
+    /// Reads until it is wanted no more or drained. After a panic it goes on with what comes then: what led to it would
+    /// lead to it again.
+    pub(super) async fn run(self) {
+        let stream = self.wanted.borrow().clone();
+        let name = format!("the reader of the log of pod {}", stream.pod_name);
+        let (log, reader) = (self.log(&stream), Arc::new(Mutex::new(self)));
+        let mut is_first = true;
+        lasting(&name, &log, || {
+            let (reader, is_anew) = (Arc::clone(&reader), !std::mem::take(&mut is_first));
+            async move {
+                let mut reader = reader.lock().await;
+                if is_anew {
+                    reader.lines = LogLines::default();
+                    reader.since = Some(clock::timestamp());
+                }
+                reader.read_all().await;
+            }
+        })
+        .await;
+    }
+
+    async fn read_all(&mut self) {
         let mut stream = self.wanted.borrow_and_update().clone();
         let mut ended = false;
         if stream.missed_run {
@@ -169,7 +206,8 @@ impl LogReader {
     /// Reads until something else has to be done.
     async fn read(&mut self, stream: &LogStream, reading: Reading) -> Stop {
         // That the log of a run before is gone is no news: it was read while it ran.
-        self.lines.reconnect(reading == Reading::Previous);
+        let was_cut = std::mem::replace(&mut self.was_cut, true);
+        self.lines.reconnect(reading == Reading::Previous, was_cut);
         let pods: kube::Api<Pod> = kube::Api::namespaced(self.cluster.client(), &stream.namespace);
         let params = self.params(stream, reading);
         // A connection may be dead without knowing.
@@ -188,36 +226,52 @@ impl LogReader {
                 _ = renewals.changed() => return dead(),
             }
         };
-        let mut bytes = match opened {
-            Ok(bytes) => Box::pin(bytes),
-            Err(error) => return Stop::Failed(error),
+        let mut chunks = match opened {
+            Ok(bytes) => Chunks::of(bytes),
+            Err(error) => {
+                // Nothing was read of it.
+                self.was_cut = was_cut;
+                return Stop::Failed(error);
+            }
         };
         let mut any = false;
+        // A run that has ended is followed to the end: whoever connects anew may find another file.
+        let mut has_ended = false;
         loop {
             // Only a stream that goes on has to listen for what else is wanted.
             let chunk = if reading == Reading::Follow {
+                let silence = if has_ended { QUIET } else { self.silence };
                 tokio::select! {
                     biased;
-                    stop = interruption(&mut self.wanted, &mut self.drains) => return stop,
-                    chunk = bytes.fill_buf() => chunk,
+                    stop = interruption(&mut self.wanted, &mut self.drains), if !has_ended => {
+                        let now = self.wanted.borrow().clone();
+                        let is_over = now.terminated || now.container_id != stream.container_id;
+                        if !matches!(stop, Stop::Changed) || !is_over {
+                            return stop;
+                        }
+                        has_ended = true;
+                        continue;
+                    }
+                    chunk = chunks.next() => chunk,
                     _ = renewals.changed() => return Stop::Silent,
-                    () = tokio::time::sleep(self.silence), if any => {
-                        self.silence = (self.silence * 2).min(LONGEST_SILENCE);
+                    () = tokio::time::sleep(silence), if any || has_ended => {
+                        self.was_cut = false;
+                        if !has_ended {
+                            self.silence = (self.silence * 2).min(LONGEST_SILENCE);
+                        }
                         return Stop::Silent;
                     }
                 }
             } else {
                 tokio::select! {
-                    chunk = bytes.fill_buf() => chunk,
+                    chunk = chunks.next() => chunk,
                     _ = renewals.changed() => return dead(),
                 }
             };
             match chunk {
-                Ok([]) => break,
-                Ok(chunk) => {
-                    let length = chunk.len();
-                    let text = self.lines.feed(chunk, &prefix(stream));
-                    bytes.as_mut().consume(length);
+                None => break,
+                Some(Ok(chunk)) => {
+                    let text = self.lines.feed(&chunk, &prefix(stream));
                     if !text.is_empty() {
                         if self.pause > FIRST_PAUSE {
                             self.pace.works();
@@ -227,9 +281,10 @@ impl LogReader {
                     }
                     self.write(stream, text);
                 }
-                Err(error) => return Stop::Failed(kube::Error::ReadEvents(error)),
+                Some(Err(error)) => return Stop::Failed(kube::Error::ReadEvents(error)),
             }
         }
+        self.was_cut = false;
         self.lines.connection_ended();
         self.warn_of_watches(stream);
         Stop::End
@@ -242,7 +297,8 @@ impl LogReader {
     }
 
     fn params(&self, stream: &LogStream, reading: Reading) -> LogParams {
-        let since = stream.since.map(|since| since.0.div_euclid(1_000_000));
+        let since = stream.since.max(self.since);
+        let since = since.map(|since| since.0.div_euclid(1_000_000));
         let second = self.lines.second().max(since);
         LogParams {
             container: Some(stream.container.clone()),
@@ -289,7 +345,7 @@ impl LogReader {
     }
 
     /// Reads what is still there, then stops for good.
-    async fn leave(mut self, stream: &LogStream, stop: Stop, ended: bool) {
+    async fn leave(&mut self, stream: &LogStream, stop: Stop, ended: bool) {
         if !ended {
             let reading = async {
                 if stream.terminated {
@@ -364,6 +420,42 @@ impl LogReader {
 
     fn log(&self, stream: &LogStream) -> LogWriter {
         LogWriter::new(self.logs.clone(), stream.span.clone(), stream.manifest.clone())
+    }
+}
+
+/// What comes of a stream, taken from the network as soon as it comes.
+struct Chunks {
+    arrived: mpsc::Receiver<std::io::Result<Bytes>>,
+    _taking: AbortOnDropHandle<()>,
+}
+
+impl Chunks {
+    fn of(stream: impl AsyncBufRead + Send + 'static) -> Self {
+        let (sender, arrived) = mpsc::channel(CHUNKS);
+        let taking = tokio::spawn(async move {
+            let mut stream = Box::pin(stream);
+            loop {
+                let chunk = match stream.fill_buf().await {
+                    Ok([]) => return,
+                    Ok(chunk) => Ok(Bytes::copy_from_slice(chunk)),
+                    Err(error) => Err(error),
+                };
+                let is_last = chunk.is_err();
+                stream.as_mut().consume(chunk.as_ref().map_or(0, Bytes::len));
+                if sender.send(chunk).await.is_err() || is_last {
+                    return;
+                }
+            }
+        });
+        Self {
+            arrived,
+            _taking: AbortOnDropHandle::new(taking),
+        }
+    }
+
+    /// Returns what came next; `None` at the end.
+    async fn next(&mut self) -> Option<std::io::Result<Bytes>> {
+        self.arrived.recv().await
     }
 }
 

@@ -1,18 +1,41 @@
 //! Why an object was rejected, with the place where it was written and what to do about it.
 
+use super::error::RequestError;
 use crate::diag::{Diagnostic, Place};
+use crate::k8s::display::kind_and_name;
 use crate::k8s::field_place::locate;
 use crate::k8s::{Entity, KubeContext};
 
 /// Returns the server's message, then the place in the YAML if it can be read, then hints.
-///
+pub(super) fn explain(error: &RequestError, entity: &Entity, context: &KubeContext) -> String {
+    let details = error.status().and_then(|status| status.details.as_ref());
+    let causes = details.map_or(&[][..], |details| &details.causes);
+    let fields: Vec<&str> = causes.iter().map(|cause| cause.field.as_str()).collect();
+    let message = error.message();
+    let mut hints = hints(&message, entity, context);
+    hints.extend(error.hint().map(str::to_owned));
+    if error.is_too_large() {
+        hints.push("leave out what need not be in the object, or split it".to_owned());
+    }
+    render(&with_name(error, message, entity), entity, &fields, hints)
+}
+
+/// Puts the object before a message that names none, such as that of a proxy or an admission webhook.
+fn with_name(error: &RequestError, message: String, entity: &Entity) -> String {
+    let is_answer = error.status().is_some_and(|status| status.code != 404);
+    if !is_answer || message.contains(&format!("\"{}\"", entity.name())) {
+        return message;
+    }
+    format!("{}: {message}", kind_and_name(entity))
+}
+
 /// `fields` are the paths that the server complains of; the first that is found in the YAML is marked, else the object.
-pub(super) fn explain(message: &str, entity: &Entity, fields: &[&str], context: &KubeContext) -> String {
+fn render(message: &str, entity: &Entity, fields: &[&str], hints: Vec<String>) -> String {
     let mut diagnostic = Diagnostic::error(message);
     if let Some(place) = place(entity, fields) {
         diagnostic = diagnostic.at(place);
     }
-    for hint in hints(message, entity, context) {
+    for hint in hints {
         diagnostic = diagnostic.hint(hint);
     }
     diagnostic.render()
@@ -72,17 +95,44 @@ mod tests {
             line: 1,
         };
         let entity = Entity::new(json!({"kind": "Pod", "metadata": {"name": "x"}}), origin);
-        let text = explain(
+        let text = render(
             "Pod \"x\" is invalid",
             &entity,
             &["spec.restartPolicy"],
-            &KubeContext::default(),
+            Vec::new(),
         );
         assert_eq!(
             text,
             format!(
                 "Pod \"x\" is invalid\n --> {path}:5:3\n  |\n5 |   restartPolicy: Sometimes\n  |   ^^^^^^^^^^^^^^^^^^^^^^^^"
             )
+        );
+    }
+
+    fn refused(code: u16, message: &str) -> RequestError {
+        let status = kube::core::Status::failure(message, "").with_code(code);
+        kube::Error::Api(status.boxed()).into()
+    }
+
+    #[test]
+    fn an_answer_that_names_no_object_is_told_with_it() {
+        let entity = Entity::new(
+            json!({"kind": "ConfigMap", "metadata": {"name": "big"}}),
+            Origin::default(),
+        );
+        let told = |code, message| explain(&refused(code, message), &entity, &KubeContext::default());
+        assert_eq!(
+            told(413, "Request entity too large: limit is 3145728"),
+            "ConfigMap/big: Request entity too large: limit is 3145728\n\
+             hint: leave out what need not be in the object, or split it"
+        );
+        assert_eq!(
+            told(400, "admission webhook \"policy\" denied the request: no"),
+            "ConfigMap/big: admission webhook \"policy\" denied the request: no"
+        );
+        assert_eq!(
+            told(422, "ConfigMap \"big\" is invalid"),
+            "ConfigMap \"big\" is invalid"
         );
     }
 
@@ -93,9 +143,8 @@ mod tests {
             Origin::default(),
         );
         let text = explain(
-            "namespaces \"shop\" not found",
+            &refused(404, "namespaces \"shop\" not found"),
             &entity,
-            &[],
             &KubeContext::default(),
         );
         assert!(

@@ -17,6 +17,9 @@ use crate::edge::clock;
 const REST: Duration = Duration::from_secs(5);
 /// How long the answer to a question may take: a server that hangs is told soon, whatever the objects' own time.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a deletion may take, and any other write: the API server itself gives up before that.
+const DELETE_TIMEOUT: Duration = Duration::from_secs(30);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long making one may take: a plugin may wait for a network that is not there.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -60,20 +63,21 @@ impl Cluster {
         self.send_once(request).await
     }
 
-    /// A question that is not answered in time is answered no more; what writes may take as long as it is given.
+    /// What is not answered in time is answered no more.
     async fn send_once<T: DeserializeOwned>(&self, request: http::Request<Vec<u8>>) -> kube::Result<T> {
-        let is_question = request.method() == http::Method::GET;
-        let client = self.client();
-        let answer = client.request(request);
-        let answer = if is_question {
-            let too_late = |_| {
-                let why = format!("no answer within {} s", ANSWER_TIMEOUT.as_secs());
-                Err(kube::Error::Service(why.into()))
-            };
-            timeout(ANSWER_TIMEOUT, answer).await.unwrap_or_else(too_late)
-        } else {
-            answer.await
+        let limit = match *request.method() {
+            http::Method::GET => ANSWER_TIMEOUT,
+            http::Method::DELETE => DELETE_TIMEOUT,
+            _ => WRITE_TIMEOUT,
         };
+        let client = self.client();
+        let too_late = |_| {
+            let why = format!("no answer within {} s", limit.as_secs());
+            Err(kube::Error::Service(why.into()))
+        };
+        let answer = timeout(limit, client.request(request))
+            .await
+            .unwrap_or_else(too_late);
         if answer.as_ref().is_err_and(is_lost) {
             self.suspect();
         }

@@ -17,6 +17,7 @@ use super::connect::Cluster;
 use super::outbox::Outbox;
 use super::owners::Owners;
 use super::patient_watch::patient;
+use crate::edge::lasting::lasting;
 use crate::engine::{ClusterWatch, Event};
 use crate::k8s::convert;
 use crate::logs::LogWriter;
@@ -34,6 +35,7 @@ impl ClusterWatcher {
     /// a watch that does not work go to `log`.
     pub fn start(cluster: Cluster, events: mpsc::Sender<Event>, started: Timestamp, log: LogWriter) -> Self {
         let (wanted, changes) = watch::channel(ClusterWatch::default());
+        let told = log.clone();
         let owners = Owners::new(cluster.clone());
         let context = Context {
             owners: owners.clone(),
@@ -46,7 +48,10 @@ impl ClusterWatcher {
         Self {
             wanted,
             owners,
-            supervisor: tokio::spawn(supervise(context, changes)),
+            supervisor: tokio::spawn(async move {
+                let begin = || supervise(context.clone(), changes.clone());
+                lasting("the watch of the cluster", &told, begin).await;
+            }),
         }
     }
 
@@ -101,13 +106,24 @@ async fn supervise(context: Context, mut changes: watch::Receiver<ClusterWatch>)
         for namespace in namespaces {
             running
                 .entry(namespace.clone())
-                .or_insert_with(|| tasks.spawn(watch_namespace(context.clone(), namespace)));
+                .or_insert_with(|| tasks.spawn(keep_watching(context.clone(), namespace)));
         }
         while tasks.try_join_next().is_some() {}
         if changes.changed().await.is_err() {
             return;
         }
     }
+}
+
+async fn keep_watching(context: Context, namespace: String) {
+    let (name, log) = (
+        format!("the watch of namespace \"{namespace}\""),
+        context.log.clone(),
+    );
+    lasting(&name, &log, || {
+        watch_namespace(context.clone(), namespace.clone())
+    })
+    .await;
 }
 
 async fn watch_namespace(context: Context, namespace: String) {

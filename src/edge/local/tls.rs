@@ -23,8 +23,17 @@ pub(super) async fn connect(host: &str, stream: TcpStream) -> io::Result<TlsStre
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
         .with_no_client_auth();
-    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    let name = server_name(host)?;
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
+}
+
+/// Returns how TLS calls a host. An address of IPv6 stands in brackets in a URL, but not here.
+///
+/// # Errors
+/// When it can be no host's name.
+fn server_name(host: &str) -> io::Result<ServerName<'static>> {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    ServerName::try_from(bare.unwrap_or(host).to_owned()).map_err(io::Error::other)
 }
 
 #[derive(Debug)]
@@ -62,5 +71,18 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_of_ipv6_is_named_without_brackets() {
+        let address = ServerName::from(std::net::IpAddr::from(std::net::Ipv6Addr::LOCALHOST));
+        assert_eq!(server_name("[::1]").unwrap(), address);
+        assert_eq!(server_name("::1").unwrap(), address);
+        assert_eq!(server_name("example.com").unwrap().to_str(), "example.com");
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::port::Port;
 use crate::edge::port_holder::holder;
-use crate::engine::ForwardPart;
+use crate::engine::{ForwardId, ForwardPart};
 
 /// How often it is tried to listen on a port that somebody else has; nothing tells when it becomes free.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -72,13 +72,25 @@ impl Port {
         }
     }
 
+    /// Returns who else in this session wants the port: another resource, or this one at another address.
+    pub(super) fn rival(&self) -> Option<ForwardId> {
+        let wanted = self.wanted.lock().expect("no panic while it is held");
+        let others = wanted
+            .iter()
+            .filter(|other| other.local_port == self.id.local_port && **other != self.id);
+        others
+            .min_by_key(|other| other.manifest == self.id.manifest)
+            .cloned()
+    }
+
     fn refused(&self, host: &str, error: &io::Error) -> String {
         let (port, manifest) = (self.id.local_port, &self.id.manifest);
         let message = format!("Error port-forwarding {manifest}: cannot listen on {host}:{port}: {error}");
         let hint = match error.kind() {
-            io::ErrorKind::AddrInUse => match &self.rival {
+            io::ErrorKind::AddrInUse => match self.rival() {
                 Some(rival) => format!(
-                    "port {port} is also forwarded to \"{rival}\": choose another one for one of them in port_forwards="
+                    "port {port} is also forwarded to \"{}\": choose another one for one of them in port_forwards=",
+                    rival.manifest
                 ),
                 None => {
                     let addresses = (host, port).to_socket_addrs().into_iter().flatten();

@@ -1,17 +1,18 @@
 //! Local ports that lead to pods: each is listened on from when it is asked for until it no longer is, and every
-//! connection goes to the pod that is the right one at that moment.
+//! connection goes to the pod that is the right one at that moment (`port`); `carry` moves its bytes.
 //!
 //! A connection to a port without a pod, or whose pod does not answer, is closed at once: nobody takes a dead path for
 //! a healthy one. What is wrong with a port is told to the engine: that it is taken, that the last connection failed
 //! (`listen`, `port`), that the node does not answer (`path`).
 
+mod carry;
 mod listen;
 mod path;
 mod port;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{mpsc, watch};
@@ -20,6 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use self::port::Port;
 use super::kube::Cluster;
+use super::lasting::lasting;
 use crate::engine::{Event, Forward, ForwardId, ForwardPart, ForwardTarget};
 use crate::logs::{LogStore, LogWriter};
 use crate::model::SpanId;
@@ -33,6 +35,8 @@ pub(super) struct PortForwards {
     tasks: TaskTracker,
     shutdown: CancellationToken,
     open: HashMap<ForwardId, Open>,
+    /// All ports that are wanted, for each to know of the others.
+    wanted: Arc<Mutex<BTreeSet<ForwardId>>>,
     /// Ports that are being given up, each with when that is done.
     closing: Vec<(u16, CancellationToken)>,
     paths: Option<watch::Sender<Vec<Arc<Port>>>>,
@@ -60,6 +64,7 @@ impl PortForwards {
             tasks,
             shutdown,
             open: HashMap::new(),
+            wanted: Arc::default(),
             closing: Vec::new(),
             paths: None,
         }
@@ -78,13 +83,17 @@ impl PortForwards {
             }
             stays
         });
+        *self.wanted.lock().expect("no panic while it is held") = wanted.iter().map(Forward::id).collect();
         for forward in wanted {
             let id = forward.id();
             match self.open.get(&id) {
                 Some(open) => {
-                    open.target.send_replace(forward.pod);
-                    // Another pod, or one that has become ready, is another chance.
-                    open.port.tell(ForwardPart::Connection, None);
+                    let is_news = *open.target.borrow() != forward.pod;
+                    if is_news {
+                        open.target.send_replace(forward.pod);
+                        // Another pod, or one that has become ready, is another chance.
+                        open.port.tell(ForwardPart::Connection, None);
+                    }
                 }
                 None => {
                     let opened = self.open(id.clone(), forward.pod, cluster.clone());
@@ -98,13 +107,13 @@ impl PortForwards {
     fn open(&self, id: ForwardId, pod: Option<ForwardTarget>, cluster: Cluster) -> Open {
         let (target, wanted) = watch::channel(pod);
         let span = SpanId::new(format!("portforward:{}", id.manifest));
-        let rival = self.open.keys().find(|other| other.local_port == id.local_port);
         let port = Arc::new(Port {
             log: LogWriter::new(self.log.clone(), span, id.manifest.clone()),
             events: self.events.clone(),
             errors: Mutex::default(),
             host: id.host.clone().unwrap_or_else(|| self.web_host.clone()),
-            rival: rival.map(|rival| rival.manifest.clone()),
+            told: Mutex::default(),
+            wanted: Arc::clone(&self.wanted),
             id,
             target: wanted,
             cluster,
@@ -123,7 +132,11 @@ impl PortForwards {
             for closed in before {
                 closed.cancelled().await;
             }
-            serving.serve().await;
+            let name = format!(
+                "the port-forward of {} at {}",
+                serving.id.manifest, serving.id.local_port
+            );
+            lasting(&name, &serving.log, || serving.serve()).await;
         });
         Open { port, target, closed }
     }
@@ -138,10 +151,12 @@ impl PortForwards {
             None => {
                 let (paths, wanted) = watch::channel(ports);
                 let (cluster, shutdown) = (cluster.clone(), self.shutdown.clone());
+                let log = LogWriter::global(self.log.clone());
                 self.tasks.spawn(async move {
+                    let begin = || path::watch(cluster.clone(), wanted.clone());
                     tokio::select! {
                         () = shutdown.cancelled() => {}
-                        () = path::watch(cluster, wanted) => {}
+                        () = lasting("the watch of port-forwards", &log, begin) => {}
                     }
                 });
                 self.paths = Some(paths);

@@ -1,24 +1,27 @@
 //! One local port: it takes connections and carries each to the pod of the moment, and tells what is wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
-use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::carry::carry;
 use crate::edge::kube::{Cluster, error_message};
 use crate::engine::{Event, ForwardId, ForwardPart, ForwardTarget};
 use crate::logs::LogWriter;
-use crate::model::ManifestName;
 
 /// How long the way to a pod may take to open.
 const OPENING: Duration = Duration::from_secs(2);
+
+/// How long it may take to close.
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// One local port.
 pub(super) struct Port {
@@ -28,8 +31,10 @@ pub(super) struct Port {
     pub(super) errors: Mutex<BTreeMap<ForwardPart, String>>,
     pub(super) id: ForwardId,
     pub(super) host: String,
-    /// The resource that asked for the same port before.
-    pub(super) rival: Option<ManifestName>,
+    /// The failures of connections that were said since one was answered.
+    pub(super) told: Mutex<BTreeSet<String>>,
+    /// All ports that are wanted.
+    pub(super) wanted: Arc<Mutex<BTreeSet<ForwardId>>>,
     pub(super) target: watch::Receiver<Option<ForwardTarget>>,
     pub(super) cluster: Cluster,
     pub(super) tasks: TaskTracker,
@@ -80,7 +85,7 @@ impl Port {
             if is_current {
                 self.tell(ForwardPart::Connection, Some(&error));
             }
-            self.log.info(&self.broken(target.port, &error));
+            self.say_broken(target.port, &error);
         }
     }
 
@@ -90,7 +95,7 @@ impl Port {
             .await
             .map_err(|_| format!("no answer within {} s", OPENING.as_secs()))?
             .map_err(|error| error_message(&error))?;
-        let mut stream = forwarder
+        let stream = forwarder
             .take_stream(target.port)
             .ok_or_else(|| "the API server opened no stream".to_owned())?;
         let refused = forwarder.take_error(target.port);
@@ -100,19 +105,42 @@ impl Port {
                 None => std::future::pending().await,
             }
         };
+        let is_answered = AtomicBool::new(false);
+        let carrying = carry(connection, stream, || {
+            is_answered.store(true, Ordering::Relaxed);
+            self.works();
+        });
+        tokio::pin!(carrying);
         let outcome = tokio::select! {
-            Some(error) = refused => Err(error),
-            // A side that goes away without a word ends the connection, as it would without us between.
-            carried = copy_bidirectional(connection, &mut stream) => {
-                if carried.is_ok_and(|(_, received)| received > 0) {
-                    self.tell(ForwardPart::Connection, None);
+            Some(error) = refused => {
+                // What the pod said before is still handed on.
+                if is_answered.load(Ordering::Relaxed) {
+                    carrying.await;
                 }
-                Ok(())
+                Err(refusal(&error, target))
             }
+            () = &mut carrying => Ok(()),
         };
-        // What is left of either side does not matter any more.
-        let _ = stream.shutdown().await;
+        let _ = timeout(CLOSING, forwarder.join()).await;
         outcome
+    }
+
+    /// Takes in that a connection was answered.
+    fn works(&self) {
+        self.tell(ForwardPart::Connection, None);
+        self.told.lock().expect("no panic while it is held").clear();
+    }
+
+    /// Says that a connection failed, once until one is answered.
+    fn say_broken(&self, remote: u16, error: &str) {
+        let is_news = self
+            .told
+            .lock()
+            .expect("no panic while it is held")
+            .insert(error.to_owned());
+        if is_news {
+            self.log.info(&self.broken(remote, error));
+        }
     }
 
     /// Rule: `reference/engine.md` 4.12, the loop's line.
@@ -159,5 +187,76 @@ impl Port {
             }
         }
         before.is_some() != error.is_some()
+    }
+}
+
+/// Returns in short what a node says of a connection that it could not make.
+fn refusal(error: &str, target: &ForwardTarget) -> String {
+    if error.to_lowercase().contains("connection refused") {
+        return format!(
+            "nothing listens on port {} of pod {} yet",
+            target.port, target.pod_name
+        );
+    }
+    // What comes before are the names that the runtime has for the pod and its network.
+    let causes = ["inside namespace", "in network namespace", ", uid : "];
+    let cause = causes.iter().find_map(|cause| error.split_once(cause));
+    let rest = cause.map_or(error, |(_, rest)| rest);
+    let rest = match rest.trim_start().strip_prefix('"') {
+        Some(quoted) => quoted.split_once('"').map_or(quoted, |(_, rest)| rest),
+        None => rest,
+    };
+    rest.trim_start_matches([',', ':', ' ']).trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ObjectUid;
+
+    #[test]
+    fn what_a_node_says_is_told_without_its_own_names() {
+        let target = ForwardTarget {
+            pod: ObjectUid::new("1"),
+            pod_name: "late-1".to_owned(),
+            namespace: "default".to_owned(),
+            port: 8080,
+            container: "late".to_owned(),
+            node: "node1".to_owned(),
+            ready: true,
+        };
+        let pod = "error forwarding port 8080 to pod dac4f1, uid : ";
+        let namespace = "failed to execute portforward in network namespace \"/var/run/netns/cni-210b\": failed to connect to \
+                         localhost:8080 inside namespace \"dac4f1\", ";
+        let refused = "IPv4: dial tcp4 127.0.0.1:8080: connect: connection refused IPv6 dial tcp6: address localhost: no \
+                       suitable address found";
+        let rows = [
+            (
+                format!("{pod}{namespace}{refused}"),
+                "nothing listens on port 8080 of pod late-1 yet",
+            ),
+            (
+                format!("{pod}exit status 1: socat E connect(5): Connection refused\n"),
+                "nothing listens on port 8080 of pod late-1 yet",
+            ),
+            (
+                format!("{pod}{namespace}IPv4: dial tcp4: i/o timeout"),
+                "IPv4: dial tcp4: i/o timeout",
+            ),
+            (
+                format!(
+                    "{pod}failed to execute portforward in network namespace \"/var/run/netns/cni-1\": readfrom: broken pipe"
+                ),
+                "readfrom: broken pipe",
+            ),
+            (
+                format!("{pod}container not running (dac4)"),
+                "container not running (dac4)",
+            ),
+            ("no space left on device".to_owned(), "no space left on device"),
+        ];
+        for (said, expected) in rows {
+            assert_eq!(refusal(&said, &target), expected, "{said}");
+        }
     }
 }

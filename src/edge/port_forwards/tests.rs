@@ -1,6 +1,14 @@
 //! Local ports: who has them, what is said when somebody else has, what becomes of connections.
 
-use tokio::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::{BufMut, BytesMut};
+use futures::{SinkExt, StreamExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Duration;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 
 use super::*;
 use crate::edge::kube::Cluster;
@@ -160,15 +168,7 @@ async fn a_connection_whose_pod_cannot_be_reached_is_closed_and_told() {
     drop(free);
     let (mut ports, mut told, _log) = keeper();
     let mut dead = forward("web", port, None);
-    dead.pod = Some(ForwardTarget {
-        pod: crate::model::ObjectUid::new("1"),
-        pod_name: "web-1".to_owned(),
-        namespace: "default".to_owned(),
-        port: 80,
-        container: "web".to_owned(),
-        node: "node1".to_owned(),
-        ready: true,
-    });
+    dead.pod = Some(target());
     ports.set(vec![dead], Some(&cluster()));
     let mut connection = loop {
         if let Ok(connection) = TcpStream::connect(("127.0.0.1", port)).await {
@@ -180,4 +180,192 @@ async fn a_connection_whose_pod_cannot_be_reached_is_closed_and_told() {
     let _ = tokio::io::AsyncReadExt::read_to_end(&mut connection, &mut rest).await;
     assert_eq!(rest, b"", "it is closed");
     assert!(error(&mut told).await.is_some());
+}
+
+/// Starts an API server that opens a way to a pod for each connection: the pod answers with what it was sent, once it
+/// has had as many bytes. Where nothing listens in the pod, the node says so.
+async fn pod_that_echoes(n_bytes: usize, listens: bool) -> Cluster {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let server = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", server.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = server.accept().await {
+            tokio::spawn(echo(stream, n_bytes, listens));
+        }
+    });
+    let client = kube::Client::try_from(kube::Config::new(url.parse().expect("a URL"))).expect("a client");
+    Cluster::for_test(client, KubeContext::default())
+}
+
+async fn echo(stream: TcpStream, n_bytes: usize, listens: bool) {
+    #[allow(clippy::result_large_err, reason = "the crate's own type")]
+    let choose = |_: &Request, mut response: Response| {
+        let protocol = "v4.channel.k8s.io".parse().expect("a header");
+        response.headers_mut().insert("sec-websocket-protocol", protocol);
+        Ok(response)
+    };
+    let mut way = tokio_tungstenite::accept_hdr_async(stream, choose)
+        .await
+        .expect("a way");
+    let frame = |channel: u8, bytes: &[u8]| {
+        let mut frame = BytesMut::with_capacity(bytes.len() + 1);
+        frame.put_u8(channel);
+        frame.put(bytes);
+        Message::Binary(frame.freeze())
+    };
+    for channel in [0, 1] {
+        let _ = way.send(frame(channel, &80u16.to_le_bytes())).await;
+    }
+    if !listens {
+        let said = b"error forwarding port 80 to pod dac4f1, uid : failed to execute portforward in network namespace \
+            \"/var/run/netns/cni-210b\": failed to connect to localhost:80 inside namespace \"dac4f1\", IPv4: dial tcp4 \
+            127.0.0.1:80: connect: connection refused";
+        let _ = way.send(frame(1, said)).await;
+    }
+    let mut heard = Vec::new();
+    while heard.len() < n_bytes {
+        match way.next().await {
+            Some(Ok(Message::Binary(bytes))) => heard.extend_from_slice(&bytes[1..]),
+            Some(Ok(_)) => {}
+            _ => return,
+        }
+    }
+    // Long enough for somebody to lose patience who takes the client's last word for the end.
+    let ended = tokio::time::timeout(Duration::from_millis(100), way.next()).await;
+    assert!(ended.is_err(), "{ended:?}");
+    for part in heard.chunks(32 << 10) {
+        let _ = way.send(frame(0, part)).await;
+    }
+    let _ = way.close(None).await;
+}
+
+fn target() -> ForwardTarget {
+    ForwardTarget {
+        pod: crate::model::ObjectUid::new("1"),
+        pod_name: "web-1".to_owned(),
+        namespace: "default".to_owned(),
+        port: 80,
+        container: "web".to_owned(),
+        node: String::new(),
+        ready: true,
+    }
+}
+
+async fn connected(port: u16) -> TcpStream {
+    loop {
+        if let Ok(connection) = TcpStream::connect(("127.0.0.1", port)).await {
+            return connection;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+fn free_port() -> u16 {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    free.local_addr().expect("an address").port()
+}
+
+#[tokio::test]
+async fn a_client_that_has_said_all_gets_the_whole_answer() {
+    for n_bytes in [10, 100_000, 3_000_000] {
+        let port = free_port();
+        let (mut ports, _told, _log) = keeper();
+        let pod = Some(target());
+        let cluster = pod_that_echoes(n_bytes, true).await;
+        ports.set(
+            vec![Forward {
+                pod,
+                ..forward("web", port, None)
+            }],
+            Some(&cluster),
+        );
+        let mut client = connected(port).await;
+        client.write_all(&vec![b'x'; n_bytes]).await.expect("sent");
+        client.shutdown().await.expect("half closed");
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await.expect("an answer");
+        assert_eq!(answer.len(), n_bytes);
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_nothing_listens_on_is_told_once_and_in_short() {
+    let port = free_port();
+    let (mut ports, mut told, mut log) = keeper();
+    let cluster = pod_that_echoes(1, false).await;
+    let wanted = |ready| {
+        let pod = Some(ForwardTarget { ready, ..target() });
+        vec![Forward {
+            pod,
+            ..forward("web", port, None)
+        }]
+    };
+    for ready in [false, false, true] {
+        ports.set(wanted(ready), Some(&cluster));
+        let mut rest = Vec::new();
+        let _ = connected(port).await.read_to_end(&mut rest).await;
+    }
+    assert_eq!(
+        error(&mut told).await.as_deref(),
+        Some("nothing listens on port 80 of pod web-1 yet")
+    );
+    let said = format!(
+        "Reconnecting... Error port-forwarding web ({port} -> 80): nothing listens on port 80 of pod web-1 yet\n"
+    );
+    assert_eq!(text(&mut log), said);
+}
+
+#[tokio::test]
+async fn each_of_two_resources_that_want_one_port_knows_of_the_other() {
+    let port = free_port();
+    let (mut ports, _told, _log) = keeper();
+    ports.set(
+        vec![forward("one", port, None), forward("two", port, None)],
+        Some(&cluster()),
+    );
+    let rival = |name: &str| {
+        let open = ports
+            .open
+            .values()
+            .find(|open| open.port.id.manifest.as_str() == name);
+        open.and_then(|open| open.port.rival())
+            .expect("a rival")
+            .manifest
+            .to_string()
+    };
+    assert_eq!((rival("one"), rival("two")), ("two".to_owned(), "one".to_owned()));
+}
+
+/// Returns after how many seconds the connection of a client that has said all is given up, by a pod that says this.
+async fn given_up_after(answer: &'static [u8]) -> (u64, Vec<u8>) {
+    let server = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let mut client = TcpStream::connect(server.local_addr().expect("an address"))
+        .await
+        .expect("a connection");
+    let (mut taken, _) = server.accept().await.expect("a connection");
+    client.write_all(b"PING").await.expect("sent");
+    client.shutdown().await.expect("half closed");
+    let (way, mut pod) = tokio::io::duplex(1024);
+    let pod = tokio::spawn(async move {
+        let mut heard = [0; 4];
+        pod.read_exact(&mut heard).await.expect("all of it");
+        pod.write_all(answer).await.expect("sent");
+        // It keeps its side open.
+        let _ = pod.read(&mut heard).await;
+    });
+    let (began, answered) = (tokio::time::Instant::now(), AtomicBool::new(false));
+    super::carry::carry(&mut taken, way, || answered.store(true, Ordering::Relaxed)).await;
+    let elapsed = began.elapsed().as_secs();
+    assert_eq!(answered.into_inner(), !answer.is_empty());
+    pod.await.expect("it ends");
+    drop(taken);
+    let mut got = Vec::new();
+    client.read_to_end(&mut got).await.expect("an end");
+    (elapsed, got)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_waited_for_but_not_for_ever() {
+    assert_eq!(given_up_after(b"+PONG").await, (2, b"+PONG".to_vec()));
+    assert_eq!(given_up_after(b"").await, (11, Vec::new()));
 }

@@ -20,7 +20,11 @@ enum Guard {
     Off,
     /// One is started before the first process.
     Wanted,
-    Running(PipeWriter),
+    Running {
+        pipe: PipeWriter,
+        /// The groups that it knows of, to tell them to the next one if it dies.
+        living: BTreeSet<i32>,
+    },
 }
 
 static GUARD: Mutex<Guard> = Mutex::new(Guard::Off);
@@ -42,25 +46,46 @@ pub fn guard_groups() {
 pub(super) fn prepare() {
     let mut guard = guard();
     if let Guard::Wanted = *guard {
-        *guard = start().map_or(Guard::Off, Guard::Running);
+        *guard = start().map_or(Guard::Off, |pipe| Guard::Running {
+            pipe,
+            living: BTreeSet::new(),
+        });
     }
 }
 
 /// Tells the guard of a group that begins.
 pub(super) fn begins(group: i32) {
-    tell(&mut guard(), group);
+    tell(&mut guard(), group, start);
 }
 
 /// Tells the guard of a group that ended.
 pub(super) fn ended(group: i32) {
-    tell(&mut guard(), -group);
+    tell(&mut guard(), -group, start);
 }
 
-fn tell(guard: &mut Guard, message: i32) {
-    if let Guard::Running(pipe) = guard
-        && pipe.write_all(&message.to_le_bytes()).is_err()
-    {
-        *guard = Guard::Off;
+/// Tells the guard of a group that begins, or, with its number negative, that has ended. Where the guard has died, another
+/// one is started that guards all groups that are left.
+fn tell(guard: &mut Guard, message: i32, start: impl Fn() -> io::Result<PipeWriter>) {
+    let Guard::Running { pipe, living } = guard else {
+        return;
+    };
+    match message {
+        group @ 0.. => living.insert(group),
+        ended => living.remove(&-ended),
+    };
+    if pipe.write_all(&message.to_le_bytes()).is_ok() {
+        return;
+    }
+    let again = || -> io::Result<PipeWriter> {
+        let mut pipe = start()?;
+        living
+            .iter()
+            .try_for_each(|group| pipe.write_all(&group.to_le_bytes()))?;
+        Ok(pipe)
+    };
+    match again() {
+        Ok(next) => *pipe = next,
+        Err(_) => *guard = Guard::Off,
     }
 }
 
@@ -92,5 +117,34 @@ pub fn run() {
     for group in living {
         // One that is gone already is what we want.
         let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guard_after_one_that_died_guards_all_that_is_left() {
+        let (reader, pipe) = io::pipe().unwrap();
+        let mut guard = Guard::Running {
+            pipe,
+            living: BTreeSet::new(),
+        };
+        let never = || -> io::Result<PipeWriter> { Err(io::ErrorKind::Other.into()) };
+        for message in [7, 8, -7] {
+            tell(&mut guard, message, never);
+        }
+        drop(reader);
+        let (mut reader, next) = io::pipe().unwrap();
+        tell(&mut guard, 9, || next.try_clone());
+        drop((guard, next));
+        let mut told = Vec::new();
+        reader.read_to_end(&mut told).unwrap();
+        let groups: Vec<i32> = told
+            .chunks(4)
+            .map(|group| i32::from_le_bytes(group.try_into().unwrap()))
+            .collect();
+        assert_eq!(groups, [8, 9]);
     }
 }

@@ -51,7 +51,7 @@ pub async fn watch_files(
 ) {
     let (sender, inbox) = channel();
     let thread = Thread(sender.clone());
-    let (ended, end) = oneshot::channel();
+    let (ended, mut end) = oneshot::channel();
     std::thread::spawn(move || {
         FileWatch::new(sender).run(&inbox, &events, &log);
         // Nobody waits for it when this task was abandoned.
@@ -59,9 +59,13 @@ pub async fn watch_files(
     });
     loop {
         let files = wanted.borrow_and_update().clone();
-        // The thread ends early only when nobody listens any more.
-        if thread.0.send(Message::Wanted(files)).is_err() || wanted.changed().await.is_err() {
+        // The thread ends early when nobody listens any more, or by a panic.
+        if thread.0.send(Message::Wanted(files)).is_err() {
             break;
+        }
+        tokio::select! {
+            changed = wanted.changed() => if changed.is_err() { break },
+            _ = &mut end => return,
         }
     }
     drop(thread);

@@ -1,7 +1,7 @@
 //! Applying and deleting.
 
 use serde_json::json;
-use tilt::edge::kube::{delete, delete_all};
+use tilt::edge::kube::delete;
 use tilt::k8s::apply_input::apply_input;
 use tilt::k8s::inject::inject;
 use tilt::k8s::owned_fields::is_applied;
@@ -232,7 +232,8 @@ async fn a_definition_and_its_instance_are_applied_in_one_go() {
     let orchard = json!({"apiVersion": format!("{group}/v1"), "kind": "Orchard", "metadata": {"name": "plums"}, "spec": {"rows": 12}});
     let outcome = world.apply(&[orchard, definition]).await;
     let ids: Vec<_> = outcome.applied.iter().map(|object| object.id.clone()).collect();
-    let deleted = delete_all(&world.cluster, &ids).await;
+    let log = LogWriter::global(world.store.clone());
+    let deleted = delete(&world.cluster, &ids, &ownership(), &log).await;
     world.applied(outcome);
     assert_eq!((ids.len(), deleted), (2, Ok(())));
 }

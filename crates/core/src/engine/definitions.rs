@@ -4,8 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use super::row::Row;
 use super::state::State;
 use crate::k8s::Entity;
@@ -15,7 +13,7 @@ use crate::model::ManifestName;
 pub(super) fn find_definers(state: &mut State) {
     let mut definers: BTreeMap<(String, String), BTreeSet<ManifestName>> = BTreeMap::new();
     for (name, row) in &state.rows {
-        for kind in row.entities().iter().filter_map(defined_kind) {
+        for kind in row.entities().iter().filter_map(Entity::defines) {
             definers.entry(kind).or_default().insert(name.clone());
         }
     }
@@ -40,15 +38,6 @@ fn definers_of(
         .flatten()
         .cloned()
         .collect()
-}
-
-/// Returns the group and kind that an object defines.
-fn defined_kind(entity: &Entity) -> Option<(String, String)> {
-    if entity.kind() != "CustomResourceDefinition" {
-        return None;
-    }
-    let text = |path: &[&str]| entity.get(path).and_then(Value::as_str).map(str::to_owned);
-    Some((text(&["spec", "group"])?, text(&["spec", "names", "kind"])?))
 }
 
 /// Returns the resources whose update a first deploy of this one waits for, since they define kinds of its objects.

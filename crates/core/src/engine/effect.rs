@@ -55,7 +55,7 @@ pub enum Effect {
         /// Why, such as `garbage collecting Kubernetes objects`.
         reason: &'static str,
         /// In the order to delete them.
-        objects: Vec<ObjectId>,
+        objects: Vec<UnwantedObject>,
         /// What deletes them, where a command deployed them; it is to end in time.
         command: Option<(Command, Duration)>,
     },
@@ -276,6 +276,21 @@ impl std::fmt::Display for ObjectId {
     /// As in `Deployment/web`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.kind, self.name)
+    }
+}
+
+/// An object that is to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnwantedObject {
+    /// Which one.
+    pub id: ObjectId,
+    /// Its UID, where it is known: an object of the same name with another one was made by somebody else, and stays.
+    pub uid: Option<ObjectUid>,
+}
+
+impl From<ObjectId> for UnwantedObject {
+    fn from(id: ObjectId) -> Self {
+        Self { id, uid: None }
     }
 }
 

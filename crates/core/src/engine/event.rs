@@ -210,7 +210,7 @@ pub struct UpdateOutcome {
 pub struct AppliedObject {
     /// Which object.
     pub id: super::ObjectId,
-    /// Its UID.
+    /// Its UID; empty if nobody knows whether the API server took the object.
     pub uid: ObjectUid,
     /// The values of `tilt.dev/pod-template-hash` in it.
     pub template_hashes: Vec<String>,

@@ -11,21 +11,47 @@ use super::effect::{Effect, Forward, ForwardTarget};
 use super::event::{ForwardId, ForwardPart};
 use super::row::Row;
 use super::state::State;
-use crate::model::{ManifestName, Pod, PodPhase, PortForward};
+use crate::model::{Level, LogEvent, ManifestName, Pod, PodPhase, PortForward};
 use crate::view::ForwardView;
 
-/// Returns all port-forwards that are wanted, if those are others than before.
-pub(super) fn forward(state: &mut State) -> Option<Effect> {
+/// Returns all port-forwards that are wanted, if those are others than before, with what is to be said of them.
+pub(super) fn forward(state: &mut State) -> Vec<Effect> {
     let rows = state.rows_in_order().filter(|(_, row)| row.enabled);
     let wanted: Vec<Forward> = rows
         .filter(|_| state.config.forwards_ports)
         .flat_map(|(name, row)| of_row(state, name, row))
         .collect();
     if state.asked.forwards == wanted {
-        return None;
+        return Vec::new();
     }
+    let mut effects = tell_of_chosen_ports(state, &wanted);
     state.asked.forwards.clone_from(&wanted);
-    Some(Effect::ForwardPorts(wanted))
+    effects.push(Effect::ForwardPorts(wanted));
+    effects
+}
+
+/// Says, once, where a port leads that was given alone and is not the one in the pod.
+fn tell_of_chosen_ports(state: &mut State, wanted: &[Forward]) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for forward in wanted {
+        let (name, local) = (&forward.manifest, forward.local_port);
+        let Some(pod) = forward.pod.as_ref().filter(|pod| pod.port != local) else {
+            continue;
+        };
+        let row = state.rows.get(name).and_then(Row::k8s);
+        let mut ports = row.map_or(&[][..], |k8s| &k8s.options.port_forwards).iter();
+        let is_chosen = ports.any(|port| port.local_port == local && port.container_port == 0);
+        if is_chosen && state.told_ports.insert((name.clone(), local, pod.port)) {
+            let text = format!(
+                "port_forwards='{local}' of {name} leads to port {port} of the pod, the first that its containers name\n\
+                 hint: if that is meant, write '{local}:{port}'; else '{local}:{local}'",
+                port = pod.port
+            );
+            let line = LogEvent::line(state.tiltfile_span(), name.clone(), text);
+            effects.push(Effect::Log(line.level(Level::Warn)));
+        }
+    }
+    effects
 }
 
 /// Takes in what became of a port-forward.

@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use super::effect::{Effect, ObjectId};
+use super::effect::{Effect, ObjectId, UnwantedObject};
 use super::event::{AppliedObject, UpdateOutcome};
 use super::row::{DeleteCommand, Deployed, Row};
 use super::state::{Deletion, Remains, Running, State};
 use crate::k8s::Entity;
 use crate::k8s::order::rank;
-use crate::model::{DeleteId, ManifestName, SpanId};
+use crate::model::{DeleteId, ManifestName, ObjectUid, SpanId};
 
 /// What a resource left in the cluster.
 type Owned = BTreeMap<ObjectId, AppliedObject>;
@@ -90,7 +90,11 @@ pub(super) fn delete_remains(
     state.dirty.cluster = true;
     let by_object = delete(state, manifest, span.clone(), reason, deployed.owned);
     let by_command = deployed.delete_command.map(|command| {
-        let objects = deployed.objects.into_iter().map(|object| object.id).collect();
+        let objects = deployed
+            .objects
+            .into_iter()
+            .map(|object| object.id.into())
+            .collect();
         start_deletion(state, manifest, span, reason, objects, Some(command))
     });
     by_object.into_iter().chain(by_command).collect()
@@ -104,13 +108,16 @@ fn delete(
     reason: &'static str,
     unwanted: BTreeMap<ObjectId, AppliedObject>,
 ) -> Option<Effect> {
-    let mut objects: Vec<ObjectId> = Vec::new();
+    let mut objects: Vec<UnwantedObject> = Vec::new();
     for (id, object) in unwanted {
         if !object.keep && !pass_on(state, &object) {
-            objects.push(id);
+            let uid = is_known(&object.uid).then_some(object.uid);
+            objects.push(UnwantedObject { id, uid });
         }
     }
-    objects.sort_by(|a, b| (rank(&b.kind), &b.name).cmp(&(rank(&a.kind), &a.name)));
+    objects.sort_by(|UnwantedObject { id: a, .. }, UnwantedObject { id: b, .. }| {
+        (rank(&b.kind), &b.name).cmp(&(rank(&a.kind), &a.name))
+    });
     if objects.is_empty() {
         return None;
     }
@@ -125,14 +132,14 @@ fn start_deletion(
     manifest: &ManifestName,
     span: SpanId,
     reason: &'static str,
-    objects: Vec<ObjectId>,
+    objects: Vec<UnwantedObject>,
     command: Option<DeleteCommand>,
 ) -> Effect {
     state.last_delete += 1;
     let delete = DeleteId(state.last_delete);
     let deletion = Deletion {
         manifest: manifest.clone(),
-        objects: objects.clone(),
+        objects: objects.iter().map(|object| object.id.clone()).collect(),
         by_command: command.is_some(),
     };
     state.deletions.insert(delete, deletion);
@@ -205,7 +212,11 @@ fn is_same(a: &AppliedObject, b: &AppliedObject) -> bool {
             id.name.clone(),
         )
     };
-    a.uid == b.uid || key(&a.id) == key(&b.id)
+    (is_known(&a.uid) && a.uid == b.uid) || key(&a.id) == key(&b.id)
+}
+
+fn is_known(uid: &ObjectUid) -> bool {
+    !uid.as_str().is_empty()
 }
 
 fn is_declared_by(entity: &Entity, id: &ObjectId, default_namespace: &str) -> bool {

@@ -39,8 +39,8 @@ mod update;
 pub use config::{EngineConfig, Mode};
 pub use effect::{
     CiFailure, ClusterWatch, ContainerUpdate, Effect, ExitOutcome, Forward, ForwardTarget, ImageAction,
-    ImageStep, LiveUpdatePlan, LogStream, ObjectId, PruneRequest, PrunedImage, Server, UpdatePlan, WatchSet,
-    WatchedTarget,
+    ImageStep, LiveUpdatePlan, LogStream, ObjectId, PruneRequest, PrunedImage, Server, UnwantedObject,
+    UpdatePlan, WatchSet, WatchedTarget,
 };
 pub use event::{
     AppliedObject, ClusterStatus, Event, FileChange, ForwardId, ForwardPart, LoadOutcome, ServerStatus,

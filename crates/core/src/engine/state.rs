@@ -68,6 +68,8 @@ pub(crate) struct State {
     pub(crate) told: BTreeSet<(ManifestName, Gap)>,
     /// The objects of which it was said that this version does not run them.
     pub(crate) told_objects: BTreeSet<String>,
+    /// Local ports of which was said which port of the pod was chosen for them.
+    pub(crate) told_ports: BTreeSet<(ManifestName, u16, u16)>,
     /// What was last asked of the edge.
     pub(crate) asked: Asked,
     /// What has to be looked at again before the event at hand is done with.
@@ -251,6 +253,7 @@ impl State {
             events: SeenEvents::default(),
             told: BTreeSet::new(),
             told_objects: BTreeSet::new(),
+            told_ports: BTreeSet::new(),
             asked: Asked::default(),
             dirty: Dirty::default(),
             verdict: None,

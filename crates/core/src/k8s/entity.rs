@@ -65,6 +65,15 @@ impl Entity {
         self.api_version().rsplit('/').next().unwrap_or_default()
     }
 
+    /// Returns the group and kind that the object defines; `None` for anything but a definition of custom resources.
+    pub fn defines(&self) -> Option<(String, String)> {
+        if self.kind() != "CustomResourceDefinition" {
+            return None;
+        }
+        let text = |path: &[&str]| self.get(path).and_then(Value::as_str).map(str::to_owned);
+        Some((text(&["spec", "group"])?, text(&["spec", "names", "kind"])?))
+    }
+
     /// Returns the object's name, empty if it has none.
     pub fn name(&self) -> &str {
         self.text(&["metadata", "name"])

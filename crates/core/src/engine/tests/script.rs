@@ -461,7 +461,7 @@ fn line(effect: &Effect) -> String {
             command,
             ..
         } => {
-            let objects: Vec<String> = objects.iter().map(ToString::to_string).collect();
+            let objects: Vec<String> = objects.iter().map(|object| object.id.to_string()).collect();
             let by = command
                 .iter()
                 .map(|(command, _)| format!("by {}", command.display()));
