@@ -82,6 +82,18 @@ enum Command {
     Logs(talk::LogsArgs),
     /// Print objects of a running session
     Get(talk::GetArgs),
+    /// Show everything about objects of a running session
+    Describe(talk::DescribeArgs),
+    /// Show the fields of a kind of objects
+    Explain(talk::ExplainArgs),
+    /// Change an object of a running session in an editor
+    Edit(talk::EditArgs),
+    /// Write down what a session knows, for those who look for a fault in it
+    #[command(subcommand)]
+    Dump(talk::Dump),
+    /// Save what a session shows
+    #[command(subcommand)]
+    Snapshot(talk::Snapshot),
     /// Wait until objects of a running session are as wanted
     Wait(talk::WaitArgs),
     /// Create an object of a running session
@@ -117,19 +129,7 @@ enum Alpha {
 }
 
 /// Commands of Tilt that this version does not have yet; each is answered by name.
-const NOT_YET: [&str; 11] = [
-    "analytics",
-    "demo",
-    "describe",
-    "docker",
-    "docker-prune",
-    "doctor",
-    "dump",
-    "edit",
-    "explain",
-    "lsp",
-    "snapshot",
-];
+const NOT_YET: [&str; 6] = ["analytics", "demo", "docker", "docker-prune", "doctor", "lsp"];
 
 /// Parses the arguments, runs the command, and returns the exit status.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
@@ -165,6 +165,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Args(args) => talk::args(&args),
         Command::Logs(args) => talk::logs(&args),
         Command::Get(args) | Command::Alpha(Alpha::Get(args)) => talk::like_kubectl(talk::get(&args)),
+        Command::Describe(args) => talk::like_kubectl(talk::describe(&args)),
+        Command::Explain(args) => talk::like_kubectl(talk::explain(&args)),
+        Command::Edit(args) => talk::like_kubectl(talk::edit(&args)),
+        Command::Dump(what) => talk::dump(&what),
+        Command::Snapshot(what) => talk::snapshot(&what),
         Command::Wait(args) => talk::like_kubectl(talk::wait(&args)),
         Command::Create(args) => talk::create(&args),
         Command::Apply(args) => talk::like_kubectl(talk::apply(&args)),

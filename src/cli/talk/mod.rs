@@ -2,7 +2,11 @@
 
 mod args;
 mod delete;
+mod describe;
+mod dump;
+mod edit;
 mod enable;
+mod explain;
 mod get;
 mod logs;
 mod patch;
@@ -16,7 +20,11 @@ use crate::server::client::{ApiClient, ApiFailure, WebClient};
 
 pub(super) use args::Args as ArgsArgs;
 pub(super) use delete::Args as DeleteArgs;
+pub(super) use describe::Args as DescribeArgs;
+pub(super) use dump::{Dump, Snapshot};
+pub(super) use edit::Args as EditArgs;
 pub(super) use enable::{DisableArgs, EnableArgs};
+pub(super) use explain::Args as ExplainArgs;
 pub(super) use get::{Args as GetArgs, ResourcesArgs};
 pub(super) use logs::Args as LogsArgs;
 pub(super) use patch::Args as PatchArgs;
@@ -24,7 +32,8 @@ pub(super) use trigger::Args as TriggerArgs;
 pub(super) use wait::Args as WaitArgs;
 pub(super) use write::{ApplyArgs, CreateArgs};
 pub(super) use {
-    args::run as args, delete::run as delete, enable::disable, enable::enable,
+    args::run as args, delete::run as delete, describe::run as describe, dump::dump, dump::snapshot,
+    edit::run as edit, enable::disable, enable::enable, explain::run as explain,
     get::resources as api_resources, get::run as get, logs::run as logs, patch::run as patch,
     trigger::run as trigger, wait::run as wait, write::apply, write::create,
 };

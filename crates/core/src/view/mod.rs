@@ -119,6 +119,8 @@ pub struct ResourceView {
     pub history: Vec<BuildView>,
     /// The newest pod.
     pub pod: Option<PodView>,
+    /// What it deploys to a cluster, such as `web:deployment`.
+    pub objects: Vec<String>,
     /// All its pods.
     #[serde(skip)]
     pub pods: Vec<Pod>,

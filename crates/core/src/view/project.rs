@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::k8s::display::display_names;
+
 use super::{
     BuildView, ClusterView, HoldView, PodView, ResourceView, RuntimeStatus, ServerView, TiltfileView,
     UpdateStatus, View,
@@ -87,6 +89,7 @@ pub(super) fn resource(state: &State, name: &ManifestName, row: &Row) -> Resourc
             .map(|record| ended_build(state, record))
             .collect(),
         pod: state.newest_pod(row).map(pod),
+        objects: display_names(row.entities()),
         pods: pods(state, row),
         no_pod: podless::reason(state, row),
         forwards: forwards::views(state, name, row),

@@ -131,6 +131,9 @@ fn add_details(status: &mut Value, resource: &ResourceView) {
             "spanID": format!("pod:{}:{}", resource.name, pod.name),
         });
     }
+    if !resource.objects.is_empty() {
+        status["k8sResourceInfo"]["displayNames"] = resource.objects.clone().into();
+    }
     if let Some(pid) = resource.server.as_ref().and_then(|server| server.pid) {
         status["localResourceInfo"] = json!({"pid": pid});
     }
