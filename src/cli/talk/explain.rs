@@ -48,7 +48,7 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
         if property.is_null() {
             bail!("field {part:?} does not exist");
         }
-        field = Some((part.to_owned(), type_of(property, schemas)));
+        field = Some((part.to_owned(), type_of(property)));
         schema = resolved(property, schemas);
     }
     let mut text = format!(
@@ -79,10 +79,7 @@ fn fields(schema: &Value, schemas: &Value, recursive: bool, level: usize, text: 
     };
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         let mark = if required(name) { " -required-" } else { "" };
-        text.push_str(&format!(
-            "{indent}{name}\t<{}>{mark}\n",
-            type_of(property, schemas)
-        ));
+        text.push_str(&format!("{indent}{name}\t<{}>{mark}\n", type_of(property)));
         if recursive {
             let inner = resolved(property, schemas);
             // A schema that holds itself has no end.
@@ -109,18 +106,15 @@ fn resolved<'a>(property: &'a Value, schemas: &'a Value) -> &'a Value {
     }
 }
 
-fn type_of(property: &Value, schemas: &Value) -> String {
+fn type_of(property: &Value) -> String {
     if property["type"] == "array" {
-        return format!("[]{}", type_of(&property["items"], schemas));
+        return format!("[]{}", type_of(&property["items"]));
     }
     if let Some(reference) = property["$ref"].as_str() {
         return reference.rsplit('.').next().unwrap_or_default().to_owned();
     }
     if !property["additionalProperties"].is_null() {
-        return format!(
-            "map[string]{}",
-            type_of(&property["additionalProperties"], schemas)
-        );
+        return format!("map[string]{}", type_of(&property["additionalProperties"]));
     }
     property["type"].as_str().unwrap_or("Object").to_owned()
 }
