@@ -13,6 +13,7 @@ use super::comebacks::Comebacks;
 use super::connected::Connected;
 use super::container_updates::ContainerUpdates;
 use super::docker::{Docker, PruneError};
+use super::image_contents::ImageContents;
 use super::images::ImageSlots;
 use super::kube::ClusterAccess;
 use super::lasting::words;
@@ -48,6 +49,7 @@ pub(super) struct Edge {
     updates: HashMap<BuildId, CancellationToken>,
     pub(super) docker: Arc<OnceCell<Arc<Docker>>>,
     image_slots: ImageSlots,
+    image_contents: ImageContents,
     pub(super) access: Option<ClusterAccess>,
     /// What was last said of a kubeconfig that changed.
     pub(super) told_of_kubeconfig: Arc<Mutex<Option<String>>>,
@@ -126,6 +128,7 @@ impl Edge {
             updates: HashMap::new(),
             docker: Arc::default(),
             image_slots: ImageSlots::default(),
+            image_contents: ImageContents::default(),
             access: session.access,
             told_of_kubeconfig: Arc::default(),
             ownership: Arc::new(session.ownership),
@@ -170,7 +173,11 @@ impl Edge {
                     token.cancel();
                 }
             }
-            Effect::ExpectContainers(_) => {}
+            Effect::ExpectContainers(wanted) => {
+                let cluster = self.cluster.get().map(|connected| &connected.cluster);
+                self.container_updates
+                    .expect(wanted, &self.image_contents, cluster);
+            }
             Effect::UpdateContainers(plan) => {
                 let cluster = self.cluster.get().map(|connected| &connected.cluster);
                 self.container_updates.start(*plan, cluster);
@@ -280,6 +287,7 @@ impl Edge {
         let (cluster, docker) = (self.cluster.get().cloned(), self.docker.get().cloned());
         let (log, ownership) = (self.log.clone(), Arc::clone(&self.ownership));
         let (commands, image_slots) = (Arc::clone(&self.commands), self.image_slots.clone());
+        let image_contents = self.image_contents.clone();
         let has_colour = self.has_colour;
         self.report(
             async move {
@@ -304,6 +312,7 @@ impl Edge {
                             facts,
                             platform,
                             image_slots,
+                            image_contents,
                             ownership,
                             commands,
                             log,

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::docker::{self, BuildError, ClusterFacts, Docker, ImageRequest, PushWish};
+use super::image_contents::Reading;
 use super::steps::{INDENT, Steps};
 use super::unreachable::Failure;
 use super::update::UpdateTools;
@@ -203,6 +204,7 @@ impl ImageBuilds<'_> {
             commands: &self.tools.commands,
             platform: self.tools.platform.as_deref(),
         };
+        let reading = Reading::begin(&step.image);
         let built = docker::build_image(&self.docker, request, log, cancel).await;
         steps.end();
         let built = built?;
@@ -210,6 +212,9 @@ impl ImageBuilds<'_> {
         let delivered =
             docker::deliver_image(&self.docker, &built, push_wish(step), &facts, log, cancel).await;
         steps.end();
+        if let Ok(built) = &delivered {
+            self.tools.image_contents.note(&built.cluster_ref, reading).await;
+        }
         delivered
     }
 }

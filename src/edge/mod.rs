@@ -12,6 +12,7 @@ pub mod docker;
 mod effects;
 mod git_checkouts;
 mod host;
+mod image_contents;
 mod images;
 pub mod kube;
 mod lasting;

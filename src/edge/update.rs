@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::custom_deploy;
 use super::docker::{BuildError, ClusterFacts, Docker, unless_canceled};
+use super::image_contents::ImageContents;
 use super::images::{ImageBuilds, ImageSlots, Images};
 use super::kube::{self, ApplyRequest, Cluster};
 use super::local::CommandVariables;
@@ -37,6 +38,8 @@ pub struct UpdateTools {
     pub platform: Option<String>,
     /// How many images all updates build together.
     pub image_slots: ImageSlots,
+    /// What images were made of.
+    pub image_contents: ImageContents,
     /// Who deploys.
     pub ownership: Arc<Ownership>,
     /// What commands find in their environment.

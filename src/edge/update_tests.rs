@@ -87,6 +87,7 @@ fn tools(api: &FakeApi, docker: Option<Docker>, log: &LogStore) -> UpdateTools {
         facts: Arc::default(),
         platform: None,
         image_slots: ImageSlots::default(),
+        image_contents: Default::default(),
         ownership: Arc::default(),
         commands: Arc::default(),
         log: log.clone(),

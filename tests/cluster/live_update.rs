@@ -172,15 +172,20 @@ fn a_container_that_outlived_a_session_does_not_keep_what_was_taken_back_meanwhi
     let project = gallery(SYNC, 1);
     let mut up = started(&project, 1);
     project.write("site/page", "two\n");
+    project.write("site/more", "more\n");
     all_have(&project, 1, "two");
     up.wait_for("updated!");
     let uid = pod_uids(&project);
     up.stop("INT");
     // The image comes out as it was, so its pod stays.
     project.write("site/page", "one\n");
+    std::fs::remove_file(project.dir().join("site/more")).expect("it is there");
     let mut up = project.up();
     up.wait_for("→ gallery:deployment");
     all_have(&project, 1, "one");
+    eventually("the file that was taken back is gone", || {
+        pages(&project, "more") == [""]
+    });
     assert_eq!(pod_uids(&project), uid);
 }
 

@@ -2,55 +2,85 @@
 //!
 //! Rule: `reference/engine.md` 5.5, "Log lines".
 
-use super::batch::OnDisk;
 use crate::engine::ContainerUpdate;
-use crate::model::{Remedy, SyncFailure};
+use crate::model::{Batch, ContainerPath, LocalPath, Remedy, SyncFailure, Synced};
 
 /// How many files are named; of more it is only said how many.
 const SHOWN: usize = 100;
 
-/// Returns what is about to be done.
-pub(super) fn begin(update: &ContainerUpdate, found: &OnDisk) -> Vec<String> {
+/// Returns that all that is synced is about to be copied.
+pub(super) fn initial(update: &ContainerUpdate, batch: &Batch) -> Vec<String> {
     let place = place(update);
-    if !update.whole.is_empty() {
-        let mut lines = vec![format!(
-            "Initial sync: will copy sync paths to container: [{place}]"
-        )];
-        let files = update.batch.files.iter();
-        lines.extend(files.map(|file| format!("- '{}' --> '{}'", file.local, file.container)));
-        return lines;
-    }
-    let mut lines = Vec::new();
-    if !found.deleted.is_empty() {
-        let n_files = found.deleted.len();
-        lines.push(format!("Will delete {n_files} file(s) from container: [{place}]"));
-        let deleted = found.deleted.iter().take(SHOWN);
-        lines.extend(deleted.map(|(here, there)| format!("- '{there}' (matched local path: '{here}')")));
-        lines.extend(more(n_files));
-    }
-    if !found.copied.is_empty() {
-        let n_files = found.copied.len();
-        lines.push(format!("Will copy {n_files} file(s) to container: [{place}]"));
-        let copied = found.copied.iter().take(SHOWN);
-        lines.extend(copied.map(|(here, there)| format!("- '{here}' --> '{there}'")));
-        lines.extend(more(n_files));
-    }
-    lines
+    let first = format!("Initial sync: will copy sync paths to container: [{place}]");
+    let files = batch.files.iter();
+    let files = files.map(|file| format!("- '{}' --> '{}'", file.local, file.container));
+    [first].into_iter().chain(files).collect()
 }
 
-fn more(n_files: usize) -> Option<String> {
-    (n_files > SHOWN).then(|| format!("- and {} more", n_files - SHOWN))
+/// Returns which files are about to be deleted.
+pub(super) fn deleted(update: &ContainerUpdate, files: &[(&LocalPath, &ContainerPath)]) -> Vec<String> {
+    let first = format!(
+        "Will delete {} file(s) from container: [{}]",
+        files.len(),
+        place(update)
+    );
+    listed(first, files, |here, there| {
+        format!("- '{there}' (matched local path: '{here}')")
+    })
+}
+
+/// Returns which files are about to be copied.
+pub(super) fn copied(update: &ContainerUpdate, files: &[(&LocalPath, &ContainerPath)]) -> Vec<String> {
+    let first = format!(
+        "Will copy {} file(s) to container: [{}]",
+        files.len(),
+        place(update)
+    );
+    listed(first, files, |here, there| format!("- '{here}' --> '{there}'"))
+}
+
+fn listed(
+    first: String,
+    files: &[(&LocalPath, &ContainerPath)],
+    shown: impl Fn(&LocalPath, &ContainerPath) -> String,
+) -> Vec<String> {
+    let named = files.iter().take(SHOWN).map(|(here, there)| shown(here, there));
+    let more = files.len().checked_sub(SHOWN).filter(|more| *more > 0);
+    let more = more.map(|more| format!("- and {more} more"));
+    [first].into_iter().chain(named).chain(more).collect()
 }
 
 /// Returns how it went.
-pub(super) fn ended(update: &ContainerUpdate, failure: Option<&SyncFailure>) -> String {
+pub(super) fn ended(update: &ContainerUpdate, outcome: &Result<Synced, SyncFailure>) -> Vec<String> {
     let place = place(update);
-    match failure {
-        None => format!("  → Container {place} updated!"),
-        Some(failure) if failure.remedy() == Remedy::Retry => {
-            format!("  → Container {place} cannot be reached, trying again: {failure}")
+    match outcome {
+        Ok(synced) => {
+            let in_place = synced.in_place.iter();
+            let mut lines: Vec<String> = in_place
+                .map(|file| {
+                    format!(
+                        "'{}' is written in place, so that a reader may see part of it: {}",
+                        file.container, file.why
+                    )
+                })
+                .collect();
+            lines.push(
+                if synced.sent.is_empty() && synced.deleted.is_empty() && update.batch.runs.is_empty() {
+                    format!("  → Container {place} was up to date already")
+                } else {
+                    format!("  → Container {place} updated!")
+                },
+            );
+            lines
         }
-        Some(failure) => format!("  → Failed to update container {place}: {failure}"),
+        // How often it is tried is no news.
+        Err(failure) if failure.remedy() == Remedy::Retry && update.is_retry => Vec::new(),
+        Err(failure) if failure.remedy() == Remedy::Retry => {
+            vec![format!(
+                "  → Container {place} cannot be reached, trying again: {failure}"
+            )]
+        }
+        Err(failure) => vec![format!("  → Failed to update container {place}: {failure}")],
     }
 }
 

@@ -1,26 +1,23 @@
 //! Carries out changes of running containers, and tells what it does: each container by itself, told one after the other.
 //!
-//! Start with [`ContainerUpdates`]. `batch` finds out what there is on disk of what changed, `transfer` brings it into a
-//! container, `exec` runs one command there. What has to be done is the engine's to say.
+//! How files and commands get into a container is `live_update`'s part, what has to be done is the engine's to say; `lines`
+//! says it in words.
 
-mod batch;
-mod exec;
 mod lines;
-mod transfer;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::batch::OnDisk;
-use self::exec::Target;
+use super::image_contents::ImageContents;
 use super::kube::Cluster;
+use super::live_update::{Containers, ImageContent, Progress};
 use crate::engine::{ContainerUpdate, Event, LiveUpdatePlan};
 use crate::logs::{Lane, LogStore, LogWriter};
-use crate::model::{BatchRun, Command, LiveUpdateId, SentFile, SyncFailure, Synced};
+use crate::model::{Batch, ContainerAddress, LiveUpdateId, Placement, Sync, SyncFailure, Synced};
 
 /// Changes running containers.
 pub(super) struct ContainerUpdates {
@@ -28,6 +25,7 @@ pub(super) struct ContainerUpdates {
     events: mpsc::Sender<Event>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
+    containers: Containers,
     running: Arc<Mutex<HashMap<LiveUpdateId, CancellationToken>>>,
 }
 
@@ -43,7 +41,24 @@ impl ContainerUpdates {
             events,
             tasks,
             shutdown,
+            containers: Containers::default(),
             running: Arc::default(),
+        }
+    }
+
+    /// Gets ready to change these containers, and lets go of all others.
+    pub(super) fn expect(
+        &self,
+        wanted: BTreeMap<ContainerAddress, String>,
+        contents: &ImageContents,
+        cluster: Option<&Cluster>,
+    ) {
+        if let Some(cluster) = cluster {
+            let wanted = wanted.into_iter();
+            let wanted: BTreeMap<ContainerAddress, ImageContent> = wanted
+                .map(|(address, image)| (address, contents.of(&image)))
+                .collect();
+            self.containers.expect(&wanted, cluster, &self.tasks);
         }
     }
 
@@ -62,6 +77,7 @@ impl ContainerUpdates {
             lanes.push(lane);
             let one = OneContainer {
                 cluster: cluster.cloned(),
+                containers: self.containers.clone(),
                 update: container,
                 log,
                 cancel: cancel.clone(),
@@ -98,6 +114,7 @@ async fn tell(lanes: Vec<Lane>) {
 /// The change of one container.
 struct OneContainer {
     cluster: Option<Cluster>,
+    containers: Containers,
     update: ContainerUpdate,
     log: LogWriter,
     cancel: CancellationToken,
@@ -120,11 +137,10 @@ impl OneContainer {
     }
 
     async fn carry_out(self) -> Result<Synced, SyncFailure> {
-        let outcome = tokio::select! {
-            outcome = self.change() => outcome,
-            () = self.cancel.cancelled() => Err(SyncFailure::Canceled),
-        };
-        self.log.info(&lines::ended(&self.update, outcome.as_ref().err()));
+        let outcome = self.change().await;
+        lines::ended(&self.update, &outcome)
+            .iter()
+            .for_each(|line| self.log.info(line));
         outcome
     }
 
@@ -132,58 +148,65 @@ impl OneContainer {
         let Some(cluster) = &self.cluster else {
             return Err(SyncFailure::ConnectionLost("cluster not ready".to_owned()));
         };
-        let target = Target {
-            cluster: cluster.clone(),
-            container: self.update.container.clone(),
-        };
-        let found = OnDisk::read(&self.update, &self.log).await?;
-        if !self.update.is_retry {
-            lines::begin(&self.update, &found)
+        let (update, is_retry) = (&self.update, self.update.is_retry);
+        let batch = self.placed();
+        let is_initial = !update.whole.is_empty() && !update.is_check;
+        if is_initial && !is_retry {
+            lines::initial(update, &batch)
                 .iter()
                 .for_each(|line| self.log.info(line));
         }
-        let batch = &self.update.batch;
-        let is_due = |run: &&BatchRun| batch.runs_are_due || found.has_any_of(&run.only_for);
-        let runs: Vec<&BatchRun> = batch.runs.iter().filter(is_due).collect();
-        let synced = Synced {
-            sent: found
-                .copied
-                .iter()
-                .map(|(local, container)| SentFile {
-                    local: local.clone(),
-                    container: container.clone(),
-                    bytes: 0,
-                })
-                .collect(),
-            deleted: found.deleted.clone(),
-            ..Synced::default()
+        let mut progress = |progress: Progress<'_>| {
+            let lines = match progress {
+                // What was tried before was told then.
+                Progress::Delete(_) | Progress::Copy(_) if is_retry => Vec::new(),
+                Progress::Copy(_) if is_initial => Vec::new(),
+                Progress::Delete(files) => lines::deleted(update, files),
+                Progress::Copy(files) => lines::copied(update, files),
+                Progress::Run { run, .. } if run.echo_off => Vec::new(),
+                Progress::Run { nth, of, run } => vec![format!("[CMD {nth}/{of}] {}", run.argv.join(" "))],
+            };
+            lines.iter().for_each(|line| self.log.info(line));
         };
-        transfer::send(&target, found).await?;
-        self.run(&target, &runs).await?;
-        Ok(synced)
+        self.containers
+            .sync(
+                cluster,
+                &update.container,
+                &batch,
+                &mut progress,
+                &self.log,
+                &self.cancel,
+            )
+            .await
     }
 
-    /// Runs commands one after the other, until one fails.
-    ///
-    /// Rule: `reference/engine.md` 5.5.
-    async fn run(&self, target: &Target, runs: &[&BatchRun]) -> Result<(), SyncFailure> {
-        for (at, run) in runs.iter().enumerate() {
-            if !run.echo_off {
-                let (number, count, words) = (at + 1, runs.len(), run.argv.join(" "));
-                self.log.info(&format!("[CMD {number}/{count}] {words}"));
-            }
-            let ended = target.run(&run.argv, &self.log).await?;
-            if ended.exit_code != 0 {
-                let shown = Command {
-                    argv: run.argv.clone(),
-                    ..Command::default()
-                };
-                return Err(SyncFailure::CommandFailed {
-                    command: shown.display(),
-                    exit_code: ended.exit_code,
-                });
-            }
+    /// Returns the batch with the places that depend on what there is: a file goes into a place that ends with `/`.
+    fn placed(&self) -> Batch {
+        let mut batch = self.update.batch.clone();
+        if self.update.whole.is_empty() {
+            return batch;
         }
-        Ok(())
+        let files = std::mem::take(&mut batch.files)
+            .into_iter()
+            .zip(&self.update.whole);
+        batch.files = files.filter_map(|(file, sync)| self.place(file, sync)).collect();
+        batch
+    }
+
+    fn place(&self, file: Placement, sync: &Sync) -> Option<Placement> {
+        let Ok(metadata) = std::fs::symlink_metadata(file.local.as_path()) else {
+            self.log.warn(&format!(
+                "Initial sync leaves out {}: there is no such file",
+                file.local
+            ));
+            return None;
+        };
+        let name = file.local.as_path().file_name();
+        let goes_into = !metadata.is_dir() && sync.destination.ends_with('/');
+        let container = match name.filter(|_| goes_into) {
+            Some(name) => file.container.join(name),
+            None => file.container.clone(),
+        };
+        Some(Placement { container, ..file })
     }
 }

@@ -109,7 +109,7 @@ impl Containers {
         cluster: &Cluster,
         address: &ContainerAddress,
         batch: &Batch,
-        progress: &mut (dyn FnMut(Progress<'_>) + Send),
+        progress: &mut (dyn FnMut(Progress<'_>) + Send + Sync),
         log: &LogWriter,
         cancel: &CancellationToken,
     ) -> Result<Synced, SyncFailure> {

@@ -44,7 +44,7 @@ pub(super) struct Target {
 /// What is done with a batch, and for whom.
 pub(super) struct Job<'a> {
     pub(super) batch: &'a Batch,
-    pub(super) progress: &'a mut (dyn FnMut(Progress<'_>) + Send),
+    pub(super) progress: &'a mut (dyn FnMut(Progress<'_>) + Send + Sync),
     /// Where the output of commands goes.
     pub(super) log: &'a LogWriter,
     pub(super) cancel: &'a CancellationToken,

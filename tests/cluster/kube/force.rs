@@ -40,6 +40,7 @@ async fn update(world: &World, target: &K8sTarget, force: bool) -> UpdateOutcome
         facts: Arc::new(ClusterFacts::default()),
         platform: None,
         image_slots: Default::default(),
+        image_contents: Default::default(),
         ownership: Arc::new(ownership()),
         commands: Arc::new(CommandVariables::default()),
         log: world.store.clone(),

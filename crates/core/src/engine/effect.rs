@@ -34,8 +34,9 @@ pub enum Effect {
         /// Which one.
         build: BuildId,
     },
-    /// Be ready to change these running containers from now on; the edge compares with what it is ready for.
-    ExpectContainers(BTreeSet<ContainerAddress>),
+    /// Be ready to change these running containers from now on, each made from this image; the edge compares with what it
+    /// is ready for.
+    ExpectContainers(BTreeMap<ContainerAddress, String>),
     /// Change running containers in place; each of them is answered by `ContainerUpdated`.
     UpdateContainers(Box<LiveUpdatePlan>),
     /// Stop a change of running containers as soon as possible; each of them still answers.

@@ -203,7 +203,7 @@ pub(crate) struct Asked {
     pub(crate) streams: Vec<LogStream>,
     pub(crate) servers: Vec<Server>,
     pub(crate) forwards: Vec<Forward>,
-    pub(crate) containers: BTreeSet<ContainerAddress>,
+    pub(crate) containers: BTreeMap<ContainerAddress, String>,
 }
 
 /// What has to be looked at again.

@@ -33,7 +33,7 @@ struct Found {
     image: TargetId,
     standing: Standing,
     /// The containers that it selects and that have not ended.
-    selected: Vec<ContainerAddress>,
+    selected: Vec<(ContainerAddress, String)>,
     /// Those of them in which all is as it should be.
     as_wanted: Vec<String>,
     /// What is to be done, and the files that it is about.
@@ -126,7 +126,9 @@ fn look(state: &State, row: &Row, image: &ImageTarget, update: &LiveUpdate) -> F
             None => plan::plan(update, (pod, container), &difference, cwd),
         };
         if planned != Plan::Ended {
-            found.selected.push(address(pod, container));
+            found
+                .selected
+                .push((address(pod, container), container.image.clone()));
         }
         match planned {
             Plan::Ended => {
@@ -333,11 +335,12 @@ fn note(state: &mut State, name: &ManifestName, found: Found) -> Option<Started>
     let Found { image, selected, .. } = &found;
     row.live
         .instances
-        .retain(|(of, id), _| of != image || selected.iter().any(|address| address.id == *id));
-    for address in selected {
+        .retain(|(of, id), _| of != image || selected.iter().any(|(address, _)| address.id == *id));
+    for (address, made_of) in selected {
         let key = (image.clone(), address.id.clone());
         let instance = row.live.instances.entry(key).or_default();
-        instance.address = Some(address.clone()).filter(|address| !address.id.is_empty());
+        let known = (!address.id.is_empty()).then(|| (address.clone(), made_of.clone()));
+        instance.made_of = known;
     }
     state.dirty.containers = true;
     let asked = row.live.asked;
@@ -455,8 +458,8 @@ pub(in crate::engine) fn expect_containers(state: &mut State) -> Option<Effect> 
         .values()
         .filter(|row| row.enabled && row.live.is_current);
     let instances = rows.flat_map(|row| row.live.instances.values());
-    let wanted: BTreeSet<ContainerAddress> = instances
-        .filter_map(|instance| instance.address.clone())
+    let wanted: BTreeMap<ContainerAddress, String> = instances
+        .filter_map(|instance| instance.made_of.clone())
         .collect();
     if state.asked.containers == wanted {
         return None;

@@ -36,8 +36,8 @@ pub(crate) struct Live {
 /// One run of one container.
 #[derive(Debug, Default)]
 pub(crate) struct Instance {
-    /// Where it is; `None` before it was created.
-    pub(crate) address: Option<ContainerAddress>,
+    /// Where it is, and the image that it was made from; `None` before it was created.
+    pub(crate) made_of: Option<(ContainerAddress, String)>,
     /// The changes up to here are in it.
     pub(crate) holds: Seq,
     /// The changes up to here are in it, and what was to be run for them has succeeded.

@@ -448,7 +448,7 @@ fn line(effect: &Effect) -> String {
         }
         Effect::ExpectContainers(containers) => {
             let shown = containers
-                .iter()
+                .keys()
                 .map(|container| format!("{}/{}", container.pod, container.id));
             format!("expect [{}]", shown.collect::<Vec<_>>().join(" "))
         }
