@@ -114,7 +114,6 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
         state.update_settings = outcome.update_settings;
         state.ci_settings = outcome.ci_settings;
         state.pruning.settings = outcome.docker_prune;
-        effects = not_yet::tell(state, &manifests, &outcome.enabled);
         effects.extend(not_yet::tell_of_objects(state, &outcome.objects));
         let manifests = match state.config.updates_containers {
             true => manifests,

@@ -8,7 +8,6 @@ use std::time::Instant;
 use super::config::EngineConfig;
 use super::effect::{ClusterWatch, Forward, LogStream, ObjectId, Server, WatchSet};
 use super::event::ClusterStatus;
-use super::not_yet::Gap;
 use super::prune::Pruning;
 use super::row::{DeleteCommand, Deployed, Row};
 use super::rows::Rows;
@@ -64,8 +63,6 @@ pub(crate) struct State {
     pub(crate) selecting: BTreeSet<ManifestName>,
     pub(crate) streams: Streams,
     pub(crate) events: SeenEvents,
-    /// What was said of a resource that this version does not do.
-    pub(crate) told: BTreeSet<(ManifestName, Gap)>,
     /// The objects of which it was said that this version does not run them.
     pub(crate) told_objects: BTreeSet<String>,
     /// Local ports of which was said which port of the pod was chosen for them.
@@ -251,7 +248,6 @@ impl State {
             selecting: BTreeSet::new(),
             streams: Streams::default(),
             events: SeenEvents::default(),
-            told: BTreeSet::new(),
             told_objects: BTreeSet::new(),
             told_ports: BTreeSet::new(),
             asked: Asked::default(),
