@@ -116,7 +116,7 @@ pub async fn run(session: Session, way: Way, stop: CancellationToken) -> (ExitOu
                 if let Effect::Exit(outcome) = effect {
                     // Nobody reads events any more: whoever still reports must not wait for room in the queue.
                     drop(events);
-                    edge.stop().await;
+                    edge.stop(stopping).await;
                     return (outcome, engine.publish());
                 }
                 edge.perform(effect);
