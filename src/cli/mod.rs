@@ -115,7 +115,10 @@ enum Command {
     Completion(completion::Args),
     /// Kill the process groups that are named on standard input once it is closed
     #[command(hide = true, name = guard::COMMAND)]
-    Guard,
+    Guard {
+        /// What the processes carry that left their group
+        mark: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -149,7 +152,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         say::out(&command().render_help().to_string());
         return SUCCESS;
     };
-    if !matches!(command, Command::Guard) {
+    if !matches!(command, Command::Guard { .. }) {
         guard::guard_groups();
     }
     let result = match command {
@@ -180,8 +183,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         }
         Command::Version => Ok(version::run()),
         Command::Completion(args) => completion::run(args),
-        Command::Guard => {
-            guard::run();
+        Command::Guard { mark } => {
+            guard::run(&mark);
             Ok(SUCCESS)
         }
     };

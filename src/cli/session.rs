@@ -4,17 +4,18 @@ use std::io::IsTerminal;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use anyhow::Context;
 
 use super::variables::variables;
-use super::{flags, traces, version, web_port};
+use super::{exit, flags, traces, version, web_port};
 use crate::api::SessionFacts;
 use crate::clock;
 use crate::edge::kube::{ClusterAccess, read_context};
 use crate::edge::local::CommandVariables;
 use crate::edge::run::Session;
-use crate::edge::{RealHost, print_stream, run as edge_run, signals};
+use crate::edge::{RealHost, output_gone, print_stream, run as edge_run, signals};
 use crate::engine::{ExitOutcome, Mode};
 use crate::k8s::labels::Ownership;
 use crate::logs::{Level, LogFilter, LogSource, LogStore, LogWriter, StreamPrinter};
@@ -42,74 +43,112 @@ pub(super) struct Ended {
     pub(super) tiltfile: LocalPath,
 }
 
+/// How long the end of a session that a user stopped waits for the disk and for whoever reads what is printed.
+const LAST_LINES: Duration = Duration::from_millis(400);
+
 /// Runs a session to its end; everything it logged has been printed when this returns.
 pub(super) fn run(options: Options) -> anyhow::Result<Ended> {
-    runtime()?.block_on(async {
-        let stop = signals::cancel_on_signal().context("cannot listen for signals")?;
-        let (mut request, access) = prepare(
-            options.flags.tiltfile.path()?,
-            options.tiltfile_args,
-            options.subcommand,
-            options.flags.cluster.context.as_deref(),
-            options.flags.cluster.namespace.as_deref(),
-        )?;
-        let log = open_log();
-        traces::hide_secrets_of(&log);
-        // Kept to the end: commands find it in their environment.
-        let (variables, _kubeconfig) = variables(
-            (&options.flags.serve.host, options.flags.serve.port),
-            access.as_ref(),
-            &LogWriter::global(log.clone()),
-        );
-        let tiltfile = request.file.clone();
-        let (asked_port, host) = (options.flags.serve.port, options.flags.serve.host.clone());
-        let web = web_port::listen(&host, asked_port)?;
-        let facts = SessionFacts {
-            started: clock::timestamp(),
-            pid: std::process::id(),
-            tiltfile: tiltfile.clone(),
-            is_ci: matches!(options.mode, Mode::Ci { .. }),
-            is_local: web.local_addr().is_ok_and(|address| address.ip().is_loopback()),
-            context: access
-                .is_some()
-                .then(|| (request.kube.name.clone(), request.kube.namespace.clone())),
+    let runtime = runtime()?;
+    let ended = runtime.block_on(run_in_runtime(options));
+    // What hangs there must not hold up the end.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn run_in_runtime(options: Options) -> anyhow::Result<Ended> {
+    let stopped = if options.mode == Mode::Up {
+        exit::SUCCESS
+    } else {
+        exit::FAILURE
+    };
+    let stop = signals::cancel_on_signal(stopped).context("cannot listen for signals")?;
+    let (mut request, access) = prepare(
+        options.flags.tiltfile.path()?,
+        options.tiltfile_args,
+        options.subcommand,
+        options.flags.cluster.context.as_deref(),
+        options.flags.cluster.namespace.as_deref(),
+    )?;
+    let log = open_log();
+    traces::hide_secrets_of(&log);
+    // Kept to the end: commands find it in their environment.
+    let (variables, _kubeconfig) = variables(
+        (&options.flags.serve.host, options.flags.serve.port),
+        access.as_ref(),
+        &LogWriter::global(log.clone()),
+    );
+    let tiltfile = request.file.clone();
+    let (asked_port, host) = (options.flags.serve.port, options.flags.serve.host.clone());
+    let web = web_port::listen(&host, asked_port)?;
+    let facts = SessionFacts {
+        started: clock::timestamp(),
+        pid: std::process::id(),
+        tiltfile: tiltfile.clone(),
+        is_ci: matches!(options.mode, Mode::Ci { .. }),
+        is_local: web.local_addr().is_ok_and(|address| address.ip().is_loopback()),
+        context: access
+            .is_some()
+            .then(|| (request.kube.name.clone(), request.kube.namespace.clone())),
+    };
+    request.web_host = options.flags.serve.host;
+    request.program.variables.clone_from(&variables);
+    let printer = StreamPrinter::new(filter(&options.flags.log_filter));
+    let printing = tokio::spawn(print_stream(log.reader(), printer, std::io::stdout()));
+    let (is_up, unread) = (options.mode == Mode::Up, stop.clone());
+    let printing = tokio::spawn(async move {
+        let outcome = tokio::select! {
+            outcome = printing => outcome,
+            () = output_gone(std::io::stdout()), if is_up => Ok(Ok(())),
         };
-        request.web_host = options.flags.serve.host;
-        request.program.variables.clone_from(&variables);
-        let printer = StreamPrinter::new(filter(&options.flags.log_filter));
-        let printing = tokio::spawn(print_stream(log.reader(), printer, std::io::stdout()));
-        greet(&log, &host, asked_port, &web);
-        let session = Session {
-            mode: options.mode,
-            ownership: ownership(&request),
-            request,
-            access,
-            commands: CommandVariables::new(variables),
-            log: log.clone(),
-            forwards_ports: options.forwards_ports,
-            updates_containers: options.updates_containers,
-            has_colour: colour(std::io::stdout().is_terminal()),
-            cwd: flags::working_directory()?,
-        };
-        let (handle, way) = edge_run::way();
-        let server = server::start(server::Options {
-            handle,
-            log: log.clone(),
-            facts,
-            web,
-            asked_port,
-        })
-        .await?;
-        let (outcome, view) = edge_run::run(session, way, stop).await;
-        server.stop().await;
-        log.close();
-        printing.await?.context("cannot print the log")?;
-        Ok(Ended {
-            outcome,
-            view,
-            log,
-            tiltfile,
-        })
+        // It ends before the log does when nobody reads it any more.
+        if is_up && matches!(outcome, Ok(Ok(()))) {
+            unread.cancel();
+        }
+        outcome
+    });
+    greet(&log, &host, asked_port, &web);
+    let session = Session {
+        mode: options.mode,
+        ownership: ownership(&request),
+        request,
+        access,
+        commands: CommandVariables::new(variables),
+        log: log.clone(),
+        forwards_ports: options.forwards_ports,
+        updates_containers: options.updates_containers,
+        has_colour: colour(std::io::stdout().is_terminal()),
+        cwd: flags::working_directory()?,
+    };
+    let (handle, way) = edge_run::way();
+    let server = server::start(server::Options {
+        handle,
+        log: log.clone(),
+        facts,
+        web,
+        asked_port,
+    })
+    .await?;
+    let (outcome, view) = edge_run::run(session, way, stop.clone()).await;
+    let last_lines = async {
+        let log = log.clone();
+        let closing = tokio::task::spawn_blocking(move || log.close());
+        let (closed, printed, ()) = tokio::join!(closing, printing, server.stop());
+        closed?;
+        printed??.context("cannot print the log")
+    };
+    if stop.is_cancelled() {
+        // Whoever stopped it does not wait for a disk that hangs, or for a terminal that is stopped.
+        tokio::time::timeout(LAST_LINES, last_lines)
+            .await
+            .unwrap_or(Ok(()))?;
+    } else {
+        last_lines.await?;
+    }
+    Ok(Ended {
+        outcome,
+        view,
+        log,
+        tiltfile,
     })
 }
 

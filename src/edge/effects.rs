@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, OnceCell, mpsc, watch};
+use tokio::sync::{Mutex, OnceCell, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,20 +19,23 @@ use super::kube::ClusterAccess;
 use super::lasting::words;
 use super::local::{CommandVariables, Servers, run_update};
 use super::port_forwards::PortForwards;
+use super::process::{end_marked, kill_all_groups, own_mark};
 use super::run::Session;
 use super::update::UpdateTools;
-use super::watch_files::{WantedFiles, watch_files};
+use super::watch_files::FileWatcher;
 use super::{clock, custom_deploy, load, update};
 use crate::engine::{
-    ClusterWatch, Effect, Event, Forward, LoadOutcome, Mode, PruneRequest, UpdateOutcome, UpdatePlan,
+    ClusterWatch, Effect, Event, Forward, LoadOutcome, Mode, Moment, PruneRequest, UpdateOutcome, UpdatePlan,
 };
 use crate::k8s::labels::Ownership;
 use crate::logs::{LogStore, LogWriter};
 use crate::model::{BuildId, DeployTarget, LoadId, ManifestName, SpanId, Timestamp};
 use crate::tiltfile::LoadRequest;
 
-/// How long tasks get to stop at the end of a session.
+/// How long tasks get to stop, and logs to be read to their present end, at the end of a session.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+/// The same where a user waits for it.
+const ASKED_STOP_TIMEOUT: Duration = Duration::from_millis(900);
 
 /// Carries effects out.
 pub(super) struct Edge {
@@ -59,7 +62,7 @@ pub(super) struct Edge {
     /// Whether a cluster that cannot be reached is tried again until it can.
     pub(super) is_patient: bool,
     pub(super) cluster: Arc<OnceCell<Connected>>,
-    files: watch::Sender<WantedFiles>,
+    files: FileWatcher,
     commands: Arc<CommandVariables>,
     servers: Servers,
     container_updates: ContainerUpdates,
@@ -76,13 +79,10 @@ impl Edge {
         let shutdown = CancellationToken::new();
         let tasks = TaskTracker::new();
         let cluster = Arc::new(OnceCell::new());
-        let (files, wanted_files) = watch::channel(WantedFiles::default());
         let files_log = LogWriter::global(session.log.clone());
         let (died, deaths) = mpsc::channel(1);
-        let watching = tasks.spawn(until(
-            shutdown.clone(),
-            watch_files(wanted_files, events.clone(), files_log),
-        ));
+        let (files, watching) = FileWatcher::start(events.clone(), files_log);
+        let watching = tasks.spawn(until(shutdown.clone(), watching));
         let stopping = shutdown.clone();
         tasks.spawn(async move {
             let outcome = watching.await;
@@ -165,7 +165,12 @@ impl Edge {
 
     pub(super) fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::LoadTiltfile { load, span, args } => self.load_tiltfile(load, span, args),
+            Effect::LoadTiltfile {
+                load,
+                span,
+                args,
+                moment,
+            } => self.load_tiltfile(load, span, args, moment),
             Effect::CancelLoad { .. } => self.abandon_load(),
             Effect::StartUpdate(plan) => self.start_update(*plan),
             Effect::CancelUpdate { build } => {
@@ -216,12 +221,7 @@ impl Edge {
                     move |_| Event::ObjectsDeleted { delete },
                 );
             }
-            Effect::WatchFiles(wanted) => {
-                self.files.send_replace(WantedFiles {
-                    set: wanted,
-                    since: clock::timestamp(),
-                });
-            }
+            Effect::WatchFiles(wanted) => self.files.watch(wanted),
             Effect::WatchCluster(wanted) => {
                 self.cluster_watch = wanted;
                 self.watch_cluster();
@@ -249,7 +249,7 @@ impl Edge {
         }
     }
 
-    fn load_tiltfile(&mut self, load: LoadId, span: SpanId, args: Vec<String>) {
+    fn load_tiltfile(&mut self, load: LoadId, span: SpanId, args: Vec<String>, moment: Moment) {
         self.abandon_load();
         if self.request.args != args {
             Arc::make_mut(&mut self.request).args = args;
@@ -262,9 +262,11 @@ impl Edge {
             Arc::clone(&self.docker),
             self.log.clone(),
         );
+        let (files, begun) = (self.files.clone(), self.files.begin(moment));
         self.report(
             async move {
-                let outcome = load::run(request, docker, store, log, cancelled).await;
+                begun.await;
+                let outcome = load::run(files, request, docker, store, log, cancelled).await;
                 Event::TiltfileLoaded {
                     load,
                     outcome: Box::new(outcome),
@@ -289,8 +291,10 @@ impl Edge {
         let (commands, image_slots) = (Arc::clone(&self.commands), self.image_slots.clone());
         let image_contents = self.image_contents.clone();
         let has_colour = self.has_colour;
+        let begun = self.files.begin(plan.moment);
         self.report(
             async move {
+                begun.await;
                 let outcome = match (&plan.deploy, cluster) {
                     (DeployTarget::Local(local), _) => {
                         run_update(&log, &plan, local, &commands, &cancel).await
@@ -390,20 +394,27 @@ impl Edge {
         });
     }
 
-    /// Reads logs to their present end, then stops every task.
-    pub(super) async fn stop(mut self) {
-        if let Some(connected) = self.cluster.get() {
-            connected.pod_logs.drain().await;
-        }
+    /// Reads logs to their present end and stops every task, all at once; then ends what is left of what was started.
+    pub(super) async fn stop(mut self, is_asked: bool) {
         self.abandon_load();
         self.shutdown.cancel();
         self.tasks.close();
-        if tokio::time::timeout(STOP_TIMEOUT, self.tasks.wait())
-            .await
-            .is_err()
-        {
+        let drained = async {
+            if let Some(connected) = self.cluster.get() {
+                connected.pod_logs.drain().await;
+            }
+        };
+        let all = async { tokio::join!(drained, self.tasks.wait()) };
+        let limit = if is_asked {
+            ASKED_STOP_TIMEOUT
+        } else {
+            STOP_TIMEOUT
+        };
+        if tokio::time::timeout(limit, all).await.is_err() {
             tracing::debug!("some tasks did not stop in time");
         }
+        kill_all_groups();
+        end_marked(&own_mark()).await;
     }
 }
 

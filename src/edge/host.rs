@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::Metadata;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -16,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::git_checkouts::GitCheckouts;
 use super::process::{ChildCommand, Environment, run_to_end, set_own};
+use super::watch_files::print;
 use crate::model::LocalPath;
 use crate::tiltfile::{Checkout, CheckoutFault, DirEntry, Host, HostCommand, Ran, RepoRequest, Variables};
 
@@ -31,18 +31,15 @@ pub struct RealHost {
 struct ReadFile {
     /// Inode, size and time of the last change: where they are the same, so is the content.
     stamp: Option<(u64, u64, i64, i64)>,
-    content: u64,
+    /// Tells its content and permissions from others.
+    print: u64,
 }
 
 impl ReadFile {
     fn new(meta: Option<&Metadata>, content: &[u8]) -> Self {
         Self {
             stamp: meta.map(|meta| (meta.ino(), meta.size(), meta.ctime(), meta.ctime_nsec())),
-            content: {
-                let mut hasher = DefaultHasher::new();
-                content.hash(&mut hasher);
-                hasher.finish()
-            },
+            print: print(meta.map_or(0, MetadataExt::mode), content),
         }
     }
 
@@ -52,11 +49,21 @@ impl ReadFile {
         if now.stamp.is_some() && now.stamp == self.stamp {
             return false;
         }
-        std::fs::read(path).map_or(true, |content| Self::new(None, &content).content != self.content)
+        std::fs::read(path).map_or(true, |content| {
+            Self::new(meta.as_ref(), &content).print != self.print
+        })
     }
 }
 
 impl RealHost {
+    /// Returns the files that were read, each with what tells what it held then.
+    pub(super) fn read_files(&self) -> Vec<(LocalPath, u64)> {
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.iter()
+            .map(|(path, then)| (path.clone(), then.print))
+            .collect()
+    }
+
     /// Returns the files whose content is not what was read first. Those that were missing then are not among them.
     pub fn changed_since_read(&self) -> Vec<LocalPath> {
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,6 +8,7 @@ use tokio::sync::OnceCell;
 
 use super::docker::Docker;
 use super::process::Environment;
+use super::watch_files::FileWatcher;
 use super::{RealHost, clock};
 use crate::diag::Diagnostic;
 use crate::engine::LoadOutcome;
@@ -15,8 +16,9 @@ use crate::logs::{LogStore, LogWriter};
 use crate::model::format_go_duration;
 use crate::tiltfile::{Host, Load, LoadRequest, load_on_big_stack};
 
-/// Evaluates the Tiltfile, connects Docker if an image is to be built, and logs how it went.
+/// Evaluates the Tiltfile, connects Docker if an image is to be built, and logs how it went. `files` hears what was read.
 pub async fn run(
+    files: FileWatcher,
     request: Arc<LoadRequest>,
     docker: Arc<OnceCell<Arc<Docker>>>,
     store: LogStore,
@@ -46,8 +48,14 @@ pub async fn run(
         Some(error) => log.error(&error),
         None => announce_success(began, &log),
     }
+    let read = host.read_files();
     LoadOutcome {
-        changed_meanwhile: host.changed_since_read(),
+        read: read.iter().map(|(path, _)| path.clone()).collect(),
+        changed_meanwhile: {
+            // First: what changes from now on differs from it.
+            files.note_read(read);
+            host.changed_since_read()
+        },
         ..load.outcome()
     }
 }

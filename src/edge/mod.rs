@@ -34,5 +34,4 @@ mod watch_files;
 
 pub use git_checkouts::GitCheckouts;
 pub use host::RealHost;
-pub use print::print_stream;
-pub use watch_files::watch_files;
+pub use print::{output_gone, print_stream};

@@ -1,6 +1,10 @@
 //! Prints the log as it grows.
 
 use std::io::{self, Write};
+use std::os::fd::AsFd;
+
+use tokio::io::Interest;
+use tokio::net::unix::pipe;
 
 use crate::edge::clock;
 use crate::logs::{LogReader, StreamPrinter, odd_bytes};
@@ -40,6 +44,23 @@ pub async fn print_stream(
         }
         out = back;
     }
+}
+
+/// Returns once nobody can read what is written to `out` any more: the other end of a pipe is closed. Never for a file.
+pub async fn output_gone(out: impl AsFd) {
+    let watched = out
+        .as_fd()
+        .try_clone_to_owned()
+        // As it is: others write to it, and wait while they do.
+        .and_then(pipe::Sender::from_owned_fd_unchecked);
+    if let Ok(watched) = watched
+        && let Ok(ready) = watched.ready(Interest::ERROR).await
+        && ready.is_error()
+    {
+        return;
+    }
+    // What cannot be watched is found out by writing.
+    std::future::pending().await
 }
 
 #[cfg(test)]
@@ -91,6 +112,16 @@ mod tests {
         let text = String::from_utf8(out.text.lock().unwrap().clone()).unwrap();
         assert_eq!(text.lines().count(), 10_000);
         assert_eq!(text.lines().last(), Some("9999"));
+    }
+
+    #[tokio::test]
+    async fn it_is_noticed_that_the_reader_of_a_pipe_went_away_though_nothing_is_written() {
+        let (reader, writer) = io::pipe().unwrap();
+        let gone = tokio::spawn(output_gone(writer));
+        tokio::task::yield_now().await;
+        assert!(!gone.is_finished());
+        drop(reader);
+        gone.await.unwrap();
     }
 
     #[tokio::test]

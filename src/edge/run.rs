@@ -131,7 +131,7 @@ pub async fn run(session: Session, way: Way, stop: CancellationToken) -> (ExitOu
                 if let Effect::Exit(outcome) = effect {
                     // Nobody reads events any more: whoever still reports must not wait for room in the queue.
                     drop(events);
-                    edge.stop().await;
+                    edge.stop(stopping).await;
                     return (outcome, engine.publish());
                 }
                 edge.perform(effect);
@@ -172,7 +172,7 @@ fn publish(engine: &mut Engine, view: &watch::Sender<Arc<View>>) {
 
 /// Ends a session that cannot go on.
 async fn fail(edge: Edge, message: String, view: Arc<View>) -> (ExitOutcome, Arc<View>) {
-    edge.stop().await;
+    edge.stop(false).await;
     let failure = CiFailure {
         message,
         resources: Vec::new(),

@@ -70,6 +70,7 @@ fn plan() -> UpdatePlan {
         }),
         parallel_images: 1,
         force: true,
+        moment: 1,
         manifest,
     }
 }

@@ -270,6 +270,7 @@ mod tests {
         disk_bytes: 4_000,
         file_bytes: 1_000,
         memory_bytes: 1_000,
+        patience: std::time::Duration::from_secs(60),
     };
 
     fn lines(from: u64, n: u64) -> Vec<Arc<Segment>> {

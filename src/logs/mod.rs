@@ -17,6 +17,7 @@ mod spill;
 mod state;
 mod store;
 mod tail;
+mod visible;
 mod writer;
 
 #[cfg(test)]
@@ -30,4 +31,5 @@ pub use reader::LogReader;
 pub use state::LogFaults;
 pub use store::{LogLimits, LogStore, SecretHider};
 pub use tail::{last_lines, last_segments};
+pub use visible::visible;
 pub use writer::LogWriter;

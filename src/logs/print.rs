@@ -1,4 +1,5 @@
-//! Turns segments into the text that people see: prefixes, markers, joined lines, throttled progress. Pure.
+//! Turns segments into the text that people see: prefixes, markers, joined lines, throttled progress. Pure. What of a
+//! program's output a terminal may get is `visible`'s to say.
 //!
 //! Rule: `reference/engine.md` 9.3 to 9.5.
 
@@ -6,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::visible::{RESET, Visible};
 use super::{Level, LogFilter, Segment};
 use crate::model::{ManifestName, SpanId};
 
@@ -19,8 +21,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(5);
 pub struct StreamPrinter {
     filter: LogFilter,
     prefixes: bool,
-    /// The source of the line that was printed last, if its end is still to come.
-    open: Option<Option<SpanId>>,
+    /// The line that was printed last, if its end is still to come.
+    open: Option<OpenLine>,
     progress: HashMap<(Option<SpanId>, String), Throttle>,
 }
 
@@ -29,6 +31,23 @@ pub struct StreamPrinter {
 struct Throttle {
     next: Instant,
     wait: Duration,
+}
+
+/// A line that was begun.
+#[derive(Debug)]
+struct OpenLine {
+    span: Option<SpanId>,
+    /// What stands before it.
+    prefix: String,
+    visible: Visible,
+    /// Whether it shows anything yet.
+    has_text: bool,
+    /// Whether what was printed of it left the terminal coloured.
+    is_coloured: bool,
+    /// When its present state was printed.
+    printed: Instant,
+    /// What has taken the place of what was printed, and is printed in a moment.
+    overwritten: Option<String>,
 }
 
 /// A line within a batch: its first segment, and those that continue it.
@@ -64,14 +83,15 @@ impl StreamPrinter {
             .filter(|segment| self.filter.matches(segment) && self.is_due(now, segment))
             .collect();
         for line in self.lines(&wanted) {
-            self.print_line(&line, out);
+            self.print_line(now, &line, out);
         }
     }
 
     /// Ends an incomplete last line: nothing more will come.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        if self.open.take().is_some() {
-            out.push(b'\n');
+        if let Some(mut open) = self.open.take() {
+            open.print_overwritten(out);
+            open.end(out);
         }
     }
 
@@ -79,8 +99,8 @@ impl StreamPrinter {
     fn lines<'a>(&self, segments: &[&'a Segment]) -> Vec<Line<'a>> {
         let mut lines = Vec::with_capacity(segments.len());
         let mut open: HashMap<Option<&SpanId>, usize> = HashMap::new();
-        if let Some(span) = &self.open {
-            open.insert(span.as_ref(), 0);
+        if let Some(line) = &self.open {
+            open.insert(line.span.as_ref(), 0);
             lines.push(Line {
                 is_begun: true,
                 parts: Vec::new(),
@@ -104,24 +124,48 @@ impl StreamPrinter {
         lines
     }
 
-    fn print_line(&mut self, line: &Line<'_>, out: &mut Vec<u8>) {
+    fn print_line(&mut self, now: Instant, line: &Line<'_>, out: &mut Vec<u8>) {
         let (Some(first), Some(last)) = (line.parts.first(), line.parts.last()) else {
             return;
         };
         if !line.is_begun {
             self.finish(out);
-            let prefix = self.prefix(first.manifest.as_ref());
-            if first.starts_update {
-                out.extend_from_slice(prefix.as_bytes());
-                out.push(b'\n');
-            }
-            out.extend_from_slice(prefix.as_bytes());
-            out.extend_from_slice(marker(first).as_bytes());
         }
+        let mut open = match self.open.take() {
+            Some(open) => open,
+            None => self.begin(now, first, out),
+        };
         for part in &line.parts {
-            out.extend_from_slice(part.text.as_bytes());
+            open.print(part.text.trim_end_matches('\n'), out);
         }
-        self.open = (!last.ends_line()).then(|| last.span.clone());
+        if last.ends_line() || now >= open.printed + FIRST_WAIT {
+            open.print_overwritten(out);
+            open.printed = now;
+        }
+        if last.ends_line() {
+            open.end(out);
+        } else {
+            self.open = Some(open);
+        }
+    }
+
+    fn begin(&self, now: Instant, first: &Segment, out: &mut Vec<u8>) -> OpenLine {
+        let prefix = self.prefix(first.manifest.as_ref());
+        if first.starts_update {
+            out.extend_from_slice(prefix.as_bytes());
+            out.push(b'\n');
+        }
+        let prefix = prefix + marker(first);
+        out.extend_from_slice(prefix.as_bytes());
+        OpenLine {
+            span: first.span.clone(),
+            prefix,
+            visible: Visible::default(),
+            has_text: false,
+            is_coloured: false,
+            printed: now,
+            overwritten: None,
+        }
     }
 
     fn prefix(&self, manifest: Option<&ManifestName>) -> String {
@@ -147,6 +191,47 @@ impl StreamPrinter {
         let next = now + wait;
         self.progress.insert(key, Throttle { next, wait });
         true
+    }
+}
+
+impl OpenLine {
+    fn print(&mut self, piece: &str, out: &mut Vec<u8>) {
+        let shown = self.visible.show(piece);
+        if let Some(text) = &mut self.overwritten {
+            if shown.overwrites {
+                text.clear();
+            }
+            text.push_str(&shown.text);
+        } else if shown.overwrites && self.has_text {
+            // What is printed cannot be taken back.
+            self.overwritten = Some(shown.text.into_owned());
+        } else {
+            self.has_text |= !shown.text.is_empty();
+            self.is_coloured = self.visible.is_coloured();
+            out.extend_from_slice(shown.text.as_bytes());
+        }
+    }
+
+    /// Prints what has taken the place of what was printed as a line of its own.
+    fn print_overwritten(&mut self, out: &mut Vec<u8>) {
+        let Some(text) = self.overwritten.take().filter(|text| !text.is_empty()) else {
+            return;
+        };
+        self.end_line(out);
+        out.extend_from_slice(self.prefix.as_bytes());
+        out.extend_from_slice(text.as_bytes());
+        self.is_coloured = self.visible.is_coloured();
+    }
+
+    fn end(mut self, out: &mut Vec<u8>) {
+        self.end_line(out);
+    }
+
+    fn end_line(&mut self, out: &mut Vec<u8>) {
+        if self.is_coloured {
+            out.extend_from_slice(RESET.as_bytes());
+        }
+        out.push(b'\n');
     }
 }
 

@@ -70,7 +70,12 @@ impl LogReader {
     /// Returns the next segments that are there, in order; none if all were read.
     pub fn try_next_batch(&mut self) -> Vec<Arc<Segment>> {
         let state = self.shared.lock();
-        let (start, files) = (state.window_place(), Arc::clone(&state.files));
+        let start = state.window_place();
+        let files = if state.hangs {
+            Arc::default()
+        } else {
+            Arc::clone(&state.files)
+        };
         if self.next.position >= start.position {
             let from = self.next.position.min(state.next);
             let batch = state.copy_window(from, BATCH_SEGMENTS, BATCH_BYTES);

@@ -33,6 +33,10 @@ pub(super) struct State {
     /// From which position on files are still to be scrubbed again.
     pub(super) scrub_files: Option<u64>,
     pub(super) closed: bool,
+    /// Whether somebody writes to disk.
+    pub(super) has_writer: bool,
+    /// Whether the disk has not answered for so long that nobody should ask it.
+    pub(super) hangs: bool,
     /// Positions from which on the disk waits, each until its hold is dropped.
     pub(super) holds: Vec<u64>,
     spans: HashMap<Source, OpenLine>,
@@ -87,6 +91,8 @@ impl State {
             files: Arc::default(),
             scrub_files: None,
             closed: false,
+            has_writer: false,
+            hangs: false,
             holds: Vec::new(),
             spans: HashMap::new(),
             faults: HashMap::new(),

@@ -1,7 +1,8 @@
 //! The store behind all output: a window in memory, everything on disk.
 //!
 //! An append goes to the window under a short lock; a thread of its own writes the window's new segments to disk, and
-//! a segment leaves the window only once it is written. So an append waits only where the disk is megabytes behind.
+//! a segment leaves the window only once it is written. So an append waits only where the disk is megabytes behind, and
+//! never for long: a disk that does not answer is as one that failed.
 //! `state` is what the lock guards, `disk` knows the files, `scrub` the secrets, `reader` pages through both.
 
 use std::io;
@@ -29,6 +30,8 @@ pub struct LogLimits {
     pub file_bytes: u64,
     /// For the window in memory.
     pub memory_bytes: usize,
+    /// How long anybody waits for the disk.
+    pub patience: Duration,
 }
 
 impl Default for LogLimits {
@@ -37,6 +40,7 @@ impl Default for LogLimits {
             disk_bytes: 1 << 30,
             file_bytes: 4 << 20,
             memory_bytes: 4 << 20,
+            patience: Duration::from_secs(1),
         }
     }
 }
@@ -64,9 +68,11 @@ struct Handle {
 
 pub(super) struct Shared {
     state: Mutex<State>,
+    /// How long anybody waits for the disk.
+    patience: Duration,
     /// Tells the writer that there is something to write, or that the log is closed.
     work: Condvar,
-    /// Tells whoever waits in `append` that the disk has caught up.
+    /// Tells whoever waits for the disk that it has caught up, and that the writer has ended.
     room: Condvar,
     /// Tells readers that there is something to read, or that the log is closed.
     pub(super) news: watch::Sender<u64>,
@@ -80,7 +86,7 @@ impl LogStore {
 
     /// Returns a log of which about this many bytes are kept, in memory only.
     pub fn in_memory_with(memory_bytes: usize) -> Self {
-        Self::new(Shared::new(memory_bytes, Disk::None), None, None)
+        Self::new(Shared::new(memory_bytes, Disk::None, Duration::ZERO), None, None)
     }
 
     /// Returns the directory that the logs of all sessions of a user share: `tilt/logs` in the XDG state directory.
@@ -107,12 +113,17 @@ impl LogStore {
     /// When its files cannot be created.
     pub fn open_with(dir: &Path, limits: LogLimits) -> io::Result<Self> {
         let files = SessionFiles::create(dir, limits)?;
-        let shared = Shared::new(limits.memory_bytes, Disk::Works);
+        let shared = Shared::new(limits.memory_bytes, Disk::Works, limits.patience);
         let dir = files.dir().to_owned();
         let writer = std::thread::Builder::new().name("log-writer".to_owned());
+        shared.lock().has_writer = true;
         let writer = writer.spawn({
             let shared = Arc::clone(&shared);
-            move || shared.write_to_disk(files)
+            move || {
+                shared.write_to_disk(files);
+                shared.lock().has_writer = false;
+                shared.room.notify_all();
+            }
         })?;
         Ok(Self::new(shared, Some(writer), Some(dir)))
     }
@@ -212,6 +223,8 @@ impl LogStore {
     }
 
     /// Ends the log: what is held back is appended, all is written to disk, and readers end after the last line.
+    ///
+    /// Waits for the disk as long as it gets on.
     pub fn close(&self) {
         self.handle.close();
     }
@@ -264,7 +277,9 @@ impl Handle {
     fn close(&self) {
         self.shared.close(clock::timestamp());
         let writer = self.writer.lock().expect("taking a handle does not panic").take();
-        if let Some(writer) = writer {
+        if let Some(writer) = writer
+            && self.shared.wait_for_writer(&writer)
+        {
             // A panic of the writer was reported by its own thread.
             let _ = writer.join();
         }
@@ -278,8 +293,9 @@ impl Drop for Handle {
 }
 
 impl Shared {
-    fn new(memory_bytes: usize, disk: Disk) -> Arc<Self> {
+    fn new(memory_bytes: usize, disk: Disk, patience: Duration) -> Arc<Self> {
         Arc::new(Self {
+            patience,
             state: Mutex::new(State::new(memory_bytes, disk)),
             work: Condvar::new(),
             room: Condvar::new(),
@@ -292,9 +308,14 @@ impl Shared {
     }
 
     fn append(&self, event: LogEvent, time: Timestamp) {
-        let mut state = self.lock();
-        while state.is_behind() {
-            state = self.room.wait(state).expect("no panic while the log is held");
+        let waited = self
+            .room
+            .wait_timeout_while(self.lock(), self.patience, |state| state.is_behind());
+        let (mut state, _) = waited.expect("no panic while the log is held");
+        if state.is_behind() {
+            state.disk_failed(&io::Error::new(io::ErrorKind::TimedOut, "it does not answer"));
+            state.hangs = true;
+            state.shrink_window();
         }
         if !state.closed {
             state.append(event, time);
@@ -310,6 +331,21 @@ impl Shared {
         }
         self.announce(&state);
         self.room.notify_all();
+    }
+
+    /// Waits until the writer has ended. Returns whether it has: it may hang in the disk.
+    fn wait_for_writer(&self, writer: &JoinHandle<()>) -> bool {
+        let mut state = self.lock();
+        loop {
+            let written = state.written;
+            let waited = self.room.wait_timeout_while(state, self.patience, |state| {
+                state.has_writer && state.written == written
+            });
+            state = waited.expect("no panic while the log is held").0;
+            if !state.has_writer || state.written == written {
+                return !state.has_writer || writer.is_finished();
+            }
+        }
     }
 
     fn announce(&self, state: &State) {
@@ -350,6 +386,7 @@ impl Shared {
         let mended = files.mend();
         let mut state = self.lock();
         state.files = Arc::new(files.files().to_vec());
+        state.hangs = false;
         match mended {
             Ok(end) => {
                 state.written = end.max(state.written);
@@ -377,11 +414,16 @@ impl Shared {
         });
         let mut state = self.lock();
         state.files = Arc::new(files.files().to_vec());
+        state.hangs = false;
         match outcome {
             Ok(()) => {
                 let lost = state.written.lines_until(from);
-                state.disk_works(lost);
-                state.written = batch.last().map_or(from, |last| Place::after(last));
+                let written = batch.last().map_or(from, |last| Place::after(last));
+                // One that did not answer for a while lacks what had to go meanwhile; that is told with the next batch.
+                if written.position >= state.window_start() {
+                    state.disk_works(lost);
+                }
+                state.written = written;
             }
             Err(err) => {
                 state.disk_failed(&err);

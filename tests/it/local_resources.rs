@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::TcpListener;
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, ChildStdout, ExitStatus, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -21,29 +21,29 @@ fn lines(log: &str) -> Vec<String> {
 }
 
 /// `tilt up --stream`, running.
-struct Up {
+pub(crate) struct Up {
     child: Child,
-    output: Lines<BufReader<ChildStdout>>,
-    seen: Vec<String>,
+    output: Option<Lines<BufReader<ChildStdout>>>,
+    pub(crate) seen: Vec<String>,
 }
 
 impl Up {
-    fn start(folder: &Folder) -> Self {
+    pub(crate) fn start(folder: &Folder) -> Self {
         let mut command = folder.command(&["up", "--stream"], &NO_CLUSTER);
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary runs");
         let output = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         Self {
             child,
-            output,
+            output: Some(output),
             seen: Vec::new(),
         }
     }
 
     /// Reads until a line has this text.
     #[track_caller]
-    fn wait_for(&mut self, text: &str) {
+    pub(crate) fn wait_for(&mut self, text: &str) {
         loop {
-            let Some(Ok(line)) = self.output.next() else {
+            let Some(Ok(line)) = self.output.as_mut().and_then(Iterator::next) else {
                 panic!("{text} is missing in {:#?}", self.seen);
             };
             let is_found = line.contains(text);
@@ -54,11 +54,22 @@ impl Up {
         }
     }
 
-    fn stop(&mut self) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a number"));
-        kill(pid, Signal::SIGINT).expect("it lives");
+    pub(crate) fn stop(&mut self) {
         // How soon it ends, and with which status, is for tests that do not share the machine with heavy ones.
-        self.child.wait().expect("it ends");
+        self.end_by(Signal::SIGINT);
+    }
+
+    /// Sends it a signal, and waits until it has ended.
+    pub(crate) fn end_by(&mut self, signal: Signal) -> ExitStatus {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a number"));
+        kill(pid, signal).expect("it lives");
+        self.child.wait().expect("it ends")
+    }
+
+    /// Goes away, and waits until it has ended.
+    pub(crate) fn leave(&mut self) -> ExitStatus {
+        self.output = None;
+        self.child.wait().expect("it ends")
     }
 }
 
@@ -300,7 +311,7 @@ fn what_a_command_prints_comes_out_byte_for_byte() {
     let output = folder.command(&["ci", "--log-resource=a"], &NO_CLUSTER).output();
     let log = output.expect("it runs").stdout;
     let long = [b"x".repeat(100_000), b"\nopen\n".to_vec()].concat();
-    for expected in [&b"odd \xff\n"[..], b"10%\r100%\n", b"\x1b[31mred\x1b[0m\n", &long] {
+    for expected in [&b"odd \xff\n"[..], b"\n100%\n", b"\x1b[31mred\x1b[0m\n", &long] {
         let is_there = log.windows(expected.len()).any(|window| window == expected);
         assert!(
             is_there,

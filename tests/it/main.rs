@@ -8,6 +8,7 @@ mod commands;
 mod diagnostics;
 mod dialect;
 mod documentation;
+mod edits;
 mod examples;
 mod extensions;
 mod faults_together;

@@ -96,6 +96,8 @@ struct LiveWorld<B> {
     /// The files as the engine was told.
     told: Content,
     unreported: Vec<FileChange>,
+    /// When the last update or load began.
+    moment: tilt::engine::Moment,
     /// How often the Tiltfile changed, and what it says.
     revision: u64,
     initial_sync: bool,
@@ -155,6 +157,7 @@ impl<B: Brain> LiveWorld<B> {
             told: disk.clone(),
             disk,
             unreported: Vec::new(),
+            moment: 0,
             revision: 0,
             loads: 0,
             loading: false,
@@ -194,11 +197,13 @@ impl<B: Brain> LiveWorld<B> {
 
     fn obey(&mut self, effect: Effect) -> Verdict {
         match effect {
-            Effect::LoadTiltfile { load, .. } => {
+            Effect::LoadTiltfile { load, moment, .. } => {
+                self.moment = moment;
                 self.loads = load.0;
                 self.loading = true;
             }
             Effect::StartUpdate(plan) => {
+                self.moment = plan.moment;
                 let is_by_files = plan.header.contains("Changed: [");
                 let is_crashing = |pod: &Pod| {
                     let mut states = pod.containers.iter().map(|container| &container.state);
@@ -278,8 +283,8 @@ impl<B: Brain> LiveWorld<B> {
         *self.disk.entry(path).or_default() += 1;
         let _ = writeln!(self.story, "edit {path}: {}", self.disk[path]);
         self.unreported.push(FileChange {
-            target: TargetId::image(image),
-            path: LocalPath::new(path),
+            after: self.moment,
+            ..FileChange::new(TargetId::image(image), LocalPath::new(path))
         });
     }
 
@@ -771,10 +776,7 @@ impl<B: Brain> LiveWorld<B> {
             FILES
                 .iter()
                 .filter(|(_, path)| self.told[path] != self.disk[path])
-                .map(|(image, path)| FileChange {
-                    target: TargetId::image(image),
-                    path: LocalPath::new(path),
-                }),
+                .map(|(image, path)| FileChange::new(TargetId::image(image), LocalPath::new(path))),
         );
         // What failed for a reason of its own is tried again with the next save.
         self.disk
@@ -782,10 +784,8 @@ impl<B: Brain> LiveWorld<B> {
             .and_modify(|version| *version += 1);
         self.disk.entry("/src/side/x").and_modify(|version| *version += 1);
         for (image, path) in [FILES[2], FILES[6]] {
-            self.unreported.push(FileChange {
-                target: TargetId::image(image),
-                path: LocalPath::new(path),
-            });
+            self.unreported
+                .push(FileChange::new(TargetId::image(image), LocalPath::new(path)));
         }
         for _ in 0..300 {
             if !self.one_quiet_step()? {

@@ -179,6 +179,7 @@ impl<B: Brain> World<B> {
                     let since = known.unreached.map(|(since, _)| since);
                     !known.is_asked_for && since.is_some_and(|since| self.now < since + LONGEST_PAUSE)
                 }),
+                "waiting-for-quiet" => self.next_wake().is_some(),
                 "waiting-for-cluster" => !self.is_connected,
                 "waiting-for-deletion" => !self.deletions.is_empty(),
                 _ => false,

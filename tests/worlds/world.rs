@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tilt::engine::{
     ClusterStatus, ClusterWatch, Effect, Engine, EngineConfig, Event, FileChange, ImageAction, LoadOutcome,
-    LogStream, Mode, ObjectId, Server, ServerStatus, UpdateOutcome, UpdatePlan, WatchSet,
+    LogStream, Mode, Moment, ObjectId, Server, ServerStatus, UpdateOutcome, UpdatePlan, WatchSet,
 };
 use tilt::model::{
     ApiObjects, BuildId, BuiltImage, CiSettings, ClusterEvent, DeleteId, DeployTarget, DockerPrune,
@@ -109,6 +109,8 @@ pub(crate) struct World<B> {
     pub(crate) pruning: Option<PruneId>,
     /// Changes of files that were not reported yet.
     unreported: Vec<FileChange>,
+    /// When the last update or load began.
+    moment: Moment,
     pub(crate) watched: WatchSet,
     pub(crate) cluster_watch: ClusterWatch,
     pub(crate) streams: Vec<LogStream>,
@@ -166,6 +168,7 @@ impl<B: Brain> World<B> {
             deletions: Vec::new(),
             pruning: None,
             unreported: Vec::new(),
+            moment: 0,
             watched: WatchSet::default(),
             cluster_watch: ClusterWatch::default(),
             streams: Vec::new(),
@@ -263,13 +266,15 @@ impl<B: Brain> World<B> {
     fn obey(&mut self, effect: Effect) {
         match effect {
             Effect::CancelLoad { .. } => self.abandon_loads(),
-            Effect::LoadTiltfile { load, .. } => {
+            Effect::LoadTiltfile { load, moment, .. } => {
+                self.moment = moment;
                 // What still ran is abandoned.
                 self.abandon_loads();
                 let sets_enabled = std::mem::take(&mut self.sets_enabled);
                 self.loads.push((load, self.project.clone(), sets_enabled));
             }
             Effect::StartUpdate(plan) => {
+                self.moment = plan.moment;
                 let contents = self.contents_of(&plan);
                 let hangs = self.rng.percent(5);
                 self.updates.insert(
@@ -417,7 +422,11 @@ impl<B: Brain> World<B> {
 
     fn notice(&mut self, target: TargetId, path: LocalPath) {
         if self.watched.targets.contains_key(&target) {
-            self.unreported.push(FileChange { target, path });
+            let after = self.moment;
+            self.unreported.push(FileChange {
+                after,
+                ..FileChange::new(target, path)
+            });
         }
     }
 
@@ -437,6 +446,7 @@ impl<B: Brain> World<B> {
         let fails = project.is_broken;
         let changed = (project != self.project).then(|| LocalPath::new("/src/Tiltfile"));
         let outcome = LoadOutcome {
+            read: [LocalPath::new("/src/Tiltfile")].into(),
             changed_meanwhile: changed.into_iter().collect(),
             manifests: (!fails).then(|| project.manifests()),
             enabled: project.enabled(),

@@ -216,6 +216,7 @@ impl Load {
             enabled: self.enabled.clone(),
             error: self.error_text(),
             config_files: self.config_files.clone(),
+            read: BTreeSet::new(),
             changed_meanwhile: Vec::new(),
             watch_ignores: self.watch_ignores.clone(),
             update_settings: self.update_settings.clone(),

@@ -9,7 +9,7 @@ mod servers;
 mod tls;
 mod update;
 
-use crate::edge::process::{ChildCommand, Environment};
+use crate::edge::process::{ChildCommand, Environment, MARK, own_mark};
 use crate::model::{Command, LocalPath};
 
 pub use run::{CommandFault, run_command};
@@ -45,6 +45,7 @@ impl CommandVariables {
             let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
             env.set(name, value);
         }
+        env.set(MARK, own_mark());
         ChildCommand {
             argv: command.argv.clone(),
             dir: command.dir.clone().unwrap_or_else(|| LocalPath::new("/")),

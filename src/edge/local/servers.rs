@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use super::CommandVariables;
 use super::probe::Prober;
-use crate::edge::process::{Exit, Process};
+use crate::edge::process::{Exit, MARK, Process, end_marked, mark_of};
 use crate::engine::{Event, Server, ServerStatus};
 use crate::logs::{LogStore, LogWriter};
 use crate::model::{ManifestName, ServeId};
@@ -82,6 +82,7 @@ impl Servers {
         self.running.insert(server.serve, running);
         let log = LogWriter::new(self.log.clone(), server.span.clone(), server.manifest.clone());
         let (events, variables) = (self.events.clone(), Arc::clone(&self.variables));
+        let shutdown = self.shutdown.clone();
         self.tasks.spawn(async move {
             // Also when the task panics, the next one must not wait for ever.
             let _ended = ended.drop_guard();
@@ -90,6 +91,11 @@ impl Servers {
             }
             let serving = Serving { server, events, log };
             serving.run(&variables, &stop).await;
+            // What left its group, as daemons do, is stopped with it, so that the next one finds its port free.
+            stop.cancelled().await;
+            if !shutdown.is_cancelled() {
+                end_marked(&serving.mark()).await;
+            }
         });
     }
 }
@@ -102,6 +108,11 @@ struct Serving {
 }
 
 impl Serving {
+    /// Returns what its processes carry.
+    fn mark(&self) -> String {
+        mark_of(self.server.serve.0)
+    }
+
     async fn run(&self, variables: &CommandVariables, stop: &CancellationToken) {
         if stop.is_cancelled() {
             return;
@@ -115,7 +126,9 @@ impl Serving {
                 return self.tell(ServerStatus::Exited { pid: 0 }).await;
             }
         };
-        let mut process = match Process::spawn(&variables.child(&self.server.command), &self.log) {
+        let mut child = variables.child(&self.server.command);
+        child.env.set(MARK, self.mark());
+        let mut process = match Process::spawn(&child, &self.log) {
             Ok(process) => process,
             Err(error) => {
                 self.log.error(&format!("{shown} failed to start: {error}"));

@@ -1,7 +1,7 @@
 //! A small process of our own that outlives us just long enough to kill what we started, if we are killed ourselves.
 //!
 //! It reads from a pipe which process groups begin and end. Whatever ends us, `kill -9` included, closes the pipe; then
-//! it kills the groups that are left. Processes that left their group on purpose (`setsid`) are beyond its reach.
+//! it kills the groups that are left, and what left its group but carries our mark.
 
 use std::collections::BTreeSet;
 use std::io::{self, PipeWriter, Read, Write};
@@ -11,6 +11,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+
+use super::mark::{kill_marked, own_mark};
 
 /// The command of this program that does the guarding. For our own use.
 pub const COMMAND: &str = "guard-process-groups";
@@ -96,7 +98,7 @@ fn tell(guard: &mut Guard, message: i32, start: impl Fn() -> io::Result<PipeWrit
 fn start() -> io::Result<PipeWriter> {
     let (reader, writer) = io::pipe()?;
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg(COMMAND).current_dir("/").env_clear();
+    command.args([COMMAND, &own_mark()]).current_dir("/").env_clear();
     command.stdin(reader).stdout(Stdio::null()).stderr(Stdio::null());
     // A Ctrl-C of the terminal must not reach it.
     command.process_group(0);
@@ -104,8 +106,8 @@ fn start() -> io::Result<PipeWriter> {
     Ok(writer)
 }
 
-/// Is the guard: reads groups from standard input to its end, then kills those that are left.
-pub fn run() {
+/// Is the guard: reads groups from standard input to its end, then kills those that are left, and what carries the mark.
+pub fn run(mark: &str) {
     let (mut input, mut living) = (io::stdin().lock(), BTreeSet::new());
     let mut message = [0; 4];
     while input.read_exact(&mut message).is_ok() {
@@ -118,6 +120,7 @@ pub fn run() {
         // One that is gone already is what we want.
         let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
     }
+    kill_marked(mark);
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod environment;
 mod exit;
 mod group;
 pub mod guard;
+mod mark;
 mod output;
 mod to_end;
 
@@ -30,6 +31,7 @@ pub use environment::{Environment, set_own};
 pub use exit::Exit;
 use group::Group;
 pub use group::kill_all_groups;
+pub use mark::{VARIABLE as MARK, end_marked, mark_of, own_mark};
 use output::Collected;
 pub(in crate::edge) use output::pump_to_log;
 pub use to_end::run_to_end;

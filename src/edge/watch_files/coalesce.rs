@@ -6,17 +6,21 @@
 //!
 //! 1. Settled paths are passed on at once, unless a burst is on. Open ones stay.
 //! 2. A change within 20 ms after changes were passed on begins a burst: then all wait for quiet.
-//! 3. All paths are passed on after 20 ms without a change, and 10 s after the oldest of them at the latest.
+//! 3. All paths are passed on after 20 ms without a change. One that was written and not closed waits for 500 ms
+//!    without another write: whoever writes it may take its time. No path waits for more than 10 s.
 //! 4. A new file that is gone again before it was passed on was never there; unless it was passed on as gone shortly
 //!    before, so that somebody who looked late may have seen the new one.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use crate::engine::Moment;
 use crate::model::LocalPath;
 
 /// How long nothing may happen before open paths are passed on.
 pub(super) const QUIET: Duration = Duration::from_millis(20);
+/// How long a file that was not closed may not be written before it is passed on.
+const WRITING: Duration = Duration::from_millis(500);
 /// How long a path waits at most.
 pub(super) const LIMIT: Duration = Duration::from_secs(10);
 
@@ -25,12 +29,16 @@ pub(super) const LIMIT: Duration = Duration::from_secs(10);
 pub(super) enum Change {
     /// It was not there before.
     Created,
-    /// Its content changed, and more may follow.
+    /// Its content changed, and more may follow: whoever writes it has not closed it.
     Written,
+    /// It is another one than before.
+    Replaced,
     /// Whoever wrote it closed it.
     Closed,
     /// It was renamed to this name.
     MovedIn,
+    /// It was renamed to this name from one that is to be passed on too: both go together.
+    Renamed,
     /// Its permissions or its times changed.
     Touched,
     /// It is deleted or renamed.
@@ -44,8 +52,9 @@ pub(super) struct Coalescer {
     pending: Vec<Option<Pending>>,
     places: HashMap<LocalPath, usize>,
     n_settled: usize,
-    /// When the oldest and the newest of the pending changes arrived.
-    first: Option<Instant>,
+    /// The places of files that were written and not closed, each with when it was written last.
+    writing: HashMap<usize, Instant>,
+    /// When the newest of the pending changes arrived.
     last: Option<Instant>,
     delivered: Option<Instant>,
     /// What was passed on as gone within the last `LIMIT`.
@@ -56,27 +65,55 @@ pub(super) struct Coalescer {
 #[derive(Debug)]
 struct Pending {
     path: LocalPath,
+    /// When it first changed.
+    since: Instant,
+    /// The latest moment that had passed when it last changed.
+    after: Moment,
     is_settled: bool,
     /// Whether it was not there when changes were last passed on.
     is_new: bool,
     is_gone: bool,
 }
 
+/// A changed path, and the latest moment that had passed when it last changed.
+pub(super) type Due = (LocalPath, Moment);
+
 impl Coalescer {
-    /// Takes a change in.
-    pub(super) fn on_event(&mut self, now: Instant, path: LocalPath, change: Change) {
+    /// Takes a change in; `after` is the latest moment that has passed.
+    pub(super) fn on_event(&mut self, now: Instant, path: LocalPath, change: Change, after: Moment) {
         self.is_burst |= self.delivered.is_some_and(|at| now < at + QUIET);
-        self.first.get_or_insert(now);
         self.last = Some(now);
-        match self.places.get(&path) {
-            Some(&place) => self.change_again(place, change),
-            None => self.insert(path, change),
+        let place = match self.places.get(&path) {
+            Some(&place) => {
+                self.change_again(place, change, after);
+                place
+            }
+            None => self.insert(now, path, change, after),
+        };
+        match change {
+            Change::Written => {
+                self.writing.insert(place, now);
+            }
+            // Permissions may be set while it is written.
+            Change::Touched => {}
+            _ => {
+                self.writing.remove(&place);
+            }
         }
     }
 
     /// Returns whether a change of the path waits to be passed on.
     pub(super) fn is_pending(&self, path: &LocalPath) -> bool {
         self.places.contains_key(path)
+    }
+
+    /// Returns whether it waits to be passed on that the path is gone.
+    pub(super) fn is_pending_gone(&self, path: &LocalPath) -> bool {
+        let pending = self
+            .places
+            .get(path)
+            .and_then(|place| self.pending[*place].as_ref());
+        pending.is_some_and(|pending| pending.is_gone)
     }
 
     /// Returns whether the path was passed on as gone a short time ago.
@@ -86,61 +123,100 @@ impl Coalescer {
 
     /// Returns when to call `poll` next, if nothing happens before.
     pub(super) fn next_wake(&self) -> Option<Instant> {
-        let (first, last) = (self.first?, self.last?);
+        let (since, last) = (self.oldest()?, self.last?);
         if self.n_settled > 0 && !self.is_burst {
             return Some(last);
         }
-        Some((last + QUIET).min(first + LIMIT))
+        let quiet = if self.writing.len() < self.places.len() {
+            last + QUIET
+        } else {
+            *self.writing.values().min()? + WRITING
+        };
+        Some(quiet.min(since + LIMIT))
     }
 
     /// Returns the paths to pass on now, in the order in which they first changed.
-    pub(super) fn poll(&mut self, now: Instant) -> Option<Vec<LocalPath>> {
-        let (first, last) = (self.first?, self.last?);
-        if now >= last + QUIET || now >= first + LIMIT {
-            return self.deliver(now, |_| true);
+    pub(super) fn poll(&mut self, now: Instant) -> Option<Vec<Due>> {
+        let (since, last) = (self.oldest()?, self.last?);
+        if now >= last + QUIET || now >= since + LIMIT {
+            let writing = std::mem::take(&mut self.writing);
+            return self.deliver(now, writing, |place, pending, writing| {
+                let written = writing.get(&place);
+                written.is_none_or(|at| now >= *at + WRITING) || now >= pending.since + LIMIT
+            });
         }
         if self.n_settled > 0 && !self.is_burst {
-            return self.deliver(now, |pending| pending.is_settled);
+            let writing = std::mem::take(&mut self.writing);
+            return self.deliver(now, writing, |_, pending, _| pending.is_settled);
         }
         None
     }
 
-    fn insert(&mut self, path: LocalPath, change: Change) {
+    /// Returns when the oldest of the pending paths first changed.
+    fn oldest(&self) -> Option<Instant> {
+        self.pending.iter().flatten().next().map(|pending| pending.since)
+    }
+
+    fn insert(&mut self, now: Instant, path: LocalPath, change: Change, after: Moment) -> usize {
         let is_settled = matches!(change, Change::Closed | Change::MovedIn);
+        let place = self.pending.len();
         self.n_settled += usize::from(is_settled);
-        self.places.insert(path.clone(), self.pending.len());
+        self.places.insert(path.clone(), place);
         self.pending.push(Some(Pending {
+            since: now,
+            after,
             is_settled,
             is_new: change == Change::Created && !self.gone.contains_key(&path),
             is_gone: change == Change::Gone,
             path,
         }));
+        place
     }
 
-    fn change_again(&mut self, place: usize, change: Change) {
+    fn change_again(&mut self, place: usize, change: Change, after: Moment) {
         let Some(pending) = &mut self.pending[place] else {
             return;
         };
         let was_settled = pending.is_settled;
+        pending.after = pending.after.max(after);
         pending.is_gone = change == Change::Gone || (pending.is_gone && change == Change::Touched);
         match change {
             Change::MovedIn => (pending.is_settled, pending.is_new) = (true, false),
             Change::Closed => pending.is_settled = !pending.is_new,
-            Change::Created | Change::Written | Change::Gone => pending.is_settled = false,
+            Change::Created | Change::Written | Change::Replaced | Change::Renamed | Change::Gone => {
+                pending.is_settled = false;
+            }
             Change::Touched => {}
         }
         self.n_settled = self.n_settled + usize::from(pending.is_settled) - usize::from(was_settled);
         if change == Change::Gone && pending.is_new {
             self.places.remove(&pending.path);
             self.pending[place] = None;
+            if self.places.is_empty() {
+                self.pending.clear();
+                (self.last, self.is_burst) = (None, false);
+            }
         }
     }
 
-    fn deliver(&mut self, now: Instant, is_due: impl Fn(&Pending) -> bool) -> Option<Vec<LocalPath>> {
-        let (due, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pending)
-            .into_iter()
-            .flatten()
-            .partition(is_due);
+    fn deliver(
+        &mut self,
+        now: Instant,
+        writing: HashMap<usize, Instant>,
+        is_due: impl Fn(usize, &Pending, &HashMap<usize, Instant>) -> bool,
+    ) -> Option<Vec<Due>> {
+        let (mut due, mut kept) = (Vec::new(), Vec::new());
+        for (place, pending) in std::mem::take(&mut self.pending).into_iter().enumerate() {
+            let Some(pending) = pending else { continue };
+            if is_due(place, &pending, &writing) {
+                due.push(pending);
+            } else {
+                if let Some(at) = writing.get(&place) {
+                    self.writing.insert(kept.len(), *at);
+                }
+                kept.push(pending);
+            }
+        }
         self.n_settled = 0;
         self.is_burst = false;
         self.places = kept
@@ -150,7 +226,7 @@ impl Coalescer {
             .collect();
         self.pending = kept.into_iter().map(Some).collect();
         if self.pending.is_empty() {
-            (self.first, self.last) = (None, None);
+            self.last = None;
         }
         if due.is_empty() {
             return None;
@@ -159,13 +235,14 @@ impl Coalescer {
         let gone = due.iter().filter(|pending| pending.is_gone);
         self.gone.extend(gone.map(|pending| (pending.path.clone(), now)));
         self.delivered = Some(now);
-        Some(due.into_iter().map(|pending| pending.path).collect())
+        let due = due.into_iter().map(|pending| (pending.path, pending.after));
+        Some(due.collect())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Change::{Closed, Created, Gone, MovedIn, Touched, Written};
+    use super::Change::{Closed, Created, Gone, MovedIn, Renamed, Replaced, Touched, Written};
     use super::*;
 
     /// Plays changes, each at a number of milliseconds, and returns what is passed on when: `5: a b`.
@@ -174,10 +251,10 @@ mod tests {
         let start = Instant::now();
         let (mut coalescer, mut out) = (Coalescer::default(), Vec::new());
         let mut poll = |coalescer: &mut Coalescer, at: Instant| {
-            if let Some(paths) = coalescer.poll(at) {
-                let names: Vec<_> = paths
+            if let Some(due) = coalescer.poll(at) {
+                let names: Vec<_> = due
                     .iter()
-                    .map(|path| path.to_string().replace('/', ""))
+                    .map(|(path, _)| path.to_string().replace('/', ""))
                     .collect();
                 out.push(format!("{}: {}", (at - start).as_millis(), names.join(" ")));
             }
@@ -194,7 +271,7 @@ mod tests {
                     for (_, path, change) in
                         std::iter::from_fn(|| changes.next_if(|c| start + Duration::from_millis(c.0) == next))
                     {
-                        coalescer.on_event(next, LocalPath::new(path), *change);
+                        coalescer.on_event(next, LocalPath::new(path), *change, 0);
                     }
                     poll(&mut coalescer, next);
                 }
@@ -272,13 +349,55 @@ mod tests {
 
     #[test]
     fn a_writer_that_never_closes_is_passed_on_after_quiet() {
-        assert_eq!(play(&[(0, "a", Written), (15, "a", Written)]), ["35: a"]);
+        assert_eq!(play(&[(0, "a", Written), (15, "a", Written)]), ["515: a"]);
+    }
+
+    #[test]
+    fn a_file_that_is_written_in_parts_is_passed_on_once_when_it_is_closed() {
+        let mut events: Vec<_> = (0..10).map(|n| (n * 400, "a", Written)).collect();
+        events.push((3_700, "a", Closed));
+        assert_eq!(play(&events), ["3700: a"]);
+        events.insert(0, (0, "a", Created));
+        assert_eq!(play(&events), ["3720: a"], "a new one");
+    }
+
+    #[test]
+    fn what_is_replaced_as_a_whole_waits_for_a_short_quiet_only() {
+        assert_eq!(play(&[(0, "a", Written), (5, "a", Replaced)]), ["25: a"]);
+    }
+
+    #[test]
+    fn both_names_of_a_renamed_file_are_passed_on_together() {
+        assert_eq!(play(&[(0, "f", Gone), (0, "g", Renamed)]), ["20: f g"]);
+    }
+
+    #[test]
+    fn a_change_is_as_young_as_the_last_event_of_it() {
+        #[allow(clippy::disallowed_methods, reason = "a point to add durations to")]
+        let now = Instant::now();
+        let mut coalescer = Coalescer::default();
+        for (after, change) in [(1, Gone), (2, Created)] {
+            coalescer.on_event(now, LocalPath::new("a"), change, after);
+        }
+        let due = coalescer.poll(now + QUIET);
+        assert_eq!(due, Some(vec![(LocalPath::new("a"), 2)]));
+    }
+
+    #[test]
+    fn names_that_come_and_go_leave_nothing_behind() {
+        let mut coalescer = Coalescer::default();
+        #[allow(clippy::disallowed_methods, reason = "a point to add durations to")]
+        let now = Instant::now();
+        for change in [Created, Written, Gone] {
+            coalescer.on_event(now, LocalPath::new("a"), change, 0);
+        }
+        assert_eq!((coalescer.next_wake(), coalescer.pending.len()), (None, 0));
     }
 
     #[test]
     fn an_open_file_does_not_hold_up_a_settled_one() {
         let events = [(0, "a", Written), (5, "b", Closed), (40, "a", Closed)];
-        assert_eq!(play(&events), ["5: b", "25: a", "60: a"]);
+        assert_eq!(play(&events), ["5: b", "40: a"]);
     }
 
     #[test]

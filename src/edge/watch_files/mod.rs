@@ -1,29 +1,37 @@
 //! Watches files, all of them through one watcher of the operating system, and reports what changed.
 //!
 //! `rules` says whose file a path is and which directories matter, `tree` keeps the watches and compares files with
-//! what they were, `coalesce` decides when changes are passed on. A thread of its own drives them: reading
-//! directories blocks, and changes must not wait for other work.
+//! what they were, `coalesce` decides when changes are passed on, `contents` knows whether they changed anything, and
+//! `mark` tells what happened before an update began. A thread of its own drives them: reading directories blocks, and
+//! changes must not wait for other work.
 
 mod coalesce;
+mod contents;
 mod faults;
+mod mark;
 mod own_output;
 mod rules;
 mod tree;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{EventKind, RecommendedWatcher, Watcher};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
-use self::coalesce::{Change, Coalescer};
+use self::coalesce::{Change, Coalescer, Due};
+use self::contents::Contents;
+pub(in crate::edge) use self::contents::print;
+use self::mark::Mark;
 use self::own_output::is_own_output;
 use self::rules::WatchRules;
 use self::tree::{Found, Tree};
 use crate::edge::clock;
-use crate::engine::{Event, FileChange, WatchSet};
+use crate::engine::{Event, FileChange, Moment, WatchSet};
 use crate::logs::LogWriter;
 use crate::model::{LocalPath, Timestamp};
 
@@ -32,47 +40,92 @@ const LOOK: Duration = Duration::from_secs(2);
 /// How much longer than a look took is waited before the next one, at least.
 const LOOK_REST: u32 = 20;
 
+/// How long the beginning of an update waits until it is known what changed before; then all later news count as changes
+/// after it.
+const PATIENCE: Duration = Duration::from_millis(250);
+
 /// A set of files, and since when their changes matter: setting up a watch takes time.
 #[derive(Clone, Debug, Default)]
-pub struct WantedFiles {
+struct WantedFiles {
     /// The files.
-    pub set: WatchSet,
+    set: WatchSet,
     /// When the set was asked for. A new file of it that changed since then has changed.
-    pub since: Timestamp,
+    since: Timestamp,
 }
 
-/// Watches what `wanted` holds, from one set to the next, and reports changes until either end is closed.
-///
-/// A change between two sets, or while a watch is set up, is not missed. What cannot be watched is told to the log.
-pub async fn watch_files(
-    mut wanted: watch::Receiver<WantedFiles>,
-    events: mpsc::Sender<Event>,
-    log: LogWriter,
-) {
-    let (sender, inbox) = channel();
-    let thread = Thread(sender.clone());
-    let (ended, mut end) = oneshot::channel();
-    std::thread::spawn(move || {
-        FileWatch::new(sender).run(&inbox, &events, &log);
-        // Nobody waits for it when this task was abandoned.
-        let _ = ended.send(());
-    });
-    loop {
-        let files = wanted.borrow_and_update().clone();
-        // The thread ends early when nobody listens any more, or by a panic.
-        if thread.0.send(Message::Wanted(files)).is_err() {
-            break;
-        }
-        tokio::select! {
-            changed = wanted.changed() => if changed.is_err() { break },
-            _ = &mut end => return,
+/// The door to the thread that watches.
+#[derive(Clone, Debug)]
+pub struct FileWatcher {
+    sender: Sender<Message>,
+    passed: Passed,
+}
+
+/// The latest moment that has passed; what changes is after it.
+#[derive(Clone, Debug, Default)]
+struct Passed(Arc<AtomicU64>);
+
+impl Passed {
+    fn latest(&self) -> Moment {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn pass(&self, moment: Moment) {
+        self.0.fetch_max(moment, Ordering::SeqCst);
+    }
+}
+
+impl FileWatcher {
+    /// Starts the thread, which reports changes until the returned future is dropped or nobody listens any more; then the
+    /// future ends. What cannot be watched is told to the log.
+    pub fn start(events: mpsc::Sender<Event>, log: LogWriter) -> (Self, impl Future<Output = ()> + Send) {
+        let (sender, inbox) = channel();
+        let passed = Passed::default();
+        let (ended, end) = oneshot::channel();
+        let thread = Thread(sender.clone());
+        let watch = FileWatch::new(sender.clone(), passed.clone());
+        std::thread::spawn(move || {
+            watch.run(&inbox, &events, &log);
+            // Nobody waits for it when the session was abandoned.
+            let _ = ended.send(());
+        });
+        let watching = async move {
+            let _ = end.await;
+            drop(thread);
+        };
+        (Self { sender, passed }, watching)
+    }
+
+    /// Watches these files from now on, and no others. A change between two sets, or while a watch is set up, is not missed.
+    pub fn watch(&self, set: WatchSet) {
+        let since = clock::timestamp();
+        self.send(Message::Wanted(WantedFiles { set, since }));
+    }
+
+    /// Returns once something may begin that reads files: what changed until now is known to be older.
+    pub fn begin(&self, moment: Moment) -> impl Future<Output = ()> + Send + use<> {
+        let (sender, known) = oneshot::channel();
+        self.send(Message::Begins(moment, sender));
+        let passed = self.passed.clone();
+        async move {
+            if !matches!(tokio::time::timeout(PATIENCE, known).await, Ok(Ok(()))) {
+                // What was not reported by now counts as younger: rather once too often than never.
+                passed.pass(moment);
+            }
         }
     }
-    drop(thread);
-    let _ = end.await;
+
+    /// Takes in what a load of the Tiltfile has read: while a file holds that, it is no news.
+    pub(super) fn note_read(&self, prints: Vec<(LocalPath, u64)>) {
+        self.send(Message::Read(prints));
+    }
+
+    fn send(&self, message: Message) {
+        // The thread ends early only when nobody listens any more.
+        let _ = self.sender.send(message);
+    }
 }
 
-/// The thread, as the task sees it: it ends with the task, also with one that is abandoned.
+/// The thread, as the session sees it: it ends with it.
 struct Thread(Sender<Message>);
 
 impl Drop for Thread {
@@ -83,9 +136,14 @@ impl Drop for Thread {
 }
 
 /// What the thread is told.
+#[derive(Debug)]
 enum Message {
     Wanted(WantedFiles),
     Seen(notify::Result<notify::Event>),
+    /// Something begins that reads files; it waits for the answer.
+    Begins(Moment, oneshot::Sender<()>),
+    /// A load has read these files.
+    Read(Vec<(LocalPath, u64)>),
     Stop,
 }
 
@@ -97,6 +155,12 @@ struct FileWatch {
     /// Made when there is something to watch.
     tree: Option<Tree>,
     coalescer: Coalescer,
+    contents: Contents,
+    passed: Passed,
+    /// What waits until all that happened before was seen.
+    beginning: Vec<(Moment, oneshot::Sender<()>)>,
+    /// The last rename of which the new name is still to come.
+    renamed: Option<(usize, Vec<LocalPath>)>,
     /// When to look at what cannot be watched.
     next_look: Option<Instant>,
     /// What is to be told to the log.
@@ -110,9 +174,13 @@ enum Next {
 }
 
 impl FileWatch {
-    fn new(sender: Sender<Message>) -> Self {
+    fn new(sender: Sender<Message>, passed: Passed) -> Self {
         Self {
             sender,
+            passed,
+            contents: Contents::default(),
+            beginning: Vec::new(),
+            renamed: None,
             wanted: WatchSet::default(),
             rules: WatchRules::default(),
             tree: None,
@@ -159,8 +227,12 @@ impl FileWatch {
             if !self.faults.is_empty() {
                 tell(std::mem::take(&mut self.faults));
             }
-            let paths = self.coalescer.poll(clock::now()).unwrap_or_default();
-            let changes: Vec<_> = paths.iter().flat_map(|path| self.changes_of(path)).collect();
+            let due = self.coalescer.poll(clock::now()).unwrap_or_default();
+            let is_same = self.contents.report(due.iter().map(|(path, _)| path));
+            let due = due.iter().zip(is_same);
+            let changes: Vec<_> = due
+                .flat_map(|(due, is_same)| self.changes_of(due, is_same))
+                .collect();
             if !changes.is_empty() {
                 return Some(changes);
             }
@@ -170,11 +242,30 @@ impl FileWatch {
     fn handle(&mut self, message: Message) -> Next {
         match message {
             Message::Wanted(files) => self.apply(files),
+            Message::Begins(moment, begins) => self.begin(moment, begins),
+            Message::Read(prints) => self.contents.note_read(prints),
+            Message::Seen(Ok(event)) if Mark::is_met(&event) => self.pass(),
             Message::Seen(Ok(event)) => self.see(&event),
             Message::Seen(Err(err)) => self.faults.push(err),
             Message::Stop => return Next::Stop,
         }
         Next::GoOn
+    }
+
+    /// Takes in that something is about to begin that reads files: once all that happened before was seen, it may.
+    fn begin(&mut self, moment: Moment, begins: oneshot::Sender<()>) {
+        self.beginning.push((moment, begins));
+        if !self.tree.as_ref().is_some_and(Tree::mark) {
+            self.pass();
+        }
+    }
+
+    fn pass(&mut self) {
+        for (moment, begins) in self.beginning.drain(..) {
+            self.passed.pass(moment);
+            // It may have begun without waiting any longer.
+            let _ = begins.send(());
+        }
     }
 
     /// Watches another set. A file that was watched before and differs from what is remembered has changed meanwhile.
@@ -227,24 +318,17 @@ impl FileWatch {
 
     fn see(&mut self, event: &notify::Event) {
         let Some(tree) = &mut self.tree else { return };
-        let found = if event.need_rescan() {
+        let is_lost = event.need_rescan();
+        let found = if is_lost {
             tree.rescan_after_loss(&self.rules)
         } else {
             let Some(change) = change_of(event.kind) else {
                 return;
             };
-            let mut found = Vec::new();
-            for path in &event.paths {
-                let path = LocalPath::new(path);
-                let is_pending = self.coalescer.is_pending(&path);
-                let seen = tree.look(&self.rules, &path, change, is_pending);
-                // It came and went unseen; but whoever looked late at the report that it was gone may have found it.
-                if seen.is_empty() && change != Change::Gone && self.coalescer.was_gone(&path) {
-                    found.push((path, Change::Gone));
-                }
-                found.extend(seen);
-            }
-            found
+            let paths = event.paths.iter().map(LocalPath::new);
+            let paths: Vec<LocalPath> = paths.flat_map(|path| tree.names_of(&path)).collect();
+            let change = self.paired(event, change, &paths);
+            paths.iter().flat_map(|path| self.look(path, change)).collect()
         };
         let is_link = |path: &LocalPath| self.rules.is_root(path) && !tree::led_to(path).is_empty();
         let leads_elsewhere = found.iter().any(|(path, _)| is_link(path));
@@ -253,13 +337,45 @@ impl FileWatch {
             // What a link leads to now has changed, for whoever reads through the link; the link itself is reported.
             self.follow(|_| false);
         }
+        if is_lost {
+            // The mark may be among what was lost; all was looked at.
+            self.pass();
+        }
+    }
+
+    fn look(&mut self, path: &LocalPath, change: Change) -> Found {
+        let Some(tree) = &mut self.tree else {
+            return Vec::new();
+        };
+        let seen = tree.look(&self.rules, path, change, self.coalescer.is_pending(path));
+        // It came and went unseen; but whoever looked late at the report that it was gone may have found it.
+        if seen.is_empty() && change != Change::Gone && self.coalescer.was_gone(path) {
+            return vec![(path.clone(), Change::Gone)];
+        }
+        seen
+    }
+
+    /// Returns what a change is if it is one half of a rename: where the old name is to be reported too, both go together.
+    fn paired(&mut self, event: &notify::Event, change: Change, paths: &[LocalPath]) -> Change {
+        match (change, event.tracker()) {
+            (Change::Gone, Some(tracker)) => self.renamed = Some((tracker, paths.to_vec())),
+            (Change::MovedIn, Some(tracker)) => {
+                let from = self.renamed.take().filter(|(from, _)| *from == tracker);
+                let from = from.iter().flat_map(|(_, paths)| paths);
+                if from.into_iter().any(|path| self.coalescer.is_pending_gone(path)) {
+                    return Change::Renamed;
+                }
+            }
+            _ => {}
+        }
+        change
     }
 
     fn take_in(&mut self, found: Found) {
-        let now = clock::now();
+        let (now, after) = (clock::now(), self.passed.latest());
         for (path, change) in found {
             if self.rules.is_wanted(&path) && !is_own_output(&path) {
-                self.coalescer.on_event(now, path, change);
+                self.coalescer.on_event(now, path, change, after);
             }
         }
         if let Some(tree) = &mut self.tree {
@@ -267,12 +383,14 @@ impl FileWatch {
         }
     }
 
-    fn changes_of(&self, path: &LocalPath) -> Vec<FileChange> {
+    fn changes_of(&self, (path, after): &Due, is_same: bool) -> Vec<FileChange> {
         let targets = self.rules.targets_of(path).into_iter();
         targets
             .map(|target| FileChange {
                 target: target.clone(),
                 path: path.clone(),
+                after: *after,
+                is_same,
             })
             .collect()
     }
@@ -295,7 +413,7 @@ fn watcher(sender: Sender<Message>) -> notify::Result<Box<dyn Watcher + Send>> {
 /// Returns whether an event can mean a change. Files are opened and read all the time.
 fn is_telling(event: &notify::Result<notify::Event>) -> bool {
     match event {
-        Ok(event) => event.need_rescan() || change_of(event.kind).is_some(),
+        Ok(event) => event.need_rescan() || change_of(event.kind).is_some() || Mark::is_met(event),
         Err(_) => true,
     }
 }

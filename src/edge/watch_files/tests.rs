@@ -22,7 +22,7 @@ impl World {
     pub(super) fn new(paths: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (sender, inbox) = channel();
-        let watch = FileWatch::new(sender);
+        let watch = FileWatch::new(sender, Passed::default());
         let world = Self { dir, watch, inbox };
         for path in paths {
             world.write(path);
@@ -309,20 +309,21 @@ fn changes_become_events() {
     let stop = world.watch.sender.clone();
     let watching = std::thread::spawn(move || world.watch.run(&world.inbox, &sender, &log));
     let target = TargetId::image("web");
-    let change = FileChange { target, path };
+    let change = FileChange {
+        after: 0,
+        ..FileChange::new(target, path)
+    };
     assert_eq!(events.blocking_recv(), Some(Event::FilesChanged(vec![change])));
     stop.send(Message::Stop).unwrap();
     watching.join().unwrap();
 }
 
 #[tokio::test]
-async fn the_watch_ends_with_its_sets() {
-    let (wanted, receiver) = watch::channel(WantedFiles::default());
+async fn the_watch_ends_with_the_session() {
     let (sender, mut events) = mpsc::channel(8);
     let log = LogWriter::global(crate::logs::LogStore::in_memory());
-    let watching = tokio::spawn(watch_files(receiver, sender, log));
-    drop(wanted);
-    watching.await.unwrap();
+    let (_watcher, watching) = FileWatcher::start(sender, log);
+    drop(watching);
     assert_eq!(events.recv().await, None);
 }
 
@@ -450,4 +451,137 @@ fn a_directory_that_becomes_readable_is_watched() {
     world.expect(&["src/shut", "src/shut/a"]);
     world.write("src/shut/a");
     world.expect(&["src/shut/a"]);
+}
+
+/// Returns what answers once all that happened before was seen.
+fn begin(world: &mut World, moment: Moment) -> oneshot::Receiver<()> {
+    let (sender, known) = oneshot::channel();
+    world.watch.handle(Message::Begins(moment, sender));
+    known
+}
+
+/// Returns the next changes, each with the moment after which it came.
+fn changes(world: &mut World) -> Vec<FileChange> {
+    let changes = world
+        .watch
+        .next_changes(&world.inbox, |faults| panic!("{faults:?}"));
+    changes.expect("the watch goes on")
+}
+
+#[test]
+fn what_changed_before_an_update_began_is_known_to_be_older() {
+    let mut world = World::new(&["src/a"]);
+    world.watch(&["src"], &[]);
+    let mut known = Vec::new();
+    for moment in 1..=50 {
+        // A new file is reported late.
+        world.write(&format!("src/new{moment}"));
+        known.push(begin(&mut world, moment));
+        let reported: Vec<Moment> = changes(&mut world).iter().map(|change| change.after).collect();
+        assert_eq!(reported, [moment - 1]);
+        world.write("src/a");
+        assert_eq!(changes(&mut world)[0].after, moment);
+    }
+    assert!(known.into_iter().all(|mut known| known.try_recv().is_ok()));
+}
+
+#[test]
+fn what_was_written_just_before_it_is_watched_is_older_than_what_begins_then() {
+    let mut world = World::new(&["src/a"]);
+    let target = WatchedTarget {
+        paths: vec![LocalPath::new(world.path("src"))],
+        ignores: Vec::new(),
+    };
+    world.watch_since(target, Timestamp(0));
+    let mut known = begin(&mut world, 1);
+    assert_eq!(changes(&mut world)[0].after, 0);
+    world.write("src/a");
+    assert_eq!(changes(&mut world)[0].after, 1);
+    assert!(known.try_recv().is_ok());
+}
+
+#[tokio::test]
+async fn an_update_begins_also_where_nothing_is_watched() {
+    let (sender, _events) = mpsc::channel(8);
+    let log = LogWriter::global(crate::logs::LogStore::in_memory());
+    let (watcher, watching) = FileWatcher::start(sender, log);
+    watcher.begin(3).await;
+    assert_eq!(watcher.passed.latest(), 3);
+    drop(watching);
+    watcher.begin(4).await;
+    assert_eq!(watcher.passed.latest(), 4, "also without the thread");
+}
+
+#[test]
+fn lost_events_hold_up_no_update() {
+    let mut world = World::new(&["src/a"]);
+    world.watch(&["src"], &[]);
+    fs::write(world.path("src/a"), "longer than before").unwrap();
+    let mut known = begin(&mut world, 1);
+    world.lose_all_events();
+    let overflow = notify::Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan);
+    world.watch.see(&overflow);
+    assert_eq!(known.try_recv(), Ok(()));
+    assert_eq!(changes(&mut world)[0].after, 0);
+}
+
+#[test]
+fn a_save_of_the_same_content_is_known_as_such() {
+    let mut world = World::new(&["src/a"]);
+    world.watch(&["src"], &[]);
+    let mut same = || {
+        world.write("src/a");
+        changes(&mut world)[0].is_same
+    };
+    assert_eq!([same(), same(), same()], [false, true, true]);
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(world.path("src/a"), executable).unwrap();
+    assert!(!changes(&mut world)[0].is_same, "its permissions are others");
+}
+
+#[test]
+fn a_file_is_as_a_load_has_read_it_until_it_differs() {
+    let mut world = World::new(&["src/a"]);
+    world.watch(&["src"], &[]);
+    let path = LocalPath::new(world.path("src/a"));
+    let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(&path).unwrap());
+    world
+        .watch
+        .handle(Message::Read(vec![(path, print(mode, b"src/a"))]));
+    world.write("src/a");
+    assert!(changes(&mut world)[0].is_same);
+    fs::write(world.path("src/a"), "another").unwrap();
+    assert!(!changes(&mut world)[0].is_same);
+}
+
+#[test]
+fn a_renamed_file_is_reported_once_with_both_names() {
+    let mut world = World::new(&["src/f"]);
+    world.watch(&["src"], &[]);
+    rename(&world.path("src/f"), &world.path("src/g"));
+    assert_eq!(world.report(), ["src/f", "src/g"]);
+}
+
+#[test]
+fn a_directory_that_is_watched_under_several_names_is_reported_under_each() {
+    let mut world = World::new(&["libs/common/x", "a/", "b/"]);
+    for name in ["a/common", "b/common"] {
+        std::os::unix::fs::symlink("../libs/common", world.path(name)).unwrap();
+    }
+    world.watch(&["a/common", "b/common", "libs"], &[]);
+    let everywhere = ["a/common/x", "b/common/x", "libs/common/x"];
+    for _ in 0..2 {
+        world.write("libs/common/x");
+        world.expect(&everywhere);
+    }
+    world.write("libs/common/new/y");
+    let deeper = ["a/common/new", "b/common/new", "libs/common/new"].into_iter();
+    let files = ["a/common/new/y", "b/common/new/y", "libs/common/new/y"];
+    world.expect(&deeper.chain(files).collect::<Vec<_>>());
+    world.watch(&["a/common", "libs"], &[]);
+    world.write("libs/common/x");
+    world.expect(&["a/common/x", "libs/common/x"]);
+    world.watch(&["a/common"], &[]);
+    world.write("libs/common/x");
+    world.expect(&["a/common/x"]);
 }

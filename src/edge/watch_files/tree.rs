@@ -14,6 +14,7 @@ use notify::{RecursiveMode, Watcher};
 
 use super::coalesce::Change;
 use super::faults;
+use super::mark::Mark;
 use super::rules::WatchRules;
 use crate::edge::clock;
 use crate::model::{LocalPath, Timestamp};
@@ -42,23 +43,28 @@ pub(super) struct Tree {
     /// `None` as long as the system refuses to give us one.
     watcher: Option<Box<dyn Watcher + Send>>,
     dirs: BTreeMap<LocalPath, Dir>,
-    /// Under which name a directory was watched last. A directory that was moved has one watch, whatever its names.
-    by_inode: HashMap<u64, LocalPath>,
+    /// The names under which each directory is watched. It has one watch, which tells of it under the last of them.
+    by_inode: HashMap<Inode, Vec<LocalPath>>,
     /// Directories whose watch went with another name of theirs.
     to_rewatch: Vec<LocalPath>,
     /// Directories that a limit of the system keeps from being watched; only looking shows what changed in them.
     unwatched: BTreeSet<LocalPath>,
     /// Whether a file that was fresh when it was last seen counts as changed.
     doubts: bool,
+    /// Opened to see when all earlier events have come.
+    mark: Option<Mark>,
     /// What went wrong, to be told once.
     faults: Vec<notify::Error>,
 }
+
+/// What a directory is, whatever its names: its device, and its number there.
+type Inode = (u64, u64);
 
 /// A watched directory.
 #[derive(Default)]
 struct Dir {
     /// Tells it from another one of the same name.
-    inode: u64,
+    inode: Inode,
     files: HashMap<OsString, Stamp>,
 }
 
@@ -73,8 +79,15 @@ impl Tree {
             to_rewatch: Vec::new(),
             unwatched: BTreeSet::new(),
             doubts: false,
+            mark: None,
             faults: Vec::new(),
         }
+    }
+
+    /// Asks for an event that comes after those of all that happened until now; see [`Mark::is_met`]. Returns whether it
+    /// will come.
+    pub(super) fn mark(&self) -> bool {
+        self.mark.as_ref().is_some_and(Mark::set)
     }
 
     /// Returns what is watched.
@@ -112,6 +125,8 @@ impl Tree {
         for dir in unwanted {
             self.drop_dir(rules, &dir, &mut Vec::new());
         }
+        // Other names of what was dropped may have lost their watch with it.
+        self.rewatch(rules, &mut found);
         found.retain(|(path, _)| rules.covers(path));
         found
     }
@@ -143,6 +158,26 @@ impl Tree {
         }
         self.rewatch(rules, &mut found);
         found
+    }
+
+    /// Returns all watched names of a path that an event names: a directory may be watched under several.
+    pub(super) fn names_of(&self, path: &LocalPath) -> Vec<LocalPath> {
+        let names_of = |dir: &LocalPath| {
+            self.by_inode
+                .get(&self.dirs.get(dir)?.inode)
+                .filter(|names| names.len() > 1)
+        };
+        let (parent, name) = (path.parent(), path.as_path().file_name());
+        let mut names = vec![path.clone()];
+        let beside = names_of(&parent).into_iter().flatten();
+        names.extend(
+            name.iter()
+                .flat_map(|name| beside.clone().map(move |dir| dir.join(name))),
+        );
+        names.extend(names_of(path).into_iter().flatten().cloned());
+        names.sort();
+        names.dedup();
+        names
     }
 
     /// Returns what an event means, judged by what is at the path now.
@@ -220,7 +255,7 @@ impl Tree {
                 return;
             }
             // What was told to be gone is there again, and is another one perhaps.
-            Change::Created | Change::Gone if old.is_some() => Change::Written,
+            Change::Created | Change::Gone if old.is_some() => Change::Replaced,
             Change::Gone => Change::Created,
             change => change,
         };
@@ -312,7 +347,7 @@ impl Tree {
 
     /// Watches a directory. Returns whether it can be read; one that a limit of the system keeps from being watched can.
     fn watch(&mut self, dir: &LocalPath) -> bool {
-        let inode = fs::metadata(dir).map_or(0, |meta| meta.ino());
+        let inode = fs::metadata(dir).map_or((0, 0), |meta| (meta.dev(), meta.ino()));
         let before = self.dirs.get(dir).map(|known| known.inode);
         if let Some(before) = before.filter(|before| *before != inode) {
             // What happens to the one that had this name before is no longer of interest.
@@ -336,7 +371,10 @@ impl Tree {
                 return false;
             }
         }
-        self.by_inode.insert(inode, dir.clone());
+        let names = self.by_inode.entry(inode).or_default();
+        if !names.contains(dir) {
+            names.push(dir.clone());
+        }
         self.dirs.entry(dir.clone()).or_default().inode = inode;
         true
     }
@@ -353,10 +391,15 @@ impl Tree {
     }
 
     /// Notes that a directory is no longer watched under a name.
-    fn lose_name(&mut self, dir: &LocalPath, inode: u64) {
-        match self.by_inode.get(&inode) {
-            Some(other) if other != dir => self.to_rewatch.push(other.clone()),
-            _ => {
+    fn lose_name(&mut self, dir: &LocalPath, inode: Inode) {
+        let Some(names) = self.by_inode.get_mut(&inode) else {
+            return;
+        };
+        names.retain(|name| name != dir);
+        // The watch went with the name that is gone, whichever of them it told of.
+        match names.last() {
+            Some(other) => self.to_rewatch.push(other.clone()),
+            None => {
                 self.by_inode.remove(&inode);
             }
         }
@@ -365,7 +408,11 @@ impl Tree {
     fn watcher(&mut self) -> notify::Result<&mut (dyn Watcher + Send)> {
         let watcher = match self.watcher.take() {
             Some(watcher) => watcher,
-            None => (self.make_watcher)()?,
+            None => {
+                let mut watcher = (self.make_watcher)()?;
+                self.mark = Mark::new(&mut *watcher);
+                watcher
+            }
         };
         Ok(&mut **self.watcher.insert(watcher))
     }
@@ -410,7 +457,7 @@ impl Tree {
         for (name, stamp) in &files {
             match known.files.get(name) {
                 Some(old) if old.print == stamp.print && !(self.doubts && old.is_fresh) => {}
-                Some(_) => found.push((dir.join(name), Change::Written)),
+                Some(_) => found.push((dir.join(name), Change::Replaced)),
                 None => found.push((dir.join(name), Change::Created)),
             }
         }

@@ -139,8 +139,61 @@ fn colours_of_programs_are_kept() {
 }
 
 #[test]
-fn carriage_returns_stay_within_their_line() {
-    check_printed([from("a", "web", "10%\r20%\n")], "          web │ 10%\r20%\n");
+fn a_line_that_overwrites_itself_is_shown_as_it_is_at_its_end() {
+    check_printed([from("a", "web", "\r10%\r20%\n")], "          web │ 20%\n");
+    check_printed([from("a", "web", "windows\r\n")], "          web │ windows\n");
+}
+
+#[test]
+fn colours_end_with_their_line_and_nothing_else_rules_the_terminal() {
+    check_printed(
+        [
+            from("a", "web", "\u{1b}[2J\u{1b}[31mred"),
+            from("b", "db", "plain\n"),
+            from("a", "web", " still\n"),
+            from("a", "web", "\u{1b}[32mgreen"),
+        ],
+        "          web │ \u{1b}[31mred still\u{1b}[0m\n           db │ plain\n          web │ \u{1b}[32mgreen\u{1b}[0m\n",
+    );
+}
+
+/// Prints pieces of a line, each some seconds after the start.
+fn printed_at(pieces: &[(u64, &str)]) -> String {
+    let store = LogStore::in_memory();
+    let (mut reader, mut out) = (store.reader(), Vec::new());
+    let mut printer = StreamPrinter::new(LogFilter::default());
+    let start = t0();
+    for (secs, piece) in pieces {
+        store.append(from("a", "web", piece));
+        let now = start + Duration::from_secs(*secs);
+        printer.print(now, &reader.try_next_batch(), &mut out);
+    }
+    printer.finish(&mut out);
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn what_overwrites_a_printed_line_is_printed_at_its_end_and_now_and_then() {
+    let pieces = [
+        (0, "1 %"),
+        (1, "\r2 %"),
+        (2, "\r3"),
+        (2, " %"),
+        (7, "\r7 %"),
+        (8, "\r8 %"),
+        (9, "\n"),
+    ];
+    let line = |text: &str| format!("          web │ {text}\n");
+    assert_eq!(printed_at(&pieces), ["1 %", "7 %", "8 %"].map(line).concat());
+    assert_eq!(printed_at(&pieces[..4]), ["1 %", "3 %"].map(line).concat());
+}
+
+#[test]
+fn all_that_a_program_printed_stays_in_the_log() {
+    let store = LogStore::in_memory();
+    let raw = "\u{1b}[2J\r10%\r20%\n";
+    store.append(from("a", "web", raw));
+    assert_eq!(store.reader().try_next_batch()[0].text, raw);
 }
 
 #[test]

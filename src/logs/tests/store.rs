@@ -6,6 +6,7 @@ const SMALL: LogLimits = LogLimits {
     disk_bytes: 1 << 20,
     file_bytes: 2_000,
     memory_bytes: 1_000,
+    patience: Duration::from_secs(60),
 };
 
 fn texts(segments: &[Arc<Segment>]) -> Vec<&str> {
@@ -340,4 +341,84 @@ fn threads_lose_nothing() {
         let own: Vec<_> = segments.iter().filter(|s| s.span == span).cloned().collect();
         assert_eq!(texts(&own), numbers(0..500));
     }
+}
+
+#[allow(clippy::disallowed_methods, reason = "it names no relative path")]
+fn make_fifo(path: &std::path::Path) {
+    let made = std::process::Command::new("mkfifo").arg(path).status();
+    assert!(made.unwrap().success());
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_holds_nobody_up_and_is_used_again_when_it_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    let patience = Duration::from_millis(20);
+    let store = LogStore::open_with(dir.path(), LogLimits { patience, ..SMALL }).unwrap();
+    store.append(from("a", "web", "first\n"));
+    let session = std::fs::read_dir(dir.path())
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let file = session.join(format!("{:020}.seg", 0));
+    while !std::fs::metadata(&file).is_ok_and(|meta| meta.len() > 0) {
+        std::thread::yield_now();
+    }
+    // Whoever opens a FIFO waits until somebody opens its other end.
+    let (away, fifo) = (session.join("away"), session.join("fifo"));
+    std::fs::rename(&file, &away).unwrap();
+    make_fifo(&file);
+    store.add_secrets(&[("secret".to_owned(), "***".to_owned())]);
+    store.scrub_since(0);
+    for n in 0..200 {
+        store.append(from("a", "web", &format!("{n}\n")));
+    }
+    let texts = texts_of(&read_all(&mut store.reader()));
+    assert!(texts[0].ends_with("no longer in the log: cannot write the log to disk: it does not answer"));
+    assert_eq!(texts.last().map(String::as_str), Some("199"));
+    std::fs::rename(&file, &fifo).unwrap();
+    std::fs::rename(&away, &file).unwrap();
+    let mut reader = store.reader_from(store.end());
+    drop(std::fs::OpenOptions::new().write(true).open(&fifo).unwrap());
+    let told = reader.next_batch().await.unwrap();
+    let told = told[0].text.clone();
+    assert!(
+        told.starts_with("the log is written to disk again; it lacks "),
+        "{told}"
+    );
+    store.close();
+    assert!(texts_of(&read_all(&mut store.reader())).contains(&"first".to_owned()));
+}
+
+#[test]
+fn a_log_is_closed_though_its_disk_hangs() {
+    let dir = tempfile::tempdir().unwrap();
+    let patience = Duration::from_millis(20);
+    let store = LogStore::open_with(dir.path(), LogLimits { patience, ..SMALL }).unwrap();
+    store.append(from("a", "web", "first\n"));
+    let session = std::fs::read_dir(dir.path())
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let file = session.join(format!("{:020}.seg", 0));
+    while !std::fs::metadata(&file).is_ok_and(|meta| meta.len() > 0) {
+        std::thread::yield_now();
+    }
+    std::fs::remove_file(&file).unwrap();
+    make_fifo(&file);
+    store.add_secrets(&[("secret".to_owned(), "***".to_owned())]);
+    store.scrub_since(0);
+    store.append(from("a", "web", "last\n"));
+    store.close();
+    assert_eq!(store.end(), 2);
+}
+
+fn texts_of(segments: &[Arc<Segment>]) -> Vec<String> {
+    segments
+        .iter()
+        .map(|segment| segment.text.trim_end().to_owned())
+        .collect()
 }

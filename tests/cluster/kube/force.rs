@@ -55,6 +55,7 @@ async fn update(world: &World, target: &K8sTarget, force: bool) -> UpdateOutcome
         parallel_images: 1,
         deploy: DeployTarget::K8s(target.clone()),
         force,
+        moment: 1,
     };
     run(tools, plan, CancellationToken::new()).await
 }

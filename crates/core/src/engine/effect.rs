@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::event::Moment;
 use crate::model::LogEvent;
 use crate::model::{
     Batch, BuildId, BuiltImage, Command, ContainerAddress, DeleteId, DeployTarget, Ignore, ImageSelector,
@@ -21,6 +22,8 @@ pub enum Effect {
         span: SpanId,
         /// The arguments of the Tiltfile.
         args: Vec<String>,
+        /// Its beginning.
+        moment: Moment,
     },
     /// Stop an evaluation of the Tiltfile; it need not answer.
     CancelLoad {
@@ -146,6 +149,8 @@ pub struct UpdatePlan {
     pub deploy: DeployTarget,
     /// Whether to delete the objects first.
     pub force: bool,
+    /// Its beginning: what changes from then on is not taken in.
+    pub moment: Moment,
 }
 
 /// One run of the server of a local resource.

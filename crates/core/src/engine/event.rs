@@ -133,7 +133,9 @@ pub struct LoadOutcome {
     pub error: Option<String>,
     /// Files whose change reloads the Tiltfile.
     pub config_files: Vec<LocalPath>,
-    /// Which of the files that were read have changed since, while nobody may have watched them.
+    /// The files that were read.
+    pub read: BTreeSet<LocalPath>,
+    /// Which of them hold something else by now.
     pub changed_meanwhile: Vec<LocalPath>,
     /// Ignores that hold for every watch.
     pub watch_ignores: Vec<Ignore>,
@@ -175,6 +177,9 @@ pub enum ServerStatus {
     },
 }
 
+/// A moment at which an update or a load began. Later ones are greater; 0 is before all of them.
+pub type Moment = u64;
+
 /// One file changed for one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileChange {
@@ -182,6 +187,22 @@ pub struct FileChange {
     pub target: TargetId,
     /// What changed.
     pub path: LocalPath,
+    /// The latest moment that had passed when the file changed: what began later has read the change.
+    pub after: Moment,
+    /// Whether the file holds what it held when it was last reported, or read by a load.
+    pub is_same: bool,
+}
+
+impl FileChange {
+    /// Returns a change that nothing has read.
+    pub fn new(target: TargetId, path: LocalPath) -> Self {
+        Self {
+            target,
+            path,
+            after: Moment::MAX,
+            is_same: false,
+        }
+    }
 }
 
 /// How an update ended.

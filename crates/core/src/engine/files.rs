@@ -1,13 +1,15 @@
 //! Files that changed: which targets that makes stale, and what to watch.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use super::config::Mode;
+use super::cycles::{self, Runs};
 use super::effect::{Effect, WatchSet, WatchedTarget};
 use super::event::FileChange;
 use super::reload;
-use super::row::Row;
-use super::state::State;
+use super::row::{Edit, Row};
+use super::state::{Seq, State};
 use crate::model::{Ignore, ImageBuild, ImageTarget, LocalPath, ManifestName, TargetId, TargetKind};
 
 /// How many changed files the first line of an update names.
@@ -15,45 +17,97 @@ const SHOWN_FILES: usize = 5;
 
 /// Notes changes with every target they belong to, and reads the Tiltfile again if it is one of them.
 ///
-/// A change that comes while an update runs is newer than that update, so it leads to another one.
+/// A change that came after an update began leads to another one; what was there when it began it has read, however
+/// late that is reported.
 pub(super) fn on_files_changed(state: &mut State, changes: Vec<FileChange>) -> Vec<Effect> {
     let (configs, kubeconfig) = (TargetId::configs(), TargetId::kubeconfig());
+    let running = cycles::running(state);
     let mut effects = Vec::new();
     for change in changes {
         if change.target == kubeconfig {
             effects = vec![Effect::CheckKubeconfig];
-            continue;
-        }
-        if change.target == configs {
-            state.tiltfile.pending.insert(change.path);
-            continue;
-        }
-        let has_target =
-            |(_, row): &(&ManifestName, &Row)| row.enabled && row.targets.contains_key(&change.target);
-        let names: Vec<_> = state
-            .rows
-            .iter()
-            .filter(has_target)
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in names {
-            let Some(row) = state.rows.get_mut(&name) else {
-                continue;
-            };
-            let is_live = change.target.kind == TargetKind::Image
-                && row.images().iter().any(|image| image.live_update.is_some());
-            if let Some(target) = row.targets.get_mut(&change.target) {
-                target.files.insert(change.path.clone(), state.seq);
-                if is_live {
-                    target.since_build.insert(change.path.clone(), state.seq);
-                    row.live.try_now(state.now);
-                    state.dirty.live.insert(name);
+        } else if change.target == configs {
+            on_config_changed(state, change, &running);
+        } else {
+            let has_target =
+                |(_, row): &(&ManifestName, &Row)| row.enabled && row.targets.contains_key(&change.target);
+            let names: Vec<_> = state
+                .rows
+                .iter()
+                .filter(has_target)
+                .map(|(name, _)| name.clone())
+                .collect();
+            let at = (state.now, state.seq);
+            for name in &names {
+                let row = state.rows.get_mut(name);
+                if row.is_some_and(|row| on_target_changed(row, at, &change, &running)) {
+                    state.dirty.live.insert(name.clone());
                 }
             }
         }
     }
     effects.extend(reload::load_if_changed(state));
     effects
+}
+
+/// Notes a change of a target. Returns whether containers that are changed in place may take it in.
+fn on_target_changed(
+    row: &mut Row,
+    (now, heard): (Instant, Seq),
+    change: &FileChange,
+    running: &Runs,
+) -> bool {
+    let is_live = change.target.kind == TargetKind::Image
+        && row.images().iter().any(|image| image.live_update.is_some());
+    let is_deployed = row.building.is_none() && row.live.is_current;
+    let Some(target) = row.targets.get_mut(&change.target) else {
+        return false;
+    };
+    let after = change.after.min(heard);
+    if after < target.read_at {
+        // Should what is being built never be deployed, the containers that are there still lack it.
+        if is_live && !is_deployed {
+            target.since_build.insert(change.path.clone(), heard);
+            target.read_late.insert(change.path.clone(), heard);
+        }
+        return false;
+    }
+    if !change.is_same {
+        row.cycle.note_other_content();
+    } else if !row.cycle.heeds_same(now, row.building.is_some()) {
+        return false;
+    }
+    target.files.insert(change.path.clone(), Edit { heard, after });
+    if is_live {
+        target.since_build.insert(change.path.clone(), heard);
+        target.read_late.remove(&change.path);
+        row.live.try_now(now);
+    }
+    if running.is_empty() {
+        let server = cycles::starting_server(row, now);
+        row.cycle.note_change(&change.path, &server);
+    } else {
+        row.cycle.note_change(&change.path, running);
+    }
+    is_live
+}
+
+fn on_config_changed(state: &mut State, change: FileChange, running: &Runs) {
+    let (now, tiltfile) = (state.now, &mut state.tiltfile);
+    let is_loading = tiltfile.loading.is_some();
+    if change.after.min(state.seq) < tiltfile.read_at {
+        return;
+    }
+    if !change.is_same {
+        tiltfile.cycle.note_other_content();
+    } else if !is_loading && tiltfile.read.contains(&change.path) {
+        // It is what the last load has read.
+        return;
+    } else if !tiltfile.cycle.heeds_same(now, is_loading) {
+        return;
+    }
+    tiltfile.cycle.note_change(&change.path, running);
+    tiltfile.pending.insert(change.path);
 }
 
 /// Returns `1 File Changed: [a]` or `2 Files Changed: [a b]`, at most five by name.

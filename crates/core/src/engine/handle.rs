@@ -8,8 +8,8 @@ use super::event::Event;
 use super::schedule::Hold;
 use super::state::State;
 use super::{
-    ci, cluster_events, files, forwards, live_update, pods, prune, reload, requests, retry, schedule, serve,
-    streams, update,
+    ci, cluster_events, cycles, files, forwards, live_update, pods, prune, reload, requests, retry, schedule,
+    serve, streams, update,
 };
 use crate::model::{BuildId, ManifestName};
 use crate::view::{Projection, View, view};
@@ -67,6 +67,7 @@ impl Engine {
             .chain(retry::next(state))
             .chain(live_update::next_retry(state))
             .chain(prune::next(state))
+            .chain(cycles::next(state))
             .min()
     }
 
@@ -147,7 +148,9 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::ArgsChanged(args) => requests::on_args_changed(state, args),
         Event::CancelRequested(span) => requests::on_cancel_requested(state, &span),
-        Event::StopRequested | Event::Wake => Vec::new(),
+        // A load that goes round in a circle waited for its turn.
+        Event::Wake => reload::load_if_changed(state),
+        Event::StopRequested => Vec::new(),
     }
 }
 
@@ -206,10 +209,8 @@ fn start_updates(state: &mut State) -> Vec<Effect> {
     loop {
         let (next, holds) = schedule::next_update(state);
         note_holds(state, holds);
-        let Some(start) = next.and_then(|name| update::start(state, &name)) else {
-            return effects;
-        };
-        effects.push(start);
+        let Some(name) = next else { return effects };
+        effects.extend(update::start(state, &name));
     }
 }
 

@@ -7,6 +7,7 @@
 mod ci;
 mod cluster_events;
 mod config;
+mod cycles;
 mod definitions;
 mod effect;
 mod event;
@@ -43,8 +44,8 @@ pub use effect::{
     UpdatePlan, WatchSet, WatchedTarget,
 };
 pub use event::{
-    AppliedObject, ClusterStatus, Event, FileChange, ForwardId, ForwardPart, LoadOutcome, ServerStatus,
-    UpdateOutcome,
+    AppliedObject, ClusterStatus, Event, FileChange, ForwardId, ForwardPart, LoadOutcome, Moment,
+    ServerStatus, UpdateOutcome,
 };
 pub use handle::Engine;
 pub use schedule::Hold;

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use super::config::Mode;
 use super::effect::Effect;
 use super::event::LoadOutcome;
-use super::files::files_changed_line;
+use super::files::{files_changed_line, watch_files};
 use super::not_yet;
 use super::pods;
 use super::reason::Reasons;
 use super::requests;
 use super::row::{Row, TargetState};
 use super::state::{Loading, Remains, State};
-use super::{definitions, gc};
+use super::{cycles, definitions, gc};
 use crate::model::LogEvent;
 use crate::model::{
     DeployTarget, ImageBuild, ImageTarget, K8sTarget, LoadId, LocalPath, LocalTarget, Manifest, ManifestName,
@@ -22,8 +22,15 @@ use crate::model::{
 pub(super) fn on_started(state: &mut State) -> Vec<Effect> {
     // Watched from the start: also an evaluation that never ends can be mended.
     state.tiltfile.config_files = vec![state.config.tiltfile.clone()];
-    state.dirty.files = true;
-    start_load(state, "Initial Build".to_owned(), BTreeSet::new(), true)
+    // First of all, so that what changed before it is read is known to be read.
+    let mut effects = Vec::from_iter(watch_files(state));
+    effects.extend(start_load(
+        state,
+        "Initial Build".to_owned(),
+        BTreeSet::new(),
+        true,
+    ));
+    effects
 }
 
 /// Reads the Tiltfile again if a file it depends on changed, its arguments did, or a user asked for it.
@@ -35,16 +42,17 @@ pub(super) fn load_if_changed(state: &mut State) -> Vec<Effect> {
     let is_wanted = !state.tiltfile.pending.is_empty()
         || !state.tiltfile.triggers.is_empty()
         || state.tiltfile.args_changed;
-    if !is_wanted || (state.tiltfile.loading.is_some() && !is_obsolete) {
+    if !is_wanted || (state.tiltfile.loading.is_some() && !is_obsolete) || cycles::load_waits(state) {
         return Vec::new();
     }
+    let cycle = cycles::begin_load(state);
     let mut files = std::mem::take(&mut state.tiltfile.pending);
     let reasons = Reasons {
         triggers: std::mem::take(&mut state.tiltfile.triggers),
         args: std::mem::take(&mut state.tiltfile.args_changed),
         ..Reasons::default()
     };
-    let mut sets_enabled = reasons.args || std::mem::take(&mut state.tiltfile.sets_enabled);
+    let mut sets_enabled = std::mem::take(&mut state.tiltfile.sets_enabled) || reasons.args;
     if let Some(abandoned) = state.tiltfile.loading.take() {
         files.extend(abandoned.files);
         sets_enabled |= abandoned.sets_enabled;
@@ -60,6 +68,7 @@ pub(super) fn load_if_changed(state: &mut State) -> Vec<Effect> {
         let line = LogEvent::line(state.tiltfile_span(), ManifestName::tiltfile(), text);
         effects.insert(1, Effect::Log(line));
     }
+    effects.extend(cycle);
     effects
 }
 
@@ -77,10 +86,17 @@ fn start_load(
         files,
         sets_enabled,
     });
-    let args = state.tiltfile.args.clone();
+    let (args, moment) = (state.tiltfile.args.clone(), state.next_moment());
+    state.tiltfile.read_at = moment;
     let mut line = LogEvent::line(span.clone(), ManifestName::tiltfile(), entry);
     line.starts_update = true;
-    vec![Effect::Log(line), Effect::LoadTiltfile { load, span, args }]
+    let load = Effect::LoadTiltfile {
+        load,
+        span,
+        args,
+        moment,
+    };
+    vec![Effect::Log(line), load]
 }
 
 /// Takes in what a load gave. One that failed leaves everything as it is, but for the files to watch.
@@ -90,9 +106,18 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
     };
     state.tiltfile.loaded = true;
     state.tiltfile.finished = Some(state.now);
+    state.ended.note(state.now, ManifestName::tiltfile(), load.0);
+    // Of what it read, how it was then and is now says whether it changed; it may have written it before.
+    state.tiltfile.pending.retain(|file| !outcome.read.contains(file));
+    state.tiltfile.read = outcome.read;
     if state.config.mode == Mode::Up {
-        state.tiltfile.pending.extend(outcome.changed_meanwhile);
+        let running = cycles::running(state);
+        for file in outcome.changed_meanwhile {
+            state.tiltfile.cycle.note_change(&file, &running);
+            state.tiltfile.pending.insert(file);
+        }
     }
+    state.tiltfile.cycle.note_end(state.now);
     if outcome.manifests.is_some() {
         state.tiltfile.config_files = outcome.config_files;
     } else {

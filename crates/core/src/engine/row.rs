@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
+use super::cycles::Cycle;
 use super::effect::ObjectId;
-use super::event::{AppliedObject, ForwardId, ForwardPart};
+use super::event::{AppliedObject, ForwardId, ForwardPart, Moment};
 use super::live_update::state::Live;
 use super::reason::Reasons;
 use super::serve::RowServer;
@@ -46,6 +47,8 @@ pub(crate) struct Row {
     pub(crate) server: Option<RowServer>,
     /// What is wrong with its port-forwards.
     pub(crate) forward_errors: BTreeMap<(ForwardId, ForwardPart), String>,
+    /// Whether it writes what it reads.
+    pub(crate) cycle: Cycle,
     /// The update that is to be tried again.
     pub(crate) retry: Option<super::retry::Retry>,
     /// What is known of its containers that are changed in place.
@@ -58,7 +61,9 @@ pub(crate) struct Row {
 #[derive(Debug, Default)]
 pub(crate) struct TargetState {
     /// Files that changed and that no update has taken in, with the latest change of each.
-    pub(crate) files: BTreeMap<LocalPath, Seq>,
+    pub(crate) files: BTreeMap<LocalPath, Edit>,
+    /// When the last update began that read its files: it has taken in what changed before.
+    pub(crate) read_at: Seq,
     /// Images below it that another resource has built since.
     pub(crate) dependencies: BTreeMap<TargetId, Seq>,
     /// What was built last, unless it is known to be stale.
@@ -68,6 +73,17 @@ pub(crate) struct TargetState {
     /// Files that changed since the image that is deployed was begun to be built, with the latest change of each. Only
     /// where containers are changed in place.
     pub(crate) since_build: BTreeMap<LocalPath, Seq>,
+    /// Those of them that were reported only after a build had begun that has read them.
+    pub(crate) read_late: BTreeMap<LocalPath, Seq>,
+}
+
+/// The latest change of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Edit {
+    /// When it was heard of.
+    pub(crate) heard: Seq,
+    /// The latest moment before it: what began later has read it.
+    pub(crate) after: Moment,
 }
 
 /// What a resource has in the cluster.
@@ -155,6 +171,7 @@ impl Row {
             runtime: Runtime::default(),
             server: None,
             forward_errors: BTreeMap::new(),
+            cycle: Cycle::default(),
             retry: None,
             live: Live::default(),
             definers: BTreeSet::new(),
@@ -261,9 +278,16 @@ impl TargetState {
         self.result.is_some() && !self.is_dirty()
     }
 
-    /// Forgets changes up to the start of an update that took them in.
-    pub(crate) fn consume_until(&mut self, seq: Seq) {
-        self.files.retain(|_, changed| *changed > seq);
-        self.dependencies.retain(|_, changed| *changed > seq);
+    /// Forgets what an update took in that began then.
+    pub(crate) fn consume_until(&mut self, began: Seq) {
+        self.read_at = began.max(self.read_at);
+        self.files.retain(|_, edit| edit.after >= began);
+        self.dependencies.retain(|_, changed| *changed > began);
+    }
+
+    /// Forgets what was heard of before an update began that had to do with it but did not read it.
+    pub(crate) fn settle_until(&mut self, began: Seq) {
+        self.files.retain(|_, edit| edit.heard > began);
+        self.dependencies.retain(|_, changed| *changed > began);
     }
 }

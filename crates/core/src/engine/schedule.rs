@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::event::ClusterStatus;
 use super::row::Row;
 use super::state::{Running, State};
-use super::{definitions, gc, live_update};
+use super::{cycles, definitions, gc, live_update};
 use crate::model::{ImageTarget, ManifestName, TargetId};
 
 /// Why an update that is due may not start.
@@ -35,6 +35,8 @@ pub enum Hold {
     Reconciling,
     /// Its changes will be taken into the containers of its last deploy, which do not run yet.
     WaitingForDeploy,
+    /// It goes round in a circle: what it reads is written while it runs.
+    WaitingForQuiet,
 }
 
 impl Hold {
@@ -52,6 +54,7 @@ impl Hold {
             Self::WaitingForRetry => "waiting-for-retry",
             Self::Reconciling => "reconciling",
             Self::WaitingForDeploy => "waiting-for-deploy",
+            Self::WaitingForQuiet => "waiting-for-quiet",
         }
     }
 
@@ -63,7 +66,8 @@ impl Hold {
             Self::IsUnparallelizableLocal
             | Self::WaitingForRetry
             | Self::Reconciling
-            | Self::WaitingForDeploy => Vec::new(),
+            | Self::WaitingForDeploy
+            | Self::WaitingForQuiet => Vec::new(),
             Self::WaitingForUncategorized => vec![ManifestName::UNCATEGORIZED.to_owned()],
             Self::BuildingComponent(targets) => targets.iter().map(TargetId::to_string).collect(),
             Self::WaitingForDep(names) | Self::WaitingForDefinition(names) => {
@@ -81,7 +85,8 @@ impl Hold {
 pub(crate) fn next_update(state: &State) -> (Option<ManifestName>, BTreeMap<ManifestName, Hold>) {
     let due = || state.rows_in_order().filter(|(_, row)| row.is_due());
     let mut holds = BTreeMap::new();
-    let reloading = state.tiltfile.loading.is_some() || !state.tiltfile.pending.is_empty();
+    let is_pending = !state.tiltfile.pending.is_empty() && !cycles::load_waits(state);
+    let reloading = state.tiltfile.loading.is_some() || is_pending;
     let busy = busy_targets(state);
     let uncategorized = ManifestName::from(ManifestName::UNCATEGORIZED);
     let uncategorized_runs = state.builds.values().any(|build| build.manifest == uncategorized);
@@ -104,6 +109,7 @@ pub(crate) fn next_update(state: &State) -> (Option<ManifestName>, BTreeMap<Mani
                 .or_else(|| deletions(state, row))
                 .or_else(|| row.waits_until(state.now).map(|_| Hold::WaitingForRetry))
                 .or_else(|| live_update::hold(row))
+                .or_else(|| cycles::update_waits(state, row).then_some(Hold::WaitingForQuiet))
         };
         match hold {
             _ if row.building.is_some() => {}
@@ -142,11 +148,11 @@ fn first_of(state: &State, free: &[(&ManifestName, &Row)]) -> Option<ManifestNam
 }
 
 fn earliest_change(row: &Row) -> (u64, usize) {
-    let files = row
-        .targets
-        .values()
-        .flat_map(|target| target.files.values().chain(target.dependencies.values()));
-    let earliest = files.copied().chain(row.changed_definition).min();
+    let files = row.targets.values().flat_map(|target| {
+        let heard = target.files.values().map(|edit| edit.heard);
+        heard.chain(target.dependencies.values().copied())
+    });
+    let earliest = files.chain(row.changed_definition).min();
     (earliest.unwrap_or(u64::MAX), row.position)
 }
 

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use super::config::EngineConfig;
+use super::cycles::{Cycle, RecentlyEnded};
 use super::effect::{ClusterWatch, Forward, LogStream, ObjectId, Server, WatchSet};
-use super::event::ClusterStatus;
+use super::event::{ClusterStatus, Moment};
 use super::prune::Pruning;
 use super::row::{DeleteCommand, Deployed, Row};
 use super::rows::Rows;
@@ -18,11 +19,11 @@ use crate::model::{
     SpanId, TargetId, Timestamp, TriggerReason, UpdateSettings,
 };
 
-/// A moment in the order of events: the number of the event that was handled then.
+/// A moment in the order of what happens: events that are handled, updates and loads that begin.
 ///
-/// Changes and builds are ordered by it and not by a clock, so that two of them never fall on the same moment by
-/// chance. What a build's own event brought is before the build.
-pub(crate) type Seq = u64;
+/// They are ordered by it and not by a clock, so that two of them never fall on the same moment by chance. What the
+/// event at hand brought is before the updates that it starts.
+pub(crate) type Seq = Moment;
 
 /// All that the engine knows.
 #[derive(Debug)]
@@ -71,6 +72,8 @@ pub(crate) struct State {
     pub(crate) asked: Asked,
     /// What has to be looked at again before the event at hand is done with.
     pub(crate) dirty: Dirty,
+    /// The updates and loads that ended last.
+    pub(crate) ended: RecentlyEnded,
     /// How `ci` ends, and since when that is clear.
     pub(crate) verdict: Option<(super::ExitOutcome, Instant)>,
     /// Whether `Exit` was said. Nothing follows it.
@@ -105,6 +108,12 @@ pub(crate) struct Tiltfile {
     pub(crate) watch_ignores: Vec<Ignore>,
     /// Changes that no load has seen.
     pub(crate) pending: BTreeSet<LocalPath>,
+    /// When the last load began: it has read what changed before.
+    pub(crate) read_at: Seq,
+    /// What the last load has read.
+    pub(crate) read: BTreeSet<LocalPath>,
+    /// Whether it writes what it reads.
+    pub(crate) cycle: Cycle,
     /// Who asked for a load that has not begun.
     pub(crate) triggers: BTreeSet<TriggerReason>,
     pub(crate) args: Vec<String>,
@@ -252,6 +261,7 @@ impl State {
             told_ports: BTreeSet::new(),
             asked: Asked::default(),
             dirty: Dirty::default(),
+            ended: RecentlyEnded::default(),
             verdict: None,
             exited: false,
         }
@@ -280,6 +290,12 @@ impl State {
         let uid = row.runtime.newest.as_ref()?;
         let live = self.pods.get(uid).map(|seen| &seen.pod);
         live.or_else(|| row.runtime.gone.get(uid))
+    }
+
+    /// Returns the moment at which something begins that reads files.
+    pub(crate) fn next_moment(&mut self) -> Moment {
+        self.seq += 1;
+        self.seq
     }
 
     /// Returns the span of the last load.

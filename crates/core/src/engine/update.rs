@@ -10,14 +10,17 @@ use super::files::files_changed_line;
 use super::reason::Reasons;
 use super::row::{BuildRecord, Row, TargetState};
 use super::state::{Running, Seq, State};
-use super::{cluster_events, gc, podless, pods, retry, serve};
+use super::{cluster_events, cycles, gc, podless, pods, retry, serve};
 use crate::model::{BuildId, BuiltImage, ImageTarget, LocalPath, ManifestName, SpanId, TargetId};
 use crate::model::{Level, LogEvent};
 
-/// Starts an update of a resource that `schedule` chose.
-pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
-    let build = BuildId(state.last_build + 1);
-    let row = state.rows.get_mut(name)?;
+/// Starts an update of a resource that `schedule` chose, and says so if it goes round in a circle.
+pub(super) fn start(state: &mut State, name: &ManifestName) -> Vec<Effect> {
+    let (build, moment) = (BuildId(state.last_build + 1), state.next_moment());
+    let cycle = cycles::begin_update(state, name);
+    let Some(row) = state.rows.get_mut(name) else {
+        return Vec::new();
+    };
     let deploy = row.manifest.deploy.clone();
     let span = SpanId::new(format!("build:{build}"));
     let reasons = Reasons::of(row);
@@ -41,7 +44,7 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
         span: span.clone(),
         reason,
         started: state.now,
-        started_seq: state.seq,
+        started_seq: moment,
         images: images
             .iter()
             .filter(is_built)
@@ -54,6 +57,12 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
         delete_command: row.delete_command(),
         orphaned: None,
     };
+    let read = running.images.keys().chain([&running.deploy]);
+    for id in read {
+        if let Some(target) = row.targets.get_mut(id) {
+            target.read_at = moment;
+        }
+    }
     row.config_edits.clear();
     row.triggers.clear();
     state.queue.retain(|queued| queued != name);
@@ -73,8 +82,10 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Option<Effect> {
         parallel_images: state.update_settings.max_parallel_updates,
         deploy,
         force,
+        moment,
     };
-    Some(Effect::StartUpdate(Box::new(plan)))
+    let start = Effect::StartUpdate(Box::new(plan));
+    cycle.into_iter().chain([start]).collect()
 }
 
 /// Returns the files that an update takes in: first those that changed its definition, then those of its targets.
@@ -127,6 +138,7 @@ pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutc
         return gc::delete_remains(state, &running.manifest, running.span, remains);
     }
     state.pruning.updates += 1;
+    state.ended.note(state.now, running.manifest.clone(), build.0);
     let failure = outcome.error.clone();
     record_end(state, &running, &outcome);
     let retry = retry::note_end(state, &running, &outcome);
@@ -169,6 +181,7 @@ fn record_end(state: &mut State, running: &Running, outcome: &UpdateOutcome) {
         return;
     };
     row.building = None;
+    row.cycle.note_end(now);
     // A failed build is not tried again until something changes; but then it must not count as built.
     for id in running.images.keys() {
         if let Some(target) = row.targets.get_mut(id) {
@@ -182,9 +195,14 @@ fn record_end(state: &mut State, running: &Running, outcome: &UpdateOutcome) {
         }
     }
     note_deployed(row, running, outcome, seq);
-    row.targets
-        .values_mut()
-        .for_each(|target| target.consume_until(running.started_seq));
+    // What it only used again it did not read: a change of that may be older than its start and still be news.
+    for (id, target) in &mut row.targets {
+        if running.images.contains_key(id) || *id == running.deploy {
+            target.consume_until(running.started_seq);
+        } else {
+            target.settle_until(running.started_seq);
+        }
+    }
     row.changed_definition = row
         .changed_definition
         .filter(|changed| *changed > running.started_seq);

@@ -14,7 +14,7 @@ use super::state::{Change, Instance, InstanceKey, Round, Standing};
 use crate::engine::effect::{ContainerUpdate, Effect, LiveUpdatePlan};
 use crate::engine::files::files_changed_line;
 use crate::engine::reason::Reasons;
-use crate::engine::row::{BuildRecord, Row, TargetState};
+use crate::engine::row::{BuildRecord, Edit, Row, TargetState};
 use crate::engine::schedule::Hold;
 use crate::engine::state::{Seq, State};
 
@@ -382,7 +382,7 @@ fn consume(row: &mut Row) {
     }
     for (id, until) in dealt_with {
         if let (Some(target), Some(until)) = (row.targets.get_mut(&id), until) {
-            target.files.retain(|_, changed| *changed > until);
+            target.files.retain(|_, edit| edit.heard > until);
         }
     }
 }
@@ -580,7 +580,8 @@ fn await_build(row: &mut Row, id: &TargetId) {
             let TargetState {
                 files, since_build, ..
             } = target;
-            files.extend(since_build.iter().map(|(file, seq)| (file.clone(), *seq)));
+            let edit = |heard| Edit { heard, after: heard };
+            files.extend(since_build.iter().map(|(file, seq)| (file.clone(), edit(*seq))));
         }
     }
 }

@@ -167,7 +167,10 @@ impl TargetState {
     /// Forgets the changes that the deployed image has, and returns them.
     pub(crate) fn forget_built(&mut self) -> Vec<LocalPath> {
         let built_from = self.built_from;
-        let built = self.since_build.extract_if(.., |_, seq| *seq <= built_from);
+        let read_late = std::mem::take(&mut self.read_late);
+        let is_built =
+            |file: &LocalPath, seq: &mut Seq| *seq <= built_from || read_late.get(file) == Some(seq);
+        let built = self.since_build.extract_if(.., is_built);
         built.map(|(file, _)| file).collect()
     }
 }

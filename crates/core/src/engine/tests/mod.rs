@@ -4,6 +4,7 @@ mod ci;
 mod ci_rules;
 mod cluster;
 mod deploy;
+mod edits;
 mod forwards;
 mod live_update;
 mod podless;

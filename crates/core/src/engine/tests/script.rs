@@ -116,10 +116,7 @@ impl Script {
     }
 
     pub(super) fn edit(&mut self, target: TargetId, paths: &[&str]) -> String {
-        let change = |path: &&str| FileChange {
-            target: target.clone(),
-            path: LocalPath::new(path),
-        };
+        let change = |path: &&str| FileChange::new(target.clone(), LocalPath::new(path));
         self.send(Event::FilesChanged(paths.iter().map(change).collect()))
     }
 
@@ -422,8 +419,8 @@ pub(super) fn lines(effects: &[Effect]) -> String {
 
 fn line(effect: &Effect) -> String {
     match effect {
-        Effect::LoadTiltfile { load, span, args } if args.is_empty() => format!("load {load} as {span}"),
-        Effect::LoadTiltfile { load, span, args } => format!("load {load} as {span} with {args:?}"),
+        Effect::LoadTiltfile { load, span, args, .. } if args.is_empty() => format!("load {load} as {span}"),
+        Effect::LoadTiltfile { load, span, args, .. } => format!("load {load} as {span} with {args:?}"),
         Effect::CancelLoad { load } => format!("cancel load {load}"),
         Effect::StartUpdate(plan) => {
             let mut steps: Vec<String> = plan.images.iter().map(step).collect();

@@ -14,9 +14,9 @@ use crate::view::UpdateStatus;
 fn a_session_begins_with_a_load_and_then_builds() {
     let mut script = Script::new(Mode::Up);
     insta::assert_snapshot!(script.send(Event::Started), @r#"
+    watch files {"configs:(Tiltfile)": 1}
     Info tiltfile:(Tiltfile):1 (starts an update) "Initial Build\n"
     load 1 as tiltfile:(Tiltfile):1
-    watch files {"configs:(Tiltfile)": 1}
     "#);
     insta::assert_snapshot!(script.load(vec![with_images("web", &["base", "app"])]), @r#"watch files {"configs:(Tiltfile)": 1, "image:app": 1, "image:base": 1}"#);
     insta::assert_snapshot!(script.send(Event::ClusterChanged(ClusterStatus::Connected)), @r#"

@@ -81,6 +81,7 @@ fn each_hold_has_its_word_and_names_what_it_waits_for() {
         Hold::WaitingForCluster,
         Hold::WaitingForDeletion(vec!["Deployment/web".to_owned()]),
         Hold::WaitingForRetry,
+        Hold::WaitingForQuiet,
     ];
     let words: Vec<String> = rows
         .iter()
@@ -97,5 +98,6 @@ fn each_hold_has_its_word_and_names_what_it_waits_for() {
     waiting-for-cluster ["default"]
     waiting-for-deletion ["Deployment/web"]
     waiting-for-retry []
+    waiting-for-quiet []
     "#);
 }

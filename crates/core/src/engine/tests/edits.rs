@@ -1,0 +1,244 @@
+//! Changes of files: which updates have read them, and which lead to another one.
+
+use std::time::Duration;
+
+use super::script::*;
+use crate::engine::{Effect, Event, FileChange, LoadOutcome, Moment, UpdateOutcome};
+use crate::model::{LoadId, LocalPath, Manifest, TargetId};
+
+/// Returns a script in which a command runs for the first time.
+fn running() -> Script {
+    Script::up(vec![local("t", "make", "")])
+}
+
+fn target() -> TargetId {
+    TargetId::local(&"t".into())
+}
+
+fn change(target: TargetId, path: &str, after: Moment, is_same: bool) -> Event {
+    let path = LocalPath::new(path);
+    Event::FilesChanged(vec![FileChange {
+        target,
+        path,
+        after,
+        is_same,
+    }])
+}
+
+fn ended() -> UpdateOutcome {
+    UpdateOutcome {
+        deployed: true,
+        ..UpdateOutcome::default()
+    }
+}
+
+fn moment(effects: &[Effect]) -> Moment {
+    let started = effects.iter().find_map(|effect| match effect {
+        Effect::StartUpdate(plan) => Some(plan.moment),
+        _ => None,
+    });
+    started.expect("an update begins")
+}
+
+#[test]
+fn what_an_update_found_leads_to_no_other_one_however_late_it_is_reported() {
+    let mut script = running();
+    assert_eq!(script.send(change(target(), "/src/a", 0, false)), "");
+    assert_eq!(script.finish(1, ended()), "");
+    assert_eq!(script.send(change(target(), "/src/a", 0, false)), "");
+    let started = script.send(change(target(), "/src/a", Moment::MAX, false));
+    assert_eq!(started, r#"start build:2 "1 File Changed: [a]": deploy local:t"#);
+}
+
+#[test]
+fn what_changes_while_an_update_runs_leads_to_another_one() {
+    let mut script = running();
+    script.send(change(target(), "/src/a", Moment::MAX, false));
+    let started = script.finish(1, ended());
+    assert_eq!(started, r#"start build:2 "1 File Changed: [a]": deploy local:t"#);
+}
+
+#[test]
+fn a_change_of_an_image_that_an_update_only_used_again_was_not_read_by_it() {
+    let mut script = Script::up(vec![with_images("web", &["base", "app"])]);
+    let built = [("base", "1"), ("app", "1")];
+    script.finish(1, deployed(&built, &[object("Deployment", "web")]));
+    let effects = script.effects(change(TargetId::image("app"), "/src/app/a", Moment::MAX, false));
+    let before = moment(&effects) - 1;
+    assert_eq!(
+        script.send(change(TargetId::image("base"), "/src/base/b", before, false)),
+        ""
+    );
+    assert_eq!(
+        script.send(change(TargetId::image("app"), "/src/app/c", before, false)),
+        ""
+    );
+    let started = script.finish(2, deployed(&[("app", "2")], &[object("Deployment", "web")]));
+    assert!(
+        started.contains(r#"start build:3 "1 File Changed: [base/b]""#),
+        "{started}"
+    );
+}
+
+#[test]
+fn a_tiltfile_that_was_saved_just_before_it_is_read_is_read_once() {
+    let mut script = Script::new(crate::engine::Mode::Up);
+    script.send(Event::Started);
+    let saved = change(TargetId::configs(), "/src/Tiltfile", 0, false);
+    assert_eq!(script.send(saved.clone()), "");
+    script.load(Vec::new());
+    assert_eq!(script.send(saved), "");
+    assert!(script.edit_tiltfile().contains("load 2"));
+}
+
+#[test]
+fn what_a_load_writes_before_it_reads_it_is_no_news() {
+    let outcome = || LoadOutcome {
+        read: [LocalPath::new("/src/gen.yaml")].into(),
+        ..loaded(Vec::new())
+    };
+    let mut script = Script::new(crate::engine::Mode::Up);
+    script.send(Event::Started);
+    let written = |is_same| change(TargetId::configs(), "/src/gen.yaml", Moment::MAX, is_same);
+    assert_eq!(script.send(written(false)), "", "while it is loaded");
+    assert!(!script.finish_load(outcome()).contains("load 2"));
+    assert_eq!(script.send(written(true)), "", "after it was loaded");
+    assert!(script.send(written(false)).contains("load 2"), "an edit");
+}
+
+#[test]
+fn a_save_that_changes_nothing_starts_nothing() {
+    let mut script = running();
+    script.finish(1, ended());
+    script.pass(Duration::from_secs(10));
+    assert_eq!(script.send(change(target(), "/src/a", Moment::MAX, true)), "");
+}
+
+#[test]
+fn a_file_that_an_update_writes_with_the_content_that_it_has_is_heeded_once() {
+    let mut script = running();
+    let mut updates = 1;
+    for expected in [2, 3, 3] {
+        let is_same = updates > 1;
+        script.send(change(target(), "/src/a", Moment::MAX, is_same));
+        updates += u64::from(script.finish(updates, ended()).contains("start"));
+        assert_eq!(updates, expected);
+    }
+}
+
+/// Lets an update write what it reads, a number of times.
+fn go_round(script: &mut Script, rounds: u64) -> String {
+    let mut said = String::new();
+    for build in 1..=rounds {
+        script.send(change(target(), "/src/lock", Moment::MAX, false));
+        said = script.finish(build, ended());
+    }
+    said
+}
+
+#[test]
+fn an_update_that_writes_what_it_reads_is_told_and_slowed() {
+    let mut script = running();
+    let said = go_round(&mut script, 5);
+    let told =
+        r#"Warn build:6 "\"lock\" changed in each of the last 5 runs, while \"t\" ran, and \"t\" reads it: "#;
+    assert!(said.contains(told), "{said}");
+    assert_eq!(go_round_again(&mut script), "", "it waits");
+    assert_eq!(script.wakes_in(), Some(Duration::from_secs(1)));
+    let started = script.pass(Duration::from_secs(1));
+    assert_eq!(
+        started,
+        r#"start build:7 "1 File Changed: [lock]": deploy local:t"#
+    );
+}
+
+fn go_round_again(script: &mut Script) -> String {
+    script.send(change(target(), "/src/lock", Moment::MAX, false));
+    script.finish(6, ended())
+}
+
+#[test]
+fn an_edit_is_not_held_up_by_a_circle() {
+    let mut script = running();
+    go_round(&mut script, 5);
+    go_round_again(&mut script);
+    script.pass(Duration::from_millis(500));
+    let started = script.send(change(target(), "/src/a", Moment::MAX, false));
+    assert!(started.contains("start build:7"), "{started}");
+}
+
+#[test]
+fn two_resources_that_write_what_the_other_one_reads_are_a_circle() {
+    let both: Vec<Manifest> = ["a", "b"].map(|name| local(name, "make", "")).into();
+    let mut script = Script::up(both);
+    let mut said = script.finish(1, ended()) + &script.finish(2, ended());
+    let id = |name: &str| TargetId::local(&name.into());
+    said += &script.send(change(id("a"), "/src/x", Moment::MAX, false));
+    let mut has_waited = false;
+    for round in 0..12 {
+        let (other, file) = if round % 2 == 0 {
+            ("b", "/src/y")
+        } else {
+            ("a", "/src/x")
+        };
+        script.pass(Duration::from_millis(200));
+        said += &script.send(change(id(other), file, Moment::MAX, false));
+        said += &script.finish(3 + round, ended());
+        has_waited |= script.wakes_in().is_some();
+    }
+    assert!(
+        said.contains(r#"\"y\" changed in each of the last 5 runs, while \"a\" ran, and \"b\" reads it"#),
+        "{said}"
+    );
+    assert!(has_waited, "one of them");
+}
+
+#[test]
+fn a_tiltfile_that_writes_what_it_read_is_told_and_slowed_and_holds_up_nobody() {
+    let mut script = Script::up(vec![local("t", "make", "")]);
+    script.finish(1, ended());
+    script.edit_tiltfile();
+    let outcome = || LoadOutcome {
+        read: [LocalPath::new("/src/gen")].into(),
+        changed_meanwhile: vec![LocalPath::new("/src/gen")],
+        ..loaded(vec![local("t", "make", "")])
+    };
+    let said: String = (0..6).map(|_| script.finish_load(outcome())).collect();
+    assert!(
+        said.contains(r#"\"gen\" changed in each of the last 5 runs, while \"(Tiltfile)\" ran"#),
+        "{said}"
+    );
+    assert!(
+        script
+            .view()
+            .resources
+            .iter()
+            .all(|resource| resource.hold.is_none())
+    );
+    let started = script.send(change(target(), "/src/a", Moment::MAX, false));
+    assert!(started.contains("start build:2"), "{started}");
+    let wait = script.wakes_in().expect("the next round");
+    assert!(script.pass(wait).contains("load 8"));
+}
+
+#[test]
+fn arguments_that_a_load_has_heeded_switch_nothing_on_at_the_next_one() {
+    let mut script = Script::new(crate::engine::Mode::Up);
+    script.send(Event::Started);
+    script.send(Event::ArgsChanged(vec!["t".to_owned()]));
+    script.send(Event::CancelRequested("tiltfile:(Tiltfile):1".into()));
+    let load = |script: &mut Script, load| {
+        script.send(Event::TiltfileLoaded {
+            load: LoadId(load),
+            outcome: Box::new(loaded(vec![local("t", "make", "")])),
+        });
+    };
+    load(&mut script, 2);
+    script.send(Event::EnablementChanged {
+        manifest: "t".into(),
+        enabled: false,
+    });
+    script.edit_tiltfile();
+    load(&mut script, 3);
+    assert!(!script.resource("t").enabled);
+}
