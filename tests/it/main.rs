@@ -31,3 +31,4 @@ mod reuse;
 mod settings;
 mod support;
 mod traces;
+mod values;
