@@ -65,7 +65,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
             Some(error) => Err(anyhow::anyhow!(error)),
             None => {
                 load::announce_success(began, &log);
-                let manifests = load.manifests.unwrap_or_default();
+                let manifests = load.deployable_manifests().unwrap_or_default();
                 let enabled: Vec<&Manifest> = manifests
                     .iter()
                     .filter(|m| load.enabled.contains(&m.name))

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fs::Metadata;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,8 +16,9 @@ use etcetera::base_strategy::{BaseStrategy, Xdg};
 use sha2::{Digest, Sha256};
 
 use super::git_checkouts::GitCheckouts;
-use super::process::{ChildCommand, Environment, run_to_end, set_own};
+use super::process::{ChildCommand, Environment, os_text, run_to_end, set_own};
 use crate::model::LocalPath;
+use crate::model::octets::text_of;
 use crate::tiltfile::{Checkout, CheckoutFault, DirEntry, Host, HostCommand, Ran, RepoRequest, Variables};
 
 /// The files, the environment and the programs of this machine. It remembers what it read: one host serves one evaluation.
@@ -118,7 +120,7 @@ impl Host for RealHost {
     fn run(&self, run: &mut HostCommand<'_>, cancelled: &AtomicBool) -> io::Result<Ran> {
         let mut env = Environment::default();
         for (name, value) in &run.environment {
-            env.set(name, value);
+            env.set(os_text(name), os_text(value));
         }
         let command = ChildCommand {
             argv: run.command.argv.clone(),
@@ -149,13 +151,13 @@ struct Own;
 
 impl Variables for Own {
     fn get(&self, name: &str) -> Option<String> {
-        let value = Environment::inherited().get(name).map(ToOwned::to_owned);
-        value.map(|value| value.to_string_lossy().into_owned())
+        let own = Environment::inherited();
+        own.get(os_text(name)).map(|value| text_of(value.as_bytes()))
     }
 
     fn all(&self) -> BTreeMap<String, String> {
         let own = Environment::inherited();
-        let text = |value: &OsStr| value.to_string_lossy().into_owned();
+        let text = |value: &OsStr| text_of(value.as_bytes());
         own.iter()
             .map(|(name, value)| (text(name), text(value)))
             .collect()

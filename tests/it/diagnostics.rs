@@ -188,7 +188,7 @@ fn invalid_yaml_is_shown_where_it_is_invalid() {
     assert_snapshot!(errors(&with_yaml("k8s_yaml('app.yaml')", "kind: A\napiVersion: v1\n---\nkind: B\n  x: 1")), @r"
     Traceback (most recent call last):
       /src/Tiltfile:1:9: in <toplevel>
-    Error in k8s_yaml: /src/app.yaml is not a valid YAML file: yaml: line 5: mapping values are not allowed in this context
+    Error in k8s_yaml: /src/app.yaml is not a valid YAML file: error converting YAML to JSON: yaml: line 5: mapping values are not allowed in this context
      --> /src/app.yaml:5:4
       |
     5 |   x: 1
@@ -197,11 +197,11 @@ fn invalid_yaml_is_shown_where_it_is_invalid() {
     assert_snapshot!(errors("--- Tiltfile\nk8s_yaml(blob('a: [1\\n'))\n"), @r"
     Traceback (most recent call last):
       /src/Tiltfile:1:9: in <toplevel>
-    Error in k8s_yaml: Error reading yaml from Tiltfile blob() call: yaml: line 1: unclosed bracket '['
-     --> Tiltfile blob() call:1:4
+    Error in k8s_yaml: Error reading yaml from Tiltfile blob() call: error converting YAML to JSON: yaml: line 1: did not find expected ',' or ']'
+     --> Tiltfile blob() call:1:5
       |
     1 | a: [1
-      |    ^
+      |     ^
     ");
     assert_snapshot!(errors(&with_yaml("k8s_yaml('app.yaml')", "hello")), @r#"
     Traceback (most recent call last):

@@ -70,7 +70,7 @@ fn yaml_follows_the_older_rules() {
     check(
         "x = [{'a': 'yes'}, [1, 2.5, None], 'text']\nprint(encode_yaml_stream(x))\n\
          print(decode_yaml_stream(encode_yaml_stream(x)) == x, str(encode_yaml_stream([])) == '')\n",
-        "a: \"yes\"\n---\n- 1\n- 2.5\n- null\n---\ntext\nTrue True\n",
+        "a: \"yes\"\n---\n- 1\n- 2.5\n- null\n---\ntext\n\nTrue True\n",
     );
 }
 
@@ -124,7 +124,7 @@ fn what_cannot_be_read_or_converted_is_told() {
         ),
         (
             "read_yaml('x')\n--- x\na: [",
-            "error parsing YAML from /src/x: error converting YAML to JSON: yaml: ",
+            "error parsing YAML from x: error converting YAML to JSON: yaml: ",
         ),
         (
             "decode_yaml('a: [')",
@@ -228,7 +228,8 @@ fn the_environment_can_be_read_and_changed_in_every_way() {
             "os.environ.update([1])",
             "update: int is no pair of name and value",
         ),
-        ("os.putenv('a=b', 'x')", "setenv: invalid argument"),
+        ("os.putenv('a', '\\0')", "setenv: invalid argument"),
+        ("os.environ['a'] = '\\0'", "setenv: invalid argument"),
         ("os.putenv('a', 1)", "got int, want string"),
     ]);
 }

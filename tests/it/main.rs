@@ -30,3 +30,4 @@ mod reuse;
 mod settings;
 mod support;
 mod traces;
+mod values;

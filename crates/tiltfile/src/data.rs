@@ -2,6 +2,8 @@
 //!
 //! Rule: `reference/tiltfile-api.md` 2.10, "Conversion".
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Number, Value as Json};
 use starlark::values::dict::{AllocDict, DictRef};
 use starlark::values::float::UnpackFloat;
@@ -9,6 +11,7 @@ use starlark::values::list::{AllocList, ListRef};
 use starlark::values::{Heap, UnpackValue, Value};
 
 use super::kinds::{go_type, type_name};
+use crate::model::octets::{has_strays, joined};
 
 /// Data may be nested this deep.
 const MAX_DEPTH: usize = 1_000;
@@ -77,20 +80,20 @@ fn convert(value: Value<'_>, depth: usize) -> Result<Json, String> {
     if let Some(dict) = DictRef::from_value(value) {
         let mut fields = Vec::with_capacity(dict.len());
         for (key, value) in dict.iter() {
-            fields.push((field(key)?, convert(value, depth + 1)?));
+            fields.push((text(field(key)?)?, convert(value, depth + 1)?));
         }
-        fields.sort_by_key(|(key, _)| *key);
+        fields.sort_by(|(left, _), (right, _)| left.cmp(right));
         return Ok(Json::Object(
             fields
                 .into_iter()
-                .map(|(key, value)| (key.to_owned(), value))
+                .map(|(key, value)| (key.into_owned(), value))
                 .collect::<Map<_, _>>(),
         ));
     }
     match type_name(value) {
         "NoneType" => Ok(Json::Null),
         "bool" => Ok(value.unpack_bool().unwrap_or_default().into()),
-        "string" => Ok(value.unpack_str().unwrap_or_default().into()),
+        "string" => text(value.unpack_str().unwrap_or_default()).map(Json::from),
         "int" => match i64::unpack_value(value) {
             Ok(Some(number)) => Ok(number.into()),
             _ => value.to_str().parse::<u64>().map(Json::from).map_err(|_| {
@@ -124,7 +127,33 @@ fn float_number(float: f64) -> Option<Json> {
         // The range was just checked, so nothing is lost.
         return Some((float as i64).into());
     }
-    Number::from_f64(float).map(Json::Number)
+    let number = float
+        .is_finite()
+        .then(|| json_float(float).parse::<Number>().ok());
+    number.flatten().map(Json::Number)
+}
+
+/// Returns a float as Go writes it in JSON: with an exponent only where it is very large or very small.
+fn json_float(float: f64) -> String {
+    if (1e-6..1e21).contains(&float.abs()) || float == 0.0 {
+        return format!("{float}");
+    }
+    let text = format!("{float:e}");
+    match text.split_once('e') {
+        Some((digits, exponent)) if !exponent.starts_with('-') => format!("{digits}e+{exponent}"),
+        _ => text,
+    }
+}
+
+/// Returns text that JSON and YAML can hold.
+fn text(text: &str) -> Result<Cow<'_, str>, String> {
+    let whole = joined(text);
+    if has_strays(&whole) {
+        return Err(
+            "error converting object from starlark: a string holds bytes that are no UTF-8".to_owned(),
+        );
+    }
+    Ok(whole)
 }
 
 fn field(key: Value<'_>) -> Result<&str, String> {

@@ -5,14 +5,14 @@
 use starlark::values::dict::DictRef;
 use starlark::values::float::UnpackFloat;
 use starlark::values::tuple::TupleRef;
-use starlark::values::{UnpackValue, Value};
+use starlark::values::{Heap, UnpackValue, Value};
 
 use super::fault::{Fault, Outcome};
 use super::kinds::type_name;
 use super::show;
 
 /// Returns a format with its conversions replaced by values.
-pub(super) fn format(format: &str, right: Value<'_>) -> Outcome<String> {
+pub(super) fn format<'v>(format: &str, right: Value<'v>, heap: Heap<'v>) -> Outcome<String> {
     let mut values = Values::of(right);
     let mut out = String::with_capacity(format.len());
     let mut rest = format;
@@ -37,7 +37,7 @@ pub(super) fn format(format: &str, right: Value<'_>) -> Outcome<String> {
         let Some(verb) = rest.chars().next() else {
             return Err(Fault::new("incomplete format"));
         };
-        convert(verb, value, &mut out)?;
+        convert(verb, value, heap, &mut out)?;
         rest = &rest[verb.len_utf8()..];
     }
     out.push_str(rest);
@@ -81,17 +81,18 @@ impl<'v> Values<'v> {
     }
 
     fn finish(&self) -> Outcome<()> {
-        if self.used < self.items.len() && !self.named {
+        let is_mapping = self.named || DictRef::from_value(self.whole).is_some();
+        if self.used < self.items.len() && !is_mapping {
             return Err(Fault::new("too many arguments for format string"));
         }
         Ok(())
     }
 }
 
-fn convert(verb: char, value: Value<'_>, out: &mut String) -> Outcome<()> {
+fn convert<'v>(verb: char, value: Value<'v>, heap: Heap<'v>, out: &mut String) -> Outcome<()> {
     let text = match verb {
-        's' => show::text(value),
-        'r' => show::repr(value),
+        's' => show::text(value, heap),
+        'r' => show::repr(value, heap),
         'd' | 'i' | 'o' | 'x' | 'X' => whole(verb, value)?,
         'e' | 'E' | 'f' | 'F' | 'g' | 'G' => fraction(verb, value)?,
         'c' => character(value)?,

@@ -63,9 +63,11 @@ pub trait Host: Send + Sync {
         self.variables().all()
     }
 
-    /// Sets an environment variable, or unsets it.
+    /// Sets an environment variable, or unsets it. As in Tilt, nothing happens for a name that no variable can have.
     fn set_env(&self, name: &str, value: Option<&str>) {
-        self.variables().set(name, value);
+        if is_variable_name(name) {
+            self.variables().set(name, value);
+        }
     }
 
     /// Runs a command to its end, and kills it with all that it started once `cancelled` is set.
@@ -79,6 +81,11 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// When they cannot be had.
     fn checkout(&self, wanted: &RepoRequest<'_>, cancelled: &AtomicBool) -> Result<Checkout, CheckoutFault>;
+}
+
+/// Returns whether a variable can have this name.
+pub(super) fn is_variable_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['=', '\0'])
 }
 
 /// Environment variables.

@@ -12,6 +12,7 @@ use starlark::values::{Heap, Value};
 use super::call::Arg;
 use super::fault::Outcome;
 use super::session::Session;
+use super::text::{BytesItems, TextItems};
 use super::values::{ActionValue, Blob, Record, StepValue};
 use crate::model::LocalPath;
 
@@ -187,6 +188,10 @@ pub(super) fn type_name(value: Value<'_>) -> &'static str {
             "module"
         }
         "native_function" | "native_method" | "bound_method" => "builtin_function_or_method",
+        "string.elems" => TextItems::from_value(value).map_or("string.elems", |items| items.kind()),
+        "bytes.elems" if BytesItems::from_value(value).is_some_and(|items| items.is_method()) => {
+            "builtin_function_or_method"
+        }
         _ if let Some(made) = StepValue::from_value(value) => made.step.kind(),
         _ if let Some(action) = ActionValue::from_value(value) => action.kind(),
         name => name,

@@ -1,5 +1,6 @@
 //! One evaluation of a Tiltfile, from request to result.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,10 +19,11 @@ use crate::Log;
 use crate::assembly::{Ignorefile, Naming, Surroundings, assemble};
 use crate::diag::Diagnostic;
 use crate::engine::LoadOutcome;
-use crate::k8s::{Entity, KubeContext};
+use crate::k8s::{Entity, KubeContext, deployable};
+use crate::model::octets::bytes_of;
 use crate::model::{
-    ApiObjects, CiSettings, Ignore, LocalPath, Manifest, ManifestName, Registry, SessionSettings,
-    UpdateSettings,
+    ApiObjects, CiSettings, DeployTarget, Ignore, LocalPath, Manifest, ManifestName, Registry,
+    SessionSettings, UpdateSettings,
 };
 
 /// The stack of a thread that evaluates: Starlark functions recurse on it, up to 10,000 deep.
@@ -131,8 +133,8 @@ impl Load {
     fn hash(&mut self, session: &Session<'_>) {
         let texts = session.executed.borrow();
         let mut all = Sha256::new();
-        texts.iter().for_each(|text| all.update(text.as_bytes()));
-        let first = texts.first().map_or(&[][..], |text| text.as_bytes());
+        texts.iter().for_each(|text| all.update(bytes_of(text)));
+        let first = texts.first().map_or_else(Cow::default, |text| bytes_of(text));
         self.hashes = Hashes {
             tiltfile: hex(&Sha256::digest(first)),
             all_files: hex(&all.finalize()),
@@ -209,10 +211,21 @@ impl Load {
         }
     }
 
+    /// Returns all resources with the objects that are sent to the cluster, which are not quite those that were written.
+    pub fn deployable_manifests(&self) -> Option<Vec<Manifest>> {
+        let mut manifests = self.manifests.clone()?;
+        for manifest in &mut manifests {
+            if let DeployTarget::K8s(target) = &mut manifest.deploy {
+                target.entities = deployable(&target.entities);
+            }
+        }
+        Some(manifests)
+    }
+
     /// Returns what the engine is told.
     pub fn outcome(&self) -> LoadOutcome {
         LoadOutcome {
-            manifests: self.manifests.clone(),
+            manifests: self.deployable_manifests(),
             enabled: self.enabled.clone(),
             error: self.error_text(),
             config_files: self.config_files.clone(),

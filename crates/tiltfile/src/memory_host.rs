@@ -16,6 +16,7 @@ pub struct MemoryHost {
     variables: Arc<MemoryVariables>,
     commands: BTreeMap<String, Ran>,
     ran: Arc<Mutex<Vec<String>>>,
+    stdin: Arc<Mutex<Vec<Vec<u8>>>>,
     repos: BTreeMap<(String, String), LocalPath>,
 }
 
@@ -54,6 +55,13 @@ impl MemoryHost {
     /// Returns the commands that ran, as they are shown, in order.
     pub fn ran(&self) -> Vec<String> {
         self.ran.lock().map_or_else(|_| Vec::new(), |ran| ran.clone())
+    }
+
+    /// Returns what the commands that ran were given to read, in order.
+    pub fn stdin(&self) -> Vec<Vec<u8>> {
+        self.stdin
+            .lock()
+            .map_or_else(|_| Vec::new(), |stdin| stdin.clone())
     }
 
     /// Adds a file.
@@ -136,6 +144,9 @@ impl Host for MemoryHost {
         (run.output)(Stream::Stderr, &ran.stderr);
         if let Ok(mut list) = self.ran.lock() {
             list.push(shown);
+        }
+        if let Ok(mut list) = self.stdin.lock() {
+            list.push(std::mem::take(&mut run.stdin));
         }
         Ok(ran)
     }

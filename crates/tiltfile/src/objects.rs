@@ -10,6 +10,7 @@ use super::values::Blob;
 use crate::diag::{Diagnostic, SourceText};
 use crate::k8s::Entity;
 use crate::k8s::yaml::{self, DroppedField, YamlFault};
+use crate::model::octets::text_of;
 
 /// How many warnings about dropped fields one text may give.
 const MAX_WARNINGS: usize = 10;
@@ -43,7 +44,7 @@ impl<'v> Arg<'v> {
                 fault
             }
         })?;
-        let text = String::from_utf8_lossy(&bytes);
+        let text = text_of(&bytes);
         read(&text, &format!("file: {path}"), path.to_string(), session)
             .map_err(|fault| fault.map_message(|why| format!("{path} is not a valid YAML file: {why}")))
     }
@@ -59,8 +60,16 @@ pub(super) fn read_text(text: &str, source: &str, session: &Session<'_>) -> Outc
 fn read(text: &str, source: &str, file: String, session: &Session<'_>) -> Outcome<Vec<Entity>> {
     match yaml::read(text, source) {
         Ok(stream) => {
-            if !stream.dropped.is_empty() {
-                warn(&stream.dropped, &SourceText::new(file, text), session);
+            if !stream.dropped.is_empty() || !stream.remarks.is_empty() {
+                let source = SourceText::new(file, text);
+                warn(&stream.dropped, &source, session);
+                for remark in stream.remarks.iter().take(MAX_WARNINGS) {
+                    let mut warning = Diagnostic::warning(remark.message.as_str()).hint(remark.hint.as_str());
+                    if let Some(place) = remark.spot.place(&source) {
+                        warning = warning.at(place);
+                    }
+                    warn_once(warning, session);
+                }
             }
             Ok(stream.entities)
         }
@@ -81,6 +90,14 @@ fn located(cause: &YamlFault, text: &SourceText) -> Fault {
         .fold(fault, |fault, more| fault.hint(more.as_str()))
 }
 
+/// The same text may be read by several calls.
+fn warn_once(warning: Diagnostic, session: &Session<'_>) {
+    let is_known = session.warnings.borrow().contains(&warning);
+    if !is_known {
+        session.warn(warning);
+    }
+}
+
 fn warn(dropped: &[DroppedField], text: &SourceText, session: &Session<'_>) {
     for field in dropped.iter().take(MAX_WARNINGS) {
         let mut warning = Diagnostic::warning(field.message.as_str());
@@ -90,11 +107,7 @@ fn warn(dropped: &[DroppedField], text: &SourceText, session: &Session<'_>) {
         if let Some(near) = field.near {
             warning = warning.hint(format!("did you mean \"{near}\"?"));
         }
-        // The same text may be read by several calls.
-        let is_known = session.warnings.borrow().contains(&warning);
-        if !is_known {
-            session.warn(warning);
-        }
+        warn_once(warning, session);
     }
     if let Some(more) = dropped.len().checked_sub(MAX_WARNINGS).filter(|more| *more > 0) {
         let file = text.file();

@@ -3,6 +3,7 @@
 use super::fault::Fault;
 use super::session::Session;
 use crate::diag::SourceText;
+use crate::model::octets::text_of;
 use crate::model::{Command, LocalPath};
 
 /// How many lines of what a failed command printed are shown of each stream.
@@ -50,7 +51,7 @@ impl Session<'_> {
         let ran = ran.map_err(QuietFault::NotStarted)?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let Some(failure) = ran.failure else {
-            return Ok(text(&ran.stdout));
+            return Ok(text_of(&ran.stdout));
         };
         let (stdout, stderr) = (text(&ran.stdout), text(&ran.stderr));
         let fault = Fault::new(format!(

@@ -129,7 +129,12 @@ struct Manifests<'a>(&'a Load);
 impl Serialize for Manifests<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let manifests = self.0.manifests.as_deref().unwrap_or_default();
-        serializer.collect_seq(manifests.iter().map(|m| manifest(m, &self.0.web_host)))
+        let server_side_apply = self.0.update_settings.server_side_apply;
+        serializer.collect_seq(
+            manifests
+                .iter()
+                .map(|m| manifest(m, &self.0.web_host, server_side_apply)),
+        )
     }
 }
 
@@ -190,7 +195,7 @@ fn secret((value, secret): (&String, &Secret)) -> (String, Value) {
     (value.clone(), fields)
 }
 
-fn manifest(manifest: &Manifest, web_host: &str) -> Value {
+fn manifest(manifest: &Manifest, web_host: &str, server_side_apply: bool) -> Value {
     let has_images = manifest.deploy.k8s().is_some()
         && manifest.name.as_str() != crate::model::ManifestName::UNCATEGORIZED;
     let images = manifest
@@ -199,7 +204,7 @@ fn manifest(manifest: &Manifest, web_host: &str) -> Value {
         .map(|image| images::image_target(manifest, image));
     let images = has_images.then(|| images.collect::<Vec<_>>());
     let deploy = match &manifest.deploy {
-        DeployTarget::K8s(target) => kubernetes::target(manifest, target, web_host),
+        DeployTarget::K8s(target) => kubernetes::target(manifest, target, web_host, server_side_apply),
         DeployTarget::Local(target) => local::local_target(manifest, target),
     };
     let labels: Map<String, Value> = manifest

@@ -1,10 +1,12 @@
 //! Turns the dialect that Tiltfiles are written in into the one that the evaluator reads: `while` loops, tabs, and the
-//! name `assert`.
+//! name `assert`. String literals become ones that the evaluator reads as Go does (`string_literals`).
 //!
 //! `while C:` becomes `for __tick__ in __endless__:` whose suite begins with `if not (C): break`. Tabs outside strings
 //! become blanks: indentation goes to eight-column stops, as in Go's scanner. An [`OffsetMap`] leads back.
 
 use std::ops::Range;
+
+use super::string_literals::literal;
 
 /// The name of the variable that a rewritten loop assigns.
 pub(super) const TICK: &str = "__tick__";
@@ -17,11 +19,17 @@ pub(super) const ENDLESS: &str = "__endless__";
 pub(super) struct Rewritten {
     pub(super) text: String,
     pub(super) map: OffsetMap,
+    /// Why Go's scanner refuses the text, and what it refuses.
+    pub(super) problem: Option<(Range<usize>, String)>,
 }
 
 /// Leads from byte offsets of a rewritten text to those of the written one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct OffsetMap(Vec<Piece>);
+pub(super) struct OffsetMap {
+    pieces: Vec<Piece>,
+    /// Leads further back: a text may be rewritten twice.
+    before: Option<Box<OffsetMap>>,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Piece {
@@ -33,36 +41,50 @@ struct Piece {
 impl OffsetMap {
     /// Returns where the character at an offset of the rewritten text was written.
     pub(super) fn original(&self, offset: usize) -> usize {
-        let after = self.0.partition_point(|piece| piece.new <= offset);
-        match after.checked_sub(1).map(|at| self.0[at]) {
+        let after = self.pieces.partition_point(|piece| piece.new <= offset);
+        let original = match after.checked_sub(1).map(|at| self.pieces[at]) {
             None => offset,
             Some(piece) if piece.copied => piece.old + (offset - piece.new),
             Some(piece) => piece.old,
-        }
+        };
+        self.before
+            .as_ref()
+            .map_or(original, |before| before.original(original))
     }
+
+    /// Returns the way back through the text that this one was made of.
+    pub(super) fn after(mut self, before: Self) -> Self {
+        self.before = (!before.pieces.is_empty()).then(|| Box::new(before));
+        self
+    }
+}
+
+/// Replaces parts of a text, given in order.
+pub(super) fn replace(text: &str, parts: impl Iterator<Item = (Range<usize>, String)>) -> Rewritten {
+    let mut rewriter = Rewriter::new(text);
+    for (range, new) in parts {
+        rewriter.copy(range.start);
+        rewriter.insert(&new);
+        rewriter.at = range.end;
+    }
+    rewriter.copy(text.len());
+    rewriter.rewritten()
 }
 
 /// Rewrites a text. Most need no change, and are returned as they are.
 pub(super) fn rewrite(text: &str) -> Rewritten {
-    if !text.contains('\t') && !text.contains("while") && !text.contains(ASSERT) {
+    if !text.contains(['\t', '\\']) && !text.contains("while") && !text.contains(ASSERT) {
         return Rewritten {
             text: text.to_owned(),
             map: OffsetMap::default(),
+            problem: None,
         };
     }
-    let mut rewriter = Rewriter {
-        text,
-        at: 0,
-        out: String::with_capacity(text.len() + 64),
-        map: Vec::new(),
-    };
+    let mut rewriter = Rewriter::new(text);
     while rewriter.at < text.len() {
         rewriter.logical_line();
     }
-    Rewritten {
-        text: rewriter.out,
-        map: OffsetMap(rewriter.map),
-    }
+    rewriter.rewritten()
 }
 
 struct Rewriter<'a> {
@@ -70,9 +92,31 @@ struct Rewriter<'a> {
     at: usize,
     out: String,
     map: Vec<Piece>,
+    problem: Option<(Range<usize>, String)>,
 }
 
-impl Rewriter<'_> {
+impl<'a> Rewriter<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            at: 0,
+            out: String::with_capacity(text.len() + 64),
+            map: Vec::new(),
+            problem: None,
+        }
+    }
+
+    fn rewritten(self) -> Rewritten {
+        Rewritten {
+            text: self.out,
+            map: OffsetMap {
+                pieces: self.map,
+                before: None,
+            },
+            problem: self.problem,
+        }
+    }
+
     fn logical_line(&mut self) {
         let indent = self.indentation();
         match self.while_condition() {
@@ -206,10 +250,27 @@ impl Rewriter<'_> {
     fn copy_code(&mut self, end: usize) {
         while self.at < end {
             let mut next = self.at;
+            let mut instead = None;
             while next < end && self.text.as_bytes()[next] != b'\t' && !self.is_assert(next) {
-                next = token_end(self.text, next).min(end);
+                let Some(found) = literal(self.text, next, |quote| string_end(self.text, quote)) else {
+                    next = token_end(self.text, next).min(end);
+                    continue;
+                };
+                if let Some(why) = found.problem {
+                    self.problem.get_or_insert((next..found.end, why));
+                }
+                if found.instead.is_some() {
+                    instead = found.instead.map(|text| (text, found.end));
+                    break;
+                }
+                next = found.end.min(end);
             }
             self.copy(next);
+            if let Some((text, literal_end)) = instead {
+                self.insert(&text);
+                self.at = literal_end;
+                continue;
+            }
             if self.at >= end {
                 return;
             }

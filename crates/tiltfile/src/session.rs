@@ -29,6 +29,7 @@ use super::{BuiltinCall, Host, LoadRequest, extensions};
 use crate::Log;
 use crate::assembly::{CallSite, Declarations};
 use crate::diag::Diagnostic;
+use crate::model::octets::text_of;
 use crate::model::{ApiObjects, CiSettings, LocalPath, SessionSettings, UpdateSettings};
 
 /// Calls may be nested this deep; Tilt has no limit and crashes.
@@ -219,7 +220,7 @@ impl<'h> Session<'h> {
         let bytes = self.host.read(path).map_err(|error| {
             Fault::new(format!("error reading file {path}: {}", io_message(path, &error)))
         })?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let text = text_of(&bytes);
         self.executed.borrow_mut().push(Arc::from(text.as_str()));
         let file = path.to_string();
         if let Some(why) = too_deep(&text) {
@@ -229,6 +230,10 @@ impl<'h> Session<'h> {
         let source = Rc::new(source);
         self.sources.borrow_mut().insert(file.clone(), Rc::clone(&source));
         let ast = parsed.map_err(|error| self.static_fault(&error))?;
+        if let Some((range, why)) = &source.problem {
+            let fault = Fault::new(format!("{}: {why}", source.text.show(range.start)));
+            return Err(fault.at(source.text.place(range.clone())));
+        }
         guarded(&file, || self.evaluate(path, &source, ast))
     }
 

@@ -2,36 +2,45 @@
 
 use std::fmt::Write;
 
+use starlark::values::bytes::StarlarkBytes;
 use starlark::values::dict::DictRef;
 use starlark::values::float::UnpackFloat;
 use starlark::values::list::ListRef;
 use starlark::values::tuple::TupleRef;
-use starlark::values::{UnpackValue, Value};
+use starlark::values::{Heap, UnpackValue, Value};
 
-use super::kinds::type_name;
+use super::kinds::{elements, type_name};
 use super::values::Record;
+use crate::model::octets::{shown, text_of};
 use crate::model::{format_go_float, write_quoted};
 
 /// Containers in containers are shown this deep.
 const MAX_DEPTH: usize = 5_000;
 
-/// Returns what `str()` returns: strings as they are, all else as `repr()` does.
-pub(super) fn text(value: Value<'_>) -> String {
-    match value.unpack_str() {
-        Some(text) => text.to_owned(),
-        None => repr(value),
+/// Returns what `str()` returns: strings as they are, bytes as text, all else as `repr()` does.
+pub(super) fn text<'v>(value: Value<'v>, heap: Heap<'v>) -> String {
+    if let Some(text) = value.unpack_str() {
+        return text.to_owned();
+    }
+    match StarlarkBytes::from_value(value) {
+        Some(bytes) => shown(&text_of(bytes.as_bytes())).into_owned(),
+        None => repr(value, heap),
     }
 }
 
 /// Returns what `repr()` returns.
-pub(super) fn repr(value: Value<'_>) -> String {
-    let mut writer = Writer::default();
+pub(super) fn repr<'v>(value: Value<'v>, heap: Heap<'v>) -> String {
+    let mut writer = Writer {
+        heap,
+        out: String::new(),
+        open: Vec::new(),
+    };
     writer.value(value);
     writer.out
 }
 
-#[derive(Default)]
 struct Writer<'v> {
+    heap: Heap<'v>,
     out: String,
     /// The containers that are being written, to stop at one that holds itself.
     open: Vec<Value<'v>>,
@@ -48,6 +57,12 @@ impl<'v> Writer<'v> {
             self.container(value, "(", end, tuple.iter());
         } else if let Some(dict) = DictRef::from_value(value) {
             self.keyed(value, "{", ": ", "}", dict.iter());
+        } else if value.get_type() == "set" {
+            let items = elements(value, self.heap).unwrap_or_default();
+            self.container(value, "set([", "])", items.into_iter());
+        } else if let Some(bytes) = StarlarkBytes::from_value(value) {
+            self.out.push('b');
+            write_quoted(&text_of(bytes.as_bytes()), &mut self.out);
         } else if let Some(record) = Record::from_value(value) {
             self.record(value, record);
         } else {

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use starlark::codemap::{FileSpan, Span};
 use starlark::syntax::{AstModule, Dialect};
-use starlark_syntax::syntax::ast::{AssignOp, AssignP, AstExpr, AstStmt, ExprP, ForP, StmtP};
+use starlark_syntax::syntax::ast::{AssignOp, AssignP, AstExpr, AstLiteral, AstStmt, ExprP, ForP, StmtP};
 use starlark_syntax::syntax::module::AstModuleFields;
 use starlark_syntax::syntax::uniplate::Visit;
 
-use super::rewrite::{OffsetMap, rewrite};
+use super::look_ups::rewrite_look_ups;
+use super::rewrite::{OffsetMap, Rewritten, rewrite};
+use super::text::is_operator;
 use crate::assembly::{CallShape, CallSite};
 use crate::diag::SourceText;
 
@@ -27,13 +29,16 @@ pub(super) struct Source {
     pub(super) loads: HashMap<String, usize>,
     /// Names that the file assigns at its top level.
     pub(super) assigned: Vec<String>,
+    /// The versions that it asks for, as written in calls of `version_settings`, and where.
+    pub(super) constraints: Vec<(String, Range<usize>)>,
+    /// Why Go's scanner refuses the text, though the evaluator's does not, and what it refuses.
+    pub(super) problem: Option<(Range<usize>, String)>,
 }
 
 impl Source {
     /// Parses a text. The source comes back also when the text is no Starlark, to show where.
     pub(super) fn parse(file: &str, text: String) -> (Self, starlark::Result<AstModule>) {
-        let rewritten = rewrite(&text);
-        let parsed = AstModule::parse(file, rewritten.text.clone(), &dialect());
+        let (rewritten, parsed) = parse(file, &text);
         let mut source = Self {
             text: SourceText::new(file, text),
             map: rewritten.map,
@@ -41,6 +46,8 @@ impl Source {
             operators: HashMap::new(),
             loads: HashMap::new(),
             assigned: Vec::new(),
+            constraints: Vec::new(),
+            problem: rewritten.problem,
         };
         let parsed = parsed.map(|mut ast| {
             let statement = AstModuleFields::statement(&ast);
@@ -51,6 +58,12 @@ impl Source {
             ast
         });
         (source, parsed)
+    }
+
+    /// Returns the text that the evaluator sees.
+    #[cfg(test)]
+    pub(super) fn rewritten(file: &str, text: &str) -> String {
+        parse(file, text).0.text
     }
 
     /// Returns the range that a span covers in what was written.
@@ -117,7 +130,21 @@ impl Source {
     fn note_expr(&mut self, expr: &AstExpr, text: &str) {
         let after = |inner: &AstExpr, what: &str| find(text, inner.span.end().get() as usize, what);
         let operator = match &expr.node {
+            ExprP::Call(callee, args) if matches!(&callee.node, ExprP::Identifier(name) if is_operator(&name.node.ident)) => {
+                args.args.first().map(|of| after(of.node.expr(), ","))
+            }
             ExprP::Call(callee, args) => {
+                if matches!(&callee.node, ExprP::Identifier(name) if name.node.ident == "version_settings") {
+                    let wanted = args
+                        .args
+                        .iter()
+                        .find(|argument| argument.node.name() == Some("constraint"));
+                    if let Some(ExprP::Literal(AstLiteral::String(text))) =
+                        wanted.map(|wanted| &wanted.node.expr().node)
+                    {
+                        self.constraints.push((text.node.clone(), self.range(text.span)));
+                    }
+                }
                 let arguments = args.args.iter().map(|argument| {
                     let name = argument.node.name().map(str::to_owned);
                     (name, self.range(argument.node.expr().span))
@@ -145,6 +172,25 @@ impl Source {
         }
         expr.visit_expr(|child| self.note_expr(child, text));
     }
+}
+
+/// Parses a text as the evaluator reads it.
+fn parse(file: &str, text: &str) -> (Rewritten, starlark::Result<AstModule>) {
+    let written = rewrite(text);
+    let parsed = match AstModule::parse(file, written.text.clone(), &dialect()) {
+        Ok(parsed) => parsed,
+        Err(error) => return (written, Err(error)),
+    };
+    let Some(again) = rewrite_look_ups(&written.text, AstModuleFields::statement(&parsed)) else {
+        return (written, Ok(parsed));
+    };
+    let parsed = AstModule::parse(file, again.text.clone(), &dialect());
+    let again = Rewritten {
+        text: again.text,
+        map: again.map.after(written.map),
+        problem: written.problem,
+    };
+    (again, parsed)
 }
 
 fn dialect() -> Dialect {
@@ -210,7 +256,9 @@ mod tests {
     fn check_operator(text: &str, expression: &str, expected: usize) {
         let (source, parsed) = Source::parse("f", text.to_owned());
         parsed.expect("Starlark");
-        let at = text.find(expression).expect("in the text");
+        let at = Source::rewritten("f", text)
+            .find(expression)
+            .expect("in the text");
         let span = Span::new(
             starlark::codemap::Pos::new(at as u32),
             starlark::codemap::Pos::new((at + expression.len()) as u32),
@@ -224,7 +272,8 @@ mod tests {
         check_operator("x = (a) + b\n", "a", 5);
         check_operator("x = a not in b\n", "a not in b", 6);
         check_operator("x = a.b\n", "a.b", 5);
-        check_operator("x = a[0]\n", "a[0]", 5);
+        check_operator("x = a[0]\n", "__at__(a,0)", 5);
+        check_operator("x = a.find(b)\n", "__method__(a,\"find\")", 5);
         check_operator("x = 1\nx += 'a'\n", "x += 'a'", 8);
     }
 

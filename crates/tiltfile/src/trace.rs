@@ -8,6 +8,7 @@ use super::fault::Fault;
 use super::session::Session;
 use super::source::PERCENT;
 use super::surroundings::{Bracket, block, open_bracket};
+use super::text::is_operator;
 use super::wording::{self, Written};
 use crate::diag::Place;
 
@@ -23,7 +24,7 @@ impl Session<'_> {
         let innermost = frames.last().and_then(|frame| frame.location.as_ref());
         let text = error.without_diagnostic().to_string();
         // An operator that was turned into a call is shown as the operator; what cannot be called was not entered.
-        let at_call = inside == PERCENT || text.starts_with("Operation `call()`");
+        let at_call = inside == PERCENT || is_operator(&inside) || text.starts_with("Operation `call()`");
         let in_builtin = innermost.is_some() && innermost == error.span() && !at_call;
         let at = if at_call { innermost } else { error.span() };
         if !in_builtin

@@ -12,6 +12,7 @@ use super::fault::Fault;
 use super::session::Session;
 use super::source::Source;
 use super::wording;
+use crate::model::{COMPATIBLE_VERSION, VersionConstraint};
 
 impl Session<'_> {
     /// Returns the fault for the last name of a file that nothing defines, and keeps those of the others; `None` if the
@@ -38,9 +39,23 @@ impl Session<'_> {
                 .at(place)
         });
         let last = faults.next_back()?;
+        let unmet = unmet_versions(source);
         self.faults
             .borrow_mut()
-            .extend(faults.map(|fault| fault.diagnostic()));
+            .extend(unmet.chain(faults).map(|fault| fault.diagnostic()));
         Some(last)
     }
+}
+
+/// Returns the faults of versions that the file asks for, which it had no chance to say: a name may be missing for that reason.
+fn unmet_versions(source: &Source) -> impl Iterator<Item = Fault> {
+    source.constraints.iter().filter_map(|(written, range)| {
+        let constraint = VersionConstraint::parse(written).ok()?;
+        let fault = (!constraint.matches(COMPATIBLE_VERSION)).then(|| wording::unmet_version(written))?;
+        Some(
+            fault
+                .map_message(|message| format!("{}: {message}", source.text.show(range.start)))
+                .at(source.text.place(range.clone())),
+        )
+    })
 }

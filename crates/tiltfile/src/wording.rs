@@ -7,6 +7,7 @@ use regex::Regex;
 use super::builtins::{functions, modules};
 use super::fault::Fault;
 use crate::diag::nearest;
+use crate::model::{COMPATIBLE_VERSION, write_quoted};
 
 /// What the evaluator says, and what Go says. `$op` stands for the operator as written, `$module` for the path in the
 /// `load` statement.
@@ -124,7 +125,6 @@ const SYNTAX: &[(&str, &str)] = &[
         "got indent, want primary expression",
     ),
     (r"unfinished string literal", "unexpected newline in string"),
-    (r"invalid input `(.+)`", "unexpected input character '$1'"),
     (
         r"named argument after \*args or \*\*kwargs",
         "keyword argument may not follow *args or **kwargs",
@@ -234,12 +234,34 @@ pub(super) fn before_running(text: &str, written: &str, assigned: &[String]) -> 
     if text.starts_with("Variable") && text.contains("not found") {
         return undefined(written, assigned);
     }
+    if let Some(input) = text
+        .split_once("invalid input `")
+        .and_then(|(_, rest)| rest.strip_suffix('`'))
+    {
+        return unexpected_character(input);
+    }
     Fault::new(
         reword(text, &PARSER)
             .replace("symbol '", "'")
             .replace("want expression", "want primary expression")
             .replace("want new line", "want newline"),
     )
+}
+
+/// What cannot be seen is named by its number.
+fn unexpected_character(input: &str) -> Fault {
+    let mut quoted = String::new();
+    write_quoted(&input.chars().take(1).collect::<String>(), &mut quoted);
+    let inner = quoted.trim_matches('"').replace("\\\\", "\\");
+    let fault = Fault::new(format!("unexpected input character '{inner}'"));
+    match input.chars().next() {
+        Some('\u{feff}') => fault.hint("this is a byte order mark: save the file as UTF-8 without one"),
+        Some(c) if c.is_whitespace() || c.is_control() => fault.hint(format!(
+            "U+{:04X} is no blank here: write an ordinary one in its place",
+            c as u32
+        )),
+        _ => fault,
+    }
 }
 
 static RUNTIME: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| compile(TABLE));
@@ -312,6 +334,14 @@ fn frozen(method: Option<&str>) -> String {
         }
         _ => "cannot insert into frozen hash table, nor assign to element of frozen list".to_owned(),
     }
+}
+
+/// The version that a file asks for is another one.
+pub(super) fn unmet_version(written: &str) -> Fault {
+    Fault::new(format!(
+        "you are running Tilt version {COMPATIBLE_VERSION}, which doesn't match the version constraint specified in your \
+         Tiltfile: '{written}'"
+    ))
 }
 
 /// As in Tilt only the file's own names are suggested in the message; a built-in may be meant too, which a hint says.

@@ -16,6 +16,7 @@ use super::http::Body;
 use super::stream_output::human_size;
 use crate::edge::clock;
 use crate::logs::LogWriter;
+use crate::model::octets::bytes_of;
 use crate::model::{IgnoreMatcher, LocalPath, format_go_duration};
 
 /// How much is sent at once, and how many such pieces may wait.
@@ -198,8 +199,9 @@ fn append(tar: &mut tar::Builder<impl Write>, context: &Context, entry: &Entry) 
 
 fn append_text(tar: &mut tar::Builder<impl Write>, name: &str, text: &str) -> io::Result<()> {
     let mut header = header(0o600);
-    header.set_size(text.len() as u64);
-    tar.append_data(&mut header, name, text.as_bytes())
+    let bytes = bytes_of(text);
+    header.set_size(bytes.len() as u64);
+    tar.append_data(&mut header, name, &*bytes)
 }
 
 fn header(mode: u32) -> tar::Header {

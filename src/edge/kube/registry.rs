@@ -122,7 +122,7 @@ fn from_config_map(config_map: &Value) -> RegistryHosting {
     let text = config_map
         .pointer("/data/localRegistryHosting.v1")
         .and_then(Value::as_str);
-    text.and_then(|text| serde_saphyr::from_str(text).ok())
+    text.and_then(|text| serde_yaml::from_str(text).ok())
         .unwrap_or_default()
 }
 

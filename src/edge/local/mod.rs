@@ -9,7 +9,7 @@ mod servers;
 mod tls;
 mod update;
 
-use crate::edge::process::{ChildCommand, Environment};
+use crate::edge::process::{ChildCommand, Environment, os_text};
 use crate::model::{Command, LocalPath};
 
 pub use run::{CommandFault, run_command};
@@ -43,7 +43,7 @@ impl CommandVariables {
         }
         for variable in &command.env {
             let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
-            env.set(name, value);
+            env.set(os_text(name), os_text(value));
         }
         ChildCommand {
             argv: command.argv.clone(),

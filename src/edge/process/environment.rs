@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::sync::{LazyLock, Mutex, MutexGuard};
 
+use super::os_text;
+
 /// The environment of a child process.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Environment(BTreeMap<OsString, OsString>);
@@ -20,9 +22,9 @@ fn own() -> MutexGuard<'static, Environment> {
 pub fn set_own(name: &str, value: Option<&str>) {
     let mut own = own();
     match value {
-        Some(value) => own.set(name, value),
+        Some(value) => own.set(os_text(name), os_text(value)),
         None => {
-            own.0.remove(OsStr::new(name));
+            own.0.remove(&os_text(name));
         }
     }
 }

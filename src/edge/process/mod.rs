@@ -12,7 +12,9 @@ pub mod guard;
 mod output;
 mod to_end;
 
+use std::ffi::OsString;
 use std::io;
+use std::os::unix::ffi::OsStringExt;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ use tokio::time::timeout;
 
 use crate::logs::LogWriter;
 use crate::model::LocalPath;
+use crate::model::octets::bytes_of;
 use crate::tiltfile::why_not_started;
 
 pub use editor::edit;
@@ -44,6 +47,11 @@ const FIRST_NOTICE: Duration = Duration::from_millis(1500);
 const SECOND_NOTICE: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(30);
 
+/// Returns a text as the operating system is to get it: with the bytes that are no UTF-8.
+pub fn os_text(text: &str) -> OsString {
+    OsString::from_vec(bytes_of(text).into_owned())
+}
+
 /// What to run, where, and with which environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChildCommand {
@@ -62,9 +70,9 @@ impl ChildCommand {
             .split_first()
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no command"))?;
         guard::prepare();
-        let mut wrap = CommandWrap::with_new(program, |command| {
+        let mut wrap = CommandWrap::with_new(os_text(program), |command| {
             command
-                .args(args)
+                .args(args.iter().map(|arg| os_text(arg)))
                 .current_dir(self.dir.as_path())
                 .env_clear()
                 .envs(self.env.iter())

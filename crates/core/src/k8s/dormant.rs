@@ -96,7 +96,7 @@ mod tests {
 
     #[track_caller]
     fn check(object: &str, expected: Option<Dormancy>) {
-        let object: Value = serde_saphyr::from_str(object).expect("YAML");
+        let object = crate::k8s::yaml::decode(object).expect("YAML");
         assert_eq!(Dormancy::of(&object), expected, "{object}");
     }
 

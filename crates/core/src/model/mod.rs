@@ -21,6 +21,7 @@ mod local;
 mod log_event;
 mod log_segment;
 mod manifest;
+pub mod octets;
 mod paths;
 mod pod;
 mod pod_trouble;

@@ -2,10 +2,16 @@
 
 use std::fmt::Write as _;
 
+use super::octets::{joined, stray};
+
 /// Writes a text in double quotes. What cannot be seen is escaped as in a Go program.
 pub fn write_quoted(text: &str, out: &mut String) {
     out.push('"');
-    for character in text.chars() {
+    for character in joined(text).chars() {
+        if let Some(byte) = stray(character) {
+            let _ = write!(out, "\\x{byte:02x}");
+            continue;
+        }
         match character {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),

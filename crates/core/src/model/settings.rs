@@ -11,6 +11,8 @@ pub struct UpdateSettings {
     pub k8s_upsert_timeout: Duration,
     /// Images for which the warning about an unused image is not wanted.
     pub suppress_unused_image_warnings: Vec<String>,
+    /// Whether the Tiltfile asks for server-side apply by name. It is used in any case.
+    pub server_side_apply: bool,
 }
 
 impl Default for UpdateSettings {
@@ -19,6 +21,7 @@ impl Default for UpdateSettings {
             max_parallel_updates: 3,
             k8s_upsert_timeout: Duration::from_secs(30),
             suppress_unused_image_warnings: Vec::new(),
+            server_side_apply: false,
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::call::{Arg, Call};
 use crate::fault::{Fault, Outcome};
 use crate::host::{Ran, Stream};
 use crate::model::Command;
+use crate::model::octets::{bytes_of, text_of};
 use crate::values::Blob;
 
 pub(super) static BUILTINS: &[Builtin] = &[Builtin {
@@ -30,7 +31,7 @@ fn local<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let quiet = call.get("quiet").map_or(Ok(false), |arg| arg.boolean())?;
     let echo_off = call.get("echo_off").map_or(Ok(false), |arg| arg.boolean())?;
     let stdin = match call.get("stdin").and_then(Arg::unless_none) {
-        Some(arg) => arg.text_or_blob()?.into_bytes(),
+        Some(arg) => bytes_of(&arg.text_or_blob()?).into_owned(),
         None => Vec::new(),
     };
     let deps = call.get("deps").and_then(Arg::unless_none);
@@ -66,8 +67,7 @@ fn local<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
 }
 
 fn blob<'v>(call: &Call<'v, '_, '_, '_>, command: &Command, ran: Ran) -> Value<'v> {
-    let text = String::from_utf8(ran.stdout)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+    let text = text_of(&ran.stdout);
     let source = format!("local: {}", command.display());
     call.heap().alloc(Blob { text, source })
 }

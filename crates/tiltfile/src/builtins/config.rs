@@ -4,10 +4,11 @@ use starlark::values::Value;
 use starlark::values::dict::AllocDict;
 
 use super::{Builtin, Members};
-use crate::call::Call;
+use crate::call::{Arg, Call};
 use crate::config::{self, Chosen, Kind, Setting};
 use crate::data;
 use crate::fault::{Fault, Outcome};
+use crate::kinds::{elements, go_type};
 use crate::values::ModuleValue;
 
 /// The parameters of every `config.define_*`.
@@ -128,13 +129,29 @@ fn parse<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
 }
 
 fn set_enabled_resources<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
-    let names = call.required("resources").strings()?;
+    let names = names(&call.required("resources"))?;
     call.session().config.borrow_mut().chosen = if names.is_empty() {
         Chosen::NotSaid
     } else {
         Chosen::Named(names)
     };
     Ok(Value::new_none())
+}
+
+fn names(arg: &Arg<'_>) -> Outcome<Vec<String>> {
+    let Some(items) = elements(arg.value, arg.heap) else {
+        return arg.strings();
+    };
+    let name = |item: Value<'_>| {
+        item.unpack_str().map(str::to_owned).ok_or_else(|| {
+            let (shown, got) = (item.to_str(), go_type(item));
+            Fault::new(format!(
+                "resources must be a list of string: '{shown}' is a {got}, not a string"
+            ))
+            .at(arg.place())
+        })
+    };
+    items.into_iter().map(name).collect()
 }
 
 fn clear_enabled_resources<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {

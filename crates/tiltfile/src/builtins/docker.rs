@@ -9,6 +9,7 @@ use crate::call::{Arg, Call};
 use crate::diag::Diagnostic;
 use crate::fault::{Fault, Outcome, io_message};
 use crate::kinds::stringable;
+use crate::model::octets::text_of;
 use crate::model::{DockerOptions, ImageRef, LocalPath};
 use crate::session::Session;
 
@@ -152,7 +153,7 @@ fn dockerfile(
     };
     session.reads(&file);
     match session.host.read(&file) {
-        Ok(bytes) => Ok((file, String::from_utf8_lossy(&bytes).into_owned())),
+        Ok(bytes) => Ok((file, text_of(&bytes))),
         Err(error) => {
             Err(Fault::new(format!("error reading dockerfile: {}", io_message(&file, &error))).at(place))
         }

@@ -13,6 +13,7 @@ use crate::diag::{Place, SourceText};
 use crate::fault::{Fault, Outcome, io_message};
 use crate::k8s::yaml;
 use crate::kinds::type_name;
+use crate::model::octets::{first_stray, text_of};
 use crate::values::Blob;
 
 pub(super) static BUILTINS: &[Builtin] = &[
@@ -120,14 +121,19 @@ fn read<'v>(call: &mut Call<'v, '_, '_, '_>, format: Format) -> Outcome<Value<'v
         return Err(default.unfit(format!("got {}, want list", type_name(default.value))));
     }
     session.reads(&path);
+    // As in Tilt: the two readers name their files differently.
+    let shown = match (format, arg.value.unpack_str()) {
+        (Format::Yaml | Format::YamlStream, Some(written)) => written.to_owned(),
+        _ => path.to_string(),
+    };
     let bytes = match (session.host.read(&path), default) {
         (Ok(bytes), _) => bytes,
         (Err(error), Some(default)) if error.kind() == io::ErrorKind::NotFound => return Ok(default.value),
         (Err(error), _) => return Err(Fault::new(io_message(&path, &error)).at(arg.place())),
     };
     let input = Input {
-        text: String::from_utf8_lossy(&bytes).into_owned(),
-        from: format!(" from {path}"),
+        text: text_of(&bytes),
+        from: format!(" from {shown}"),
         name: Some(path.to_string()),
         place: arg.place(),
         stream_reader: "read_yaml_stream",
@@ -155,6 +161,12 @@ fn parse(input: &Input, format: Format) -> Outcome<Json> {
 }
 
 fn parse_json(input: &Input) -> Outcome<Json> {
+    if let Some((line, column)) = first_stray(&input.text) {
+        let fault = Fault::new(format!("error parsing JSON{}: invalid UTF-8 octet", input.from));
+        return Err(fault
+            .at(input.mark(line, column))
+            .hint("JSON is UTF-8: save the file as such"));
+    }
     let mut values = serde_json::Deserializer::from_str(&input.text).into_iter::<Json>();
     let refuse = |cause: String, line: usize, column: usize| {
         let fault = Fault::new(format!("error parsing JSON{}: {cause}", input.from));
@@ -176,10 +188,18 @@ fn parse_json(input: &Input) -> Outcome<Json> {
 fn parse_yaml(input: &Input) -> Outcome<Vec<Json>> {
     yaml::decode_stream(&input.text).map_err(|fault| {
         let message = format!(
-            "error parsing YAML{}: error converting YAML to JSON: yaml: {}",
+            "error parsing YAML{}: error converting YAML to JSON: {}",
             input.from, fault.message
         );
-        Fault::new(message).at(input.mark(fault.spot.line, fault.spot.column))
+        let marked = Fault::new(message).at(input.mark(fault.spot.line, fault.spot.column));
+        let marked = fault
+            .more
+            .iter()
+            .fold(marked, |marked, more| marked.hint(more.as_str()));
+        if fault.message.starts_with("json: unsupported value") {
+            return marked.hint("JSON has no such number: put it in quotes to have it as text");
+        }
+        marked
     })
 }
 

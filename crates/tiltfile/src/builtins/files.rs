@@ -9,6 +9,7 @@ use super::Builtin;
 use crate::call::Call;
 use crate::fault::{Fault, Outcome, io_message};
 use crate::kinds::go_type;
+use crate::model::octets::text_of;
 use crate::values::Blob;
 
 pub(super) static BUILTINS: &[Builtin] = &[
@@ -64,7 +65,7 @@ fn read_file<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     };
     session.reads(&path);
     let text = match (session.host.read(&path), default) {
-        (Ok(bytes), _) => String::from_utf8_lossy(&bytes).into_owned(),
+        (Ok(bytes), _) => text_of(&bytes),
         (Err(error), Some(default)) if error.kind() == io::ErrorKind::NotFound => default,
         (Err(error), _) => {
             let place = call.required("paths").place();

@@ -10,6 +10,7 @@ use crate::call::Call;
 use crate::diag::Diagnostic;
 use crate::fault::{Fault, Outcome};
 use crate::kinds::{elements, type_name};
+use crate::model::octets::shown;
 use crate::source::PERCENT;
 use crate::{format, show};
 
@@ -66,11 +67,11 @@ pub(super) static BUILTINS: &[Builtin] = &[
 ];
 
 fn fail<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
-    Err(Fault::new(call.required("msg").text()?))
+    Err(Fault::new(shown(call.required("msg").text()?)))
 }
 
 fn warn<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
-    let message = call.required("msg").text()?;
+    let message = shown(call.required("msg").text()?);
     call.session().warn(Diagnostic::warning(message));
     Ok(Value::new_none())
 }
@@ -80,20 +81,29 @@ fn print<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
         Some(arg) => arg.text()?,
         None => " ",
     };
-    let texts: Vec<String> = call.bound.rest.iter().map(|value| show::text(*value)).collect();
-    call.session().log.info(&texts.join(separator));
+    let texts: Vec<String> = call
+        .bound
+        .rest
+        .iter()
+        .map(|value| show::text(*value, call.heap()))
+        .collect();
+    // The log ends a line that has no end; one that the text has itself is another one.
+    let text = format!("{}\n", shown(&texts.join(separator)));
+    call.session().log.info(&text);
     Ok(Value::new_none())
 }
 
 fn repr<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
-    Ok(call.heap().alloc(show::repr(call.required("x").value)))
+    Ok(call
+        .heap()
+        .alloc(show::repr(call.required("x").value, call.heap())))
 }
 
 fn text<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     Ok(match call.get("x") {
         None => call.heap().alloc(""),
         Some(arg) if arg.value.unpack_str().is_some() => arg.value,
-        Some(arg) => call.heap().alloc(show::text(arg.value)),
+        Some(arg) => call.heap().alloc(show::text(arg.value, call.heap())),
     })
 }
 
@@ -144,7 +154,7 @@ fn percent<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let (left, right) = (call.required("left").value, call.required("right").value);
     let heap = call.heap();
     match left.unpack_str() {
-        Some(format) => Ok(heap.alloc(format::format(format, right)?)),
+        Some(format) => Ok(heap.alloc(format::format(format, right, heap)?)),
         None => left.percent(right, heap).map_err(|error| {
             let is_zero =
                 matches!(type_name(left), "int" | "float") && matches!(type_name(right), "int" | "float");

@@ -36,7 +36,7 @@ pub(super) static BUILTINS: &[Builtin] = &[
 
 fn exit<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     if let Some(code) = call.get("code").and_then(Arg::unless_none) {
-        call.session().log.info(&show::text(code.value));
+        call.session().log.info(&show::text(code.value, call.heap()));
     }
     Err(Fault::exit())
 }

@@ -11,6 +11,7 @@ use crate::diag::Diagnostic;
 use crate::fault::{Fault, Outcome};
 use crate::kinds::type_name;
 use crate::model::{Command, Ignore, LocalPath, OnChange, Probe};
+use crate::session::Session;
 use crate::values::TriggerModeValue;
 
 const SIGNATURE: &str = "name, cmd=?, deps=[], trigger_mode=?, resource_deps=[], ignore=[], auto_init=True, \
@@ -86,7 +87,13 @@ fn declare<'v>(call: &Call<'v, '_, '_, '_>, is_parallel: bool) -> Outcome<Value<
     let name = name_arg.segment()?;
     let flag = |name, default| call.get(name).map_or(Ok(default), |arg| arg.boolean());
     let deps = call.get("deps").and_then(Arg::unless_none);
-    let deps = deps.map(|arg| arg.paths(session)).transpose()?;
+    let deps = deps
+        .map(|arg| {
+            let paths = arg.paths(session)?;
+            warn_of_patterns(&arg, &paths, session);
+            Ok(paths)
+        })
+        .transpose()?;
     let on_change = call.get("trigger_mode").map(|arg| arg.on_change()).transpose()?;
     let resource_deps = call
         .get("resource_deps")
@@ -168,6 +175,23 @@ fn readiness_probe(call: &Call<'_, '_, '_, '_>, name: &str, serve: &Command) -> 
 }
 
 /// Returns what is not watched: the `.git` of each repository among these paths, and what the patterns say.
+/// Patterns are not expanded: such a path is watched as it is written, and never changes.
+fn warn_of_patterns(arg: &Arg<'_>, paths: &[LocalPath], session: &Session<'_>) {
+    for path in paths {
+        let text = path.to_string();
+        let Some(star) = text.find('*').filter(|_| !session.host.exists(path)) else {
+            continue;
+        };
+        let above = text[..star].rfind('/').map_or("/", |slash| &text[..slash]);
+        let warning = Diagnostic::warning(format!(
+            "deps: nothing is called {text}: patterns are not expanded here, so it will never change"
+        ));
+        session.warn(warning.at(arg.place()).hint(format!(
+            "write deps=['{above}'], and name with ignore=[...] what should not count"
+        )));
+    }
+}
+
 fn watch_ignores(call: &Call<'_, '_, '_, '_>, deps: &[LocalPath], patterns: Vec<String>) -> Vec<Ignore> {
     let session = call.session();
     let base = session.directory();

@@ -44,6 +44,7 @@ use starlark::values::Value;
 use super::call::Call;
 use super::fault::Outcome;
 use super::rewrite::ENDLESS;
+use super::text::operators;
 use super::values::{BuiltinModule, Endless, Function, ModuleValue, TriggerModeValue};
 
 /// A built-in function.
@@ -159,6 +160,7 @@ pub(super) fn globals() -> &'static Globals {
         builder.set("TRIGGER_MODE_AUTO", TriggerModeValue::Auto);
         builder.set("TRIGGER_MODE_MANUAL", TriggerModeValue::Manual);
         builder.set(ENDLESS, Endless);
+        operators(&mut builder);
         builder.build()
     });
     &GLOBALS

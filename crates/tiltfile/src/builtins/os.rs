@@ -3,9 +3,10 @@
 use starlark::values::Value;
 
 use super::{Builtin, Members};
-use crate::call::{Arg, Call};
+use crate::call::Call;
 use crate::fault::{Fault, Outcome};
 use crate::model::{LocalPath, go_path};
+use crate::session::Session;
 use crate::values::ModuleValue;
 
 pub(super) static OS: Members = Members {
@@ -110,24 +111,20 @@ fn getenv<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
 
 fn putenv<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let (key, value) = (call.required("key"), call.required("value"));
-    let name = variable_name(&key)?;
-    call.session().host.set_env(name, Some(value.text()?));
+    let (name, text) = (key.text()?, value.text()?);
+    for (arg, text) in [(&key, name), (&value, text)] {
+        if text.contains('\0') {
+            return Err(Fault::new("setenv: invalid argument: it holds a NUL byte").at(arg.place()));
+        }
+    }
+    call.session().host.set_env(name, Some(text));
     Ok(Value::new_none())
 }
 
 fn unsetenv<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let key = call.required("key");
-    call.session().host.set_env(variable_name(&key)?, None);
+    call.session().host.set_env(key.text()?, None);
     Ok(Value::new_none())
-}
-
-/// Returns a name that a variable can have.
-fn variable_name<'v>(arg: &Arg<'v>) -> Outcome<&'v str> {
-    let name = arg.text()?;
-    if name.is_empty() || name.contains(['=', '\0']) {
-        return Err(Fault::new("setenv: invalid argument").at(arg.place()));
-    }
-    Ok(name)
 }
 
 fn abspath<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
@@ -152,8 +149,27 @@ fn dirname<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
 
 fn exists<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let session = call.session();
-    let path = call.required("path").path(session)?;
-    Ok(Value::new_bool(session.host.exists(&path)))
+    let arg = call.required("path");
+    let path = arg.path(session)?;
+    let written = arg.value.unpack_str().unwrap_or_default();
+    let exists = leads_somewhere(written, session) && session.host.exists(&path);
+    Ok(Value::new_bool(exists))
+}
+
+/// Returns whether each directory exists that an absolute path goes through and leaves with `..`: the system walks it as
+/// it is written.
+fn leads_somewhere(written: &str, session: &Session<'_>) -> bool {
+    if !written.starts_with('/') {
+        return true;
+    }
+    let ups = written.match_indices("/..").filter(|(at, _)| {
+        let after = &written[at + "/..".len()..];
+        after.is_empty() || after.starts_with('/')
+    });
+    let mut before = ups
+        .map(|(at, _)| &written[..at])
+        .filter(|before| !before.is_empty());
+    before.all(|before| session.host.is_dir(&LocalPath::new(before)))
 }
 
 fn join<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {

@@ -12,6 +12,7 @@ use crate::kinds::{go_type, type_name};
 use crate::model::{
     COMPATIBLE_VERSION, FEATURES, OBSOLETE_FEATURES, SessionSettings, Telemetry, VersionConstraint,
 };
+use crate::wording::unmet_version;
 
 pub(super) static BUILTINS: &[Builtin] = &[
     Builtin {
@@ -297,7 +298,7 @@ fn update_settings<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let suppressed = call
         .get("suppress_unused_image_warnings")
         .map_or(Ok(Vec::new()), |arg| arg.text_or_list())?;
-    server_side_apply(call)?;
+    let server_side_apply = server_side_apply(call)?;
     let session = call.session();
     session
         .declared
@@ -307,6 +308,7 @@ fn update_settings<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let update = &mut session.settings.borrow_mut().update;
     update.max_parallel_updates = parallel.unwrap_or(update.max_parallel_updates);
     update.k8s_upsert_timeout = timeout.unwrap_or(update.k8s_upsert_timeout);
+    update.server_side_apply = server_side_apply.unwrap_or(update.server_side_apply);
     update.suppress_unused_image_warnings.extend(suppressed);
     Ok(Value::new_none())
 }
@@ -318,18 +320,21 @@ fn whole_number(arg: &Arg<'_>) -> Outcome<i64> {
     arg.integer()
 }
 
-fn server_side_apply(call: &Call<'_, '_, '_, '_>) -> Outcome<()> {
+/// Returns whether the Tiltfile asks for server-side apply; `None` if it says nothing about it.
+fn server_side_apply(call: &Call<'_, '_, '_, '_>) -> Outcome<Option<bool>> {
     let Some(arg) = call.get("k8s_server_side_apply") else {
-        return Ok(());
+        return Ok(None);
     };
     match arg.text()? {
-        "" | "true" | "auto" => Ok(()),
+        "" => Ok(None),
+        "true" => Ok(Some(true)),
+        "auto" => Ok(Some(false)),
         "false" => {
             let warning = Diagnostic::warning(
                 "update_settings(k8s_server_side_apply=\"false\") has no effect: objects are always applied by the server",
             );
             call.session().warn(warning.at(arg.place()));
-            Ok(())
+            Ok(Some(false))
         }
         other => Err(arg.fault(format!(
             "k8s_server_side_apply must be \"true\", \"false\", or \"auto\"; got \"{other}\""
@@ -356,11 +361,7 @@ fn version_settings<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     if constraint.matches(COMPATIBLE_VERSION) {
         return Ok(Value::new_none());
     }
-    Err(Fault::new(format!(
-        "you are running Tilt version {COMPATIBLE_VERSION}, which doesn't match the version constraint specified in your \
-         Tiltfile: '{written}'"
-    ))
-    .at(arg.place()))
+    Err(unmet_version(written).at(arg.place()))
 }
 
 fn watch_settings<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {

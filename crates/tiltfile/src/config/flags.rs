@@ -60,6 +60,17 @@ fn read_flag<'a>(
         if name == "help" {
             return Err(plain("pflag: help requested".to_owned()));
         }
+        if defined
+            .iter()
+            .any(|setting| setting.is_positional && setting.name == name)
+        {
+            return Err((
+                format!("unknown flag: --{name}"),
+                Some(format!(
+                    "\"{name}\" takes the arguments without a flag: leave out --{name}"
+                )),
+            ));
+        }
         let near = nearest(name, by_flag().map(|setting| setting.name.as_str()));
         return Err((
             format!("unknown flag: --{name}"),

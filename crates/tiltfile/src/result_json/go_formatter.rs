@@ -4,6 +4,8 @@ use std::io;
 
 use serde_json::ser::{Formatter, PrettyFormatter};
 
+use crate::model::octets::shown;
+
 /// Indents by two blanks and escapes what browsers might take for markup.
 #[derive(Default)]
 pub(super) struct GoFormatter(PrettyFormatter<'static>);
@@ -35,7 +37,8 @@ impl Formatter for GoFormatter {
         fragment: &str,
     ) -> io::Result<()> {
         let is_special = |c: char| matches!(c, '<' | '>' | '&' | '\u{2028}' | '\u{2029}');
-        let mut rest = fragment;
+        let fragment = shown(fragment);
+        let mut rest = &*fragment;
         while let Some(at) = rest.find(is_special) {
             let (before, special) = rest.split_at(at);
             let c = special.chars().next().unwrap_or_default();

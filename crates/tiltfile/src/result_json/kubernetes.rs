@@ -14,7 +14,12 @@ use crate::model::{
 const QUIET_CONTAINERS: [&str; 4] = ["istio-init", "istio-proxy", "linkerd-proxy", "linkerd-init"];
 
 /// Returns the deploy target of a Kubernetes resource. Port-forwards without a host listen on `web_host`.
-pub(super) fn target(manifest: &Manifest, target: &K8sTarget, web_host: &str) -> Value {
+pub(super) fn target(
+    manifest: &Manifest,
+    target: &K8sTarget,
+    web_host: &str,
+    server_side_apply: bool,
+) -> Value {
     let options = &target.options;
     let mut fields = Map::new();
     let mut add = |name: &str, value: Value| {
@@ -55,6 +60,9 @@ pub(super) fn target(manifest: &Manifest, target: &K8sTarget, web_host: &str) ->
         add("discoveryStrategy", strategy.as_str().into());
     }
     add("cluster", "default".into());
+    if server_side_apply {
+        add("serverSideApply", true.into());
+    }
     add("Name", manifest.name.as_str().into());
     add("PodReadinessMode", target.readiness.as_str().into());
     add("Links", links(&options.links));

@@ -11,6 +11,7 @@ use super::Function;
 use super::module_value::variables;
 use crate::builtins::ENVIRON_METHODS;
 use crate::fault::Fault;
+use crate::host::is_variable_name;
 use crate::kinds::type_name;
 
 /// The environment variables.
@@ -53,7 +54,7 @@ impl<'v> StarlarkValue<'v> for Environ {
 
     fn set_at(&self, index: Value<'v>, new_value: Value<'v>) -> starlark::Result<()> {
         let (name, value) = pair(index, new_value)?;
-        if let Some(variables) = variables() {
+        if let Some(variables) = variables().filter(|_| is_variable_name(name)) {
             variables.set(name, Some(value));
         }
         Ok(())
@@ -92,8 +93,10 @@ pub(crate) fn pair<'v>(name: Value<'v>, value: Value<'v>) -> Result<(&'v str, &'
         })
     };
     let (name, value) = (text("key", name)?, text("value", value)?);
-    if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
-        return Err(Fault::new("setenv: invalid argument"));
+    if name.contains('\0') || value.contains('\0') {
+        return Err(Fault::new(
+            "setenv: invalid argument: neither name nor value may hold a NUL byte",
+        ));
     }
     Ok((name, value))
 }

@@ -1,14 +1,18 @@
 //! The constants `TRIGGER_MODE_AUTO` and `TRIGGER_MODE_MANUAL`.
 
 use std::fmt;
+use std::hash::Hash;
 
 use allocative::Allocative;
 use starlark::any::ProvidesStaticType;
+use starlark::collections::StarlarkHasher;
 use starlark::starlark_simple_value;
-use starlark::values::{NoSerialize, StarlarkPagablePanic, StarlarkValue, starlark_value};
+use starlark::values::{NoSerialize, StarlarkPagablePanic, StarlarkValue, Value, starlark_value};
 
 /// When updates start, as a Tiltfile says it.
-#[derive(Clone, Copy, Debug, ProvidesStaticType, NoSerialize, Allocative, StarlarkPagablePanic)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, ProvidesStaticType, NoSerialize, Allocative, StarlarkPagablePanic,
+)]
 pub(crate) enum TriggerModeValue {
     /// On every change.
     Auto,
@@ -28,4 +32,13 @@ impl fmt::Display for TriggerModeValue {
 }
 
 #[starlark_value(type = "TriggerMode")]
-impl<'v> StarlarkValue<'v> for TriggerModeValue {}
+impl<'v> StarlarkValue<'v> for TriggerModeValue {
+    fn equals(&self, other: Value<'v>) -> starlark::Result<bool> {
+        Ok(Self::from_value(other) == Some(self))
+    }
+
+    fn write_hash(&self, hasher: &mut StarlarkHasher) -> starlark::Result<()> {
+        self.hash(hasher);
+        Ok(())
+    }
+}

@@ -23,6 +23,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::request::{directory, wanted};
 use super::unfit::Unfit;
 use crate::edge::docker::context::{Context, Entry, Kind, ReadFault, Wanted};
+use crate::model::octets::bytes_of;
 use crate::model::{IgnoreMatcher, LocalPath};
 
 /// The name that the Dockerfile has for the engine.
@@ -283,7 +284,12 @@ impl Outgoing {
                 }
             }
             Content::Text(text) if !text.is_empty() => {
-                self.send(packet(PacketType::PacketData, id, text.as_bytes().to_vec(), None))?;
+                self.send(packet(
+                    PacketType::PacketData,
+                    id,
+                    bytes_of(&text).into_owned(),
+                    None,
+                ))?;
             }
             Content::Text(_) | Content::None => {}
         }
@@ -383,7 +389,7 @@ fn text_stat(name: &str, text: &str) -> Stat {
     Stat {
         path: name.to_owned(),
         mode: 0o600,
-        size: i64::try_from(text.len()).unwrap_or(i64::MAX),
+        size: i64::try_from(bytes_of(text).len()).unwrap_or(i64::MAX),
         mod_time: (hash >> 4).cast_signed(),
         ..Stat::default()
     }

@@ -1,4 +1,4 @@
-//! Plain data from YAML or JSON to `serde_json::Value`.
+//! Plain data from JSON to `serde_json::Value`.
 //!
 //! `Value` itself cannot be used: a crate that we depend on makes `serde_json` keep numbers as text for the whole build,
 //! and any other format then sees a number as a map with a private key.
@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+
+use super::scalar::from_float;
 
 /// Plain data. Keys become text as in Go (`on: 1` has the key `true`), whole floats integers.
 pub(super) struct Plain(pub(super) Value);
@@ -67,11 +69,7 @@ impl<'de> Visitor<'de> for PlainVisitor {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        if value.fract() == 0.0 && value.abs() < 1e15 {
-            // The range was just checked, so nothing is lost.
-            return Ok((value as i64).into());
-        }
-        Ok(value.into())
+        Ok(from_float(value))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {

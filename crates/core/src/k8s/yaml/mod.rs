@@ -5,7 +5,10 @@
 //! itself defines are read typed.
 
 mod data;
+mod key_order;
 mod objects;
+mod read;
+mod scalar;
 mod write;
 
 use data::Plain;
@@ -14,6 +17,7 @@ use serde_json::Value;
 
 use super::Entity;
 use crate::diag::{Place, SourceText};
+use crate::model::octets::first_stray;
 
 /// Why a text is no YAML of Kubernetes objects.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +60,19 @@ pub struct Stream {
     pub entities: Vec<Entity>,
     /// Fields that they lost.
     pub dropped: Vec<DroppedField>,
+    /// What no cluster of today will take.
+    pub remarks: Vec<Remark>,
+}
+
+/// Why an object will hardly be deployed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// What is wrong.
+    pub message: String,
+    /// Where.
+    pub spot: Spot,
+    /// What to write.
+    pub hint: String,
 }
 
 impl Spot {
@@ -96,6 +113,7 @@ impl YamlFault {
 ///
 /// Rule: `reference/tiltfile-api.md` A.1.
 pub fn read(text: &str, source: &str) -> Result<Stream, YamlFault> {
+    check_bytes(text).map_err(not_converted)?;
     let mut stream = Stream::default();
     for document in documents(text) {
         let mut reader = ObjectReader {
@@ -107,7 +125,7 @@ pub fn read(text: &str, source: &str) -> Result<Stream, YamlFault> {
         };
         let values = match json_values(document.text) {
             Some(values) => values,
-            None => vec![decode(document.text).map_err(|fault| shift(fault, document.line))?],
+            None => vec![decode(document.text).map_err(|fault| not_converted(shift(fault, document.line)))?],
         };
         for value in values {
             reader.add(value, "")?;
@@ -121,18 +139,11 @@ pub fn read(text: &str, source: &str) -> Result<Stream, YamlFault> {
 /// # Errors
 /// When the text is no YAML.
 pub fn decode(text: &str) -> Result<Value, YamlFault> {
-    let options = serde_saphyr::options! {
-        duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::LastWins,
-        legacy_octal_numbers: true,
-        emit_comments: false,
-        budget: None,
-        with_snippet: false,
-    };
+    check_bytes(text)?;
     if text.lines().all(is_blank) {
         return Ok(Value::Null);
     }
-    let Plain(value) = serde_saphyr::from_str_with_options(text, options).map_err(fault)?;
-    Ok(value)
+    read::document(text)
 }
 
 /// Reads the documents of a stream as plain data. Empty ones are left out.
@@ -140,6 +151,7 @@ pub fn decode(text: &str) -> Result<Value, YamlFault> {
 /// # Errors
 /// When the text is no YAML.
 pub fn decode_stream(text: &str) -> Result<Vec<Value>, YamlFault> {
+    check_bytes(text)?;
     let mut values = Vec::new();
     for document in documents(text) {
         match json_values(document.text) {
@@ -221,26 +233,39 @@ fn first_content(text: &str) -> usize {
     text.lines().position(|line| !is_blank(line)).unwrap_or(0)
 }
 
-fn fault(error: serde_saphyr::Error) -> YamlFault {
-    let location = error.location();
-    let number = |n: u64| usize::try_from(n).unwrap_or(0);
-    let (line, column) = location.map_or((0, 0), |at| (number(at.line()), number(at.column())));
-    let text = error.without_snippet().to_string();
-    let message = text.split(" at line ").next().unwrap_or(&text).trim();
-    let message = message.strip_prefix("error: ").unwrap_or(message).to_owned();
+/// Refuses text with bytes that are no UTF-8.
+fn check_bytes(text: &str) -> Result<(), YamlFault> {
+    let Some((line, column)) = first_stray(text) else {
+        return Ok(());
+    };
     let spot = Spot {
         line,
         column,
-        width: 0,
+        width: 1,
     };
-    YamlFault::new(message, spot)
+    let message = format!("yaml: line {line}: invalid UTF-8 octet");
+    let mut fault = YamlFault::new(message, spot);
+    fault.more.push(
+        "YAML is UTF-8: save the file as such; other bytes belong, as base64, into binaryData or data"
+            .to_owned(),
+    );
+    Err(fault)
 }
 
-/// Moves a fault from its document to the stream, and lets the message name the line.
+/// Says it as the readers of Kubernetes do.
+fn not_converted(mut fault: YamlFault) -> YamlFault {
+    fault.message = format!("error converting YAML to JSON: {}", fault.message);
+    fault
+}
+
+/// Moves a fault from its document to the stream, also where the message names the line.
 fn shift(mut fault: YamlFault, first_line: usize) -> YamlFault {
-    if fault.spot.line > 0 {
+    if fault.spot.line > 0 && first_line > 1 {
+        let named = format!("yaml: line {}: ", fault.spot.line);
         fault.spot.line += first_line - 1;
-        fault.message = format!("yaml: line {}: {}", fault.spot.line, fault.message);
+        if let Some(what) = fault.message.strip_prefix(&named) {
+            fault.message = format!("yaml: line {}: {what}", fault.spot.line);
+        }
     }
     fault
 }
@@ -312,7 +337,7 @@ mod tests {
         check_fault(
             "kind: A\napiVersion: v1\n---\nkind: B\napiVersion: [\n",
             5,
-            "yaml: line 5: unclosed bracket",
+            "yaml: line 5: did not find expected node content",
         );
         check_fault(
             "kind: A\napiVersion: v1\n---\n\nhello\n",

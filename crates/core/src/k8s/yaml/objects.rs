@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::{DroppedField, Spot, Stream, YamlFault};
+use super::{DroppedField, Remark, Spot, Stream, YamlFault};
 use crate::k8s::field_place::locate;
+use crate::k8s::old_versions::replaced;
 use crate::k8s::schema;
 use crate::k8s::typed::Reader;
 use crate::k8s::{Entity, Origin};
@@ -56,12 +57,34 @@ impl ObjectReader<'_> {
             return Ok(());
         }
         self.read_typed(&mut fields, &kind, &version, path)?;
+        self.remark(&fields, &kind, &version, path);
         let origin = Origin {
             source: self.source.to_owned(),
             line: self.line,
         };
         self.out.entities.push(Entity::new(Value::Object(fields), origin));
         Ok(())
+    }
+
+    /// Says what is known to go wrong at the deploy.
+    fn remark(&mut self, fields: &Map<String, Value>, kind: &str, version: &str, path: &str) {
+        if let Some((new, release)) = replaced(version, kind) {
+            self.out.remarks.push(Remark {
+                message: format!("Kubernetes {release} and later have no {kind} of {version}"),
+                spot: self.spot(path, "apiVersion"),
+                hint: format!("write apiVersion: {new}, and look whether its fields are still the same"),
+            });
+        }
+        let prefix = fields
+            .get("metadata")
+            .and_then(|metadata| metadata.get("generateName"));
+        if let Some(prefix) = prefix.and_then(Value::as_str).filter(|_| name(fields).is_empty()) {
+            self.out.remarks.push(Remark {
+                message: format!("{kind} has no name: an object with generateName cannot be applied"),
+                spot: self.spot(path, "metadata.generateName"),
+                hint: format!("write a name, as in metadata: {{name: {}1}}", prefix),
+            });
+        }
     }
 
     /// Reads an object of a kind that Kubernetes itself defines as Go does; others stay as they are.
@@ -99,6 +122,7 @@ impl ObjectReader<'_> {
             let line = self.spot(path, &fault.path).line;
             format!("\"{}\" (line {line}) is wrong too: {}", fault.path, fault.message)
         });
+        let more = quotes_are_missing(&first.message).into_iter().chain(more);
         Err(YamlFault {
             message: format!("decoding {kind} \"{name}\": {}", first.message),
             spot: self.spot(path, &first.path),
@@ -123,6 +147,21 @@ impl ObjectReader<'_> {
             None => self.whole_line(),
         }
     }
+}
+
+/// Returns the hint for a text that YAML takes for something else.
+fn quotes_are_missing(message: &str) -> Option<String> {
+    if !message.ends_with("of type string") {
+        return None;
+    }
+    let what = if message.contains("cannot unmarshal bool") {
+        "y, n, yes, no, on, off, true and false are booleans in YAML"
+    } else if message.contains("cannot unmarshal number") {
+        "digits are a number in YAML"
+    } else {
+        return None;
+    };
+    Some(format!("{what}: put the text in quotes"))
 }
 
 fn text<'a>(fields: &'a Map<String, Value>, key: &str) -> &'a str {

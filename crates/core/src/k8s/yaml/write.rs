@@ -2,8 +2,12 @@
 //!
 //! Rule: `reference/tiltfile-api.md` A.2; the choice of quotes is that of `go-yaml` 2.
 
+use std::ops::RangeInclusive;
+
 use serde_json::{Number, Value};
 
+use super::key_order::in_order;
+use super::scalar::{Scalar, resolve};
 use crate::model::format_go_float;
 
 /// Returns plain data as one document, keys sorted at every level.
@@ -24,13 +28,20 @@ fn node(value: &Value, indent: usize, out: &mut String) {
             }
         }
         Value::Object(fields) if !fields.is_empty() => {
-            let mut sorted: Vec<_> = fields.iter().collect();
-            sorted.sort_by_key(|(key, _)| *key);
-            for (index, (key, value)) in sorted.into_iter().enumerate() {
+            for (index, (key, value)) in in_order(fields).into_iter().enumerate() {
                 begin(index, indent, out);
-                text(key, None, out);
-                out.push(':');
-                field(value, indent, out);
+                if is_simple_key(key) {
+                    text(key, Place::Key, out);
+                    out.push(':');
+                    field(value, indent, out);
+                } else {
+                    out.push_str("? ");
+                    text(key, Place::Block(indent + 2), out);
+                    end_line(out);
+                    out.extend(std::iter::repeat_n(' ', indent));
+                    out.push_str(": ");
+                    node(value, indent + 2, out);
+                }
             }
         }
         _ => scalar(value, indent, out),
@@ -64,10 +75,14 @@ fn scalar(value: &Value, indent: usize, out: &mut String) {
         Value::Null => out.push_str("null"),
         Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
         Value::Number(value) => out.push_str(&number(value)),
-        Value::String(value) => text(value, Some(indent), out),
+        Value::String(value) => text(value, Place::Block(indent), out),
         Value::Array(_) => out.push_str("[]"),
         Value::Object(_) => out.push_str("{}"),
     }
+    end_line(out);
+}
+
+fn end_line(out: &mut String) {
     if !out.ends_with('\n') {
         out.push('\n');
     }
@@ -82,19 +97,57 @@ fn number(number: &Number) -> String {
     }
 }
 
-/// Writes text; as a block with this indentation if it has several lines and may be one.
-fn text(text: &str, block_indent: Option<usize>, out: &mut String) {
+/// Where a text stands.
+#[derive(Clone, Copy)]
+enum Place {
+    /// Before a colon.
+    Key,
+    /// Where it may be a block with this indentation.
+    Block(usize),
+}
+
+/// Returns whether a key fits before its colon: one line, and short.
+fn is_simple_key(key: &str) -> bool {
+    const MAX_BYTES: usize = 128;
+    key.len() <= MAX_BYTES && !key.contains(is_break)
+}
+
+/// Writes text; as a block if it has several lines and may be one.
+fn text(text: &str, place: Place, out: &mut String) {
     let shape = Shape::of(text);
-    match block_indent {
-        Some(indent) if text.contains('\n') && shape.fits_block => block(text, indent, out),
-        _ if text.contains('\n') || reads_as_other(text) || shape.is_special => double_quoted(text, out),
+    // Written plainly this key would be read as a merge.
+    let is_merge = matches!(place, Place::Key) && text == "<<";
+    match place {
+        Place::Block(indent) if text.contains('\n') && shape.fits_block => block(text, indent, out),
+        _ if text.contains('\n') || is_merge || reads_as_other(text) || shape.is_special => {
+            double_quoted(text, out);
+        }
         _ if shape.fits_plain => out.push_str(text),
         _ => {
-            out.push('\'');
-            out.push_str(&text.replace('\'', "''"));
-            out.push('\'');
+            let indent = match place {
+                Place::Key => 0,
+                Place::Block(indent) => indent.max(2),
+            };
+            single_quoted(text, indent, out);
         }
     }
+}
+
+/// Writes text in single quotes. What follows a line break of another kind is indented, which a reader leaves out.
+fn single_quoted(text: &str, indent: usize, out: &mut String) {
+    out.push('\'');
+    let mut follows_break = false;
+    for c in text.chars() {
+        if follows_break && !is_break(c) {
+            out.extend(std::iter::repeat_n(' ', indent));
+        }
+        follows_break = is_break(c);
+        out.push(c);
+        if c == '\'' {
+            out.push(c);
+        }
+    }
+    out.push('\'');
 }
 
 /// In which styles a text can be written.
@@ -129,8 +182,9 @@ impl Shape {
             before = Some(c);
         }
         let outer_blank = text.starts_with(' ') || text.ends_with(' ');
+        let has_breaks = text.contains(is_break);
         Self {
-            fits_plain: fits_plain && !outer_blank && !is_special,
+            fits_plain: fits_plain && !outer_blank && !is_special && !has_breaks,
             fits_block: !is_special && !text.ends_with(' '),
             is_special,
         }
@@ -140,9 +194,14 @@ impl Shape {
 fn is_printable(c: char) -> bool {
     match c {
         '\n' | ' '..='~' => true,
-        '\u{feff}' | '\u{2028}' | '\u{2029}' | '\u{85}' => false,
-        c => c >= '\u{a0}' && !matches!(c, '\u{fffe}' | '\u{ffff}'),
+        '\u{feff}' | '\u{fffe}' | '\u{ffff}' => false,
+        // Go's library escapes what does not fit into 16 bits.
+        c => ('\u{a0}'..='\u{ffff}').contains(&c),
     }
+}
+
+fn is_break(c: char) -> bool {
+    matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 fn block(text: &str, indent: usize, out: &mut String) {
@@ -197,86 +256,78 @@ fn double_quoted(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// Returns whether a text would be read as something else than text without quotes.
+/// Returns whether a text would be read as something else than text without quotes, here or by an older reader.
 fn reads_as_other(text: &str) -> bool {
-    let Some(first) = text.bytes().next() else {
-        return true;
-    };
-    match first {
-        b'~' | b'<' => matches!(text, "~" | "<<"),
-        b'a'..=b'z' | b'A'..=b'Z' => is_word(text),
-        b'0'..=b'9' | b'+' | b'-' | b'.' => is_number(text) || is_timestamp(text) || is_base_60(text),
-        _ => false,
-    }
+    let is_other = !matches!(resolve(None, text), Ok(Scalar::Text(_)));
+    is_other || is_timestamp(text) || is_base_60(text) || is_long_hex(text)
 }
 
-/// Returns whether a text is null or a boolean, in any of the spellings that count.
-fn is_word(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    let is_known = matches!(
-        lower.as_str(),
-        "null" | "true" | "false" | "yes" | "no" | "on" | "off" | "y" | "n"
-    );
-    let capital = || text.starts_with(|c: char| c.is_ascii_uppercase()) && text[1..] == lower[1..];
-    is_known && (text == lower || text == text.to_ascii_uppercase() || capital())
+/// Returns whether a text is a hexadecimal number, however long: some readers make a float of those that are too long.
+fn is_long_hex(text: &str) -> bool {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    digits.is_some_and(|digits| digits.len() > 1 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-fn is_number(text: &str) -> bool {
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN") {
-        return true;
-    }
-    let plain = unsigned.replace('_', "");
-    let digits = |text: &str, radix| !text.is_empty() && text.chars().all(|c| c.is_digit(radix));
-    let based = |prefix: [&str; 2], radix| {
-        prefix
-            .iter()
-            .any(|prefix| plain.strip_prefix(prefix).is_some_and(|rest| digits(rest, radix)))
-    };
-    digits(&plain, 10)
-        || based(["0x", "0X"], 16)
-        || based(["0o", "0O"], 8)
-        || based(["0b", "0B"], 2)
-        || is_float(&plain)
-}
-
-/// Returns whether a text has the form `1.5e+3`, with at least one digit before the exponent.
-fn is_float(text: &str) -> bool {
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+/// Returns whether a text is a date: `2024-02-29`, alone or with a time.
+pub(super) fn is_timestamp(text: &str) -> bool {
+    let (date, time) = match text.find(['T', 't', ' ']) {
+        Some(at) => (&text[..at], Some(text.split_at(at).1)),
         None => (text, None),
     };
-    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let exponent_fits = exponent.is_none_or(|exponent| {
-        let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-        !digits.is_empty() && all_digits(digits)
-    });
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    exponent_fits && all_digits(whole) && all_digits(fraction) && !(whole.is_empty() && fraction.is_empty())
-}
-
-/// Returns whether a text begins as a date: `2024-02-29`, alone or with a time.
-fn is_timestamp(text: &str) -> bool {
-    let mut parts = text.splitn(3, '-');
-    let (Some(year), Some(month), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
+    let mut parts = date.split('-');
+    let (Some(year), Some(month), Some(day), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
         return false;
     };
-    let number = |text: &str, lengths: std::ops::RangeInclusive<usize>| {
-        lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    let Some(year) = digits(year, 4..=4) else {
+        return false;
     };
-    let (day, time) = match rest.find(['T', 't', ' ']) {
-        Some(at) => (&rest[..at], rest.get(at + 1..)),
-        None => (rest, None),
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let n_days = match digits(month, 1..=2) {
+        Some(4 | 6 | 9 | 11) => 30,
+        Some(2) if is_leap => 29,
+        Some(2) => 28,
+        Some(1..=12) => 31,
+        _ => return false,
     };
-    let is_time = |time: &str| {
-        let mut parts = time.splitn(3, ':');
-        parts.next().is_some_and(|hour| number(hour.trim_start(), 1..=2))
-            && parts.next().is_some_and(|minute| number(minute, 1..=2))
-            && parts
-                .next()
-                .is_some_and(|second| second.starts_with(|c: char| c.is_ascii_digit()))
+    let is_day = digits(day, 1..=2).is_some_and(|day| (1..=n_days).contains(&day));
+    is_day && time.is_none_or(is_time)
+}
+
+/// Returns the number that a text is, if it has so many digits.
+fn digits(text: &str, lengths: RangeInclusive<usize>) -> Option<u32> {
+    let fits = lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| fits)
+}
+
+/// Returns whether a text is a time: a `T` before it asks for a zone after it, a blank forbids one.
+fn is_time(text: &str) -> bool {
+    let (time, zone) = match text[1..].find(['Z', '+', '-']) {
+        Some(at) => (&text[1..=at], Some(&text[at + 1..])),
+        None => (&text[1..], None),
     };
-    number(year, 4..=4) && number(month, 1..=2) && number(day, 1..=2) && time.is_none_or(is_time)
+    let mut parts = time.splitn(3, ':');
+    let mut part = || parts.next().unwrap_or_default();
+    let (hour, minute, seconds) = (part(), part(), part());
+    let (second, fraction) = match seconds.split_once('.') {
+        Some((second, fraction)) => (second, Some(fraction)),
+        None => (seconds, None),
+    };
+    let below = |text: &str, end: u32| digits(text, 1..=2).is_some_and(|number| number < end);
+    let is_fraction = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_zone = match zone {
+        None => text.starts_with(' '),
+        Some(zone) => !text.starts_with(' ') && is_zone(zone),
+    };
+    below(hour, 24) && below(minute, 60) && below(second, 60) && fraction.is_none_or(is_fraction) && is_zone
+}
+
+fn is_zone(text: &str) -> bool {
+    text == "Z"
+        || text[1..].split_once(':').is_some_and(|(hours, minutes)| {
+            digits(hours, 2..=2).is_some_and(|hours| hours <= 24)
+                && digits(minutes, 2..=2).is_some_and(|minutes| minutes < 60)
+        })
 }
 
 /// Returns whether a text is a number to the base 60, such as `1:30`, as older readers have it.
@@ -331,6 +382,10 @@ mod tests {
             ("2024-02-29", "\"2024-02-29\""),
             ("2024-02-29T10:00:00Z", "\"2024-02-29T10:00:00Z\""),
             ("2024-02-29-x", "2024-02-29-x"),
+            ("2023-02-29", "2023-02-29"),
+            ("2024-2-9 1:2:3.5", "\"2024-2-9 1:2:3.5\""),
+            ("2024-02-29 10:00:00 -5", "2024-02-29 10:00:00 -5"),
+            ("2024-02-29T10:00:00", "2024-02-29T10:00:00"),
             ("12:30", "\"12:30\""),
             ("80:8080", "80:8080"),
             ("a: b", "'a: b'"),
@@ -352,7 +407,15 @@ mod tests {
             ("@a", "'@a'"),
             ("%a", "'%a'"),
             ("a\tb", "\"a\\tb\""),
-            ("ü😀", "ü😀"),
+            ("ü", "ü"),
+            ("a\u{2028}b", "'a\u{2028}  b'"),
+            ("ü😀", "\"ü\\U0001F600\""),
+            ("<<", "<<"),
+            ("1e400", "1e400"),
+            (
+                "0xC89C5B2F0D35A6F6D4E5B27C4F3E2D1C0B9A8877",
+                "\"0xC89C5B2F0D35A6F6D4E5B27C4F3E2D1C0B9A8877\"",
+            ),
             ("a\u{7f}", "\"a\\x7F\""),
             ("a\\b", "a\\b"),
         ] {
@@ -368,6 +431,17 @@ mod tests {
             encode(&value),
             "a: |\n  x\n  y\nb: |-\n  x\n  y\nc: |+\n  x\n\nd: |2\n   x\n  y\ne: \"x \\ny\"\nl:\n- |\n  x\n  y\n"
         );
+    }
+
+    #[test]
+    fn keys_that_do_not_fit_before_a_colon_stand_alone() {
+        let long = "k".repeat(129);
+        let value = json!({"two\nlines": 1, "<<": [1], &long: {"a": 1, "b": [2]}});
+        assert_eq!(
+            encode(&value),
+            format!("\"<<\":\n- 1\n? {long}\n: a: 1\n  b:\n  - 2\n? |-\n  two\n  lines\n: 1\n")
+        );
+        assert_eq!(decode(&encode(&value)).unwrap(), value);
     }
 
     #[test]
