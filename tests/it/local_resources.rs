@@ -21,7 +21,7 @@ fn lines(log: &str) -> Vec<String> {
 }
 
 /// `tilt up --stream`, running.
-struct Up {
+pub(crate) struct Up {
     child: Child,
     output: Lines<BufReader<ChildStdout>>,
     seen: Vec<String>,
@@ -29,7 +29,11 @@ struct Up {
 
 impl Up {
     fn start(folder: &Folder) -> Self {
-        let mut command = folder.command(&["up", "--stream"], &NO_CLUSTER);
+        Self::start_with(folder, &["up", "--stream"], &NO_CLUSTER)
+    }
+
+    pub(crate) fn start_with(folder: &Folder, args: &[&str], env: &[(&str, &str)]) -> Self {
+        let mut command = folder.command(args, env);
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary runs");
         let output = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         Self {
@@ -41,7 +45,7 @@ impl Up {
 
     /// Reads until a line has this text.
     #[track_caller]
-    fn wait_for(&mut self, text: &str) {
+    pub(crate) fn wait_for(&mut self, text: &str) {
         loop {
             let Some(Ok(line)) = self.output.next() else {
                 panic!("{text} is missing in {:#?}", self.seen);
@@ -54,7 +58,7 @@ impl Up {
         }
     }
 
-    fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a number"));
         kill(pid, Signal::SIGINT).expect("it lives");
         // How soon it ends, and with which status, is for tests that do not share the machine with heavy ones.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::config::Mode;
 use super::effect::Effect;
 use super::state::State;
-use crate::model::{ApiKind, ApiObject, ApiObjects, Manifest, ManifestName, OnChange, TriggerMode};
+use crate::model::{ApiKind, ApiObjects, Manifest, ManifestName, OnChange, TriggerMode};
 use crate::model::{Level, LogEvent};
 
 /// Something that a manifest asks for in vain.
@@ -57,9 +57,8 @@ pub(super) fn tell(
 }
 
 /// Kinds of objects that would do something.
-const ACTIVE: [ApiKind; 6] = [
+const ACTIVE: [ApiKind; 5] = [
     ApiKind::Cmd,
-    ApiKind::Extension,
     ApiKind::FileWatch,
     ApiKind::KubernetesApply,
     ApiKind::KubernetesDiscovery,
@@ -68,10 +67,8 @@ const ACTIVE: [ApiKind; 6] = [
 
 /// Returns what is to be said about the objects that a Tiltfile registered.
 pub(super) fn tell_of_objects(state: &mut State, objects: &ApiObjects) -> Option<Effect> {
-    // An extension that was loaded has done all that it should.
-    let is_loaded = |object: &ApiObject| object.annotations.contains_key("tilt.dev/managed-by");
     let active = ACTIVE.into_iter().flat_map(|kind| {
-        let of_kind = objects.of_kind(kind).filter(|(_, object)| !is_loaded(object));
+        let of_kind = objects.of_kind(kind);
         of_kind.map(move |(name, _)| format!("{}/{name}", kind.plural()))
     });
     let told = &mut state.told_objects;
