@@ -2,7 +2,7 @@
 
 use clap_complete::Shell;
 
-use super::exit;
+use super::{exit, say};
 
 /// Print a completion script for a shell
 ///
@@ -14,6 +14,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<u8> {
-    clap_complete::generate(args.shell, &mut super::command(), "tilt", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut super::command(), "tilt", &mut script);
+    say::data(script)?;
     Ok(exit::SUCCESS)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::variables::{DEFAULT_PORT, variables};
+use super::variables::{DEFAULT_HOST, DEFAULT_PORT};
 use super::{exit, flags, session};
 use crate::edge::kube::{self, Cluster, ClusterAccess};
 use crate::edge::local::CommandVariables;
@@ -36,13 +36,14 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<u8> {
-    let (request, access) = session::prepare(
+    let prepared = session::prepare(
         args.tiltfile.path()?,
         args.args,
         "down",
-        args.cluster.context.as_deref(),
-        args.cluster.namespace.as_deref(),
+        &args.cluster,
+        (DEFAULT_HOST, DEFAULT_PORT),
     )?;
+    let request = prepared.request;
     session::runtime()?.block_on(async {
         let store = LogStore::in_memory();
         let printing = tokio::spawn(print_stream(
@@ -51,6 +52,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
             std::io::stdout(),
         ));
         let log = LogWriter::global(store.clone());
+        if let Some(warning) = &prepared.warning {
+            log.warn(warning);
+        }
+        let commands = CommandVariables::new(request.program.variables.clone());
         let began = clock::now();
         let ownership = session::ownership(&request);
         load::announce(&request, &RealHost::default(), &log);
@@ -60,6 +65,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         })
         .await
         .context("the Tiltfile could not be evaluated")?;
+        load::hide_secrets(&load, &store, 0);
         let result = match load.error_text() {
             Some(error) => Err(anyhow::anyhow!(error)),
             None => {
@@ -69,26 +75,66 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
                     .iter()
                     .filter(|m| load.enabled.contains(&m.name))
                     .collect();
-                delete(&enabled, args.delete_namespaces, access, &ownership, &log).await
+                let deletion = Deletion {
+                    access: prepared.access,
+                    commands,
+                    ownership,
+                    log,
+                };
+                deletion.run(&enabled, args.delete_namespaces).await
             }
         };
+        let result = result.map_err(|error| anyhow::Error::msg(store.without_secrets(&format!("{error:#}"))));
         store.close();
         printing.await?.context("cannot print")?;
         result.map(|()| exit::SUCCESS)
     })
 }
 
-async fn delete(
-    manifests: &[&Manifest],
-    with_namespaces: bool,
-    access: Option<ClusterAccess>,
-    ownership: &Ownership,
-    log: &LogWriter,
-) -> anyhow::Result<()> {
+/// How to delete.
+struct Deletion {
+    /// How to reach the cluster, or why it cannot be reached.
+    access: Result<ClusterAccess, String>,
+    commands: CommandVariables,
+    ownership: Ownership,
+    log: LogWriter,
+}
+
+impl Deletion {
+    async fn run(self, manifests: &[&Manifest], with_namespaces: bool) -> anyhow::Result<()> {
+        let all = in_order_of_deletion(manifests);
+        let defined = all.iter().filter_map(|entity| entity.defines()).collect();
+        let (objects, kept) = what_goes(all, with_namespaces);
+        if !kept.is_empty() {
+            self.log
+                .info(&format!("Not deleting namespaces: {}", kept.join(", ")));
+            self.log
+                .info("Run with --delete-namespaces to delete namespaces as well.");
+        }
+        let commands = delete_commands(manifests);
+        if objects.is_empty() && commands.is_empty() {
+            return Ok(());
+        }
+        let cluster = Cluster::connect(self.access.map_err(anyhow::Error::msg)?).await?;
+        let patience = kube::Patience::default();
+        let taken = kube::take_down(&cluster, &objects, &defined, &self.ownership, &self.log, patience);
+        let mut errors = Vec::from_iter(taken.await.err());
+        for (command, timeout) in commands {
+            let deleted = custom_deploy::delete(command, timeout, &self.commands, &self.log).await;
+            errors.extend(deleted.err());
+        }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(anyhow::Error::msg(errors.join("\n")))
+        }
+    }
+}
+
+/// Returns the objects to delete, in order, and the namespaces that stay.
+fn what_goes(all: Vec<&Entity>, with_namespaces: bool) -> (Vec<&Entity>, Vec<String>) {
     let mut objects = Vec::new();
     let mut kept = Vec::new();
-    let all = in_order_of_deletion(manifests);
-    let defined = all.iter().filter_map(|entity| entity.defines()).collect();
     for entity in all {
         if entity.annotation("tilt.dev/down-policy") == Some("keep") {
             continue;
@@ -99,33 +145,7 @@ async fn delete(
         }
         objects.push(entity);
     }
-    if !kept.is_empty() {
-        log.info(&format!("Not deleting namespaces: {}", kept.join(", ")));
-        log.info("Run with --delete-namespaces to delete namespaces as well.");
-    }
-    let commands = delete_commands(manifests);
-    if objects.is_empty() && commands.is_empty() {
-        return Ok(());
-    }
-    let access = access.context(kube::NO_KUBECONFIG)?;
-    let (variables, _kubeconfig) = variables(("localhost", DEFAULT_PORT), Some(&access), log);
-    let variables = CommandVariables::new(variables);
-    let cluster = Cluster::connect(access).await?;
-    let patience = kube::Patience::default();
-    let taken = kube::take_down(&cluster, &objects, &defined, ownership, log, patience);
-    let mut errors = Vec::from_iter(taken.await.err());
-    for (command, timeout) in commands {
-        errors.extend(
-            custom_deploy::delete(command, timeout, &variables, log)
-                .await
-                .err(),
-        );
-    }
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(anyhow::Error::msg(errors.join("\n")))
-    }
+    (objects, kept)
 }
 
 /// Returns the commands that take away what commands have deployed, and how long each may take.

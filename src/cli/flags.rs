@@ -58,9 +58,6 @@ pub(super) struct Serve {
     #[arg(long, value_name = "MODE", env = "TILT_WEB_MODE", default_value = "default",
           value_parser = ["default", "local", "prod", "embedded", "precompiled"])]
     pub(super) web_mode: String,
-    /// Port of the web page's development server
-    #[arg(long, value_name = "PORT", default_value_t = 46764, hide = true)]
-    pub(super) webdev_port: u16,
 }
 
 /// What `up` and `ci` share.

@@ -3,6 +3,7 @@
 //! Parsing records only what was typed; what a command needs beyond that is resolved when it runs. Data goes to
 //! standard output, talk to standard error, both through `say`. Only this room and the stream printer print.
 
+mod booleans;
 mod ci;
 mod ci_failure;
 mod completion;
@@ -57,9 +58,20 @@ struct Global {
     /// Log more than usual
     #[arg(short, long, global = true)]
     verbose: bool,
-    /// Log the Kubernetes client at this verbosity (0 is nothing)
+    /// Log the Kubernetes client at this verbosity (0 is nothing); accepted, so that scripts keep working
     #[arg(long, global = true, default_value_t = 0, hide = true)]
+    #[allow(dead_code, reason = "`--debug` logs what the client does")]
     klog: i32,
+    /// Port of the web page's development server; accepted, so that scripts keep working
+    #[arg(
+        long,
+        global = true,
+        value_name = "PORT",
+        default_value_t = 46764,
+        hide = true
+    )]
+    #[allow(dead_code, reason = "the web page needs no such server")]
+    webdev_port: u16,
 }
 
 #[derive(Debug, Subcommand)]
@@ -111,6 +123,8 @@ enum Command {
     Alpha(Alpha),
     /// Print the version
     Version,
+    /// Do nothing, and succeed: what was installed runs
+    VerifyInstall,
     /// Print a completion script for a shell
     Completion(completion::Args),
     /// Kill the process groups that are named on standard input once it is closed
@@ -145,17 +159,25 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Err(status) => return status,
     };
     traces::install(cli.global.debug);
+    if !matches!(cli.command, None | Some(Command::Guard { .. })) {
+        guard::guard_groups();
+    }
+    perform(cli).unwrap_or_else(|error| {
+        say::err(format!("Error: {error:#}\n"));
+        FAILURE
+    })
+}
+
+/// Runs what was asked for, and returns the exit status.
+fn perform(cli: Cli) -> anyhow::Result<u8> {
     let Some(command) = cli.command else {
         if cli.version {
             return version::run();
         }
-        say::out(&command().render_help().to_string());
-        return SUCCESS;
+        say::data(command().render_help().to_string())?;
+        return Ok(SUCCESS);
     };
-    if !matches!(command, Command::Guard { .. }) {
-        guard::guard_groups();
-    }
-    let result = match command {
+    match command {
         Command::Up(args) => up::run(args),
         Command::Ci(args) => ci::run(args),
         Command::Down(args) => down::run(args),
@@ -181,53 +203,54 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::ApiResources(args) | Command::Alpha(Alpha::ApiResources(args)) => {
             talk::like_kubectl(talk::api_resources(&args))
         }
-        Command::Version => Ok(version::run()),
+        Command::Version => version::run(),
+        Command::VerifyInstall => Ok(SUCCESS),
         Command::Completion(args) => completion::run(args),
         Command::Guard { mark } => {
             guard::run(&mark);
             Ok(SUCCESS)
         }
-    };
-    result.unwrap_or_else(|error| {
-        say::err(format!("Error: {error:#}\n"));
-        FAILURE
-    })
+    }
 }
 
 /// Returns the whole command line as clap knows it.
 fn command() -> clap::Command {
-    Cli::command().styles(clap::builder::Styles::plain())
+    Cli::command()
+        .styles(clap::builder::Styles::plain())
+        .args_override_self(true)
 }
 
 /// Parses, or prints why not (or the help that was asked for) and returns the exit status.
 fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, u8> {
-    let matches = command()
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    let failed = |message: String| {
+        say::err(format!("Error: {message}"));
+        FAILURE
+    };
+    let known = command();
+    let args =
+        booleans::plain(args.into_iter().collect(), &known).map_err(|why| failed(format!("{why}\n")))?;
+    let matches = known
         .try_get_matches_from(args)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     matches.map_err(|error| {
-        use clap::error::{ContextKind, ContextValue, ErrorKind};
         let text = error.render().to_string();
         match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-                say::out(&text);
-                return SUCCESS;
-            }
-            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-                say::out(&text);
-                return SUCCESS;
+            ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                return match say::data(&text) {
+                    Ok(()) => SUCCESS,
+                    Err(error) => failed(format!("{error:#}\n")),
+                };
             }
             _ => {}
         }
         if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
             && NOT_YET.contains(&word.as_str())
         {
-            say::err(format!("Error: `tilt {word}` is not part of this version yet\n"));
-            return FAILURE;
+            return failed(format!("`tilt {word}` is not part of this version yet\n"));
         }
-        say::err(format!(
-            "Error: {}",
-            text.strip_prefix("error: ").unwrap_or(&text)
-        ));
-        FAILURE
+        failed(text.strip_prefix("error: ").unwrap_or(&text).to_owned())
     })
 }

@@ -1,9 +1,22 @@
 //! What commands print themselves. Whoever read it may have gone away (a closed pipe): that must not change how a command
-//! ends.
+//! ends. A full disk does, where what is printed is what the command is for.
 
 use std::io::{self, Write};
 
-/// Prints data to standard output.
+use anyhow::Context as _;
+
+/// Prints what a command is for.
+///
+/// # Errors
+/// When it cannot be written, but for a reader that has seen enough.
+pub(super) fn data(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
+    match write(&mut io::stdout().lock(), text.as_ref()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
+    }
+}
+
+/// Prints to standard output what others may miss.
 pub(super) fn out(text: &str) {
     // Nobody is left to be told.
     let _ = write(&mut io::stdout().lock(), text.as_bytes());

@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::variables::variables;
-use super::{exit, flags, traces, version, web_port};
+use super::{exit, flags, traces, variables, version, web_port};
 use crate::api::SessionFacts;
 use crate::clock;
-use crate::edge::kube::{ClusterAccess, read_context};
+use crate::edge::kube::{ClusterAccess, FrozenKubeconfig, read_context};
 use crate::edge::local::CommandVariables;
 use crate::edge::run::Session;
 use crate::edge::{RealHost, output_gone, print_stream, run as edge_run, signals};
@@ -62,21 +61,16 @@ async fn run_in_runtime(options: Options) -> anyhow::Result<Ended> {
         exit::FAILURE
     };
     let stop = signals::cancel_on_signal(stopped).context("cannot listen for signals")?;
-    let (mut request, access) = prepare(
+    let prepared = prepare(
         options.flags.tiltfile.path()?,
         options.tiltfile_args,
         options.subcommand,
-        options.flags.cluster.context.as_deref(),
-        options.flags.cluster.namespace.as_deref(),
+        &options.flags.cluster,
+        (&options.flags.serve.host, options.flags.serve.port),
     )?;
+    let request = prepared.request;
     let log = open_log();
     traces::hide_secrets_of(&log);
-    // Kept to the end: commands find it in their environment.
-    let (variables, _kubeconfig) = variables(
-        (&options.flags.serve.host, options.flags.serve.port),
-        access.as_ref(),
-        &LogWriter::global(log.clone()),
-    );
     let tiltfile = request.file.clone();
     let (asked_port, host) = (options.flags.serve.port, options.flags.serve.host.clone());
     let web = web_port::listen(&host, asked_port)?;
@@ -86,12 +80,11 @@ async fn run_in_runtime(options: Options) -> anyhow::Result<Ended> {
         tiltfile: tiltfile.clone(),
         is_ci: matches!(options.mode, Mode::Ci { .. }),
         is_local: web.local_addr().is_ok_and(|address| address.ip().is_loopback()),
-        context: access
-            .is_some()
+        context: prepared
+            .access
+            .is_ok()
             .then(|| (request.kube.name.clone(), request.kube.namespace.clone())),
     };
-    request.web_host = options.flags.serve.host;
-    request.program.variables.clone_from(&variables);
     let printer = StreamPrinter::new(filter(&options.flags.log_filter));
     let printing = tokio::spawn(print_stream(log.reader(), printer, std::io::stdout()));
     let (is_up, unread) = (options.mode == Mode::Up, stop.clone());
@@ -107,12 +100,15 @@ async fn run_in_runtime(options: Options) -> anyhow::Result<Ended> {
         outcome
     });
     greet(&log, &host, asked_port, &web);
+    if let Some(warning) = &prepared.warning {
+        LogWriter::global(log.clone()).warn(warning);
+    }
     let session = Session {
         mode: options.mode,
         ownership: ownership(&request),
+        commands: CommandVariables::new(request.program.variables.clone()),
         request,
-        access,
-        commands: CommandVariables::new(variables),
+        access: prepared.access,
         log: log.clone(),
         forwards_ports: options.forwards_ports,
         updates_containers: options.updates_containers,
@@ -152,33 +148,60 @@ async fn run_in_runtime(options: Options) -> anyhow::Result<Ended> {
     })
 }
 
-/// Returns what to evaluate, and how to reach the cluster that the kubeconfig means.
+/// What to evaluate, and for which cluster.
+pub(super) struct Prepared {
+    pub(super) request: LoadRequest,
+    /// How to reach the cluster, or why it cannot be reached.
+    pub(super) access: Result<ClusterAccess, String>,
+    /// What the user should know before anything is run.
+    pub(super) warning: Option<String>,
+    /// Kept to the end: commands find it in their environment.
+    pub(super) _kubeconfig: Option<FrozenKubeconfig>,
+}
+
+/// Reads the kubeconfig, and makes everything that is started from now on use the cluster that it means. `served` is the
+/// host and the port of the web page.
+///
+/// # Errors
+/// When the context that was typed cannot be used. Of any other fault only those are told who need the cluster.
 pub(super) fn prepare(
     file: LocalPath,
     args: Vec<String>,
     subcommand: &'static str,
-    context: Option<&str>,
-    namespace: Option<&str>,
-) -> anyhow::Result<(LoadRequest, Option<ClusterAccess>)> {
-    let (kube, connection) = read_context(context, namespace, &|name| std::env::var(name).ok())?;
-    Ok((
-        LoadRequest {
-            file,
-            args,
-            subcommand,
-            kube,
-            web_host: "localhost".to_owned(),
-            is_main: true,
-            program: program(),
-            memory: Memory::default(),
-            clock: None,
-        },
-        connection,
-    ))
+    cluster: &flags::Cluster,
+    (host, port): (&str, u16),
+) -> anyhow::Result<Prepared> {
+    fn typed(flag: Option<&String>) -> Option<&str> {
+        flag.map(String::as_str).filter(|text| !text.is_empty())
+    }
+    let (context, namespace) = (typed(cluster.context.as_ref()), typed(cluster.namespace.as_ref()));
+    let (kube, access) = read_context(context, namespace, &|name| std::env::var(name).ok());
+    let (kubeconfig, warning) = variables::pin_kubeconfig(port, &access);
+    let access = match access {
+        Err(error) if context.is_some() => return Err(error.into()),
+        access => access.map_err(|error| error.to_string()),
+    };
+    let request = LoadRequest {
+        file,
+        args,
+        subcommand,
+        kube,
+        web_host: host.to_owned(),
+        is_main: true,
+        program: program(variables::variables(host, port)),
+        memory: Memory::default(),
+        clock: None,
+    };
+    Ok(Prepared {
+        request,
+        access,
+        warning,
+        _kubeconfig: kubeconfig,
+    })
 }
 
 /// Returns what a Tiltfile can know about this program.
-fn program() -> Program {
+fn program(variables: Vec<(String, String)>) -> Program {
     let argv: Vec<String> = std::env::args_os()
         .map(|arg| arg.to_string_lossy().into_owned())
         .collect();
@@ -186,7 +209,7 @@ fn program() -> Program {
     Program {
         executable: executable.unwrap_or_else(|_| argv.first().cloned().unwrap_or_default()),
         argv,
-        variables: Vec::new(),
+        variables,
     }
 }
 

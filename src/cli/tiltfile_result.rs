@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
+use super::variables::{DEFAULT_HOST, DEFAULT_PORT};
 use super::{exit, flags, say, session};
 use crate::edge::{RealHost, clock, load};
 use crate::logs::{LogStore, LogWriter};
@@ -20,9 +21,8 @@ use crate::tiltfile::{BuiltinCall, Load, load_on_big_stack_then};
 pub(super) struct Args {
     #[command(flatten)]
     tiltfile: flags::Tiltfile,
-    /// Kubernetes context to use in place of the current one
-    #[arg(long, value_name = "NAME")]
-    context: Option<String>,
+    #[command(flatten)]
+    cluster: flags::Cluster,
     /// Print how long each call of a built-in took, in place of the result
     #[arg(short, long)]
     builtin_timings: bool,
@@ -36,16 +36,20 @@ pub(super) struct Args {
 
 /// Runs the command; `verbose` shows what the Tiltfile prints also when it loads.
 pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<u8> {
-    let (mut request, _) = session::prepare(
+    let prepared = session::prepare(
         args.tiltfile.path()?,
         args.args,
         "alpha tiltfile-result",
-        args.context.as_deref(),
-        None,
+        &args.cluster,
+        (DEFAULT_HOST, DEFAULT_PORT),
     )?;
+    let mut request = prepared.request;
     request.clock = args.builtin_timings.then_some(clock::now);
     let store = LogStore::in_memory();
     let log = LogWriter::global(store.clone());
+    if let Some(warning) = &prepared.warning {
+        log.warn(warning);
+    }
     let began = clock::now();
     let host = RealHost::default();
     load::announce(&request, &host, &log);
@@ -55,13 +59,14 @@ pub(super) fn run(args: Args, verbose: bool) -> anyhow::Result<u8> {
         if error.is_none() {
             load::announce_success(began, &log);
         }
+        load::hide_secrets(&load, &store, 0);
         store.close();
         if verbose || error.is_some() {
             say::err(printed(&store));
         }
         let status = match error {
             Some(error) => {
-                say::err(format!("{error}\n"));
+                say::err(format!("{}\n", store.without_secrets(&error)));
                 Ok(exit::TILTFILE_FAILED)
             }
             None if args.builtin_timings => {
@@ -91,7 +96,7 @@ fn show_timings(calls: &[BuiltinCall], threshold: Duration, whole: Duration) -> 
         !calls.is_empty(),
         "executed Tiltfile, but recorded no Builtin calls"
     );
-    say::out(&timings(calls, threshold, whole));
+    say::data(timings(calls, threshold, whole))?;
     Ok(exit::SUCCESS)
 }
 

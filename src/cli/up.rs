@@ -12,7 +12,7 @@ pub(super) struct Args {
     #[command(flatten)]
     session: flags::Session,
     /// Print logs as they come
-    #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, default_value_t = false)]
+    #[arg(long)]
     stream: bool,
     /// Use the full-screen terminal UI
     #[arg(long)]
@@ -26,6 +26,10 @@ pub(super) struct Args {
     /// Write a snapshot to this file at exit
     #[arg(long, value_name = "PATH")]
     output_snapshot_on_exit: Option<String>,
+    /// Log all actions; accepted, so that scripts keep working (`--debug` does it)
+    #[arg(long, hide = true)]
+    #[allow(dead_code, reason = "accepted only")]
+    logactions: bool,
     /// Arguments for the Tiltfile
     #[arg(value_name = "TILTFILE_ARGS")]
     args: Vec<String>,

@@ -1,4 +1,4 @@
-//! What programs that a session starts find in their environment: whose session it is, and its cluster.
+//! What programs that are started find in their environment: whose session it is, and its cluster.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -6,22 +6,21 @@ use std::path::PathBuf;
 use etcetera::base_strategy::{BaseStrategy, Xdg};
 
 use super::session;
-use crate::edge::kube::{ClusterAccess, FrozenKubeconfig, write_frozen};
-use crate::logs::LogWriter;
+use crate::edge::kube::{ClusterAccess, ContextError, FrozenKubeconfig, write_frozen};
+use crate::edge::process::pin;
 
 /// The port of the web page when none is asked for.
 pub(super) const DEFAULT_PORT: u16 = 10350;
+/// The host of the web page when none is asked for.
+pub(super) const DEFAULT_HOST: &str = "localhost";
 
-/// Returns the variables of a session, with the kubeconfig that they name: its file is there as long as that is kept. One
-/// that cannot be written is said in the log.
+/// A kubeconfig that names no cluster: who gets it reaches none.
+const NOWHERE: &str = "/dev/null";
+
+/// Returns the variables of a session.
 ///
-/// Rule: `reference/cli-and-ui.md`, "nested `tilt` calls"; `reference/engine.md` 6.2.
-pub(super) fn variables(
-    (host, port): (&str, u16),
-    access: Option<&ClusterAccess>,
-    log: &LogWriter,
-) -> (Vec<(String, String)>, Option<FrozenKubeconfig>) {
-    let mut kubeconfig = None;
+/// Rule: `reference/cli-and-ui.md`, "nested `tilt` calls".
+pub(super) fn variables(host: &str, port: u16) -> Vec<(String, String)> {
     let mut variables = vec![
         ("TILT_HOST".to_owned(), host.to_owned()),
         ("TILT_PORT".to_owned(), port.to_string()),
@@ -30,17 +29,40 @@ pub(super) fn variables(
     if session::colour(std::io::stdout().is_terminal()) {
         variables.push(("FORCE_COLOR".to_owned(), "1".to_owned()));
     }
-    if let Some(access) = access {
-        match write_kubeconfig(port, access) {
+    variables
+}
+
+/// Gives everything that is started from now on a kubeconfig of the session's cluster alone. Where that cannot be written,
+/// or the user's cannot be understood, it gets one that leads nowhere: a command must never change a cluster that was not
+/// meant. Returns the kubeconfig, whose file is there as long as that is kept, and what is to be warned of.
+///
+/// Rule: `reference/engine.md` 6.2.
+pub(super) fn pin_kubeconfig(
+    port: u16,
+    access: &Result<ClusterAccess, ContextError>,
+) -> (Option<FrozenKubeconfig>, Option<String>) {
+    match access {
+        Ok(access) => match write_kubeconfig(port, access) {
             Ok(frozen) => {
-                let path = frozen.path().to_string_lossy().into_owned();
-                variables.push(("KUBECONFIG".to_owned(), path));
-                kubeconfig = Some(frozen);
+                pin("KUBECONFIG", frozen.path());
+                (Some(frozen), None)
             }
-            Err(error) => log.warn(&format!("commands get no kubeconfig of this session: {error}")),
+            Err(error) => {
+                pin("KUBECONFIG", NOWHERE);
+                let warning = format!(
+                    "commands reach no cluster: their kubeconfig cannot be written: {error}\n\
+                     hint: XDG_RUNTIME_DIR and XDG_STATE_HOME say where it goes; one of them must be writable"
+                );
+                (None, Some(warning))
+            }
+        },
+        Err(ContextError::File { .. }) => {
+            pin("KUBECONFIG", NOWHERE);
+            (None, None)
         }
+        // Commands read what we read, and find no more in it.
+        Err(_) => (None, None),
     }
-    (variables, kubeconfig)
 }
 
 fn write_kubeconfig(port: u16, access: &ClusterAccess) -> std::io::Result<FrozenKubeconfig> {

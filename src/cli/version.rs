@@ -4,9 +4,12 @@ use super::{exit, say};
 use crate::model::COMPATIBLE_VERSION;
 
 /// Prints the version line.
-pub(super) fn run() -> u8 {
-    say::out(&format!("{}\n", line()));
-    exit::SUCCESS
+///
+/// # Errors
+/// When it cannot be printed.
+pub(super) fn run() -> anyhow::Result<u8> {
+    say::data(format!("{}\n", line()))?;
+    Ok(exit::SUCCESS)
 }
 
 /// Returns the version line: the version of Tilt that this is compatible with, the build date, then our own version.

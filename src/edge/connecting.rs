@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::connected::{Connected, ImageNeeds};
 use super::effects::{Edge, until};
-use super::kube::{Cluster, ClusterAccess, NO_KUBECONFIG};
+use super::kube::{Cluster, ClusterAccess};
 use super::lasting::lasting;
 use crate::engine::{ClusterStatus, Event};
 use crate::logs::{LogStore, LogWriter};
@@ -23,13 +23,17 @@ impl Edge {
         if std::mem::replace(&mut self.connecting, true) {
             return;
         }
-        let Some(access) = self.access.clone() else {
-            let events = self.events.clone();
-            self.tasks.spawn(async move {
-                let status = ClusterStatus::Failed(NO_KUBECONFIG.to_owned());
-                let _ = events.send(Event::ClusterChanged(status)).await;
-            });
-            return;
+        let access = match self.access.clone() {
+            Ok(access) => access,
+            Err(why) => {
+                let events = self.events.clone();
+                self.tasks.spawn(async move {
+                    let _ = events
+                        .send(Event::ClusterChanged(ClusterStatus::Failed(why)))
+                        .await;
+                });
+                return;
+            }
         };
         let images = ImageNeeds {
             docker: self.docker.get().cloned(),
@@ -79,7 +83,7 @@ impl Edge {
     }
 
     pub(super) fn check_kubeconfig(&self) {
-        let Some(access) = self.access.clone() else {
+        let Ok(access) = self.access.clone() else {
             return;
         };
         let cluster = self.cluster.get().map(|connected| connected.cluster.clone());

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::kube::applied_object;
 use super::local::CommandVariables;
 use super::process::{ChildCommand, run_to_end};
+use super::steps::INDENT;
 use crate::engine::AppliedObject;
 use crate::k8s::yaml;
 use crate::logs::{Level, LogWriter, odd_bytes};
@@ -43,7 +44,7 @@ pub(super) async fn apply(
             .env
             .push(format!("TILT_IMAGE_{number}={}", built.familiar()));
     }
-    let printed = run("apply", &command, timeout, variables, log, cancel).await?;
+    let printed = run(Purpose::Apply, &command, timeout, variables, log, cancel).await?;
     let malformed = |why: String| {
         format!(
             "apply command returned malformed YAML: {why}\n\
@@ -75,14 +76,32 @@ pub async fn delete(
     log: &LogWriter,
 ) -> Result<(), String> {
     let never = CancellationToken::new();
-    run("delete", command, timeout, variables, log, &never)
+    run(Purpose::Delete, command, timeout, variables, log, &never)
         .await
         .map(drop)
 }
 
-/// Runs a command to its end and returns what it printed; what it says on standard error goes to the log.
+/// What a command is for.
+#[derive(Clone, Copy, PartialEq)]
+enum Purpose {
+    /// Its output are the objects that it has applied.
+    Apply,
+    /// Its output is talk.
+    Delete,
+}
+
+impl Purpose {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Apply => "apply",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// Runs a command to its end and returns what it printed; what is talk goes to the log, below the command's line.
 async fn run(
-    what: &'static str,
+    purpose: Purpose,
     command: &Command,
     timeout: Duration,
     variables: &CommandVariables,
@@ -91,10 +110,11 @@ async fn run(
 ) -> Result<Vec<u8>, String> {
     let shown = command.display();
     log.info(&format!("Running cmd: {shown}"));
-    let (child, errors) = (variables.child(command), log.clone());
+    let what = purpose.word();
+    let (child, told) = (variables.child(command), log.clone());
     let stopped = Arc::new(AtomicBool::new(false));
     let is_stopped = Arc::clone(&stopped);
-    let mut running = tokio::task::spawn_blocking(move || run_blocking(&child, &errors, &is_stopped));
+    let mut running = tokio::task::spawn_blocking(move || run_blocking(purpose, &child, &told, &is_stopped));
     let ended = tokio::select! {
         ended = &mut running => ended,
         () = cancel.cancelled() => {
@@ -126,16 +146,41 @@ async fn run(
 }
 
 fn run_blocking(
+    purpose: Purpose,
     child: &ChildCommand,
-    errors: &LogWriter,
+    log: &LogWriter,
     stopped: &AtomicBool,
 ) -> std::io::Result<super::process::Captured> {
+    let (mut output, mut errors) = (Indented::default(), Indented::default());
     let mut tell = |stream: Stream, bytes: &[u8]| {
-        if stream == Stream::Stderr {
-            errors.raw(Level::Info, odd_bytes::decode(bytes).into_owned());
+        let text = odd_bytes::decode(bytes);
+        match stream {
+            Stream::Stdout if purpose == Purpose::Apply => {}
+            Stream::Stdout => log.raw(Level::Info, output.next(&text)),
+            Stream::Stderr => log.raw(Level::Info, errors.next(&text)),
         }
     };
     run_to_end(child, Vec::new(), &mut tell, stopped).map_err(|error| child.not_started(&error))
+}
+
+/// Indents text that comes in pieces.
+#[derive(Default)]
+struct Indented {
+    is_within_line: bool,
+}
+
+impl Indented {
+    fn next(&mut self, piece: &str) -> String {
+        let mut out = String::with_capacity(piece.len() + INDENT.len());
+        for line in piece.split_inclusive('\n') {
+            if !self.is_within_line && line != "\n" {
+                out.push_str(INDENT);
+            }
+            out.push_str(line);
+            self.is_within_line = !line.ends_with('\n');
+        }
+        out
+    }
 }
 
 /// Returns both ends of a long text.
@@ -177,6 +222,13 @@ mod tests {
             &CancellationToken::new(),
         )
         .await
+    }
+
+    #[test]
+    fn text_in_pieces_is_indented_line_by_line() {
+        let mut indented = Indented::default();
+        let pieces = ["a", "b\nc\n", "\nd", "\n"].map(|piece| indented.next(piece));
+        assert_eq!(pieces.concat(), "     ab\n     c\n\n     d\n");
     }
 
     const LONG: Duration = Duration::from_secs(30);

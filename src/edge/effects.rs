@@ -53,7 +53,8 @@ pub(super) struct Edge {
     pub(super) docker: Arc<OnceCell<Arc<Docker>>>,
     image_slots: ImageSlots,
     image_contents: ImageContents,
-    pub(super) access: Option<ClusterAccess>,
+    /// How to reach the cluster, or why there is none.
+    pub(super) access: Result<ClusterAccess, String>,
     /// What was last said of a kubeconfig that changed.
     pub(super) told_of_kubeconfig: Arc<Mutex<Option<String>>>,
     ownership: Arc<Ownership>,
@@ -141,11 +142,13 @@ impl Edge {
         }
     }
 
-    /// Does what must be under way before the engine hears of an event: the first good load connects the cluster.
+    /// Does what must be under way before the engine hears of an event: the first load with something to deploy connects the
+    /// cluster.
     pub(super) fn prepare(&mut self, event: &Event) {
         match event {
             Event::TiltfileLoaded { outcome, .. } => {
-                if let Some(manifests) = &outcome.manifests {
+                let manifests = outcome.manifests.as_deref().unwrap_or_default();
+                if manifests.iter().any(|manifest| manifest.deploy.k8s().is_some()) {
                     self.connect(manifests);
                 }
             }

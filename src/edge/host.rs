@@ -124,6 +124,10 @@ impl Host for RealHost {
         Arc::new(Own)
     }
 
+    fn environment_for_commands(&self) -> BTreeMap<String, String> {
+        texts(&Environment::inherited())
+    }
+
     fn run(&self, run: &mut HostCommand<'_>, cancelled: &AtomicBool) -> io::Result<Ran> {
         let mut env = Environment::default();
         for (name, value) in &run.environment {
@@ -158,21 +162,24 @@ struct Own;
 
 impl Variables for Own {
     fn get(&self, name: &str) -> Option<String> {
-        let own = Environment::inherited();
+        let own = Environment::of_this_program();
         own.get(os_text(name)).map(|value| text_of(value.as_bytes()))
     }
 
     fn all(&self) -> BTreeMap<String, String> {
-        let own = Environment::inherited();
-        let text = |value: &OsStr| text_of(value.as_bytes());
-        own.iter()
-            .map(|(name, value)| (text(name), text(value)))
-            .collect()
+        texts(&Environment::of_this_program())
     }
 
     fn set(&self, name: &str, value: Option<&str>) {
         set_own(name, value);
     }
+}
+
+/// Returns variables as texts.
+fn texts(environment: &Environment) -> BTreeMap<String, String> {
+    let text = |value: &OsStr| text_of(value.as_bytes());
+    let variables = environment.iter();
+    variables.map(|(name, value)| (text(name), text(value))).collect()
 }
 
 #[cfg(test)]

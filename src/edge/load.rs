@@ -30,8 +30,7 @@ pub async fn run(
     let host = Arc::new(RealHost::default());
     let mut load = evaluate(request, Arc::clone(&host), log.clone(), Arc::clone(&cancelled)).await;
     // Also of one that failed or is abandoned: its words are in the log.
-    store.add_secrets(&secrets_to_scrub(&load));
-    store.scrub_since(hold.position());
+    hide_secrets(&load, &store, hold.position());
     drop(hold);
     if cancelled.load(Ordering::Relaxed) {
         // Nobody waits for it any more, and its words would only confuse.
@@ -58,6 +57,12 @@ pub async fn run(
         },
         ..load.outcome()
     }
+}
+
+/// Hides the secrets of a Tiltfile in what is logged from now on, and in what is in the log from a position on.
+pub fn hide_secrets(load: &Load, store: &LogStore, since: u64) {
+    store.add_secrets(&secrets_to_scrub(load));
+    store.scrub_since(since);
 }
 
 /// Says that a Tiltfile is being evaluated, if there is one.

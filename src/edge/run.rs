@@ -30,8 +30,8 @@ pub struct Session {
     pub mode: Mode,
     /// The Tiltfile and its arguments.
     pub request: LoadRequest,
-    /// How to reach the cluster; `None` when no kubeconfig names one.
-    pub access: Option<ClusterAccess>,
+    /// How to reach the cluster, or why it cannot be reached: said once something needs it.
+    pub access: Result<ClusterAccess, String>,
     /// Who deploys.
     pub ownership: Ownership,
     /// What commands find in their environment.

@@ -13,6 +13,7 @@ mod microservices;
 mod ownership;
 mod port_forwards;
 mod secrets;
+mod session_cluster;
 mod stories;
 mod support;
 mod unchanged;

@@ -2,14 +2,18 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{errors, load, printed};
+use tilt::tiltfile::MemoryHost;
+
+use crate::support::{errors, load, load_with, printed, request};
 
 /// Returns the objects of a kind that a Tiltfile registers, as its result shows them.
 #[track_caller]
 fn objects(tiltfile: &str, plural: &str) -> Value {
-    let load = load(&format!(
-        "--- Tiltfile\nk8s_yaml('x.yaml')\n{tiltfile}\n--- x.yaml\n{NOTHING}"
-    ));
+    let files = format!("--- Tiltfile\nk8s_yaml('x.yaml')\n{tiltfile}\n--- x.yaml\n{NOTHING}");
+    let mut request = request();
+    // A look at what is registered runs nothing.
+    request.subcommand = "alpha tiltfile-result";
+    let (load, _) = load_with(&request, &MemoryHost::new(&files));
     assert_eq!(load.error_text(), None);
     let result: Value = serde_json::from_str(&load.result_json()).expect("JSON");
     result["ObjectSet"][format!("tilt.dev/v1alpha1, Resource={plural}")].clone()

@@ -322,3 +322,55 @@ fn a_custom_build_leaves_out_what_the_ignore_files_of_its_directories_say() {
     }
     assert_eq!(manifest.images[0].watch_ignores.len(), 3, "each directory once");
 }
+
+/// A Deployment of two images of one name.
+const TWO_TAGS: &str = "
+--- Tiltfile
+docker_build('tagged', '.', dockerfile_contents='FROM scratch')
+docker_build('tagged:init', '.', dockerfile_contents='FROM scratch')
+k8s_yaml(blob('{kind: Pod, apiVersion: v1, metadata: {name: p}, spec: {initContainers: [{name: i, image: \"tagged:init\"}], \
+containers: [{name: c, image: \"TAG\"}]}}'))
+";
+
+#[test]
+fn no_tag_stands_for_latest_also_beside_another_tag() {
+    for image in ["tagged", "tagged:latest"] {
+        let load = load(&TWO_TAGS.replace("TAG", image));
+        assert_eq!(load.error_text(), None);
+        assert!(load.warnings.is_empty(), "{image}: {:?}", load.warnings);
+        let manifests = load.manifests.expect("a good load");
+        assert_eq!(manifests[0].images.len(), 2, "{image}");
+    }
+    let other = warnings(&TWO_TAGS.replace("TAG", "tagged:1"));
+    assert!(
+        other.contains("Image not used in any Kubernetes config"),
+        "{other}"
+    );
+}
+
+#[test]
+fn only_takes_plain_paths_and_a_point_leaves_nothing_out() {
+    let ignores = |arguments: &str| {
+        let image = image(&format!(
+            "docker_build('web', '.', dockerfile_contents='FROM scratch', {arguments})"
+        ));
+        let ImageBuild::Docker(build) = image.build else {
+            panic!("a docker_build");
+        };
+        IgnoreMatcher::new(&build.context_ignores)
+    };
+    let at = |path: &str| LocalPath::new("/src").join(path);
+    let only = ignores("only=['app/[id]/page.tsx', 'a?b']");
+    for path in ["app/[id]/page.tsx", "a?b", "a?b/c"] {
+        assert!(!only.is_ignored(&at(path)), "{path}");
+    }
+    for path in ["app/i/page.tsx", "axb", "app/[id]/other"] {
+        assert!(only.is_ignored(&at(path)), "{path}");
+    }
+    for pattern in [".", "./", "/", "x/.."] {
+        assert!(
+            !ignores(&format!("ignore=['{pattern}']")).is_ignored(&at("a")),
+            "{pattern}"
+        );
+    }
+}

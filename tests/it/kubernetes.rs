@@ -2,7 +2,7 @@
 
 use tilt::model::{DeployTarget, DiscoveryStrategy, K8sTarget, TriggerMode};
 
-use crate::support::{deployment, errors, load, resources};
+use crate::support::{deployment, errors, load, object, resources, warnings};
 
 /// A Deployment and a CronJob of one name.
 fn vigoda() -> String {
@@ -500,6 +500,41 @@ fn an_unknown_field_in_yaml_is_left_out_with_a_warning() {
       |   ^^^^^^^^^^
     hint: did you mean "replicas"?
     "#);
+}
+
+#[test]
+fn a_duplicate_of_what_was_allowed_to_be_one_is_noticed() {
+    let yaml = object("ConfigMap", "x");
+    let error = errors(&project(
+        "k8s_yaml('app.yaml', allow_duplicates=True)\nk8s_yaml('app.yaml', allow_duplicates=True)\nk8s_yaml('app.yaml')",
+        &yaml,
+    ));
+    assert!(error.contains("Duplicate YAML: ConfigMap x\n"), "{error}");
+    assert!(
+        error.contains("originally registered at: Traceback (most recent call last):\n  /src/Tiltfile:1:"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_port_that_leads_to_another_one_of_the_container_is_told() {
+    let yaml = "kind: Pod\napiVersion: v1\nmetadata: {name: web}\nspec: {containers: [{name: c, image: x, ports: \
+                [{containerPort: 8080}, {containerPort: 9090}]}]}\n";
+    let warned = |ports: &str| {
+        let call = format!("k8s_yaml('app.yaml')\nk8s_resource('web', port_forwards={ports})");
+        warnings(&project(&call, yaml))
+    };
+    insta::assert_snapshot!(warned("'18099'"), @r#"
+    k8s_resource "web": port_forwards=18099 leads to port 8080 of the container, which documents no port 18099
+     --> /src/Tiltfile:2:35
+      |
+    2 | k8s_resource('web', port_forwards='18099')
+      |                                   ^^^^^^^
+    hint: write '18099:8080' if that is meant
+    "#);
+    for fine in ["9090", "'18099:8080'", "port_forward(8080)", "['18099:7', 8080]"] {
+        assert_eq!(warned(fine), "", "{fine}");
+    }
 }
 
 #[test]

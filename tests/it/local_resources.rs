@@ -29,7 +29,11 @@ pub(crate) struct Up {
 
 impl Up {
     pub(crate) fn start(folder: &Folder) -> Self {
-        let mut command = folder.command(&["up", "--stream"], &NO_CLUSTER);
+        Self::start_with(folder, &["up", "--stream"], &NO_CLUSTER)
+    }
+
+    pub(crate) fn start_with(folder: &Folder, args: &[&str], env: &[(&str, &str)]) -> Self {
+        let mut command = folder.command(args, env);
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary runs");
         let output = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         Self {

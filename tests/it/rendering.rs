@@ -92,6 +92,15 @@ fn a_chart_its_values_and_charts_beside_it_are_watched() {
     );
 }
 
+fn no_helm_but(version: &str) -> MemoryHost {
+    helm_host(
+        "helm('chart')",
+        "helm template chart /src/chart --include-crds",
+        ok(""),
+    )
+    .with_command("helm version --short", ok(&format!("{version}\n")))
+}
+
 #[test]
 fn each_error_of_helm_says_what_is_wrong() {
     let command = "helm template chart /src/chart --include-crds";
@@ -100,6 +109,9 @@ fn each_error_of_helm_says_what_is_wrong() {
         &no_helm,
         "Unable to find Helm installation. Make sure `helm` is on your $PATH.",
     );
+    for version in ["v3.1.0", "3.1.0", "v4.1.0", "4.1.0+gabc"] {
+        check_error(&no_helm_but(version), "No resources found.");
+    }
     let old = no_helm.with_command("helm version --short", ok("Client: v2.16.1\n"));
     check_error(
         &old,
@@ -224,6 +236,19 @@ fn each_error_of_kustomize_says_what_is_wrong() {
       |           ^^^^^
     hint: look at /src/dev/extra.yaml
     "#);
+    let outside = kustomize_host("kustomize('dev')").with_command(
+        "kubectl kustomize dev",
+        failed(
+            "error: accumulating resources: accumulation err='accumulating resources from '../base/cm.yaml': security; file \
+             '/src/base/cm.yaml' is not in or below '/src/dev''\n",
+        ),
+    );
+    let error = load(&outside).error_text().expect("the load must fail");
+    assert!(
+        error.contains("flags=['--load-restrictor=LoadRestrictionsNone']"),
+        "{error}"
+    );
+    assert!(!error.contains("look at"), "{error}");
     let host = kustomize_host("kustomize('dev')")
         .with_command("kubectl kustomize dev", ok(""))
         .with_file("/src/base/kustomization.yml", "resources: []\n");

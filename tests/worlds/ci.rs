@@ -76,6 +76,7 @@ impl<B: Brain> World<B> {
             "timeout" => elapsed >= settings.timeout.unwrap_or_default(),
             "readiness" => elapsed >= settings.readiness_timeout,
             "grace period" => !settings.k8s_grace_period.is_zero() && elapsed >= settings.k8s_grace_period,
+            "never started" => failure.resources.iter().any(|name| self.waits_in_vain(name)),
             "fail fast" if !settings.fail_fast => false,
             rule => self.ledger.troubles.contains(rule),
         };
@@ -89,13 +90,31 @@ impl<B: Brain> World<B> {
     }
 }
 
+impl<B: Brain> World<B> {
+    /// Whether a resource needs one that was not started and does not start by itself. (It may be asked for after the end.)
+    fn waits_in_vain(&self, name: &ManifestName) -> bool {
+        let needs = self.ledger.resource(name).map(|resource| resource.needs.clone());
+        needs.into_iter().flatten().any(|need| {
+            let need = ManifestName::new(need);
+            let (Some(known), Some(resource)) = (self.ledger.current.get(&need), self.ledger.resource(&need))
+            else {
+                return false;
+            };
+            let modes = [Some(resource.trigger_mode), known.mode];
+            let never_by_itself = modes.into_iter().flatten().any(|mode| !mode.auto_init());
+            never_by_itself && known.attempted.is_none()
+        })
+    }
+}
+
 /// How runs must have ended in some world.
-const RULES: [&str; 12] = [
+const RULES: [&str; 13] = [
     "exit Succeeded",
     "exit update",
     "exit cancelled",
     "exit Tiltfile",
     "exit cluster",
+    "exit never started",
     "exit server",
     "exit timeout",
     "exit readiness",

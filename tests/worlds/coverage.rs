@@ -94,6 +94,7 @@ pub(crate) fn rule_of(message: &str) -> &'static str {
         Some((_, rule)) => rule,
         None if message.contains("in error state due to container") => "container",
         None if message.contains("in error state: ") => "fail fast",
+        None if message.contains(", which has auto_init=False: ") => "never started",
         None if message.ends_with("failed") => "pod",
         None => "unknown",
     }

@@ -12,7 +12,7 @@ use crate::model::{ApiKind, ApiObject, LocalPath};
 /// What a path of an extension begins with.
 pub(super) const PREFIX: &str = "ext://";
 
-const DEFAULT_REPO: &str = "default";
+pub(super) const DEFAULT_REPO: &str = "default";
 const DEFAULT_URL: &str = "https://github.com/tilt-dev/tilt-extensions";
 
 impl Session<'_> {
@@ -20,14 +20,23 @@ impl Session<'_> {
     pub(super) fn extension(&self, module: &str) -> Outcome<LocalPath> {
         let name = module.replace(['/', '%'], "_");
         let extension = self.extension_object(module, &name);
-        let repo_name = match extension.text("repoName") {
-            "" => DEFAULT_REPO,
-            name => name,
-        };
+        let repo_name = repo_of(&extension);
         let repo = self.repo_object(repo_name, &name);
+        self.extension_file(module, &name, &extension, &repo)
+    }
+
+    /// Returns the Tiltfile of an extension in a repository.
+    pub(super) fn extension_file(
+        &self,
+        module: &str,
+        name: &str,
+        extension: &ApiObject,
+        repo: &ApiObject,
+    ) -> Outcome<LocalPath> {
+        let repo_name = repo_of(extension);
         let failed =
             |fault: Fault| fault.map_message(|cause| format!("loading extension repo {repo_name}: {cause}"));
-        let directory = self.repo_directory(repo_name, &repo).map_err(failed)?;
+        let directory = self.repo_directory(repo_name, repo).map_err(failed)?;
         let root = directory.join(repo.text("gitSubpath").trim_start_matches('/'));
         let path = extension.text("repoPath");
         let file = root.join(path.trim_start_matches('/')).join("Tiltfile");
@@ -84,8 +93,7 @@ impl Session<'_> {
                 None => warning,
             });
         }
-        let mut object = ApiObject::default();
-        object.spec.insert("url".to_owned(), DEFAULT_URL.into());
+        let object = official_repo();
         objects.insert(ApiKind::ExtensionRepo, name, object.clone());
         object
     }
@@ -148,6 +156,21 @@ impl Session<'_> {
             None => fault,
         }
     }
+}
+
+/// Returns the name of the repository that an extension is in.
+pub(super) fn repo_of(extension: &ApiObject) -> &str {
+    match extension.text("repoName") {
+        "" => DEFAULT_REPO,
+        name => name,
+    }
+}
+
+/// Returns the official repository.
+pub(super) fn official_repo() -> ApiObject {
+    let mut object = ApiObject::default();
+    object.spec.insert("url".to_owned(), DEFAULT_URL.into());
+    object
 }
 
 /// Says why a repository is not there, and what to do about it.

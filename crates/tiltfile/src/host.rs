@@ -63,6 +63,11 @@ pub trait Host: Send + Sync {
         self.variables().all()
     }
 
+    /// Returns the whole environment that commands get: whatever the variables say, they see the session's cluster.
+    fn environment_for_commands(&self) -> BTreeMap<String, String> {
+        self.environment()
+    }
+
     /// Sets an environment variable, or unsets it. As in Tilt, nothing happens for a name that no variable can have.
     fn set_env(&self, name: &str, value: Option<&str>) {
         if is_variable_name(name) {

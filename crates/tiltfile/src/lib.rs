@@ -29,6 +29,7 @@ mod memory;
 mod memory_host;
 mod naming;
 mod objects;
+mod own_extensions;
 mod quiet_command;
 mod reference_page;
 mod result_json;

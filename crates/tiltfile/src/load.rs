@@ -11,12 +11,13 @@ use sha2::{Digest, Sha256};
 use super::enabled::enabled;
 use super::fault::io_message;
 use super::naming::NamingFunction;
+use super::own_extensions;
 use super::secrets::{self, Secret};
 use super::session::Session;
 use super::values::Kept;
 use super::{BuiltinCall, Host, Memory};
 use crate::Log;
-use crate::assembly::{Ignorefile, Naming, Surroundings, assemble};
+use crate::assembly::{CallSite, Ignorefile, Naming, Surroundings, assemble};
 use crate::diag::Diagnostic;
 use crate::engine::LoadOutcome;
 use crate::k8s::{Entity, KubeContext, deployable};
@@ -82,6 +83,10 @@ pub struct Load {
     pub update_settings: UpdateSettings,
     /// Where images are pushed, if the Tiltfile says so.
     pub default_registry: Option<Registry>,
+    /// The same, with where that was said.
+    pub registry: Option<(Registry, CallSite)>,
+    /// Which contexts may be deployed to.
+    pub allowed_contexts: BTreeSet<String>,
     /// Settings for `tilt ci`.
     pub ci_settings: CiSettings,
     /// Other settings of the session.
@@ -114,6 +119,32 @@ impl Load {
     pub fn error_text(&self) -> Option<String> {
         let texts: Vec<String> = self.errors.iter().map(Diagnostic::render).collect();
         (!texts.is_empty()).then(|| texts.join("\n\n"))
+    }
+
+    /// Evaluates the file of a session, and assembles what it declares.
+    pub(super) fn evaluate(&mut self, session: &Session<'_>) {
+        let _kept = Kept::new(session.request, session.host.variables());
+        let executed = session.run(&session.request.file);
+        self.hash(session);
+        self.keep_settings(session);
+        self.errors
+            .extend(session.all_faults(executed.err().filter(|fault| !fault.is_exit())));
+        if self.errors.is_empty() {
+            self.assemble(session);
+        }
+        self.objects = session.objects.take();
+        self.config_files = session.config_files.take().into_iter().collect();
+        self.warnings = session.warnings.take();
+        self.calls = session.calls.take();
+    }
+
+    fn check_resources(&mut self, request: &LoadRequest) {
+        if self.manifests.as_ref().is_none_or(Vec::is_empty)
+            && let Some(error) = no_resources(request)
+        {
+            self.manifests = None;
+            self.errors.push(error);
+        }
     }
 
     fn read_tiltignore(&mut self, session: &Session<'_>) {
@@ -161,7 +192,16 @@ impl Load {
 
     fn assemble(&mut self, session: &Session<'_>) {
         let request = session.request;
-        let declared = session.declared.take();
+        let mut declared = session.declared.take();
+        self.allowed_contexts.clone_from(&declared.allowed_contexts);
+        if let Some(main) = session.main {
+            // What the session's own Tiltfile says of the cluster holds for what its extensions deploy.
+            declared
+                .allowed_contexts
+                .extend(main.allowed_contexts.iter().cloned());
+            declared.default_registry = declared.default_registry.or_else(|| main.registry.clone());
+        }
+        self.registry.clone_from(&declared.default_registry);
         let registry = declared.default_registry.as_ref();
         self.default_registry = registry.map(|(registry, _)| registry.clone());
         let function = session.naming.take();
@@ -182,7 +222,7 @@ impl Load {
             declared,
             Surroundings {
                 kube: &request.kube,
-                checks_context: request.is_main,
+                checks_context: request.is_main || session.main.is_some(),
                 upsert_timeout: self.update_settings.k8s_upsert_timeout,
             },
             naming,
@@ -192,12 +232,9 @@ impl Load {
             .into_iter()
             .for_each(|warning| session.warn(warning));
         self.errors.extend(assembled.errors);
-        // Commands that only look at a Tiltfile, or take away what it declares, are content with none.
-        let needs_resources = request.is_main && matches!(request.subcommand, "up" | "ci");
-        if needs_resources && self.errors.is_empty() && assembled.manifests.is_empty() {
-            self.errors.push(Diagnostic::error(
-                "No resources found. Check out https://docs.tilt.dev/tutorial.html to get started!",
-            ));
+        let may_have_more = own_extensions::any(&session.objects.borrow());
+        if self.errors.is_empty() && assembled.manifests.is_empty() && !may_have_more {
+            self.errors.extend(no_resources(request));
         }
         session.config_files.borrow_mut().extend(assembled.dockerignores);
         if self.errors.is_empty() {
@@ -258,21 +295,15 @@ pub fn load(request: &LoadRequest, host: &dyn Host, log: &dyn Log, cancelled: Ar
         return load;
     }
     let session = Session::new(request, host, log, cancelled);
-    let _kept = Kept::new(request, host.variables());
     load.read_tiltignore(&session);
-    let executed = session.run(&request.file);
-    load.hash(&session);
-    load.keep_settings(&session);
-    load.errors
-        .extend(session.all_faults(executed.err().filter(|fault| !fault.is_exit())));
+    load.evaluate(&session);
+    if load.errors.is_empty() {
+        load.add_extensions(&session);
+    }
     if load.errors.is_empty() {
         session.forget_unused_results();
-        load.assemble(&session);
+        load.check_resources(request);
     }
-    load.objects = session.objects.take();
-    load.config_files = session.config_files.into_inner().into_iter().collect();
-    load.warnings = session.warnings.into_inner();
-    load.calls = session.calls.into_inner();
     load
 }
 
@@ -316,6 +347,14 @@ pub fn load_on_big_stack_then<T: Send>(
                 ..Load::default()
             }),
         }
+    })
+}
+
+/// Commands that only look at a Tiltfile, or take away what it declares, are content with no resources.
+fn no_resources(request: &LoadRequest) -> Option<Diagnostic> {
+    let needs_resources = request.is_main && matches!(request.subcommand, "up" | "ci");
+    needs_resources.then(|| {
+        Diagnostic::error("No resources found. Check out https://docs.tilt.dev/tutorial.html to get started!")
     })
 }
 

@@ -43,7 +43,7 @@ impl Session<'_> {
 
     /// Returns the whole environment of a command.
     pub(super) fn environment_of(&self, command: &Command) -> BTreeMap<String, String> {
-        let mut environment = self.host.environment();
+        let mut environment = self.host.environment_for_commands();
         for variable in &command.env {
             if let Some((name, value)) = variable.split_once('=') {
                 environment.insert(name.to_owned(), value.to_owned());

@@ -25,7 +25,7 @@ use super::naming::NamingFunction;
 use super::source::Source;
 use super::surroundings::too_deep;
 use super::values::GitRepo;
-use super::{BuiltinCall, Host, LoadRequest, extensions};
+use super::{BuiltinCall, Host, Load, LoadRequest, extensions};
 use crate::Log;
 use crate::assembly::{CallSite, Declarations};
 use crate::diag::Diagnostic;
@@ -41,6 +41,8 @@ pub(super) struct Session<'h> {
     pub(super) request: &'h LoadRequest,
     pub(super) host: &'h dyn Host,
     pub(super) log: &'h dyn Log,
+    /// What the session's own Tiltfile gave, where this is one of its extensions.
+    pub(super) main: Option<&'h Load>,
     pub(super) cancelled: Arc<AtomicBool>,
     /// What was declared so far.
     pub(super) declared: RefCell<Declarations>,
@@ -113,6 +115,7 @@ impl<'h> Session<'h> {
             request,
             host,
             log,
+            main: None,
             cancelled,
             declared: RefCell::default(),
             objects: RefCell::default(),
@@ -136,6 +139,16 @@ impl<'h> Session<'h> {
             files: RefCell::default(),
             directories: RefCell::default(),
             running: RefCell::default(),
+        }
+    }
+
+    /// Returns the session of an extension that runs on its own, as a part of this load.
+    pub(super) fn of_extension(&self, request: &'h LoadRequest, main: &'h Load) -> Self {
+        let session = Self::new(request, self.host, self.log, Arc::clone(&self.cancelled));
+        Self {
+            main: Some(main),
+            load_number: self.load_number,
+            ..session
         }
     }
 

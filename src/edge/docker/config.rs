@@ -66,6 +66,9 @@ impl Settings<'_> {
             let tls = self.var("DOCKER_TLS_VERIFY").map(|_| TlsFiles {
                 directory: directory(),
             });
+            if let Some(files) = &tls {
+                files.check()?;
+            }
             let endpoint = Endpoint::parse(&host, tls)?;
             return Ok((host, endpoint));
         }

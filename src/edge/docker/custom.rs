@@ -42,8 +42,12 @@ pub(super) async fn build_custom_image(
     run(&command, request.commands, log, cancel).await?;
     match (expected, &build.image_ref_file) {
         (Some(expected), _) if build.output == OutputMode::Remote => Ok(expected),
+        (Some(expected), _) if build.output == OutputMode::LocalDockerAndRemote => {
+            unless_canceled(cancel, pushed_image(docker, name, build, expected)).await
+        }
         (Some(expected), _) => {
-            let id = unless_canceled(cancel, docker.image_id(&expected.local_ref)).await?;
+            let left = unless_canceled(cancel, docker.left_image(&expected.local_ref)).await?;
+            let id = ImageId::new(left.id);
             let built = references(name, request.registry, &id.content_tag())?;
             tag_built(docker, &id, &built, cancel).await?;
             Ok(built)
@@ -51,26 +55,77 @@ pub(super) async fn build_custom_image(
         (None, file) => {
             let built = written_image(file.as_ref(), request.registry)?;
             if build.output != OutputMode::Remote {
-                unless_canceled(cancel, docker.image_id(&built.local_ref)).await?;
+                unless_canceled(cancel, docker.left_image(&built.local_ref)).await?;
             }
             Ok(built)
         }
     }
 }
 
-/// Returns the name that the command is to give the image: with a tag of its own it keeps its name.
+/// Returns the name that the command is to give the image: with a tag of its own it keeps its name, unless the command
+/// pushes it to the registry.
 fn expected_image(
     name: &ImageRef,
     build: &CustomBuild,
     registry: Option<&Registry>,
 ) -> Result<BuiltImage, BuildError> {
     match &build.tag {
+        Some(tag) if build.output == OutputMode::LocalDockerAndRemote => references(name, registry, tag),
         Some(tag) => references(name, None, tag),
         None => references(
             name,
             registry,
             &format!("tilt-build-{}", clock::timestamp().0 / 1_000_000),
         ),
+    }
+}
+
+/// Returns the image that a command has pushed by itself, under the name by which it pushed it: no other one is in the
+/// registry. Of a tag that is always the same the digest tells what was pushed now.
+async fn pushed_image(
+    docker: &Docker,
+    name: &ImageRef,
+    build: &CustomBuild,
+    expected: BuiltImage,
+) -> Result<BuiltImage, BuildError> {
+    let Some(tag) = &build.tag else {
+        docker.left_image(&expected.local_ref).await?;
+        return Ok(expected);
+    };
+    match docker.left_image(&expected.local_ref).await {
+        Ok(found) => Ok(found.pinned(expected)),
+        Err(error) => {
+            // It may have its own name for the image, whatever it was told.
+            let own = references(name, None, tag)?;
+            let found = docker.left_image(&own.local_ref).await;
+            found.map(|found| found.pinned(own)).map_err(|_| error)
+        }
+    }
+}
+
+/// An image as the engine has it.
+#[derive(Deserialize)]
+struct Inspected {
+    #[serde(rename = "Id")]
+    id: String,
+    /// Under which digests it is known in registries, such as `localhost:5000/web@sha256:12ab`.
+    #[serde(rename = "RepoDigests", default)]
+    repo_digests: Option<Vec<String>>,
+}
+
+impl Inspected {
+    /// Adds the digest under which the image was pushed, if it was.
+    fn pinned(&self, image: BuiltImage) -> BuiltImage {
+        let name = image.local_ref.familiar_name();
+        let mut known = self.repo_digests.iter().flatten();
+        let digest = known.find_map(|known| known.strip_prefix(&name)?.strip_prefix('@'));
+        match digest {
+            Some(digest) => BuiltImage {
+                local_ref: image.local_ref.with_digest(digest),
+                cluster_ref: image.cluster_ref.with_digest(digest),
+            },
+            None => image,
+        }
     }
 }
 
@@ -166,16 +221,11 @@ fn written_image(file: Option<&LocalPath>, registry: Option<&Registry>) -> Resul
 }
 
 impl Docker {
-    /// Returns the id of an image that a custom build should have left in the engine.
-    async fn image_id(&self, image: &ImageRef) -> Result<ImageId, BuildError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Inspected {
-            id: String,
-        }
+    /// Returns what is known of an image that a custom build should have left in the engine.
+    async fn left_image(&self, image: &ImageRef) -> Result<Inspected, BuildError> {
         let path = format!("/images/{}/json", image.familiar());
         match self.http.get::<Inspected>(&path).await {
-            Ok(inspected) => Ok(ImageId::new(inspected.id)),
+            Ok(inspected) => Ok(inspected),
             Err(error @ ApiError::Refused { status: 404, .. }) => Err(BuildError::new(format!(
                 "Could not find image in Docker\n\
                  Did your custom_build script properly tag the image?\n\
@@ -200,6 +250,47 @@ mod tests {
             host_from_container_runtime: Some("registry:5000".to_owned()),
             single_name: None,
         }
+    }
+
+    #[test]
+    fn a_command_that_pushes_is_told_the_registry_also_where_it_has_a_tag_of_its_own() {
+        let name = ImageRef::parse("cb").unwrap();
+        let mut build = CustomBuild {
+            command: Command::default(),
+            deps: None,
+            output: OutputMode::LocalDockerAndRemote,
+            tag: Some("fixed".to_owned()),
+            image_ref_file: None,
+            live_update_only: false,
+        };
+        let expected = |build: &CustomBuild| {
+            let expected = expected_image(&name, build, Some(&registry())).unwrap();
+            (expected.local_ref.familiar(), expected.cluster_ref.familiar())
+        };
+        let of_registry = (
+            "localhost:5000/cb:fixed".to_owned(),
+            "registry:5000/cb:fixed".to_owned(),
+        );
+        assert_eq!(expected(&build), of_registry);
+        for output in [OutputMode::LocalDocker, OutputMode::Remote] {
+            build.output = output;
+            assert_eq!(expected(&build).0, "cb:fixed");
+        }
+    }
+
+    #[test]
+    fn a_tag_that_is_always_the_same_is_pinned_to_what_was_pushed() {
+        let found = |digests: &[&str]| Inspected {
+            id: "sha256:1".to_owned(),
+            repo_digests: Some(digests.iter().map(|digest| (*digest).to_owned()).collect()),
+        };
+        let image = references(&ImageRef::parse("cb").unwrap(), Some(&registry()), "fixed").unwrap();
+        let of = |digests: &[&str]| found(digests).pinned(image.clone()).cluster_ref.familiar();
+        assert_eq!(
+            of(&["cb@sha256:9", "localhost:5000/cb@sha256:12"]),
+            "registry:5000/cb:fixed@sha256:12"
+        );
+        assert_eq!(of(&["localhost:5000/cb2@sha256:12"]), "registry:5000/cb:fixed");
     }
 
     #[test]

@@ -101,6 +101,28 @@ fn server_name(address: &str) -> Result<ServerName<'static>, InvalidDnsNameError
 }
 
 impl TlsFiles {
+    /// Checks that the files are there.
+    ///
+    /// # Errors
+    /// The first one that is not, as the docker command says it.
+    pub(super) fn check(&self) -> Result<(), String> {
+        for name in ["ca.pem", "cert.pem", "key.pem"] {
+            let path = self.directory.join(name);
+            std::fs::File::open(&path).map_err(|error| {
+                let why = match error.kind() {
+                    io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+                    io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+                    _ => error.to_string(),
+                };
+                format!(
+                    "unable to resolve docker endpoint: open {}: {why}",
+                    path.display()
+                )
+            })?;
+        }
+        Ok(())
+    }
+
     fn client_config(&self) -> io::Result<rustls::ClientConfig> {
         let mut roots = rustls::RootCertStore::empty();
         for certificate in self.certificates("ca.pem")? {

@@ -69,8 +69,9 @@ struct MetadataOnly {
 struct MetadataList {
     #[serde(default)]
     metadata: Continuation,
+    /// Go writes an empty list as null.
     #[serde(default)]
-    items: Vec<MetadataOnly>,
+    items: Option<Vec<MetadataOnly>>,
 }
 
 #[derive(Deserialize)]
@@ -239,7 +240,12 @@ impl ObjectApi {
         let request = self.request().list_metadata(&params);
         let list: MetadataList = self.send(request).await?;
         Ok(MetadataPage {
-            objects: list.items.into_iter().map(|object| object.metadata).collect(),
+            objects: list
+                .items
+                .into_iter()
+                .flatten()
+                .map(|object| object.metadata)
+                .collect(),
             next: list.metadata.next.filter(|next| !next.is_empty()),
         })
     }
@@ -345,6 +351,25 @@ impl ObjectApi {
             Ok(value) => Ok(Some(value)),
             Err(error) if is_not_found(&error) => Ok(None),
             Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_list_of_nothing_may_be_written_as_null() {
+        for list in [
+            json!({"metadata": {}, "items": null}),
+            json!({"items": []}),
+            json!({"metadata": {"continue": ""}}),
+        ] {
+            let read: MetadataList = serde_json::from_value(list.clone()).unwrap();
+            assert!(read.items.unwrap_or_default().is_empty(), "{list}");
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The connection to a cluster, and what is asked of it once.
 
+use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use kube::config::KubeConfigOptions;
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
 
 use super::api::Discovery;
@@ -12,6 +14,7 @@ use super::error::{is_not_found, message};
 use super::outage::Outages;
 use super::registry::{MicroK8sService, RegistryHosting, detect};
 use super::renewal::Renewals;
+use crate::edge::process::Environment;
 use crate::k8s::{KubeContext, Product};
 use crate::model::ObjectUid;
 
@@ -217,7 +220,8 @@ pub(super) async fn client(access: ClusterAccess) -> Result<(kube::Client, Strin
         context: Some(name.clone()),
         ..KubeConfigOptions::default()
     };
-    let mut config = kube::Config::from_custom_kubeconfig(access.kubeconfig, &options)
+    let kubeconfig = usable(access.kubeconfig);
+    let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &options)
         .await
         .map_err(|error| failed(error.to_string()))?;
     config.default_namespace = access.context.namespace;
@@ -229,6 +233,28 @@ pub(super) async fn client(access: ClusterAccess) -> Result<(kube::Client, Strin
         .map_err(|error| failed(error.to_string()))?
         .map_err(|error| failed(message(&error)))?;
     Ok((client, server.trim_end_matches('/').to_owned()))
+}
+
+/// Returns a kubeconfig as the client library can use it. A key without a certificate is left out, as kubectl passes over
+/// it; a plugin for logins gets the session's kubeconfig, like everything that is started.
+fn usable(mut kubeconfig: Kubeconfig) -> Kubeconfig {
+    let users = kubeconfig.auth_infos.iter_mut();
+    for user in users.filter_map(|named| named.auth_info.as_mut()) {
+        if user.client_certificate.is_none() && user.client_certificate_data.is_none() {
+            user.client_key = None;
+            user.client_key_data = None;
+        }
+        if let Some(plugin) = &mut user.exec {
+            let pinned = Environment::pinned();
+            let pinned = pinned.iter().map(|(name, value)| {
+                let text = |text: &OsStr| text.to_string_lossy().into_owned();
+                HashMap::from([("name".to_owned(), text(name)), ("value".to_owned(), text(value))])
+            });
+            let own = plugin.env.take().unwrap_or_default();
+            plugin.env = Some(pinned.chain(own).collect());
+        }
+    }
+    kubeconfig
 }
 
 /// Fails only when no later request could do better: nobody there, or the login refused.
@@ -364,6 +390,22 @@ pub(super) fn start_hint(product: Product) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::edge::kube::read_context;
+
+    #[tokio::test]
+    async fn a_key_without_a_certificate_is_passed_over_where_there_is_a_token() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = "{clusters: [{name: a, cluster: {server: 'https://127.0.0.1:9'}}], \
+                      users: [{name: u, user: {token: t, client-key-data: a2V5}}], \
+                      contexts: [{name: a, context: {cluster: a, user: u}}], current-context: a}";
+        let file = tempfile::NamedTempFile::new().expect("a scratch file");
+        std::fs::write(file.path(), config).expect("written");
+        let path = file.path().display().to_string();
+        let env = |key: &str| (key == "KUBECONFIG").then(|| path.clone());
+        let (_, access) = read_context(None, None, &env);
+        let made = client(access.expect("a context")).await;
+        assert!(made.is_ok(), "{:?}", made.err());
+    }
 
     #[test]
     fn the_first_node_tells_the_container_runtime_without_its_version() {
@@ -378,8 +420,6 @@ mod tests {
             Some("containerd")
         );
     }
-    use crate::edge::kube::read_context;
-
     #[tokio::test]
     async fn a_cluster_that_is_switched_off_is_named_with_a_way_to_start_it() {
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -395,7 +435,7 @@ mod tests {
         std::fs::write(file.path(), config).expect("written");
         let path = file.path().display().to_string();
         let env = |key: &str| (key == "KUBECONFIG").then(|| path.clone());
-        let (_, access) = read_context(None, None, &env).expect("readable");
+        let (_, access) = read_context(None, None, &env);
         let Err(error) = Cluster::connect(access.expect("a context")).await else {
             panic!("nobody is there");
         };

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use kube::config::{Context, Kubeconfig, KubeconfigError};
 
+use super::NO_KUBECONFIG;
 use crate::diag::nearest;
 use crate::k8s::{KubeContext, Product};
 
@@ -50,9 +51,9 @@ impl ClusterAccess {
     /// Reads the files again.
     pub(super) fn reread(&self) -> Reread {
         let now = match read(self.origin.clone()) {
-            Ok((_, Some(now))) => now,
-            Ok((_, None)) | Err(ContextError::NoSuchContext { .. }) => return Reread::Gone,
-            Err(ContextError::File { .. }) => return Reread::Unreadable,
+            (_, Ok(now)) => now,
+            (_, Err(ContextError::File { .. })) => return Reread::Unreadable,
+            (_, Err(_)) => return Reread::Gone,
         };
         if now.context.name == self.context.name {
             Reread::Same(Box::new(now))
@@ -73,6 +74,20 @@ pub enum ContextError {
         /// Why.
         error: Box<KubeconfigError>,
     },
+    /// None of the files names a context to use.
+    #[error("{NO_KUBECONFIG}")]
+    NoContext,
+    /// The context names a cluster that is in none of the files.
+    #[error(
+        "the kubeconfig has no cluster \"{cluster}\", which its context \"{context}\" names\nhint: create the cluster \
+         again, or pick another context with `kubectl config use-context`"
+    )]
+    NoSuchCluster {
+        /// Which context.
+        context: String,
+        /// Which cluster.
+        cluster: String,
+    },
     /// The context that was asked for is in none of the files.
     #[error("context was not found for specified context: {name}\nhint: {hint}")]
     NoSuchContext {
@@ -83,20 +98,18 @@ pub enum ContextError {
     },
 }
 
-/// Returns the context to use, and how to reach its cluster; `None` where there is no kubeconfig or no current context.
+/// Returns the context to use, and how to reach its cluster, or why it cannot be reached: only what needs the cluster needs
+/// to know.
 ///
 /// `env` reads environment variables: `KUBECONFIG` may name several files, of which the first that sets a value wins and
 /// missing ones do not matter; without it, `$HOME/.kube/config` is read.
-///
-/// # Errors
-/// When a file is malformed, or has no context of the name that was asked for.
 ///
 /// Rule: <https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/>.
 pub fn read_context(
     override_context: Option<&str>,
     override_namespace: Option<&str>,
     env: &dyn Fn(&str) -> Option<String>,
-) -> Result<(KubeContext, Option<ClusterAccess>), ContextError> {
+) -> (KubeContext, Result<ClusterAccess, ContextError>) {
     let home = env("HOME").unwrap_or_default();
     read(Origin {
         files: kubeconfig_paths(&home, env),
@@ -106,12 +119,41 @@ pub fn read_context(
     })
 }
 
-fn read(origin: Origin) -> Result<(KubeContext, Option<ClusterAccess>), ContextError> {
+fn read(origin: Origin) -> (KubeContext, Result<ClusterAccess, ContextError>) {
+    match find_context(&origin) {
+        Err(error) => (KubeContext::default(), Err(error)),
+        Ok((context, files)) if !has_cluster(&files, &context.cluster) => {
+            let nowhere = KubeContext {
+                product: Product::None,
+                ..context.clone()
+            };
+            let error = ContextError::NoSuchCluster {
+                context: context.name,
+                cluster: context.cluster,
+            };
+            (nowhere, Err(error))
+        }
+        Ok((context, files)) => match merge(files) {
+            Ok(kubeconfig) => {
+                let access = ClusterAccess {
+                    kubeconfig,
+                    context: context.clone(),
+                    origin,
+                };
+                (context, Ok(access))
+            }
+            Err(error) => (KubeContext::default(), Err(error)),
+        },
+    }
+}
+
+/// Returns what the context is that is meant, and what the files say.
+fn find_context(origin: &Origin) -> Result<(KubeContext, Files), ContextError> {
     let files = read_files(&origin.files)?;
     let current = files.iter().find_map(|(_, file)| file.current_context.clone());
     let name = origin.override_context.clone().or(current).unwrap_or_default();
     if name.is_empty() {
-        return Ok((KubeContext::default(), None));
+        return Err(ContextError::NoContext);
     }
     let Some((file, context)) = files
         .iter()
@@ -135,13 +177,12 @@ fn read(origin: Origin) -> Result<(KubeContext, Option<ClusterAccess>), ContextE
             .unwrap_or_else(|| "default".to_owned()),
         name,
     };
-    let merged = merge(files)?;
-    let access = ClusterAccess {
-        kubeconfig: merged,
-        context: found.clone(),
-        origin,
-    };
-    Ok((found, Some(access)))
+    Ok((found, files))
+}
+
+fn has_cluster(files: &Files, name: &str) -> bool {
+    let mut clusters = files.iter().flat_map(|(_, file)| &file.clusters);
+    clusters.any(|named| named.name == name && named.cluster.is_some())
 }
 
 fn kubeconfig_paths(home: &str, env: &dyn Fn(&str) -> Option<String>) -> Vec<PathBuf> {
@@ -226,7 +267,7 @@ mod tests {
         files: &[(&str, &str)],
         context: Option<&str>,
         namespace: Option<&str>,
-    ) -> Result<(KubeContext, Option<ClusterAccess>), ContextError> {
+    ) -> (KubeContext, Result<ClusterAccess, ContextError>) {
         let dir = tempfile::tempdir().expect("a scratch folder");
         let mut list = vec![dir.path().join("missing")];
         for (name, text) in files {
@@ -244,14 +285,14 @@ mod tests {
 
     #[test]
     fn without_a_kubeconfig_there_is_no_cluster() {
-        let (context, access) = read(&[], None, None).expect("nothing to fail");
+        let (context, access) = read(&[], None, None);
         assert_eq!(context, KubeContext::default());
-        assert!(access.is_none());
+        assert!(matches!(access, Err(ContextError::NoContext)));
     }
 
     #[test]
     fn the_first_file_that_sets_the_current_context_wins() {
-        let (context, access) = read(&[("a", ONE), ("b", TWO)], None, None).expect("readable");
+        let (context, access) = read(&[("a", ONE), ("b", TWO)], None, None);
         assert_eq!(
             (context.name.as_str(), context.namespace.as_str()),
             ("one", "shop")
@@ -265,21 +306,34 @@ mod tests {
 
     #[test]
     fn context_and_namespace_can_be_chosen() {
-        let (context, _) = read(&[("a", ONE), ("b", TWO)], Some("two"), None).expect("readable");
+        let (context, _) = read(&[("a", ONE), ("b", TWO)], Some("two"), None);
         assert_eq!(
             (context.cluster.as_str(), context.namespace.as_str()),
             ("far", "default")
         );
-        let (context, _) = read(&[("a", ONE)], None, Some("mine")).expect("readable");
+        let (context, _) = read(&[("a", ONE)], None, Some("mine"));
         assert_eq!(context.namespace, "mine");
     }
 
     #[test]
     fn an_unknown_context_is_an_error_that_names_the_likely_one() {
-        let error = read(&[("a", ONE)], Some("onee"), None).expect_err("there is none");
+        let (context, access) = read(&[("a", ONE)], Some("onee"), None);
+        let error = access.expect_err("there is none");
+        assert_eq!(context, KubeContext::default());
         assert_eq!(
             error.to_string(),
             "context was not found for specified context: onee\nhint: did you mean \"one\"?"
         );
+    }
+
+    #[test]
+    fn a_context_without_its_cluster_leads_nowhere() {
+        let lone = ONE.replace("name: kind-a, cluster", "name: prod, cluster");
+        for config in [lone.clone(), lone.replace("cluster: kind-a,", "cluster: '',")] {
+            let (context, access) = read(&[("a", &config)], None, None);
+            assert_eq!((context.name.as_str(), context.product), ("one", Product::None));
+            let error = access.expect_err("there is no cluster").to_string();
+            assert!(error.starts_with("the kubeconfig has no cluster \""), "{error}");
+        }
     }
 }

@@ -98,7 +98,7 @@ contexts:
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), AT_THE_START).unwrap();
         let env = |name: &str| (name == "KUBECONFIG").then(|| file.path().display().to_string());
-        let access = read_context(flag, None, &env).unwrap().1.unwrap();
+        let access = read_context(flag, None, &env).1.unwrap();
         std::fs::write(file.path(), now).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime

@@ -38,17 +38,17 @@ impl Drop for FrozenKubeconfig {
     }
 }
 
-/// Writes a kubeconfig of the session's context alone, with its overrides, into a directory. Certificates stand in it.
+/// Writes a kubeconfig of the session's context alone, with its overrides, into a directory. Certificates stand in it, as far as they can be read.
 /// Mode 0600. Others in the directory that nobody uses any more are removed: there are credentials in them.
 ///
 /// The name is made of the content: another run, such as a `tilt down` in another context, leaves this one's file alone.
 ///
 /// # Errors
-/// When a certificate cannot be read, or the file not be written.
+/// When the file cannot be written.
 ///
 /// Rule: `reference/engine.md` 4.13.
 pub fn write_frozen(access: &ClusterAccess, dir: &Path) -> io::Result<FrozenKubeconfig> {
-    let config = frozen(access)?;
+    let config = frozen(access);
     let text = serde_yaml::to_string(&config).map_err(io::Error::other)?;
     let digest = sha2::Sha256::digest(text.as_bytes());
     let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
@@ -111,7 +111,7 @@ fn remove_unused(dir: &Path) {
     }
 }
 
-fn frozen(access: &ClusterAccess) -> io::Result<Kubeconfig> {
+fn frozen(access: &ClusterAccess) -> Kubeconfig {
     let (all, meant) = (&access.kubeconfig, &access.context);
     let mut context = all
         .contexts
@@ -133,8 +133,8 @@ fn frozen(access: &ClusterAccess) -> io::Result<Kubeconfig> {
         .iter()
         .find(|known| Some(&known.name) == user.as_ref())
         .cloned();
-    flatten(cluster.as_mut(), auth.as_mut())?;
-    Ok(Kubeconfig {
+    flatten(cluster.as_mut(), auth.as_mut());
+    Kubeconfig {
         current_context: Some(meant.name.clone()),
         contexts: Vec::<NamedContext>::from_iter(context),
         clusters: Vec::from_iter(cluster),
@@ -142,31 +142,32 @@ fn frozen(access: &ClusterAccess) -> io::Result<Kubeconfig> {
         kind: Some("Config".to_owned()),
         api_version: Some("v1".to_owned()),
         ..Kubeconfig::default()
-    })
+    }
 }
 
-/// Replaces the names of files by what is in them.
-fn flatten(cluster: Option<&mut NamedCluster>, auth: Option<&mut NamedAuthInfo>) -> io::Result<()> {
-    if let Some(cluster) = cluster.and_then(|named| named.cluster.as_mut())
-        && let Some(path) = cluster.certificate_authority.take()
-    {
-        cluster.certificate_authority_data = Some(read_base64(&path)?);
+/// Replaces the names of files by what is in them, as far as they can be read: whoever uses it says what is missing.
+fn flatten(cluster: Option<&mut NamedCluster>, auth: Option<&mut NamedAuthInfo>) {
+    fn take<T>(file: &mut Option<String>, data: &mut Option<T>, from: impl Fn(String) -> T) {
+        if data.is_none() {
+            *data = file.as_deref().and_then(|path| read_base64(path).ok()).map(from);
+        }
+        if data.is_some() {
+            *file = None;
+        }
+    }
+    if let Some(cluster) = cluster.and_then(|named| named.cluster.as_mut()) {
+        let data = &mut cluster.certificate_authority_data;
+        take(&mut cluster.certificate_authority, data, |data| data);
     }
     if let Some(auth) = auth.and_then(|named| named.auth_info.as_mut()) {
-        if let Some(path) = auth.client_certificate.take() {
-            auth.client_certificate_data = Some(read_base64(&path)?);
-        }
-        if let Some(path) = auth.client_key.take() {
-            auth.client_key_data = Some(read_base64(&path)?.into());
-        }
+        let data = &mut auth.client_certificate_data;
+        take(&mut auth.client_certificate, data, |data| data);
+        take(&mut auth.client_key, &mut auth.client_key_data, Into::into);
     }
-    Ok(())
 }
 
 fn read_base64(path: &str) -> io::Result<String> {
-    let bytes =
-        std::fs::read(path).map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
-    Ok(base64::engine::general_purpose::STANDARD.encode(bytes))
+    Ok(base64::engine::general_purpose::STANDARD.encode(std::fs::read(path)?))
 }
 
 #[cfg(test)]
@@ -196,12 +197,12 @@ contexts:
         std::fs::write(&ca, "CERT").unwrap();
         std::fs::write(&config, TWO_CLUSTERS.replace("CA", ca.to_str().unwrap())).unwrap();
         let env = |name: &str| (name == "KUBECONFIG").then(|| config.to_string_lossy().into_owned());
-        let (_, access) = read_context(None, Some("other"), &env).unwrap();
+        let (_, access) = read_context(None, Some("other"), &env);
 
         let frozen = write_frozen(&access.unwrap(), &dir.path().join("deep")).unwrap();
 
         let env = |name: &str| (name == "KUBECONFIG").then(|| frozen.path().to_string_lossy().into_owned());
-        let (context, access) = read_context(None, None, &env).unwrap();
+        let (context, access) = read_context(None, None, &env);
         let read = access.unwrap().kubeconfig;
         assert_eq!(
             (context.name.as_str(), context.namespace.as_str()),
@@ -215,13 +216,25 @@ contexts:
     }
 
     #[test]
+    fn a_certificate_that_cannot_be_read_does_not_lead_commands_elsewhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("config");
+        std::fs::write(&config, TWO_CLUSTERS.replace("CA", "/nowhere/ca.crt")).unwrap();
+        let env = |name: &str| (name == "KUBECONFIG").then(|| config.to_string_lossy().into_owned());
+        let (_, access) = read_context(None, None, &env);
+        let frozen = write_frozen(&access.unwrap(), dir.path()).unwrap();
+        let text = std::fs::read_to_string(frozen.path()).unwrap();
+        assert!(text.contains("certificate-authority: /nowhere/ca.crt"), "{text}");
+    }
+
+    #[test]
     fn runs_in_different_contexts_or_namespaces_have_different_files() {
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("config");
         std::fs::write(&config, TWO_CLUSTERS.replace(", certificate-authority: CA", "")).unwrap();
         let env = |name: &str| (name == "KUBECONFIG").then(|| config.to_string_lossy().into_owned());
         let write = |context, namespace| {
-            let (_, access) = read_context(Some(context), namespace, &env).unwrap();
+            let (_, access) = read_context(Some(context), namespace, &env);
             write_frozen(&access.unwrap(), dir.path()).unwrap()
         };
         let ours = write("a", None);
@@ -238,7 +251,7 @@ contexts:
         let env = |name: &str| (name == "KUBECONFIG").then(|| config.to_string_lossy().into_owned());
         let places = dir.path().join("places");
         let write = |context| {
-            let (_, access) = read_context(Some(context), None, &env).unwrap();
+            let (_, access) = read_context(Some(context), None, &env);
             write_frozen(&access.unwrap(), &places).unwrap()
         };
         let (one, again) = (write("a"), write("a"));

@@ -141,7 +141,7 @@ mod tests {
         );
         std::fs::write(file.path(), config).unwrap();
         let env = |key: &str| (key == "KUBECONFIG").then(|| file.path().display().to_string());
-        let access = read_context(None, None, &env).unwrap().1.unwrap();
+        let access = read_context(None, None, &env).1.unwrap();
         (fake, Cluster::connect(access).await.unwrap())
     }
 

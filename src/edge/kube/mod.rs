@@ -41,7 +41,7 @@ mod watch;
 mod watch_expired;
 
 /// Why nothing can be deployed where no kubeconfig names a cluster.
-pub const NO_KUBECONFIG: &str = "no kubeconfig names a cluster\n\
+const NO_KUBECONFIG: &str = "no kubeconfig names a cluster\n\
     hint: set KUBECONFIG or write ~/.kube/config; `kubectl config get-contexts` shows what there is";
 
 pub use apply::{ApplyOutcome, ApplyRequest, applied_object, apply};

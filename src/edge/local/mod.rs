@@ -21,7 +21,7 @@ pub use update::run_update;
 pub struct CommandVariables(Vec<(String, String)>);
 
 impl CommandVariables {
-    /// Returns variables of a session. `KUBECONFIG` wins over the user's, the others only fill gaps.
+    /// Returns variables of a session; they only fill gaps.
     pub fn new(variables: Vec<(String, String)>) -> Self {
         Self(variables)
     }
@@ -32,11 +32,7 @@ impl CommandVariables {
     pub fn child(&self, command: &Command) -> ChildCommand {
         let mut env = Environment::inherited();
         for (name, value) in &self.0 {
-            if name == "KUBECONFIG" {
-                env.set(name, value);
-            } else {
-                env.set_default(name, value);
-            }
+            env.set_default(name, value);
         }
         for (name, value) in [("LINES", "24"), ("COLUMNS", "80"), ("PYTHONUNBUFFERED", "1")] {
             env.set_default(name, value);
@@ -59,8 +55,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_wins_over_the_session_and_the_kubeconfig_over_the_users() {
-        let session = [("KUBECONFIG", "/frozen"), ("HOME", "/other"), ("TILT_PORT", "1")];
+    fn a_command_wins_over_the_session_and_the_user_over_it_too() {
+        let session = [("HOME", "/other"), ("TILT_PORT", "1")];
         let session = session.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let command = Command {
             argv: vec!["true".to_owned()],
@@ -74,7 +70,6 @@ mod tests {
                 .get(name)
                 .map(|value| value.to_string_lossy().into_owned())
         };
-        assert_eq!(get("KUBECONFIG").as_deref(), Some("/frozen"));
         assert_ne!(get("HOME").as_deref(), Some("/other"), "it is set already");
         assert_eq!(get("TILT_PORT").as_deref(), Some("1"));
         assert_eq!(

@@ -1,4 +1,7 @@
 //! Environments of child processes.
+//!
+//! Whatever this program starts gets [`Environment::inherited`]: so nothing that is started, by whom ever, can miss which
+//! cluster the session means ([`pin`]).
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -13,6 +16,15 @@ pub struct Environment(BTreeMap<OsString, OsString>);
 /// The environment of this program. A copy, because changing the real one is not safe where threads run.
 static OWN: LazyLock<Mutex<Environment>> =
     LazyLock::new(|| Mutex::new(Environment(std::env::vars_os().collect())));
+
+/// Variables that every child gets, whatever this program's environment says.
+static PINNED: Mutex<Environment> = Mutex::new(Environment(BTreeMap::new()));
+
+/// Gives every child that starts from now on this value of a variable. Only what is said of one command alone wins over it.
+pub fn pin(name: &str, value: impl Into<OsString>) {
+    let mut pinned = PINNED.lock().expect("no panic while the environment is held");
+    pinned.set(name, value);
+}
 
 fn own() -> MutexGuard<'static, Environment> {
     OWN.lock().expect("no panic while the environment is held")
@@ -30,9 +42,29 @@ pub fn set_own(name: &str, value: Option<&str>) {
 }
 
 impl Environment {
-    /// Returns the environment of this program, with what [`set_own`] changed.
+    /// Returns the environment for children: that of this program, with what [`set_own`] changed, and what is pinned.
     pub fn inherited() -> Self {
+        Self::of_this_program().with(&Self::pinned())
+    }
+
+    /// Returns the variables that every child gets.
+    pub fn pinned() -> Self {
+        PINNED
+            .lock()
+            .expect("no panic while the environment is held")
+            .clone()
+    }
+
+    /// Returns the environment of this program, with what [`set_own`] changed.
+    pub fn of_this_program() -> Self {
         own().clone()
+    }
+
+    /// Returns this environment with the variables of another one, which win.
+    fn with(mut self, other: &Self) -> Self {
+        self.0
+            .extend(other.0.iter().map(|(name, value)| (name.clone(), value.clone())));
+        self
     }
 
     /// Sets a variable.
@@ -60,5 +92,23 @@ impl Environment {
         self.0
             .iter()
             .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_pinned_wins_over_the_environment_of_this_program() {
+        let mut own = Environment::default();
+        own.set("KUBECONFIG", "/users");
+        own.set("HOME", "/home");
+        let mut pinned = Environment::default();
+        pinned.set("KUBECONFIG", "/frozen");
+        let all = own.with(&pinned);
+        let get = |name: &str| all.get(name).map(|value| value.to_string_lossy().into_owned());
+        assert_eq!(get("KUBECONFIG").as_deref(), Some("/frozen"));
+        assert_eq!(get("HOME").as_deref(), Some("/home"));
     }
 }

@@ -30,7 +30,7 @@ use crate::model::octets::bytes_of;
 use crate::tiltfile::why_not_started;
 
 pub use editor::edit;
-pub use environment::{Environment, set_own};
+pub use environment::{Environment, pin, set_own};
 pub use exit::Exit;
 use group::Group;
 pub use group::kill_all_groups;

@@ -64,7 +64,7 @@ pub fn assemble(
         return assembled;
     };
     let n_errors = errors.len();
-    options::apply(declared.resources, &mut grouping, errors);
+    options::apply(declared.resources, &mut grouping, &mut assembled.warnings, errors);
     if errors.len() == n_errors {
         errors.extend(grouping.resources.iter().filter_map(without_objects));
     }

@@ -72,8 +72,10 @@ pub struct Ignorefile {
 }
 
 impl Ignorefile {
-    /// Reads patterns: comments and blank lines are dropped, the others trimmed and cleaned as paths, without a `/` in
+    /// Reads patterns: comments, blank lines and `.` are dropped, the others trimmed and cleaned as paths, without a `/` in
     /// front.
+    ///
+    /// Rule: <https://docs.docker.com/build/concepts/context/#dockerignore-files>, "the pattern `.` is ignored".
     pub fn parse(path: LocalPath, text: &str) -> Self {
         let clean = |line: &str| {
             let line = line.trim();
@@ -85,6 +87,9 @@ impl Ignorefile {
                 return (!line.is_empty()).then(|| not.to_owned());
             }
             let pattern = go_path::clean(pattern);
+            if pattern == "." && not.is_empty() {
+                return None;
+            }
             let pattern = pattern
                 .strip_prefix('/')
                 .filter(|rest| !rest.is_empty())
@@ -159,7 +164,7 @@ mod tests {
     fn comments_blanks_and_outer_slashes_are_dropped_from_an_ignorefile() {
         let file = Ignorefile::parse(
             LocalPath::new("/a/.dockerignore"),
-            "# c\n\n  *.md \n/node_modules/\n!/keep\na/./b/../c\n/\n",
+            "# c\n\n  *.md \n/node_modules/\n!/keep\na/./b/../c\n/\n.\n./\na/..\n",
         );
         assert_eq!(file.patterns, ["*.md", "node_modules", "!keep", "a/c", "/"]);
     }

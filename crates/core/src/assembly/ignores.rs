@@ -3,13 +3,14 @@
 //! Rule: `reference/tiltfile-api.md` 3.11.
 
 use super::{DeclaredBuild, DeclaredCustomBuild, DeclaredDockerBuild, DeclaredImage};
-use crate::model::{Ignore, LocalPath};
+use crate::model::{Ignore, LocalPath, escaped_pattern, go_path};
 
 /// Returns what is not sent to the engine: the declaring file, `.git`, `ignore=`, what `only=` leaves out, and the
 /// dockerignore file's patterns.
 pub(super) fn of_context(image: &DeclaredImage, build: &DeclaredDockerBuild) -> Vec<Ignore> {
     let mut ignores = always(image);
-    ignores.extend(below(&build.context, image.ignore.clone()));
+    let ignore = image.ignore.iter().filter(|pattern| !means_all(pattern));
+    ignores.extend(below(&build.context, ignore.cloned().collect()));
     ignores.extend(below(&build.context, only_patterns(&build.only)));
     ignores.extend(build.dockerignore.ignore_below(&build.context));
     ignores
@@ -43,6 +44,12 @@ fn always(image: &DeclaredImage) -> Vec<Ignore> {
         .collect()
 }
 
+/// Returns whether a pattern means the context itself, as `.` does: Docker passes over it.
+fn means_all(pattern: &str) -> bool {
+    let pattern = pattern.trim();
+    !pattern.is_empty() && go_path::clean(pattern) == "."
+}
+
 fn whole(base: LocalPath) -> Ignore {
     Ignore {
         base,
@@ -63,7 +70,8 @@ fn only_patterns(only: &[String]) -> Vec<String> {
         return Vec::new();
     }
     let everything = std::iter::once("**".to_owned());
+    let paths = only.iter();
     everything
-        .chain(only.iter().map(|path| format!("!{path}")))
+        .chain(paths.map(|path| format!("!{}", escaped_pattern(path))))
         .collect()
 }

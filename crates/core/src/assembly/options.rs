@@ -5,25 +5,53 @@
 use super::grouping::{Grouping, Resource};
 use super::{ResourceOptions, Subject};
 use crate::diag::{Diagnostic, nearest};
-use crate::k8s::Entity;
 use crate::k8s::identifier::{self, Identifier};
 use crate::k8s::selector::{ObjectSelector, fragment};
+use crate::k8s::{Entity, documented_ports, port_in_pod};
 
 /// Applies all calls. A call that has a fault is skipped; the others are still looked at.
-pub(super) fn apply(calls: Vec<ResourceOptions>, grouping: &mut Grouping, errors: &mut Vec<Diagnostic>) {
+pub(super) fn apply(
+    calls: Vec<ResourceOptions>,
+    grouping: &mut Grouping,
+    warnings: &mut Vec<Diagnostic>,
+    errors: &mut Vec<Diagnostic>,
+) {
     for call in calls {
-        if let Err(error) = apply_one(call, grouping, errors) {
-            errors.push(error);
+        match apply_one(&call, grouping, errors) {
+            Ok(at) => warnings.extend(other_ports(&call, at, grouping)),
+            Err(error) => errors.push(error),
         }
     }
 }
 
+/// Warns of local ports that lead to a port which nobody named.
+fn other_ports(call: &ResourceOptions, at: usize, grouping: &Grouping) -> Vec<Diagnostic> {
+    let resource = &grouping.resources[at];
+    let objects = resource.objects.iter().map(|object| grouping.entity(*object));
+    let documented = documented_ports(objects);
+    let unnamed = call.port_forwards.iter().filter(|port| port.container_port == 0);
+    let led_elsewhere = unnamed.filter_map(|port| {
+        let local = port.local_port;
+        let led_to = port_in_pod(local, &documented);
+        (local != 0 && led_to != local).then(|| {
+            let name = &resource.name;
+            Diagnostic::warning(format!(
+                "k8s_resource \"{name}\": port_forwards={local} leads to port {led_to} of the container, which documents no \
+                 port {local}"
+            ))
+            .at(call.site.argument("port_forwards", 2))
+            .hint(format!("write '{local}:{led_to}' if that is meant"))
+        })
+    });
+    led_elsewhere.collect()
+}
+
 fn apply_one(
-    call: ResourceOptions,
+    call: &ResourceOptions,
     grouping: &mut Grouping,
     errors: &mut Vec<Diagnostic>,
-) -> Result<(), Diagnostic> {
-    let at = find_resource(&call, grouping)?;
+) -> Result<usize, Diagnostic> {
+    let at = find_resource(call, grouping)?;
     let resource = &mut grouping.resources[at];
     let site = &call.site;
     resource
@@ -40,13 +68,13 @@ fn apply_one(
     options.port_forwards.extend(call.port_forwards.iter().cloned());
     options.links.extend(call.links.iter().cloned());
     options.discovery_strategy = call.discovery_strategy.or(options.discovery_strategy);
-    rename(&call, at, grouping)?;
+    rename(call, at, grouping)?;
     for selector in &call.objects {
         if let Err(message) = move_object(selector, at, grouping) {
             errors.push(Diagnostic::error(message).at(site.literal(selector, "objects", 6)));
         }
     }
-    Ok(())
+    Ok(at)
 }
 
 fn find_resource(call: &ResourceOptions, grouping: &mut Grouping) -> Result<usize, Diagnostic> {

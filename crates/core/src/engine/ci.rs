@@ -6,9 +6,11 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use super::cluster_events::needs_cluster;
 use super::config::Mode;
 use super::effect::{CiFailure, ExitOutcome};
 use super::event::{ClusterStatus, ServerStatus};
+use super::never_started;
 use super::row::Row;
 use super::state::State;
 use crate::model::RuntimeStatus;
@@ -56,13 +58,16 @@ pub(super) fn verdict(state: &State) -> Option<ExitOutcome> {
         return None;
     };
     if let ClusterStatus::Failed(why) = &state.cluster
-        && state.rows.values().any(|row| row.enabled && row.k8s().is_some())
+        && state.rows.values().any(needs_cluster)
     {
         let why = why.lines().next().unwrap_or_default();
         return Some(failed(format!("cluster connection failed: {why}"), Vec::new()));
     }
     let targets = targets(state);
     if let Some((resource, message)) = first_failure(&targets) {
+        return Some(failed(message, vec![resource]));
+    }
+    if let Some((resource, message)) = never_started::wait_in_vain(state) {
         return Some(failed(message, vec![resource]));
     }
     if targets.len() > 1 && targets.iter().all(Target::is_fine) {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use super::effect::{ClusterWatch, Effect};
 use super::event::ClusterStatus;
 use super::podless;
+use super::row::Row;
 use super::state::State;
 use crate::model::ClusterEvent;
 use crate::model::{Level, LogEvent};
@@ -97,21 +98,29 @@ fn line(name: &ManifestName, event: &ClusterEvent) -> Effect {
     ))
 }
 
-/// Takes in how the connection to the cluster is.
-pub(super) fn on_cluster_changed(state: &mut State, status: ClusterStatus) -> Vec<Effect> {
-    let is_new = state.cluster != status;
-    let had_failed = matches!(state.cluster, ClusterStatus::Failed(_));
-    state.cluster = status;
+/// Tells how the connection to the cluster is, once something needs it.
+pub(super) fn tell_of_cluster(state: &mut State) -> Option<Effect> {
     match &state.cluster {
-        ClusterStatus::Failed(error) if is_new => {
+        ClusterStatus::Failed(error) => {
+            let is_new = state.told_of_cluster.as_ref() != Some(error);
+            if !is_new || !state.rows.values().any(needs_cluster) {
+                return None;
+            }
+            state.told_of_cluster = Some(error.clone());
             let line = LogEvent::global(format!("Cluster status error: {error}"));
-            vec![Effect::Log(line.level(Level::Error))]
+            Some(Effect::Log(line.level(Level::Error)))
         }
-        ClusterStatus::Connected if had_failed => {
-            vec![Effect::Log(LogEvent::global("The cluster answers again"))]
-        }
-        _ => Vec::new(),
+        ClusterStatus::Connected => state
+            .told_of_cluster
+            .take()
+            .map(|_| Effect::Log(LogEvent::global("The cluster answers again"))),
+        ClusterStatus::Connecting => None,
     }
+}
+
+/// Returns whether a resource is deployed to the cluster, or about to be.
+pub(super) fn needs_cluster(row: &Row) -> bool {
+    row.enabled && row.k8s().is_some() && (row.is_due() || row.started_first)
 }
 
 /// Returns what of the cluster to watch, if that is not what is watched already: the namespaces of resources whose

@@ -5,12 +5,11 @@
 //!
 //! Rule: `reference/engine.md` 4.12.
 
-use serde_json::Value;
-
 use super::effect::{Effect, Forward, ForwardTarget};
 use super::event::{ForwardId, ForwardPart};
 use super::row::Row;
 use super::state::State;
+use crate::k8s::{documented_ports, port_in_pod};
 use crate::model::{Level, LogEvent, ManifestName, Pod, PodPhase, PortForward};
 use crate::view::ForwardView;
 
@@ -140,30 +139,10 @@ fn best_pod<'a>(state: &'a State, row: &Row) -> Option<&'a Pod> {
         .max_by_key(|pod| (!pod.deleting, pod.created, &pod.name))
 }
 
-/// Returns the port in the pod. One that was not given is the local one if a container documents that, else the first
-/// that is documented.
+/// Returns the port in the pod.
 fn container_port(row: &Row, port: &PortForward) -> u16 {
-    if port.container_port != 0 {
-        return port.container_port;
-    }
-    let mut documented = Vec::new();
-    for entity in row.entities() {
-        collect_ports(entity.value(), &mut documented);
-    }
-    if documented.contains(&port.local_port) {
-        return port.local_port;
-    }
-    documented.first().copied().unwrap_or(port.local_port)
-}
-
-fn collect_ports(value: &Value, ports: &mut Vec<u16>) {
-    match value {
-        Value::Object(fields) => {
-            let port = fields.get("containerPort").and_then(Value::as_u64);
-            ports.extend(port.and_then(|port| u16::try_from(port).ok()));
-            fields.values().for_each(|value| collect_ports(value, ports));
-        }
-        Value::Array(items) => items.iter().for_each(|value| collect_ports(value, ports)),
-        _ => {}
+    match port.container_port {
+        0 => port_in_pod(port.local_port, &documented_ports(row.entities())),
+        given => given,
     }
 }

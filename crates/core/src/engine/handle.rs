@@ -87,7 +87,10 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
     match event {
         Event::Started => reload::on_started(state),
         Event::TiltfileLoaded { load, outcome } => reload::on_loaded(state, load, *outcome),
-        Event::ClusterChanged(status) => cluster_events::on_cluster_changed(state, status),
+        Event::ClusterChanged(status) => {
+            state.cluster = status;
+            Vec::new()
+        }
         Event::FilesChanged(changes) => files::on_files_changed(state, changes),
         Event::UpdateFinished { build, outcome } => update::on_finished(state, build, *outcome),
         Event::ContainerUpdated {
@@ -160,6 +163,7 @@ fn settle(state: &mut State) -> Vec<Effect> {
     streams::expire(state);
     effects.extend(refresh_rows(state));
     effects.extend(update_containers(state));
+    effects.extend(cluster_events::tell_of_cluster(state));
     let updates = if state.verdict.is_none() {
         start_updates(state)
     } else {

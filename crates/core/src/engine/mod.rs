@@ -16,6 +16,7 @@ pub(crate) mod forwards;
 mod gc;
 mod handle;
 pub(crate) mod live_update;
+mod never_started;
 mod not_yet;
 pub(crate) mod podless;
 mod pods;

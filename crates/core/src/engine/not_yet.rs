@@ -2,12 +2,11 @@
 
 use super::effect::Effect;
 use super::state::State;
-use crate::model::{ApiKind, ApiObject, ApiObjects, Level, LogEvent, ManifestName};
+use crate::model::{ApiKind, ApiObjects, Level, LogEvent, ManifestName};
 
 /// Kinds of objects that would do something.
-const ACTIVE: [ApiKind; 6] = [
+const ACTIVE: [ApiKind; 5] = [
     ApiKind::Cmd,
-    ApiKind::Extension,
     ApiKind::FileWatch,
     ApiKind::KubernetesApply,
     ApiKind::KubernetesDiscovery,
@@ -16,10 +15,8 @@ const ACTIVE: [ApiKind; 6] = [
 
 /// Returns what is to be said about the objects that a Tiltfile registered.
 pub(super) fn tell_of_objects(state: &mut State, objects: &ApiObjects) -> Option<Effect> {
-    // An extension that was loaded has done all that it should.
-    let is_loaded = |object: &ApiObject| object.annotations.contains_key("tilt.dev/managed-by");
     let active = ACTIVE.into_iter().flat_map(|kind| {
-        let of_kind = objects.of_kind(kind).filter(|(_, object)| !is_loaded(object));
+        let of_kind = objects.of_kind(kind);
         of_kind.map(move |(name, _)| format!("{}/{name}", kind.plural()))
     });
     let told = &mut state.told_objects;

@@ -120,6 +120,7 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
     state.tiltfile.cycle.note_end(state.now);
     if outcome.manifests.is_some() {
         state.tiltfile.config_files = outcome.config_files;
+        state.tiltfile.watch_ignores = outcome.watch_ignores;
     } else {
         // What the failed load did not get to read is still watched: a mended file must not be edited unseen.
         let known = BTreeSet::from_iter(outcome.config_files);
@@ -130,12 +131,17 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
             .collect::<BTreeSet<_>>()
             .into_iter()
             .collect();
+        // What it was told to pass over before it failed is passed over, or its own files would lead to the next load.
+        for ignore in outcome.watch_ignores {
+            if !state.tiltfile.watch_ignores.contains(&ignore) {
+                state.tiltfile.watch_ignores.push(ignore);
+            }
+        }
     }
     state.dirty.files = true;
     state.tiltfile.error = outcome.error;
     let mut effects = Vec::new();
     if let Some(manifests) = outcome.manifests {
-        state.tiltfile.watch_ignores = outcome.watch_ignores;
         state.update_settings = outcome.update_settings;
         state.ci_settings = outcome.ci_settings;
         state.pruning.settings = outcome.docker_prune;

@@ -35,6 +35,8 @@ pub(crate) struct State {
     pub(crate) seq: Seq,
     pub(crate) tiltfile: Tiltfile,
     pub(crate) cluster: ClusterStatus,
+    /// What was last said of a cluster that cannot be used.
+    pub(crate) told_of_cluster: Option<String>,
     /// One per resource.
     pub(crate) rows: Rows,
     /// Their names in definition order.
@@ -238,6 +240,7 @@ impl State {
             config,
             seq: 0,
             cluster: ClusterStatus::Connecting,
+            told_of_cluster: None,
             rows: Rows::default(),
             order: Vec::new(),
             holds: BTreeMap::new(),

@@ -9,6 +9,7 @@ mod context;
 pub mod convert;
 mod deployable;
 pub mod display;
+mod documented_ports;
 mod dormant;
 mod entity;
 pub mod field_place;
@@ -34,6 +35,7 @@ pub mod yaml;
 
 pub use context::{KubeContext, Product};
 pub use deployable::deployable;
+pub use documented_ports::{documented_ports, port_in_pod};
 pub use dormant::Dormancy;
 pub use entity::{Entity, Origin};
 pub use object_matcher::ObjectMatcher;

@@ -81,6 +81,15 @@ impl ApiObjects {
         objects.map(|(name, object)| (name.as_str(), object))
     }
 
+    /// Returns all objects with their kinds and names.
+    pub fn into_all(self) -> impl Iterator<Item = (ApiKind, String, ApiObject)> {
+        let kinds = self.0.into_iter();
+        kinds.flat_map(|(kind, objects)| {
+            let objects = objects.into_iter();
+            objects.map(move |(name, object)| (kind, name, object))
+        })
+    }
+
     /// Puts an object in, in place of one of that kind and name.
     pub fn insert(&mut self, kind: ApiKind, name: &str, object: ApiObject) {
         self.0.entry(kind).or_default().insert(name.to_owned(), object);

@@ -166,6 +166,21 @@ impl ImageRef {
         }
     }
 
+    /// Returns the same name and tag with this digest.
+    #[must_use]
+    pub fn with_digest(&self, digest: &str) -> Self {
+        Self {
+            digest: Some(digest.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the tag that Docker takes.
+    fn meant_tag(&self) -> Option<&str> {
+        let default = self.digest.is_none().then_some("latest");
+        self.tag.as_deref().or(default)
+    }
+
     fn with_suffix(&self, mut text: String) -> String {
         if let Some(tag) = &self.tag {
             text.push(':');
@@ -203,11 +218,12 @@ impl ImageSelector {
         Self { image, exact }
     }
 
-    /// Returns whether `other` means this image.
+    /// Returns whether `other` means this image. No tag stands for `latest`.
     pub fn matches(&self, other: &ImageRef) -> bool {
         self.image.domain == other.domain
             && self.image.path == other.path
-            && (!self.exact || (self.image.tag == other.tag && self.image.digest == other.digest))
+            && (!self.exact
+                || (self.image.meant_tag() == other.meant_tag() && self.image.digest == other.digest))
     }
 }
 
@@ -352,5 +368,11 @@ mod tests {
         assert!(any.matches(&image("gcr.io/a:1")) && !any.matches(&image("gcr.io/b")));
         let one = ImageSelector::new(image("gcr.io/a:1"));
         assert!(one.matches(&image("gcr.io/a:1")) && !one.matches(&image("gcr.io/a")));
+        let latest = ImageSelector {
+            exact: true,
+            ..ImageSelector::new(image("gcr.io/a"))
+        };
+        assert!(latest.matches(&image("gcr.io/a:latest")) && latest.matches(&image("gcr.io/a")));
+        assert!(!latest.matches(&image("gcr.io/a:1")));
     }
 }

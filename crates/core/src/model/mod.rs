@@ -49,7 +49,7 @@ pub use ids::{
     BuildId, DeleteId, LiveUpdateId, LoadId, ManifestName, ObjectUid, PruneId, ServeId, SpanId, TargetId,
     TargetKind, sanitize_name,
 };
-pub use ignore::IgnoreMatcher;
+pub use ignore::{IgnoreMatcher, escaped_pattern};
 pub use image_ref::{ImageRef, ImageRefError, ImageSelector};
 pub use k8s_options::{CustomDeploy, DiscoveryStrategy, ImageLocator, K8sOptions, ObjectPatterns};
 pub use link::{Link, PortForward};

@@ -127,7 +127,9 @@ fn version(session: &Session<'_>) -> Outcome<String> {
             other => other.into_fault(|fault, _| fault),
         })?;
     let last = printed.trim().lines().last().unwrap_or_default().trim();
-    let found = ["v3.", "3.", "v4."].iter().any(|prefix| last.starts_with(prefix));
+    let found = ["v3.", "3.", "v4.", "4."]
+        .iter()
+        .any(|prefix| last.starts_with(prefix));
     if !found {
         return Err(Fault::new(format!(
             "could not parse Helm version from string: {printed:?}"

@@ -84,9 +84,7 @@ fn k8s_yaml<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     if entities.is_empty() && first_is_text {
         return Err(Fault::new("Empty YAML passed to k8s_yaml").at(arg.place()));
     }
-    if !allow_duplicates {
-        check_duplicates(call, &entities)?;
-    }
+    register(call, &entities, allow_duplicates)?;
     let site = call.site();
     let objects = entities.into_iter().map(|entity| DeclaredObject {
         entity,
@@ -96,7 +94,8 @@ fn k8s_yaml<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     Ok(Value::new_none())
 }
 
-fn check_duplicates(call: &Call<'_, '_, '_, '_>, entities: &[Entity]) -> Outcome<()> {
+/// Remembers which objects there are; one that was there before is a fault where that is not allowed.
+fn register(call: &Call<'_, '_, '_, '_>, entities: &[Entity], allow_duplicates: bool) -> Outcome<()> {
     let session = call.session();
     let mut registered = session.registered.borrow_mut();
     let mut here: Option<Rc<str>> = None;
@@ -108,8 +107,10 @@ fn check_duplicates(call: &Call<'_, '_, '_, '_>, entities: &[Entity]) -> Outcome
             entity.api_version(),
         ]
         .join("\n");
-        if let Some(first) = registered.get(&key) {
-            return Err(duplicate(entity, first));
+        match registered.get(&key) {
+            Some(_) if allow_duplicates => continue,
+            Some(first) => return Err(duplicate(entity, first)),
+            None => {}
         }
         let trace = here.get_or_insert_with(|| {
             let (mut lines, inside) = session.lines(&call.eval.call_stack());

@@ -147,6 +147,13 @@ fn texts(list: &Json) -> impl Iterator<Item = &str> {
 
 /// Adds which file the tool complains about, where it names one that exists.
 fn name_file(session: &Session<'_>, fault: Fault, directory: &LocalPath, stderr: &str) -> Fault {
+    // kustomize: "security; file '...' is not in or below '...'"
+    if stderr.contains("is not in or below") {
+        return fault.hint(format!(
+            "kustomize reads no files outside of {directory} by itself; if these are meant, allow it with \
+             kustomize(..., flags=['--load-restrictor=LoadRestrictionsNone'])"
+        ));
+    }
     let quoted = stderr.split(['\'', '"', '`', ' ']);
     let named = quoted
         .filter(|word| word.contains('.') && !word.contains('\n'))

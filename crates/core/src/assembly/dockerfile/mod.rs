@@ -37,7 +37,7 @@ struct BaseImage {
     span: Range<usize>,
 }
 
-/// Returns the images of each `FROM` and each `COPY --from=`, in file order, each place once.
+/// Returns the images of each `FROM`, each `COPY --from=` and each `RUN --mount=from=`, in file order, each place once.
 ///
 /// Defaults of `ARG` in the file are overridden by build arguments of the form `KEY=value`. Names of stages are no
 /// images, and what does not parse as an image reference is left out.
@@ -92,6 +92,7 @@ fn find(contents: &str, build_args: &[String]) -> Result<Vec<BaseImage>, Dockerf
             "ARG" => declare(instruction, &mut scope, file.escape),
             "FROM" => found.extend(from(instruction, &scope, &mut stages, file.escape)),
             "COPY" => found.extend(copy_from(instruction, &scope, &stages, file.escape)),
+            "RUN" => found.extend(mounts_from(instruction, &scope, &stages, file.escape)),
             _ => {}
         }
     }
@@ -155,6 +156,37 @@ fn copy_from(
     base_image(flag, FLAG.len(), scope, stages, escape)
 }
 
+/// `RUN --mount=type=bind,from=image,... ...`
+fn mounts_from(
+    instruction: &Instruction,
+    scope: &Scope,
+    stages: &BTreeSet<String>,
+    escape: char,
+) -> Vec<BaseImage> {
+    const FLAG: &str = "--mount=";
+    const KEY: &str = "from=";
+    let flags = instruction
+        .words
+        .iter()
+        .take_while(|word| word.text.starts_with("--"));
+    let mut found = Vec::new();
+    for word in flags.filter(|word| word.text.starts_with(FLAG)) {
+        let mut start = FLAG.len();
+        for option in word.text[FLAG.len()..].split(',') {
+            let end = start + option.len();
+            let is_from = option
+                .get(..KEY.len())
+                .is_some_and(|key| key.eq_ignore_ascii_case(KEY));
+            // The engine takes no variables here.
+            if is_from && !option.contains('$') {
+                found.extend(image_within(word, start + KEY.len()..end, scope, stages, escape));
+            }
+            start = end + 1;
+        }
+    }
+    found
+}
+
 /// Reads the image that a word names from its byte `skip` on.
 fn base_image(
     word: &Word,
@@ -163,14 +195,25 @@ fn base_image(
     stages: &BTreeSet<String>,
     escape: char,
 ) -> Option<BaseImage> {
-    let name = expand(&word.text[skip..], scope, escape)?;
+    image_within(word, skip..word.text.len(), scope, stages, escape)
+}
+
+/// Reads the image that these bytes of a word name.
+fn image_within(
+    word: &Word,
+    part: Range<usize>,
+    scope: &Scope,
+    stages: &BTreeSet<String>,
+    escape: char,
+) -> Option<BaseImage> {
+    let name = expand(&word.text[part.clone()], scope, escape)?;
     let is_stage = stages.contains(&name.to_lowercase()) || name.bytes().all(|b| b.is_ascii_digit());
     if is_stage || name == "scratch" {
         return None;
     }
     Some(BaseImage {
         image: ImageRef::parse(&name).ok()?,
-        span: word.source_from(skip),
+        span: word.source(part),
     })
 }
 

@@ -30,8 +30,14 @@ pub(super) struct Word {
 impl Word {
     /// Returns where the text from byte `skip` on stands in the file.
     pub(super) fn source_from(&self, skip: usize) -> Range<usize> {
-        match (self.places.get(skip), self.places.last()) {
-            (Some(start), Some(last)) => *start..last + 1,
+        self.source(skip..self.text.len())
+    }
+
+    /// Returns where these bytes of the text stand in the file.
+    pub(super) fn source(&self, part: Range<usize>) -> Range<usize> {
+        let last = part.end.checked_sub(1).and_then(|last| self.places.get(last));
+        match (self.places.get(part.start), last) {
+            (Some(start), Some(last)) if start <= last => *start..last + 1,
             _ => 0..0,
         }
     }

@@ -28,7 +28,22 @@ fn each_from_and_copy_from_counts_in_file_order() {
         &[],
         &["gcr.io/a", "b/tools:1", "a:2"],
     );
-    check("FROM a\nRUN --mount=from=b x\nADD --from=c x y\n", &[], &["a"]);
+    check("FROM a\nADD --from=c x y\n", &[], &["a"]);
+}
+
+#[test]
+fn what_a_run_mounts_from_counts_too() {
+    check(
+        "FROM a AS one\nRUN --mount=type=bind,from=b:1,source=/x,target=/y --mount=From=c cp /x /z\n\
+         RUN --mount=from=one --mount=from=0 --mount=from=$X --mount=type=cache,target=/from=d x --mount=from=e\n",
+        &[],
+        &["a", "b:1", "c"],
+    );
+    let file = "FROM a\nRUN --network=none --mount=type=bind,from=base,\\\n  source=/who,target=/m <<EOF\nFROM base\nEOF\n";
+    assert_eq!(
+        replace(file, &[], &[("base", "localhost:5000/base:tilt-1")]),
+        Ok(file.replacen("from=base", "from=localhost:5000/base:tilt-1", 1))
+    );
 }
 
 #[test]

@@ -1,11 +1,48 @@
 //! What an edit of the Tiltfile changes, and what it leaves alone.
 
 use super::script::*;
-use crate::engine::Event;
+use crate::engine::{Effect, Event, LoadOutcome, Mode};
 use crate::model::{
-    ApiKind, Command, CustomDeploy, DiscoveryStrategy, LocalPath, PodReadiness, TargetId, TriggerMode,
+    ApiKind, Command, CustomDeploy, DiscoveryStrategy, Ignore, LoadId, LocalPath, PodReadiness, TargetId,
+    TriggerMode,
 };
 use crate::view::UpdateStatus;
+
+#[test]
+fn what_a_load_was_told_to_pass_over_holds_also_when_it_fails() {
+    let ignore = |name: &str| Ignore {
+        base: LocalPath::new("/src"),
+        patterns: vec![name.to_owned()],
+    };
+    let ignores_after = |outcome: LoadOutcome, script: &mut Script| {
+        let load = LoadId(script.begin_load());
+        let effects = script.effects(Event::TiltfileLoaded {
+            load,
+            outcome: Box::new(outcome),
+        });
+        let mut watched = effects.into_iter().filter_map(|effect| match effect {
+            Effect::WatchFiles(set) => Some(set.ignores),
+            _ => None,
+        });
+        watched.next().expect("files are watched")
+    };
+    let failing = |ignores: &[&str]| LoadOutcome {
+        watch_ignores: ignores.iter().map(|name| ignore(name)).collect(),
+        ..broken("no")
+    };
+    let mut script = Script::new(Mode::Up);
+    script.send(Event::Started);
+    assert_eq!(ignores_after(failing(&["a"]), &mut script), [ignore("a")]);
+    script.edit_tiltfile();
+    let both = [ignore("a"), ignore("b")];
+    assert_eq!(ignores_after(failing(&["a", "b"]), &mut script), both);
+    script.edit_tiltfile();
+    let good = LoadOutcome {
+        watch_ignores: vec![ignore("c")],
+        ..loaded(vec![manifest("web")])
+    };
+    assert_eq!(ignores_after(good, &mut script), [ignore("c")]);
+}
 
 #[test]
 fn a_change_of_the_tiltfile_holds_updates_until_it_is_loaded() {

@@ -115,6 +115,12 @@ impl Script {
         })
     }
 
+    /// Returns the number of the load that runs, which the caller ends.
+    pub(super) fn begin_load(&mut self) -> u64 {
+        self.loads += 1;
+        self.loads
+    }
+
     pub(super) fn edit(&mut self, target: TargetId, paths: &[&str]) -> String {
         let change = |path: &&str| FileChange::new(target.clone(), LocalPath::new(path));
         self.send(Event::FilesChanged(paths.iter().map(change).collect()))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::script::*;
 use crate::engine::{ClusterStatus, Event, LoadOutcome, Mode, UpdateOutcome};
 use crate::model::{
-    Command, CustomBuild, ImageBuild, LocalPath, ManifestName, OutputMode, TargetId, TriggerMode,
+    Command, CustomBuild, ImageBuild, LocalPath, ManifestName, OnChange, OutputMode, TargetId, TriggerMode,
     TriggerReason, UpdateSettings,
 };
 use crate::view::UpdateStatus;
@@ -334,6 +334,26 @@ fn nothing_starts_while_the_cluster_cannot_be_reached() {
     );
     let failed = ClusterStatus::Failed("connection refused".to_owned());
     insta::assert_snapshot!(script.send(Event::ClusterChanged(failed)), @r#"Error - "Cluster status error: connection refused\n""#);
+}
+
+#[test]
+fn what_is_wrong_with_the_cluster_is_told_once_a_resource_needs_it() {
+    let failed = || ClusterStatus::Failed("connection refused".to_owned());
+    let mut script = Script::new(Mode::Up);
+    script.send(Event::Started);
+    let mut idle = manifest("idle");
+    idle.trigger_mode = TriggerMode::new(OnChange::Update, false);
+    script.load(vec![idle]);
+    assert_eq!(script.send(Event::ClusterChanged(failed())), "");
+    script.edit_tiltfile();
+    let told = script.load(vec![manifest("web")]);
+    assert!(
+        told.contains("Cluster status error: connection refused"),
+        "{told}"
+    );
+    assert_eq!(script.send(Event::ClusterChanged(failed())), "", "once");
+    let back = script.send(Event::ClusterChanged(ClusterStatus::Connected));
+    assert!(back.contains("The cluster answers again"), "{back}");
 }
 
 #[test]

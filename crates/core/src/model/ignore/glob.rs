@@ -38,6 +38,15 @@ struct Class {
 impl Wildcards {
     /// Parses a pattern; `None` where Go's `filepath.Match` has a syntax error.
     pub(super) fn parse(glob: &str) -> Option<Self> {
+        if let Some(end) = end_only(glob) {
+            return Some(Self {
+                prefix: String::new(),
+                tokens: [Token::Rest]
+                    .into_iter()
+                    .chain(end.chars().map(Token::Char))
+                    .collect(),
+            });
+        }
         let mut tokens = Vec::new();
         let mut chars = glob.chars().peekable();
         while let Some(c) = chars.next() {
@@ -136,6 +145,25 @@ impl Wildcards {
     }
 }
 
+/// Returns what paths end with that a pattern like `**.txt` means.
+fn end_only(glob: &str) -> Option<&str> {
+    let end = glob.strip_prefix("**")?;
+    let is_plain = !end.is_empty() && !end.starts_with('/') && !end.contains(['*', '?', '[', ']', '\\']);
+    is_plain.then_some(end)
+}
+
+/// Returns the pattern that matches this path and nothing else.
+pub fn escaped(path: &str) -> String {
+    let mut pattern = String::with_capacity(path.len());
+    for c in path.chars() {
+        if matches!(c, '*' | '?' | '[' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
+}
+
 impl Class {
     /// Reads a character class after its `[`.
     fn parse(chars: &mut Peekable<Chars<'_>>) -> Option<Self> {
@@ -177,6 +205,13 @@ mod tests {
 
     /// The same as a regular expression, as `patternmatcher` makes it.
     fn regex(glob: &str) -> regex::Regex {
+        if let Some(end) = glob.strip_prefix("**")
+            && !end.is_empty()
+            && !end.contains(['*', '?'])
+            && !end.starts_with('/')
+        {
+            return regex::Regex::new(&format!("(?s)^.*{end}(?:/.*)?$")).expect("an expression");
+        }
         let mut out = String::from("(?s)^");
         let mut chars = glob.chars().peekable();
         while let Some(c) = chars.next() {

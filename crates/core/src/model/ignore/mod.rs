@@ -5,9 +5,13 @@
 mod glob;
 mod pattern;
 
-use pattern::Pattern;
+use std::borrow::Cow;
+
+use pattern::{Pattern, Subject};
 
 use super::{Ignore, LocalPath};
+
+pub use glob::escaped as escaped_pattern;
 
 /// Ignores, compiled once and asked often.
 #[derive(Clone, Debug, Default)]
@@ -20,15 +24,25 @@ pub struct IgnoreMatcher {
 enum Rule {
     /// This path and all below it.
     Tree(LocalPath),
-    /// What the patterns say about paths below the base.
-    Patterns(LocalPath, Vec<Pattern>),
+    /// What the patterns say.
+    Patterns(Patterns),
+}
+
+/// Patterns, and what they are relative to.
+#[derive(Clone, Debug)]
+struct Patterns {
+    base: LocalPath,
+    list: Vec<Pattern>,
+    /// Whether any can match outside of the base (`../obj`).
+    leave_base: bool,
 }
 
 impl IgnoreMatcher {
     /// Compiles ignores; an invalid pattern is left out.
     ///
     /// Rule: the matching of `.dockerignore` files in Docker's `patternmatcher` package: patterns start at the base,
-    /// the last match wins, and a match of a parent directory is a match of everything below.
+    /// the last match wins, and a match of a parent directory is a match of everything below. Other than there, a
+    /// pattern may lead out of the base (`../svc/obj`) or be absolute.
     pub fn new(ignores: &[Ignore]) -> Self {
         let rules = ignores.iter().filter_map(Rule::new).collect();
         Self { rules }
@@ -50,46 +64,66 @@ impl Rule {
         if ignore.patterns.is_empty() {
             return Some(Self::Tree(ignore.base.clone()));
         }
-        let patterns: Vec<Pattern> = ignore
+        let list: Vec<Pattern> = ignore
             .patterns
             .iter()
-            .filter_map(|text| Pattern::parse(text, &ignore.base))
+            .flat_map(|text| Pattern::parse(text, &ignore.base))
             .collect();
         // Exceptions alone take nothing out.
-        patterns
-            .iter()
-            .any(|pattern| !pattern.is_exception())
-            .then(|| Self::Patterns(ignore.base.clone(), patterns))
+        list.iter().any(|pattern| !pattern.is_exception()).then(|| {
+            Self::Patterns(Patterns {
+                base: ignore.base.clone(),
+                leave_base: list.iter().any(Pattern::leaves_base),
+                list,
+            })
+        })
     }
 
     fn ignores(&self, path: &LocalPath) -> bool {
         match self {
             Self::Tree(base) => path.is_within(base),
-            Self::Patterns(base, patterns) => relative(path, base).is_some_and(|path| {
-                let last = patterns.iter().rev().find(|pattern| pattern.matches(&path));
-                last.is_some_and(|pattern| !pattern.is_exception())
-            }),
+            Self::Patterns(patterns) => patterns.ignores(path),
         }
     }
 
     fn ignores_all_below(&self, dir: &LocalPath) -> bool {
-        let Self::Patterns(base, patterns) = self else {
-            return self.ignores(dir);
+        match self {
+            Self::Tree(base) => dir.is_within(base),
+            Self::Patterns(patterns) => patterns.ignores_all_below(dir),
+        }
+    }
+}
+
+impl Patterns {
+    fn ignores(&self, path: &LocalPath) -> bool {
+        let Some(path) = self.subject(path) else {
+            return false;
         };
-        let Some(dir) = relative(dir, base) else {
+        let last = self.list.iter().rev().find(|pattern| pattern.matches(&path));
+        last.is_some_and(|pattern| !pattern.is_exception())
+    }
+
+    fn ignores_all_below(&self, dir: &LocalPath) -> bool {
+        let Some(dir) = self.subject(dir) else {
             return false;
         };
         // The last pattern that takes the directory out also takes out all below it; only exceptions after it count.
-        patterns
+        self.list
             .iter()
             .rev()
             .take_while(|pattern| !(pattern.is_exception() && pattern.could_match_within(&dir)))
             .any(|pattern| !pattern.is_exception() && pattern.matches(&dir))
     }
+
+    /// Returns a path as patterns see it; `None` where none can match.
+    fn subject<'p>(&self, path: &'p LocalPath) -> Option<Subject<'p>> {
+        let below_base = relative(path, &self.base);
+        (below_base.is_some() || self.leave_base).then_some(Subject { path, below_base })
+    }
 }
 
 /// Returns the path below `base` with slashes, empty for `base` itself, `None` outside.
-fn relative<'a>(path: &'a LocalPath, base: &LocalPath) -> Option<std::borrow::Cow<'a, str>> {
+fn relative<'a>(path: &'a LocalPath, base: &LocalPath) -> Option<Cow<'a, str>> {
     path.is_within(base)
         .then(|| path.relative_to(base).to_string_lossy())
 }
@@ -141,6 +175,7 @@ mod tests {
     fn a_plain_name_matches_at_the_root_and_all_below_it() {
         check(&["a"], &["a", "a/b", "a/b/c"], &["b/a", "ab", "."]);
         check(&["/a/", "./b/../c"], &["a/x", "c"], &["b", "x/a", "/elsewhere/a"]);
+        check(&["/", "//", "/.", "!/"], &[], &["a", "."]);
         check(&["/src/d"], &["d", "d/e"], &["src/e"]);
     }
 
@@ -153,6 +188,12 @@ mod tests {
         check(&["a/**/z"], &["a/z", "a/b/c/z"], &["z", "a/b"]);
         check(&["**"], &["a", "a/b"], &["."]);
         check(&["a?c"], &["abc", "aéc"], &["ac", "a/c", "abbc"]);
+        check(
+            &["**.txt"],
+            &["a.txt", "d/a.txt", "d/a.txt/b"],
+            &["a.txtx", "d/a.md"],
+        );
+        check(&["**", "!**.txt"], &["a.md", "d/b"], &["a.txt", "d/a.txt"]);
         check(&["**/*.{o,d}"], &["x.{o,d}"], &["x.o"]);
     }
 
@@ -200,6 +241,41 @@ mod tests {
         check_dirs(&["!a/b", "a"], &["a", "a/b"], &[]);
         check_dirs(&["a/*"], &["a/b"], &["a"]);
         check_dirs(&["."], &[".", "a"], &[]);
+    }
+
+    #[test]
+    fn patterns_may_lead_out_of_their_base() {
+        let obj = &["/svc/src/obj", "/svc/src/obj/a.o"];
+        let others = &["/svc/src/a.c", "/svc/objx", "a", "/svc/src"];
+        check(&["../svc/src/obj"], obj, others);
+        check(&["../svc/src/obj/"], obj, others);
+        check(&["./../svc/src/obj"], obj, others);
+        check(&["/svc/src/obj"], obj, others);
+        check(&["../svc/src/obj/**"], &obj[1..], &[others, &obj[..1]].concat());
+        check(&["../svc/src/*.o"], &["/svc/src/a.o"], &["/svc/a.o", "a.o"]);
+        check(&["../**/obj"], &["/svc/src/obj/x", "obj", "d/obj/x"], others);
+        check(
+            &["../svc", "!../svc/src/main.cs"],
+            obj,
+            &["/svc/src/main.cs", "/other"],
+        );
+        check(
+            &["/svc", "!/svc/src/main.cs"],
+            obj,
+            &["/svc/src/main.cs", "svc/src/main.cs"],
+        );
+        check(&["obj", "**/obj", "**/*.o", "/**"], &["obj", "a.o"], obj);
+        check(&["../.."], &["/anywhere"], &[]);
+        check_dirs(
+            &["../svc", "!../svc/src/main.cs"],
+            &["/svc/lib", "/svc/src/sub"],
+            &["/svc/src", "/svc", "/"],
+        );
+        check_dirs(
+            &["/svc", "!../svc/src/**/a"],
+            &["/svc/lib"],
+            &["/svc", "/svc/src/b"],
+        );
     }
 
     #[test]

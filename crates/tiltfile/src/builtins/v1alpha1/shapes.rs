@@ -253,7 +253,7 @@ shapes! {
     CONFIG_MAP object "config_map" "Registers keys and values that other objects refer to." {
         data: StringMap => "data";
     }
-    EXTENSION object "extension" "Registers an extension: a Tiltfile in a repository of extensions, under a name of its own." {
+    EXTENSION object "extension" "Registers an extension: a Tiltfile in a repository of extensions. Unless it is loaded, it runs on its own, with these arguments, and its resources join those of this file." {
         repo_name: Text => "repoName", shown;
         repo_path: Text => "repoPath", shown;
         args: Strings => "args";
