@@ -6,7 +6,7 @@ use futures::{StreamExt, stream};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::apply_object::{Claims, apply_object, has_condition};
+use super::apply_object::{Claims, apply_object};
 use super::connect::Cluster;
 use super::error::RequestError;
 use super::identity::WritePermit;
@@ -18,6 +18,7 @@ use crate::k8s::inject::{InjectedImage, inject};
 use crate::k8s::kind_order::batches;
 use crate::k8s::labels::{Ownership, template_hashes};
 use crate::k8s::ownership::{Fate, warnings};
+use crate::k8s::workload::workload;
 use crate::k8s::{Dormancy, Entity};
 use crate::logs::LogWriter;
 use crate::model::{ImageLocator, ManifestName, ObjectUid, format_go_duration};
@@ -49,8 +50,6 @@ pub struct ApplyRequest<'a> {
 pub struct ApplyOutcome {
     /// Objects that the API server accepted, in the order they were written; also when a later one failed.
     pub applied: Vec<AppliedObject>,
-    /// Whether one of them is a Job that is complete already.
-    pub job_complete: bool,
     /// Why it failed: the server's words in the first line, then where the object was written.
     pub error: Option<String>,
     /// Whether that was because the API server, or what it needed, could not be reached.
@@ -119,9 +118,7 @@ struct Applied {
 impl Applied {
     fn finish(mut self) -> ApplyOutcome {
         self.objects.sort_by_key(|(at, _)| *at);
-        let is_complete_job = |object: &Value| object["kind"] == "Job" && has_condition(object, "Complete");
         ApplyOutcome {
-            job_complete: self.objects.iter().any(|(_, object)| is_complete_job(object)),
             applied: self
                 .objects
                 .iter()
@@ -222,6 +219,7 @@ pub fn applied_object(object: &Value) -> AppliedObject {
         template_hashes: template_hashes(object),
         keep: annotation.is_some_and(|value| value == KEEP.1),
         dormancy: Dormancy::of(object),
+        workload: workload(object),
     }
 }
 
@@ -241,7 +239,8 @@ mod tests {
             failure: None,
         }
         .finish();
-        assert!(outcome.job_complete);
+        let workload = outcome.applied[0].workload.as_ref();
+        assert!(workload.is_some_and(crate::model::Workload::is_over));
         assert_eq!(outcome.applied[0].id.namespace.as_deref(), Some("ns"));
         assert_eq!(outcome.applied[0].template_hashes, ["abc"]);
         assert!(outcome.applied[0].keep);

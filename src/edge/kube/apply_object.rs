@@ -21,6 +21,7 @@ use crate::k8s::labels::Ownership;
 use crate::k8s::owned_fields::is_applied;
 use crate::k8s::ownership::{Claim, claim_of_others};
 use crate::k8s::take_over::take_over;
+use crate::k8s::workload::failed_job;
 use crate::logs::LogWriter;
 use crate::model::Timestamp;
 
@@ -150,6 +151,14 @@ async fn apply_once(
         live = None;
     }
     if let Some(object) = &live {
+        if let Some(reason) = failed_job(object) {
+            log.info(&format!(
+                "Job {} failed earlier ({reason}): it is deleted and run again",
+                api.name
+            ));
+            note(object);
+            return Ok(Applied::Now(replace(permit, api, object, input).await?));
+        }
         if is_applied(input, object) {
             return Ok(Applied::Already(object.clone()));
         }
@@ -222,11 +231,21 @@ async fn escalate(
     let first_line = message.lines().next().unwrap_or_default();
     log.info(&format!("Updating \"{}\" failed: {first_line}", api.name));
     log.info("Attempting to delete and re-create");
-    api.delete(permit, live["metadata"]["uid"].as_str()).await?;
-    wait_until_gone(api, &live, DELETE_TIMEOUT).await?;
-    let applied = api.apply(permit, input).await?;
+    let applied = replace(permit, api, &live, input).await?;
     log.info(&format!("Updating \"{}\" succeeded!", api.name));
     Ok(applied)
+}
+
+/// Deletes an object and makes it anew.
+async fn replace(
+    permit: &WritePermit,
+    api: &ObjectApi,
+    live: &Value,
+    input: &Value,
+) -> Result<Value, RequestError> {
+    api.delete(permit, live["metadata"]["uid"].as_str()).await?;
+    wait_until_gone(api, live, DELETE_TIMEOUT).await?;
+    api.apply(permit, input).await
 }
 
 async fn wait_until_gone(api: &ObjectApi, object: &Value, limit: Duration) -> Result<(), RequestError> {
@@ -306,7 +325,7 @@ fn is_established(definition: &Value) -> bool {
 }
 
 /// Whether the object's status has this condition.
-pub(super) fn has_condition(object: &Value, kind: &str) -> bool {
+fn has_condition(object: &Value, kind: &str) -> bool {
     let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
     conditions
         .into_iter()

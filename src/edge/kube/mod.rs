@@ -36,6 +36,7 @@ mod renewal;
 mod watch;
 #[cfg(test)]
 mod watch_expired;
+mod watch_kinds;
 
 /// Why nothing can be deployed where no kubeconfig names a cluster.
 pub const NO_KUBECONFIG: &str = "no kubeconfig names a cluster\n\

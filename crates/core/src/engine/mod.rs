@@ -13,7 +13,9 @@ mod event;
 mod files;
 pub(crate) mod forwards;
 mod gc;
+mod gone;
 mod handle;
+mod health;
 pub(crate) mod live_update;
 mod not_yet;
 pub(crate) mod podless;
@@ -26,7 +28,6 @@ mod retry;
 mod rollout;
 pub(crate) mod row;
 pub(crate) mod rows;
-mod runtime;
 mod schedule;
 pub(crate) mod serve;
 pub(crate) mod state;
@@ -35,16 +36,17 @@ mod streams;
 mod tests;
 mod unclaimed;
 mod update;
+mod workloads;
 
 pub use config::{EngineConfig, Mode};
 pub use effect::{
     CiFailure, ClusterWatch, ContainerUpdate, Effect, ExitOutcome, Forward, ForwardTarget, ImageAction,
     ImageStep, LiveUpdatePlan, LogStream, ObjectId, PruneRequest, PrunedImage, Server, UpdatePlan, WatchSet,
-    WatchedTarget,
+    WatchedKind, WatchedTarget,
 };
 pub use event::{
-    AppliedObject, ClusterStatus, Event, FileChange, ForwardId, ForwardPart, LoadOutcome, ServerStatus,
-    UpdateOutcome,
+    AppliedObject, ClusterStatus, Event, FileChange, ForwardId, ForwardPart, LoadOutcome, ServerEnd,
+    ServerStatus, UpdateOutcome,
 };
 pub use handle::Engine;
 pub use schedule::Hold;

@@ -44,7 +44,8 @@ pub(super) fn load_if_changed(state: &mut State) -> Vec<Effect> {
         args: std::mem::take(&mut state.tiltfile.args_changed),
         ..Reasons::default()
     };
-    let mut sets_enabled = reasons.args || std::mem::take(&mut state.tiltfile.sets_enabled);
+    let failed_to = std::mem::take(&mut state.tiltfile.sets_enabled);
+    let mut sets_enabled = reasons.args || failed_to;
     if let Some(abandoned) = state.tiltfile.loading.take() {
         files.extend(abandoned.files);
         sets_enabled |= abandoned.sets_enabled;

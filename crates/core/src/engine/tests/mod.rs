@@ -5,6 +5,8 @@ mod ci_rules;
 mod cluster;
 mod deploy;
 mod forwards;
+mod gone;
+mod health;
 mod live_update;
 mod podless;
 mod prune;
