@@ -1,6 +1,7 @@
 //! Tells the engine when what an update could not reach answers again: the API server, the Docker engine, the registry.
 //! So nobody waits for the next attempt.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::connected::Connected;
 use super::docker::Docker;
 use crate::engine::Event;
+use crate::model::ManifestName;
 
 /// The pause before it is asked again, doubled up to the longest.
 const FIRST: Duration = Duration::from_millis(50);
@@ -27,6 +29,8 @@ pub(super) struct Comebacks {
     shutdown: CancellationToken,
     /// Ends the looking.
     looking: Option<CancellationToken>,
+    /// The resources whose last update could not reach something.
+    waiting: BTreeSet<ManifestName>,
 }
 
 impl Comebacks {
@@ -36,16 +40,27 @@ impl Comebacks {
             tasks,
             shutdown,
             looking: None,
+            waiting: BTreeSet::new(),
         }
     }
 
-    /// Takes in that an update ended, and whether it could not reach something. After one that could, nobody waits.
+    /// Takes in that an update of a resource ended, and whether it could not reach something. It is looked out for as long as
+    /// a resource waits: that another one, which may need nothing of it, went well says little.
     pub(super) fn update_ended(
         &mut self,
+        manifest: ManifestName,
         unreachable: bool,
         connected: Option<&Connected>,
         docker: Option<Arc<Docker>>,
     ) {
+        if unreachable {
+            self.waiting.insert(manifest);
+        } else {
+            self.waiting.remove(&manifest);
+            if !self.waiting.is_empty() {
+                return;
+            }
+        }
         // What is looked at already came back since, or will.
         if let Some(looking) = self.looking.take() {
             looking.cancel();
@@ -127,6 +142,19 @@ mod tests {
         assert!(comes_back(answers).await);
         assert!(asked.load(Ordering::Relaxed) < 70);
         assert!(began.elapsed() < Duration::from_secs(62));
+    }
+
+    #[tokio::test]
+    async fn an_update_that_goes_well_calls_off_nothing_that_another_resource_waits_for() {
+        let (events, _received) = mpsc::channel(1);
+        let mut comebacks = Comebacks::new(events, TaskTracker::new(), CancellationToken::new());
+        let mut ended = |name: &str, unreachable| {
+            comebacks.update_ended(name.into(), unreachable, None, None);
+            comebacks.looking.is_some()
+        };
+        assert!(ended("web", true));
+        assert!(ended("local", false));
+        assert!(!ended("web", false));
     }
 
     #[tokio::test]

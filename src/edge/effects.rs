@@ -49,7 +49,7 @@ pub(super) struct Edge {
     /// Cancelled when the session ends: every task listens.
     pub(super) shutdown: CancellationToken,
     load: Option<Arc<AtomicBool>>,
-    updates: HashMap<BuildId, CancellationToken>,
+    updates: HashMap<BuildId, (ManifestName, CancellationToken)>,
     pub(super) docker: Arc<OnceCell<Arc<Docker>>>,
     image_slots: ImageSlots,
     image_contents: ImageContents,
@@ -153,10 +153,11 @@ impl Edge {
                 }
             }
             Event::UpdateFinished { build, outcome } => {
-                self.updates.remove(build);
                 let docker = self.docker.get().cloned();
-                self.comebacks
-                    .update_ended(outcome.unreachable, self.cluster.get(), docker);
+                if let Some((manifest, _)) = self.updates.remove(build) {
+                    self.comebacks
+                        .update_ended(manifest, outcome.unreachable, self.cluster.get(), docker);
+                }
             }
             Event::ClusterChanged(_) => {
                 self.watch_cluster();
@@ -177,7 +178,7 @@ impl Edge {
             Effect::CancelLoad { .. } => self.abandon_load(),
             Effect::StartUpdate(plan) => self.start_update(*plan),
             Effect::CancelUpdate { build } => {
-                if let Some(token) = self.updates.get(&build) {
+                if let Some((_, token)) = self.updates.get(&build) {
                     token.cancel();
                 }
             }
@@ -288,7 +289,8 @@ impl Edge {
     fn start_update(&mut self, plan: UpdatePlan) {
         let build = plan.build;
         let cancel = self.shutdown.child_token();
-        self.updates.insert(build, cancel.clone());
+        self.updates
+            .insert(build, (plan.manifest.clone(), cancel.clone()));
         let (cluster, docker) = (self.cluster.get().cloned(), self.docker.get().cloned());
         let (log, ownership) = (self.log.clone(), Arc::clone(&self.ownership));
         let (commands, image_slots) = (Arc::clone(&self.commands), self.image_slots.clone());

@@ -215,7 +215,6 @@ impl Update {
         let applied = kube::apply(&self.tools.cluster, request, &self.log, &self.cancel).await;
         steps.end();
         self.outcome.applied = applied.applied;
-        self.outcome.job_complete = applied.job_complete;
         self.outcome.deployed = applied.error.is_none();
         let unreachable = applied.unreachable;
         let failed = |text| Err(Failure { text, unreachable });

@@ -6,6 +6,7 @@ mod context;
 mod docker;
 mod events;
 mod failures;
+mod health;
 mod images;
 mod kube;
 mod live_update;

@@ -144,8 +144,8 @@ fn a_server_that_dies_before_the_run_ends_fails_it() {
     assert!(
         error.starts_with("Error: Process ")
             && error.ends_with(
-                " exited with non-zero status\n  last lines of server:\n    \
-                 Running cmd: echo up; exit 0\n    up"
+                " exited with non-zero status\n  server: its server exited: exit code 0, but a server is to run on\n  \
+                 last lines of server:\n    Running cmd: echo up; exit 0\n    up"
             ),
         "{error}"
     );
@@ -171,7 +171,10 @@ fn a_run_waits_until_the_probe_of_a_server_says_that_it_is_ready() {
         log.find(text)
             .unwrap_or_else(|| panic!("{text} is missing in {log}"))
     };
-    assert!(at("[readiness probe: failure]") < at("[readiness probe: success]"));
+    assert!(
+        !log.contains("[readiness probe: failure]"),
+        "one failure is below the threshold: {log}"
+    );
     assert!(at("[readiness probe: success]") < at("after │ ready"));
 }
 
@@ -332,10 +335,32 @@ fn a_server_that_cannot_be_started_fails_the_run() {
     let log = ran.status(1).stdout();
     let expected = "a │ ERROR: no-such-program failed to start: exec: \"no-such-program\": executable file not found in $PATH";
     assert!(log.contains(expected), "{log}");
-    assert_eq!(
-        ran.stderr().lines().next(),
-        Some("Error: Process 0 exited with non-zero status")
-    );
+    let error = ran.stderr();
+    let mut lines = error.lines();
+    assert_eq!(lines.next(), Some("Error: Process 0 exited with non-zero status"));
+    let why =
+        "  a: no-such-program failed to start: exec: \"no-such-program\": executable file not found in $PATH";
+    assert_eq!(lines.next(), Some(why));
+}
+
+#[test]
+fn a_server_without_a_probe_that_ends_at_once_fails_the_run() {
+    for (serve, why) in [
+        ("nosuchserver --port 80", "exit code 127"),
+        ("echo hi; exit 3", "exit code 3"),
+        ("sleep 0.05; exit 4", "exit code 4"),
+    ] {
+        let folder = Folder::new(&[(
+            "Tiltfile",
+            &*format!("local_resource('x', serve_cmd='{serve}')\n"),
+        )]);
+        let ran = folder.tilt(&["ci"], &NO_CLUSTER);
+        let error = ran.status(1).stderr();
+        assert!(
+            error.contains(&format!("\n  x: its server exited: {why}")),
+            "{error}"
+        );
+    }
 }
 
 #[test]

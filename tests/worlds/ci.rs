@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tilt::engine::{CiFailure, Engine, Event, ExitOutcome, Mode, ServerStatus};
-use tilt::model::{CiSettings, ManifestName};
+use tilt::model::{CiSettings, ManifestName, PodReadiness};
 use tilt::view::{ResourceView, RuntimeStatus, UpdateStatus};
 
 use crate::coverage::rule_of;
@@ -60,6 +60,22 @@ impl<B: Brain> World<B> {
             Some(ExitOutcome::Failed(failure)) => self.check_failure(failure),
             _ => Ok(()),
         }
+    }
+
+    /// A success is one: nothing that was applied has failed, crashes or is short of pods.
+    pub(crate) fn check_success(&self) -> Verdict {
+        for (name, known) in &self.ledger.current {
+            let resource = self.ledger.resource(name);
+            let judged = resource.filter(|resource| {
+                let waits = resource.readiness() != PodReadiness::Ignore;
+                known.enabled && known.was_deployed && resource.local.is_none() && waits
+            });
+            let is_well = judged.is_none_or(|resource| self.is_workload_well(&resource.workload()));
+            holds(is_well, || {
+                format!("a success, but {name} has failed, crashes or is short of pods")
+            })?;
+        }
+        Ok(())
     }
 
     /// A failure tells the truth.

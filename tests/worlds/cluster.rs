@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use tilt::engine::{AppliedObject, Event, ObjectId, UpdateOutcome};
 use tilt::model::{
-    Container, ContainerState, ManifestName, ObjectUid, Owner, Pod, PodCondition, PodPhase, RestartPolicy,
-    Timestamp,
+    Container, ContainerExit, ContainerState, JobState, ManifestName, ObjectUid, Owner, Pod, PodCondition,
+    PodCounts, PodPhase, RestartPolicy, Timestamp, Workload, WorkloadKind, WorkloadState,
 };
 
 use crate::project::{Content, image_number};
@@ -36,6 +36,43 @@ pub(crate) struct Stored {
     pub(crate) uid: ObjectUid,
     /// What its pods are made from.
     template: String,
+    /// How far it is, if it makes pods.
+    pub(crate) work: Option<Work>,
+}
+
+/// How far a made-up workload is.
+#[derive(Clone, Debug)]
+pub(crate) struct Work {
+    generation: i64,
+    /// How many pods it wants: at a time, or, for a Job, that end well.
+    wanted: u32,
+    /// How many pods of a Job may fail.
+    retries: u32,
+    succeeded: u32,
+    failed: u32,
+}
+
+impl Work {
+    fn is_complete(&self) -> bool {
+        self.succeeded >= self.wanted
+    }
+
+    fn has_failed(&self) -> bool {
+        self.failed > self.retries
+    }
+
+    fn job(&self) -> JobState {
+        if self.has_failed() {
+            return JobState::Failed {
+                reason: "BackoffLimitExceeded".to_owned(),
+                message: "it gave up".to_owned(),
+            };
+        }
+        if self.is_complete() {
+            return JobState::Complete;
+        }
+        JobState::Running { wanted: 1 }
+    }
 }
 
 impl<B: Brain> World<B> {
@@ -55,27 +92,47 @@ impl<B: Brain> World<B> {
             let revision = entity.annotation("revision").unwrap_or_default().to_owned();
             let images: Vec<&Content> = direct.iter().map(|image| &update.contents[image]).collect();
             let template = format!("h{:x}", hash(&format!("{revision}{images:?}")));
-            let uid = match self.objects.get(&id) {
-                Some(stored) => stored.uid.clone(),
-                None => self.new_uid(),
+            let before = self.objects.get(&id);
+            let is_changed = before.is_none_or(|stored| stored.template != template);
+            let work = before.and_then(|stored| stored.work.clone());
+            // A Job cannot be changed, and one that failed is run again: it is made anew.
+            let is_anew = id.kind == "Job" && (is_changed || work.as_ref().is_some_and(Work::has_failed));
+            let uid = match before {
+                Some(stored) if !is_anew => stored.uid.clone(),
+                _ => {
+                    self.delete(&id);
+                    self.new_uid()
+                }
             };
             let (is_workload, keep) = (id.kind != "ConfigMap", is_kept(&id));
-            let is_changed = self
-                .objects
-                .get(&id)
-                .is_none_or(|stored| stored.template != template);
-            self.objects.insert(
-                id.clone(),
-                Stored {
-                    uid: uid.clone(),
-                    template: template.clone(),
-                },
-            );
-            if is_workload && is_changed {
-                self.roll_out(&id, &uid, &template);
+            let begins = is_workload && (is_changed || is_anew);
+            let replicas = entity.annotation("replicas").unwrap_or("1");
+            let work = match work.filter(|_| !begins || !is_anew) {
+                Some(mut work) => {
+                    work.generation += i64::from(begins);
+                    Some(work)
+                }
+                None if is_workload => Some(Work {
+                    generation: 1,
+                    wanted: replicas.parse().expect("a number"),
+                    retries: u32::from(self.rng.percent(50)),
+                    succeeded: 0,
+                    failed: 0,
+                }),
+                None => None,
+            };
+            let stored = Stored {
+                uid: uid.clone(),
+                template: template.clone(),
+                work,
+            };
+            self.objects.insert(id.clone(), stored);
+            if begins {
+                self.roll_out(&id);
             }
             let template_hashes = if is_workload { vec![template] } else { Vec::new() };
             outcome.applied.push(AppliedObject {
+                workload: self.workload(&id),
                 id,
                 uid,
                 template_hashes,
@@ -85,22 +142,86 @@ impl<B: Brain> World<B> {
         }
     }
 
-    fn roll_out(&mut self, workload: &ObjectId, uid: &ObjectUid, template: &str) {
+    /// Returns a workload as a watch would report it.
+    fn workload(&self, id: &ObjectId) -> Option<Workload> {
+        let stored = self.objects.get(id)?;
+        let work = stored.work.as_ref()?;
+        let kind = WorkloadKind::of(&id.api_version, &id.kind)?;
+        Some(Workload {
+            uid: stored.uid.clone(),
+            kind,
+            namespace: "default".to_owned(),
+            name: id.name.clone(),
+            created: Timestamp::from_secs(1_000),
+            generation: work.generation,
+            owners: Vec::new(),
+            min_ready: std::time::Duration::ZERO,
+            state: match kind {
+                WorkloadKind::Job => WorkloadState::Job(work.job()),
+                _ => WorkloadState::Pods(PodCounts {
+                    wanted: Some(work.wanted),
+                    is_rolled_out: false,
+                }),
+            },
+            trouble: None,
+        })
+    }
+
+    /// Reports a workload that has changed, or an object that is gone, late as a watch may.
+    pub(crate) fn report_a_workload(&mut self) -> Verdict {
+        let event = match self.untold.pop_first() {
+            Some(id) => {
+                let Some(workload) = self.workload(&id) else {
+                    return Ok(());
+                };
+                Event::WorkloadSeen(Box::new(workload))
+            }
+            None => match self.untold_gone.pop() {
+                Some(uid) => Event::ObjectGone(uid),
+                None => return Ok(()),
+            },
+        };
+        self.send(event)
+    }
+
+    pub(crate) fn has_untold_workloads(&self) -> bool {
+        !self.untold.is_empty() || !self.untold_gone.is_empty()
+    }
+
+    /// Makes the pods that a workload needs now: a Job runs them one after the other.
+    fn roll_out(&mut self, workload: &ObjectId) {
         for fake in self.pods.values_mut().filter(|fake| fake.workload == *workload) {
             fake.is_old = true;
         }
-        let (pod_uid, set_uid) = (self.new_uid(), self.new_uid());
+        let stored = &self.objects[workload];
+        let is_job = workload.kind == "Job";
+        let wanted = stored
+            .work
+            .as_ref()
+            .map_or(0, |work| if is_job { 1 } else { work.wanted });
+        let set = self.new_uid();
+        for _ in 0..wanted {
+            self.make_pod(workload, &set);
+        }
+    }
+
+    fn make_pod(&mut self, workload: &ObjectId, set_uid: &ObjectUid) {
+        let stored = &self.objects[workload];
+        let (uid, template) = (stored.uid.clone(), stored.template.clone());
+        let pod_uid = self.new_uid();
         let elapsed =
             i64::try_from(self.now.duration_since(self.started_at).as_secs()).expect("a short story");
         let created = Timestamp::from_secs(1_000 + elapsed);
-        let owner = |uid: &ObjectUid, kind: &str| Owner {
+        let owner = |uid: &ObjectUid, api_version: &str, kind: &str| Owner {
             uid: uid.clone(),
+            api_version: api_version.to_owned(),
             kind: kind.to_owned(),
             name: workload.name.clone(),
             created: Some(created),
         };
-        let set = (workload.kind == "Deployment").then(|| owner(&set_uid, "ReplicaSet"));
+        let set = (workload.kind == "Deployment").then(|| owner(set_uid, "apps/v1", "ReplicaSet"));
         let name = format!("{}-{}", workload.name, pod_uid);
+        let has_probe = self.rng.percent(50);
         let pod = Pod {
             name,
             namespace: "default".to_owned(),
@@ -118,6 +239,8 @@ impl<B: Brain> World<B> {
                 id: String::new(),
                 image: String::new(),
                 ready: false,
+                has_probe,
+                started: None,
                 restarts: 0,
                 state: ContainerState::Waiting {
                     reason: "ContainerCreating".to_owned(),
@@ -125,8 +248,11 @@ impl<B: Brain> World<B> {
                 },
                 last_exit: None,
             }],
-            labels: vec![("tilt.dev/pod-template-hash".to_owned(), template.to_owned())],
-            owners: set.into_iter().chain([owner(uid, &workload.kind)]).collect(),
+            labels: vec![("tilt.dev/pod-template-hash".to_owned(), template)],
+            owners: set
+                .into_iter()
+                .chain([owner(&uid, &workload.api_version, &workload.kind)])
+                .collect(),
             uid: pod_uid.clone(),
         };
         let dooms = [
@@ -136,7 +262,7 @@ impl<B: Brain> World<B> {
             Doom::LacksItsConfigMap,
             Doom::NeverReady,
         ];
-        let doom = self.rng.pick(&dooms).filter(|_| self.rng.percent(20));
+        let doom = self.rng.pick(&dooms).filter(|_| self.rng.percent(12));
         self.pods.insert(
             pod_uid,
             FakePod {
@@ -148,14 +274,37 @@ impl<B: Brain> World<B> {
         );
     }
 
+    /// Lets a Job take in that a pod of it has ended.
+    fn job_goes_on(&mut self, job: &ObjectId, well: bool) {
+        let Some(work) = self.objects.get_mut(job).and_then(|stored| stored.work.as_mut()) else {
+            return;
+        };
+        if well {
+            work.succeeded += 1;
+        } else {
+            work.failed += 1;
+        }
+        let goes_on = !work.is_complete() && !work.has_failed();
+        self.untold.insert(job.clone());
+        if goes_on {
+            let nobody = ObjectUid::new("");
+            self.make_pod(job, &nobody);
+        }
+    }
+
     pub(crate) fn delete(&mut self, id: &ObjectId) {
-        self.objects.remove(id);
+        if let Some(stored) = self.objects.remove(id) {
+            self.untold_gone.push(stored.uid);
+        }
         for fake in self.pods.values_mut().filter(|fake| fake.workload == *id) {
             fake.is_old = true;
         }
     }
 
     pub(crate) fn move_a_pod(&mut self) -> Verdict {
+        if self.has_untold_workloads() && self.rng.percent(50) {
+            return self.report_a_workload();
+        }
         let uids: Vec<ObjectUid> = self.pods.keys().cloned().collect();
         let Some(uid) = self.rng.pick(&uids) else {
             return Ok(());
@@ -172,6 +321,7 @@ impl<B: Brain> World<B> {
             return self.report_gone(uid);
         }
         let is_job = fake.workload.kind == "Job";
+        let phase_before = fake.pod.phase;
         let doom = fake.doom;
         let crashes = crashes || doom == Some(Doom::Crashes);
         let (pod, id) = (&mut fake.pod, format!("run-{uid}"));
@@ -208,6 +358,12 @@ impl<B: Brain> World<B> {
             (PodPhase::Running, true) => {
                 container.restarts += 1;
                 container.ready = false;
+                container.last_exit = Some(ContainerExit {
+                    id: container.id.clone(),
+                    ended: None,
+                    reason: "Error".to_owned(),
+                    exit_code: 1,
+                });
                 container.state = ContainerState::Waiting {
                     reason: "CrashLoopBackOff".to_owned(),
                     message: String::new(),
@@ -228,6 +384,10 @@ impl<B: Brain> World<B> {
             _ => {}
         }
         let pod = Box::new(fake.pod.clone());
+        if is_job && pod.phase != phase_before && pod.phase != PodPhase::Running {
+            let job = fake.workload.clone();
+            self.job_goes_on(&job, pod.phase == PodPhase::Succeeded);
+        }
         if self.sees_pods() {
             self.send(Event::PodSeen(pod))
         } else {
@@ -254,10 +414,26 @@ impl<B: Brain> World<B> {
         self.cluster_watch.namespaces.contains("default")
     }
 
-    pub(crate) fn pod_of(&self, name: &ManifestName) -> Option<&FakePod> {
-        self.pods
+    /// Returns the newest pod of a resource.
+    pub(crate) fn newest_pod_of(&self, name: &ManifestName) -> Option<&FakePod> {
+        let current = self
+            .pods
             .values()
-            .find(|fake| fake.workload.name == name.as_str() && !fake.is_old)
+            .filter(|fake| fake.workload.name == name.as_str() && !fake.is_old);
+        current.max_by_key(|fake| (fake.pod.created, fake.pod.name.clone()))
+    }
+
+    /// Returns whether the workload of a resource has all that it wants.
+    pub(crate) fn is_workload_well(&self, workload: &ObjectId) -> bool {
+        let Some(work) = self.objects.get(workload).and_then(|stored| stored.work.as_ref()) else {
+            return false;
+        };
+        if workload.kind == "Job" {
+            return work.is_complete() && !work.has_failed();
+        }
+        let pods = self.pods.values();
+        let well = pods.filter(|fake| fake.workload == *workload && !fake.is_old && fake.is_well());
+        well.count() >= work.wanted as usize
     }
 
     fn new_uid(&mut self) -> ObjectUid {

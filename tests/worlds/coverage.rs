@@ -85,6 +85,7 @@ pub(crate) fn rule_of(message: &str) -> &'static str {
         ("Readiness timeout after ", "readiness"),
         ("Timeout after ", "timeout"),
         ("Process ", "server"),
+        ("Job/", "job"),
         ("the Tiltfile is broken", "Tiltfile"),
         ("it broke", "update"),
         ("build canceled", "cancelled"),

@@ -466,6 +466,7 @@ impl<B: Brain> LiveWorld<B> {
                 template_hashes: vec![template.clone()],
                 keep: false,
                 dormancy: None,
+                workload: None,
             }];
             outcome.deployed = true;
             self.may_build = self.may_build.filter(|at| *at > build.at);
@@ -527,12 +528,15 @@ impl<B: Brain> LiveWorld<B> {
             id: String::new(),
             image: format!("{image}:{tag}"),
             ready: false,
+            has_probe: false,
+            started: None,
             restarts: 0,
             state: waiting("ContainerCreating"),
             last_exit: None,
         };
         let owner = |uid: &str, kind: &str| Owner {
             uid: ObjectUid::new(uid),
+            api_version: "apps/v1".to_owned(),
             kind: kind.to_owned(),
             name: "web".to_owned(),
             created: Some(Timestamp::from_secs(1_000 + id.cast_signed())),

@@ -7,7 +7,9 @@ use tilt::engine::{
     AppliedObject, CiFailure, ClusterStatus, Effect, Engine, EngineConfig, Event, ExitOutcome, UnwantedObject,
 };
 use tilt::logs::LogEvent;
-use tilt::model::{BuildId, DeleteId, DeployTarget, ManifestName, SpanId, TriggerMode};
+use tilt::model::{
+    BuildId, DeleteId, DeployTarget, JobState, ManifestName, SpanId, TriggerMode, WorkloadState,
+};
 use tilt::view::View;
 
 use crate::ci::CI;
@@ -225,6 +227,35 @@ fn a_success_that_is_none_is_found() {
         }
     };
     check_found(CI, as_it_is, lie, "not all is well");
+}
+
+#[test]
+fn a_success_by_one_pod_of_several_is_found() {
+    // The engine believes that every workload wants one pod.
+    let belittle = |event: &mut Event| {
+        let applied = match event {
+            Event::UpdateFinished { outcome, .. } => outcome.applied.as_mut_slice(),
+            _ => return,
+        };
+        for workload in applied.iter_mut().filter_map(|object| object.workload.as_mut()) {
+            if let WorkloadState::Pods(counts) = &mut workload.state {
+                counts.wanted = Some(1);
+            }
+        }
+    };
+    check_found(CI, belittle, as_they_are, "is short of pods");
+}
+
+#[test]
+fn a_success_by_a_job_that_goes_on_is_found() {
+    let hurry = |event: &mut Event| {
+        if let Event::WorkloadSeen(workload) = event
+            && matches!(workload.state, WorkloadState::Job(_))
+        {
+            workload.state = WorkloadState::Job(JobState::Complete);
+        }
+    };
+    check_found(CI, hurry, as_they_are, "has failed, crashes");
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub(crate) struct Resource {
     /// The config maps that it has besides its workload, by name.
     pub(crate) config_maps: BTreeSet<String>,
     pub(crate) is_job: bool,
+    /// How many pods it wants: at a time, or, for a Job, that end well.
+    pub(crate) replicas: u32,
     /// What it runs, if it deploys nothing.
     pub(crate) local: Option<Local>,
     pub(crate) needs: Vec<String>,
@@ -121,6 +123,7 @@ impl Project {
                 .map(|n| format!("{name}-{n}"))
                 .collect(),
             is_job: rng.percent(20),
+            replicas: rng.pick(&[1, 1, 2, 3]).unwrap_or(1),
             needs: rng
                 .pick(&others)
                 .filter(|_| rng.percent(25))
@@ -263,9 +266,11 @@ impl Resource {
 
     fn entities(&self) -> Vec<Entity> {
         let entity = |id: ObjectId| {
+            let annotations =
+                json!({"revision": self.yaml.to_string(), "replicas": self.replicas.to_string()});
             let value = json!({
                 "apiVersion": id.api_version, "kind": id.kind,
-                "metadata": {"name": id.name, "annotations": {"revision": self.yaml.to_string()}},
+                "metadata": {"name": id.name, "annotations": annotations},
             });
             Entity::new(value, Origin::default())
         };

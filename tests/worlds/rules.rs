@@ -7,7 +7,9 @@ use tilt::engine::{
     Effect, Event, ExitOutcome, ImageAction, ImageStep, Mode, ObjectId, Server, ServerStatus, UnwantedObject,
     UpdateOutcome, UpdatePlan,
 };
-use tilt::model::{BuildId, DeployTarget, ManifestName, PodPhase, PodTrouble, TargetId, TriggerMode};
+use tilt::model::{
+    BuildId, DeployTarget, JobState, ManifestName, PodPhase, PodTrouble, TargetId, TriggerMode, WorkloadState,
+};
 use tilt::view::{ResourceView, RuntimeStatus, UpdateStatus, View};
 
 use crate::cluster::is_kept;
@@ -57,7 +59,7 @@ pub(crate) struct Known {
     /// Whether its last update ended well.
     is_well: bool,
     /// Whether any update ended well.
-    was_deployed: bool,
+    pub(crate) was_deployed: bool,
 }
 
 impl Known {
@@ -108,6 +110,11 @@ impl Ledger {
             ];
             let seen = troubles.into_iter().filter(|(is_seen, _)| *is_seen);
             self.troubles.extend(seen.map(|(_, rule)| rule));
+        }
+        if let Event::WorkloadSeen(workload) = event
+            && matches!(workload.state, WorkloadState::Job(JobState::Failed { .. }))
+        {
+            self.troubles.insert("job");
         }
         self.is_answer_unknown = match event {
             Event::UpdateFinished { outcome, .. } => **outcome == UpdateOutcome::default(),
@@ -176,6 +183,7 @@ impl<B: Brain> World<B> {
                 format!("{request:?} beside something else")
             }),
             Effect::Serve(servers) => self.check_servers(servers),
+            Effect::Exit(ExitOutcome::Succeeded) => self.check_success(),
             Effect::CancelUpdate { build } => holds(self.updates.contains_key(build), || {
                 format!("build {build} is cancelled, but does not run")
             }),
@@ -408,8 +416,9 @@ impl<B: Brain> World<B> {
                     });
                     return was_updated && (!local.has_probe || is_running);
                 }
+                let workload = self.ledger.resource(need).map(Resource::workload);
                 self.ledger.current.get(need).is_none_or(|need| need.was_deployed)
-                    && self.pod_of(need).is_some_and(|fake| fake.is_well())
+                    && workload.is_some_and(|workload| self.is_workload_well(&workload))
             };
             let all_ready = resource.needs.iter().all(is_ready);
             return holds(!all_ready, || {
@@ -472,12 +481,17 @@ impl<B: Brain> World<B> {
     }
 
     fn check_runtime(&self, shown: &ResourceView, known: &Known) -> Verdict {
-        let Some(fake) = self.pod_of(&shown.name).filter(|_| known.is_well) else {
+        let workload = self.ledger.resource(&shown.name).map(Resource::workload);
+        let Some((fake, workload)) = self
+            .newest_pod_of(&shown.name)
+            .zip(workload)
+            .filter(|_| known.is_well)
+        else {
             return Ok(());
         };
         let is_ok = shown.runtime_status == RuntimeStatus::Ok;
         let ignores = shown.name.as_str() == ManifestName::UNCATEGORIZED;
-        holds(is_ok == (fake.is_well() || ignores), || {
+        holds(is_ok == (self.is_workload_well(&workload) || ignores), || {
             format!("{} is {:?}", shown.name, shown.runtime_status)
         })?;
         let pod = shown.pod.as_ref().map(|pod| pod.name.as_str());

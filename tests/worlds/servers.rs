@@ -1,6 +1,6 @@
 //! The local resources of a made-up outside: servers that start, become ready and end.
 
-use tilt::engine::{Event, Server, ServerStatus};
+use tilt::engine::{Event, Server, ServerEnd, ServerStatus};
 use tilt::model::{ManifestName, ServeId};
 
 use crate::rules::Verdict;
@@ -17,7 +17,13 @@ impl<B: Brain> World<B> {
             return Ok(());
         }
         if self.rng.percent(25) {
-            return self.tell_server(serve, ServerStatus::Exited { pid: 7 });
+            return self.tell_server(
+                serve,
+                ServerStatus::Exited {
+                    pid: 7,
+                    how: ServerEnd::Code(1),
+                },
+            );
         }
         self.move_server(serve)
     }
@@ -38,7 +44,8 @@ impl<B: Brain> World<B> {
     pub(crate) fn move_server(&mut self, serve: ServeId) -> Verdict {
         let has_probe = |server: &Server| server.serve == serve && server.probe.is_some();
         let ready = self.told.contains_key(&serve) || !self.servers.iter().any(has_probe);
-        self.tell_server(serve, ServerStatus::Running { pid: 7, ready })
+        let fault = None;
+        self.tell_server(serve, ServerStatus::Running { pid: 7, ready, fault })
     }
 
     fn tell_server(&mut self, serve: ServeId, status: ServerStatus) -> Verdict {

@@ -122,6 +122,10 @@ pub(crate) struct World<B> {
     pub(crate) ended_streams: BTreeSet<(ObjectUid, String)>,
     pub(crate) objects: BTreeMap<ObjectId, Stored>,
     pub(crate) pods: BTreeMap<ObjectUid, FakePod>,
+    /// Workloads that changed and were not reported yet.
+    pub(crate) untold: BTreeSet<ObjectId>,
+    /// Objects that are gone and were not reported yet.
+    pub(crate) untold_gone: Vec<ObjectUid>,
     pub(crate) contents: Contents,
     pub(crate) exit: Option<tilt::engine::ExitOutcome>,
     pub(crate) is_connected: bool,
@@ -178,6 +182,8 @@ impl<B: Brain> World<B> {
             ended_streams: BTreeSet::new(),
             objects: BTreeMap::new(),
             pods: BTreeMap::new(),
+            untold: BTreeSet::new(),
+            untold_gone: Vec::new(),
             contents: Contents::default(),
             exit: None,
             is_connected: false,
@@ -689,15 +695,15 @@ impl<B: Brain> World<B> {
             .map(|(uid, _)| uid.clone())
         {
             self.move_pod(&uid, false)?;
+        } else if self.has_untold_workloads() {
+            self.report_a_workload()?;
         } else if let Some(serve) = self.unsettled_server() {
             self.move_server(serve)?;
         } else if self.streams.iter().any(|stream| stream.terminated) {
             self.end_a_stream()?;
         } else if let Some(wake) = self.next_wake() {
-            if wake < self.now {
-                return Err("it wants to be woken in the past".to_owned());
-            }
-            self.now = wake;
+            // Time may have passed while nothing happened.
+            self.now = wake.max(self.now);
             self.send(Event::Wake)?;
         } else {
             return Ok(false);

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use kube::api::{
     DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy,
 };
-use kube::core::Request;
+use kube::core::{DynamicObject, DynamicResourceScope, PartialObjectMeta, Request};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -315,7 +315,19 @@ impl ObjectApi {
     }
 
     /// Returns the object's resource as kube's watches want it.
-    pub(super) fn dynamic(&self) -> kube::Api<kube::core::DynamicObject> {
+    pub(super) fn dynamic(&self) -> kube::Api<DynamicObject> {
+        self.api()
+    }
+
+    /// As `dynamic`, but of each object only the metadata is asked for.
+    pub(super) fn metadata(&self) -> kube::Api<PartialObjectMeta<DynamicObject>> {
+        self.api()
+    }
+
+    fn api<K>(&self) -> kube::Api<K>
+    where
+        K: kube::Resource<DynamicType = kube::core::ApiResource, Scope = DynamicResourceScope>,
+    {
         let (group, version) = self
             .api_version
             .split_once('/')

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::api::ObjectApi;
-use super::apply_object::{Claims, Run, Sent, Written, apply_object, has_condition, is_deleting};
+use super::apply_object::{Claims, Run, Sent, Written, apply_object, is_deleting};
 use super::connect::Cluster;
 use super::error::RequestError;
 use super::held::held;
@@ -20,6 +20,7 @@ use crate::k8s::inject::{InjectedImage, inject};
 use crate::k8s::kind_order::batches;
 use crate::k8s::labels::{Ownership, template_hashes};
 use crate::k8s::ownership::{Fate, warnings};
+use crate::k8s::workload::workload;
 use crate::k8s::{Dormancy, Entity};
 use crate::logs::LogWriter;
 use crate::model::{ImageLocator, ManifestName, ObjectUid, format_go_duration};
@@ -54,8 +55,6 @@ pub struct ApplyOutcome {
     /// Objects that the API server accepted, in the order they were written; also when a later one failed. Those of which
     /// nobody knows whether it did are among them, without a UID.
     pub applied: Vec<AppliedObject>,
-    /// Whether one of them is a Job that is complete already.
-    pub job_complete: bool,
     /// Why it failed: the server's words in the first line, then where the object was written.
     pub error: Option<String>,
     /// Whether that was because the API server, or what it needed, could not be reached.
@@ -124,9 +123,7 @@ struct Applied {
 impl Applied {
     fn finish(mut self) -> ApplyOutcome {
         self.objects.sort_by_key(|(at, _)| *at);
-        let is_complete_job = |object: &Value| object["kind"] == "Job" && has_condition(object, "Complete");
         ApplyOutcome {
-            job_complete: self.objects.iter().any(|(_, object)| is_complete_job(object)),
             applied: self
                 .objects
                 .iter()
@@ -295,6 +292,7 @@ pub fn applied_object(object: &Value) -> AppliedObject {
         template_hashes: template_hashes(object),
         keep: annotation.is_some_and(|value| value == KEEP.1),
         dormancy: Dormancy::of(object),
+        workload: workload(object),
     }
 }
 
@@ -314,7 +312,8 @@ mod tests {
             failure: None,
         }
         .finish();
-        assert!(outcome.job_complete);
+        let workload = outcome.applied[0].workload.as_ref();
+        assert!(workload.is_some_and(crate::model::Workload::is_over));
         assert_eq!(outcome.applied[0].id.namespace.as_deref(), Some("ns"));
         assert_eq!(outcome.applied[0].template_hashes, ["abc"]);
         assert!(outcome.applied[0].keep);

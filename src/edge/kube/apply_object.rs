@@ -22,6 +22,7 @@ use crate::k8s::labels::Ownership;
 use crate::k8s::owned_fields::is_applied;
 use crate::k8s::ownership::{Claim, claim_of_others};
 use crate::k8s::take_over::take_over;
+use crate::k8s::workload::failed_job;
 use crate::logs::LogWriter;
 use crate::model::{Timestamp, format_go_duration};
 
@@ -208,6 +209,14 @@ impl Turn<'_> {
             live = None;
         }
         if let Some(object) = &live {
+            if let Some(reason) = failed_job(object) {
+                self.run.log.info(&format!(
+                    "Job {} failed earlier ({reason}): it is deleted and run again",
+                    api.name
+                ));
+                self.run.claims.note(self.entity, object);
+                return Ok(Applied::Now(self.replace(object).await?));
+            }
             if is_applied(self.input, object) {
                 return Ok(Applied::Already(object.clone()));
             }
@@ -220,6 +229,15 @@ impl Turn<'_> {
         }
         unless(stop, self.wait_for_deletion(&applied)).await?;
         Ok(Applied::Now(self.apply().await?))
+    }
+
+    /// Deletes the object and makes it anew.
+    async fn replace(&self, live: &Value) -> Result<Value, RequestError> {
+        self.api
+            .delete(self.run.permit, live["metadata"]["uid"].as_str())
+            .await?;
+        wait_until_gone(self.api, live).await?;
+        self.apply().await
     }
 
     async fn apply(&self) -> Result<Value, RequestError> {
@@ -267,10 +285,7 @@ impl Turn<'_> {
         let first_line = message.lines().next().unwrap_or_default();
         log.info(&format!("Updating \"{}\" failed: {first_line}", api.name));
         log.info("Attempting to delete and re-create");
-        api.delete(self.run.permit, live["metadata"]["uid"].as_str())
-            .await?;
-        wait_until_gone(api, &live).await?;
-        let applied = self.apply().await?;
+        let applied = self.replace(&live).await?;
         log.info(&format!("Updating \"{}\" succeeded!", api.name));
         Ok(applied)
     }
@@ -368,7 +383,7 @@ fn is_established(definition: &Value) -> bool {
 }
 
 /// Whether the object's status has this condition.
-pub(super) fn has_condition(object: &Value, kind: &str) -> bool {
+fn has_condition(object: &Value, kind: &str) -> bool {
     let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
     conditions
         .into_iter()

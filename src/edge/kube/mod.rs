@@ -39,6 +39,7 @@ mod take_down;
 mod watch;
 #[cfg(test)]
 mod watch_expired;
+mod watch_kinds;
 
 /// Why nothing can be deployed where no kubeconfig names a cluster.
 const NO_KUBECONFIG: &str = "no kubeconfig names a cluster\n\

@@ -1,4 +1,5 @@
-//! What a watch has to tell, while the engine is busy: a queue in which a pod's newer state replaces the older.
+//! What a watch has to tell, while the engine is busy: a queue in which the newer state of a pod or a workload replaces the
+//! older.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -11,8 +12,8 @@ pub(super) struct Outbox {
     queue: VecDeque<Event>,
     /// How many were taken out.
     taken: usize,
-    /// Where a pod's state stands in the queue, counted from the first event ever.
-    pods: HashMap<ObjectUid, usize>,
+    /// Where the state of a pod or a workload stands in the queue, counted from the first event ever.
+    states: HashMap<ObjectUid, usize>,
 }
 
 impl Outbox {
@@ -20,11 +21,11 @@ impl Outbox {
         self.queue.is_empty()
     }
 
-    /// Adds an event. The state of a pod takes the place of an older one that was not sent yet.
+    /// Adds an event. The state of a pod or a workload takes the place of an older one that was not sent yet.
     pub(super) fn push(&mut self, event: Event) {
-        if let Event::PodSeen(pod) = &event {
+        if let Some(uid) = whose_state(&event) {
             let next = self.taken + self.queue.len();
-            let at = *self.pods.entry(pod.uid.clone()).or_insert(next);
+            let at = *self.states.entry(uid.clone()).or_insert(next);
             if at < next {
                 self.queue[at - self.taken] = event;
                 return;
@@ -37,10 +38,18 @@ impl Outbox {
     pub(super) fn pop(&mut self) -> Option<Event> {
         let event = self.queue.pop_front()?;
         self.taken += 1;
-        if let Event::PodSeen(pod) = &event {
-            self.pods.remove(&pod.uid);
+        if let Some(uid) = whose_state(&event) {
+            self.states.remove(uid);
         }
         Some(event)
+    }
+}
+
+fn whose_state(event: &Event) -> Option<&ObjectUid> {
+    match event {
+        Event::PodSeen(pod) => Some(&pod.uid),
+        Event::WorkloadSeen(workload) => Some(&workload.uid),
+        _ => None,
     }
 }
 

@@ -33,13 +33,27 @@ where
         let api = kube::Api::<K>::namespaced(from.client(), &namespace);
         watcher::watcher(api, watcher::Config::default()).boxed()
     };
+    patient_over(cluster, Some(log.clone()), what.to_owned(), start)
+}
+
+/// Goes on with a watch that `start` begins. Without a log nobody is told that it does not work.
+pub(super) fn patient_over<T, S>(
+    cluster: &Cluster,
+    log: Option<LogWriter>,
+    what: String,
+    start: impl Fn() -> S + Send + 'static,
+) -> BoxStream<'static, T>
+where
+    T: Send + 'static,
+    S: Stream<Item = watcher::Result<T>> + Unpin + Send + 'static,
+{
     let watch = PatientWatch {
         stream: start(),
         start,
         renewals: cluster.outages().renewals(),
         cluster: cluster.clone(),
         pauses: Pauses::default(),
-        log: log.clone(),
+        log,
         what,
     };
     futures::stream::unfold(watch, |mut watch| async move {
@@ -55,8 +69,8 @@ struct PatientWatch<S, F> {
     cluster: Cluster,
     renewals: Receiver<u64>,
     pauses: Pauses,
-    log: LogWriter,
-    what: &'static str,
+    log: Option<LogWriter>,
+    what: String,
 }
 
 impl<T, S, F> PatientWatch<S, F>
@@ -101,11 +115,10 @@ where
             _ => {}
         }
         let (pause, told) = self.pauses.after_error(clock::now());
-        if told {
-            let (what, secs) = (self.what, pause.as_secs());
+        if told && let Some(log) = &self.log {
+            let (what, secs) = (&self.what, pause.as_secs());
             let why = watch_error(&error);
-            self.log
-                .warn(&format!("Pausing k8s {what} watcher for {secs}s: {why}"));
+            log.warn(&format!("Pausing k8s {what} watcher for {secs}s: {why}"));
         }
         tokio::time::sleep(pause).await;
     }
@@ -155,8 +168,8 @@ mod tests {
             renewals: cluster.outages().renewals(),
             cluster,
             pauses: Pauses::default(),
-            log: LogWriter::global(store.clone()),
-            what: "pod",
+            log: Some(LogWriter::global(store.clone())),
+            what: "pod".to_owned(),
         };
         assert_eq!(watch.next().await, Some("pod"));
         let segments = store.reader().try_next_batch();

@@ -12,7 +12,7 @@ use super::log_pace::LogPace;
 use super::log_reader::LogReader;
 use crate::engine::{Event, LogStream};
 use crate::logs::LogStore;
-use crate::model::ObjectUid;
+use crate::model::{ManifestName, ObjectUid};
 
 /// Time allowed for reading all logs to their present end.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -26,8 +26,8 @@ pub struct PodLogs {
     pace: Arc<LogPace>,
 }
 
-/// A container, whichever run of it.
-type Key = (ObjectUid, String);
+/// A container, whichever run of it, for one resource: two resources may show the log of the same pod.
+type Key = (ManifestName, ObjectUid, String);
 
 struct Reader {
     wanted: watch::Sender<LogStream>,
@@ -54,7 +54,12 @@ impl PodLogs {
         let mut readers = self.readers.lock().expect("no panic while readers are held");
         let mut wanted: HashMap<Key, LogStream> = HashMap::new();
         for stream in streams {
-            wanted.insert((stream.pod.clone(), stream.container.clone()), stream);
+            let key = (
+                stream.manifest.clone(),
+                stream.pod.clone(),
+                stream.container.clone(),
+            );
+            wanted.insert(key, stream);
         }
         // Dropping a reader's sender tells it that it is wanted no more.
         readers.retain(|key, _| wanted.contains_key(key));
@@ -123,9 +128,15 @@ mod tests {
         let logs = LogStore::in_memory();
         let (events, _events) = mpsc::channel(1);
         let pod_logs = PodLogs::new(api.cluster(), logs.clone(), events);
-        pod_logs.set(vec![LogStream {
-            manifest: ManifestName::from("web"),
-            span: SpanId::from("pod:web:web-1"),
+        pod_logs.set(vec![stream("web")]);
+        let first = logs.reader().next_batch().await.expect("a line");
+        first.iter().map(|segment| segment.text.as_str()).collect()
+    }
+
+    fn stream(manifest: &str) -> LogStream {
+        LogStream {
+            manifest: ManifestName::from(manifest),
+            span: SpanId::new(format!("pod:{manifest}:web-1")),
             pod: ObjectUid::new("u"),
             pod_name: "web-1".to_owned(),
             namespace: "ns".to_owned(),
@@ -135,9 +146,23 @@ mod tests {
             since: None,
             missed_run: false,
             terminated: false,
-        }]);
-        let first = logs.reader().next_batch().await.expect("a line");
-        first.iter().map(|segment| segment.text.as_str()).collect()
+        }
+    }
+
+    #[tokio::test]
+    async fn two_resources_that_claim_one_pod_both_show_its_log() {
+        let api = FakeApi::start(|_| Reply::Text("2026-01-01T00:00:00Z hello\n")).await;
+        let logs = LogStore::in_memory();
+        let (events, _events) = mpsc::channel(8);
+        let pod_logs = PodLogs::new(api.cluster(), logs.clone(), events);
+        pod_logs.set(vec![stream("a"), stream("b")]);
+        let (mut reader, mut showing) = (logs.reader(), std::collections::BTreeSet::new());
+        while showing.len() < 2 {
+            let batch = reader.next_batch().await.expect("a line");
+            let said = batch.iter().filter(|segment| segment.text.contains("hello"));
+            showing.extend(said.filter_map(|segment| segment.manifest.clone()));
+        }
+        assert_eq!(Vec::from_iter(showing), ["a".into(), "b".into()]);
     }
 
     #[tokio::test]

@@ -1,9 +1,10 @@
-//! Watches pods and events of namespaces, and reports them with their chains of owners.
+//! Watches pods and events of namespaces, and reports them with their chains of owners; other kinds are watched in
+//! `watch_kinds`.
 //!
 //! One task per namespace. Nothing blocks its watches: look-ups of owners run beside them, and what the engine has no
 //! time for waits in an outbox where a pod's newer state replaces the older.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, future::BoxFuture};
@@ -17,8 +18,9 @@ use super::connect::Cluster;
 use super::outbox::Outbox;
 use super::owners::Owners;
 use super::patient_watch::patient;
+use super::watch_kinds::watch_kind;
 use crate::edge::lasting::lasting;
-use crate::engine::{ClusterWatch, Event};
+use crate::engine::{ClusterWatch, Event, WatchedKind};
 use crate::k8s::convert;
 use crate::logs::LogWriter;
 use crate::model::{ObjectUid, Owner, Timestamp};
@@ -72,14 +74,14 @@ impl Drop for ClusterWatcher {
     }
 }
 
-/// What each namespace's task needs.
+/// What each task needs.
 #[derive(Clone)]
-struct Context {
-    cluster: Cluster,
+pub(super) struct Context {
+    pub(super) cluster: Cluster,
     owners: Owners,
-    events: mpsc::Sender<Event>,
+    pub(super) events: mpsc::Sender<Event>,
     started: Timestamp,
-    log: LogWriter,
+    pub(super) log: LogWriter,
     wanted: watch::Receiver<ClusterWatch>,
 }
 
@@ -90,23 +92,36 @@ impl Context {
     }
 }
 
+/// What a task watches.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Watched {
+    Namespace(String),
+    Kind(WatchedKind),
+}
+
 async fn supervise(context: Context, mut changes: watch::Receiver<ClusterWatch>) {
     // Dropping the set ends its tasks.
     let mut tasks = JoinSet::new();
-    let mut running: HashMap<String, AbortHandle> = HashMap::new();
+    let mut running: HashMap<Watched, AbortHandle> = HashMap::new();
     loop {
-        let namespaces = changes.borrow_and_update().namespaces.clone();
-        running.retain(|namespace, task| {
-            let keep = namespaces.contains(namespace);
+        let wanted: HashSet<Watched> = {
+            let wanted = changes.borrow_and_update();
+            let namespaces = wanted.namespaces.iter().cloned().map(Watched::Namespace);
+            let kinds = wanted.kinds.iter().cloned().map(Watched::Kind);
+            namespaces.chain(kinds).collect()
+        };
+        running.retain(|watched, task| {
+            let keep = wanted.contains(watched);
             if !keep {
                 task.abort();
             }
             keep
         });
-        for namespace in namespaces {
-            running
-                .entry(namespace.clone())
-                .or_insert_with(|| tasks.spawn(keep_watching(context.clone(), namespace)));
+        for watched in wanted {
+            running.entry(watched.clone()).or_insert_with(|| match watched {
+                Watched::Namespace(namespace) => tasks.spawn(keep_watching(context.clone(), namespace)),
+                Watched::Kind(kind) => tasks.spawn(watch_kind(context.clone(), kind)),
+            });
         }
         while tasks.try_join_next().is_some() {}
         if changes.changed().await.is_err() {

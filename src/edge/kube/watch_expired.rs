@@ -94,6 +94,7 @@ async fn a_watch_that_expired_lists_anew_and_repeats_no_event() {
     watcher.set(ClusterWatch {
         namespaces: BTreeSet::from(["ns".to_owned()]),
         uids: BTreeSet::from([ObjectUid::from("web")]),
+        ..ClusterWatch::default()
     });
     let all = reported(&mut events).await;
     let of = |kind: &str| -> Vec<&str> {

@@ -20,6 +20,18 @@ const PAGE_LIMIT: usize = 10 * 1024;
 /// What a try gave: its output, or why it failed.
 pub(super) type Outcome = Result<String, String>;
 
+/// What a probe has found out about a server.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub(super) struct Readiness {
+    /// Whether it counts as ready.
+    pub(super) ready: bool,
+    /// Why the last try failed, in a line; `None` if it did not.
+    pub(super) fault: Option<String>,
+}
+
+/// How much of what a failed try said is passed on, in characters.
+const FAULT_LIMIT: usize = 300;
+
 /// Tries a probe again and again.
 pub(super) struct Prober {
     probe: Probe,
@@ -27,7 +39,9 @@ pub(super) struct Prober {
     ticks: Option<tokio::time::Interval>,
     /// What the last try gave, and how many in a row gave that.
     last: Option<(bool, i32)>,
-    ready: bool,
+    /// Which result was told last.
+    told: Option<bool>,
+    found: Readiness,
 }
 
 impl Prober {
@@ -43,12 +57,14 @@ impl Prober {
             env,
             ticks: None,
             last: None,
-            ready: false,
+            told: None,
+            found: Readiness::default(),
         })
     }
 
-    /// Returns when the server has become ready, or unready. Every change of what the tries give is logged.
-    pub(super) async fn next_change(&mut self, log: &LogWriter) -> bool {
+    /// Returns once the server has become ready or unready, or fails in another way. A result is logged when it counts: a
+    /// failure once there were as many in a row as the threshold says.
+    pub(super) async fn next_change(&mut self, log: &LogWriter) -> Readiness {
         let (action, env) = (self.probe.action.clone(), self.env.clone());
         self.next_change_of(log, &|| attempt(&action, &env)).await
     }
@@ -58,7 +74,7 @@ impl Prober {
         &mut self,
         log: &LogWriter,
         attempt: &impl Fn() -> F,
-    ) -> bool {
+    ) -> Readiness {
         loop {
             self.wait().await;
             let limit = Duration::from_secs(positive(self.probe.timeout_secs, 1));
@@ -66,24 +82,34 @@ impl Prober {
                 Ok(outcome) => outcome,
                 Err(_) => Err(format!("probe timed out after {}s", limit.as_secs())),
             };
-            let succeeded = outcome.is_ok();
-            let in_a_row = match self.last {
-                Some((last, count)) if last == succeeded => count.saturating_add(1),
-                _ => {
-                    tell(log, &outcome);
-                    1
-                }
-            };
-            self.last = Some((succeeded, in_a_row));
-            let threshold = if succeeded {
-                positive(self.probe.success_threshold, 1)
-            } else {
-                positive(self.probe.failure_threshold, 3)
-            };
-            if succeeded != self.ready && u64::try_from(in_a_row).is_ok_and(|count| count >= threshold) {
-                self.ready = succeeded;
-                return succeeded;
+            let found = self.take_in(&outcome, log);
+            if found != self.found {
+                self.found = found.clone();
+                return found;
             }
+        }
+    }
+
+    fn take_in(&mut self, outcome: &Outcome, log: &LogWriter) -> Readiness {
+        let succeeded = outcome.is_ok();
+        let in_a_row = match self.last {
+            Some((last, count)) if last == succeeded => count.saturating_add(1),
+            _ => 1,
+        };
+        self.last = Some((succeeded, in_a_row));
+        let threshold = if succeeded {
+            positive(self.probe.success_threshold, 1)
+        } else {
+            positive(self.probe.failure_threshold, 3)
+        };
+        let counts = u64::try_from(in_a_row).is_ok_and(|count| count >= threshold);
+        if counts && self.told != Some(succeeded) {
+            tell(log, outcome);
+            self.told = Some(succeeded);
+        }
+        Readiness {
+            ready: if counts { succeeded } else { self.found.ready },
+            fault: outcome.as_ref().err().map(|error| in_a_line(error)),
         }
     }
 
@@ -130,7 +156,9 @@ async fn run(command: &[String], env: &Environment) -> Outcome {
         dir: LocalPath::new(std::env::current_dir().unwrap_or_else(|_| "/".into())),
         env: env.clone(),
     };
-    let captured = capture(&command, None).await.map_err(|error| error.to_string())?;
+    let captured = capture(&command, None)
+        .await
+        .map_err(|error| command.not_started(&error).to_string())?;
     let mut output = captured.stdout;
     output.extend(captured.stderr);
     let output = String::from_utf8_lossy(&output).into_owned();
@@ -141,6 +169,15 @@ async fn run(command: &[String], env: &Environment) -> Outcome {
     } else {
         Err(output)
     }
+}
+
+fn in_a_line(error: &str) -> String {
+    let line = error.lines().find(|line| !line.trim().is_empty());
+    line.unwrap_or_default()
+        .trim()
+        .chars()
+        .take(FAULT_LIMIT)
+        .collect()
 }
 
 fn check(action: &ProbeAction) -> Result<(), String> {

@@ -65,9 +65,10 @@ async fn play(probe: Probe, tries: Vec<Try>) -> String {
     let mut told = String::new();
     loop {
         tokio::select! {
-            ready = prober.next_change_of(&log, &next) => {
-                let what = if ready { "ready" } else { "unready" };
-                told.push_str(&format!("{}s: {what}\n", began.elapsed().as_secs()));
+            found = prober.next_change_of(&log, &next) => {
+                let what = if found.ready { "ready" } else { "unready" };
+                let fault = found.fault.map_or(String::new(), |fault| format!(" ({fault})"));
+                told.push_str(&format!("{}s: {what}{fault}\n", began.elapsed().as_secs()));
             }
             () = over.cancelled() => break,
         }
@@ -96,14 +97,15 @@ async fn by_default_one_success_every_ten_seconds_is_enough_and_three_failures_a
         gives(Ok("")),
     ];
     insta::assert_snapshot!(play(probe(), tries).await, @"
+    0s: unready (refused)
     10s: ready
-    70s: unready
+    20s: ready (gone)
+    40s: ready
+    50s: ready (no)
+    61s: ready (probe timed out after 1s)
+    70s: unready (no)
     80s: ready
-    WARNING: [readiness probe: failure] refused
     [readiness probe: success] up
-    WARNING: [readiness probe: failure] gone
-    WARNING: [readiness probe: failure] away
-    [readiness probe: success] back
     WARNING: [readiness probe: failure] no
     [readiness probe: success]
     ");
@@ -127,11 +129,12 @@ async fn delay_period_time_out_and_thresholds_are_as_given() {
         gives(Err("d")),
     ];
     insta::assert_snapshot!(play(probe, tries).await, @"
+    14s: unready (probe timed out after 2s)
+    17s: unready
     22s: ready
-    27s: unready
-    [readiness probe: success] a
+    27s: unready (d)
     WARNING: [readiness probe: failure] probe timed out after 2s
-    [readiness probe: success] b
+    [readiness probe: success] c
     WARNING: [readiness probe: failure] d
     ");
 }
@@ -151,7 +154,10 @@ async fn a_command_succeeds_with_status_0_and_what_it_prints_is_told() {
     assert_eq!(tried(shell("echo why; exit 3")).await, Err("why\n".to_owned()));
     assert_eq!(tried(shell("exit 3")).await, Err("exit status 3".to_owned()));
     let missing = tried(exec(&["no-such-program"])).await.unwrap_err();
-    assert!(missing.contains("No such file or directory"), "{missing}");
+    assert_eq!(
+        missing,
+        "exec: \"no-such-program\": executable file not found in $PATH"
+    );
 }
 
 #[tokio::test]

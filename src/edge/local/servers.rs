@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::CommandVariables;
-use super::probe::Prober;
+use super::probe::{Prober, Readiness};
 use crate::edge::process::{Exit, MARK, Process, end_marked, mark_of};
-use crate::engine::{Event, Server, ServerStatus};
+use crate::engine::{Event, Server, ServerEnd, ServerStatus};
 use crate::logs::{LogStore, LogWriter};
 use crate::model::{ManifestName, ServeId};
 
@@ -122,8 +122,9 @@ impl Serving {
         let mut prober = match self.prober(variables) {
             Ok(prober) => prober,
             Err(error) => {
-                self.log.error(&format!("Invalid readiness probe: {error}"));
-                return self.tell(ServerStatus::Exited { pid: 0 }).await;
+                return self
+                    .not_started(format!("Invalid readiness probe: {error}"))
+                    .await;
             }
         };
         let mut child = variables.child(&self.server.command);
@@ -131,19 +132,26 @@ impl Serving {
         let mut process = match Process::spawn(&child, &self.log) {
             Ok(process) => process,
             Err(error) => {
-                self.log.error(&format!("{shown} failed to start: {error}"));
-                return self.tell(ServerStatus::Exited { pid: 0 }).await;
+                return self
+                    .not_started(format!("{shown} failed to start: {error}"))
+                    .await;
             }
         };
         let pid = process.pid();
         let ready = self.server.probe.is_none();
-        self.tell(ServerStatus::Running { pid, ready }).await;
+        let fault = None;
+        self.tell(ServerStatus::Running { pid, ready, fault }).await;
         tokio::select! {
             exit = process.wait() => {
-                if exit.is_ok_and(Exit::is_success) {
+                let how = match exit {
+                    Ok(Exit::Code(code)) => ServerEnd::Code(code),
+                    Ok(exit) => ServerEnd::Other(exit.to_string()),
+                    Err(error) => ServerEnd::Other(error.to_string()),
+                };
+                if how == ServerEnd::Code(0) {
                     self.log.error("Server exited with exit code 0");
                 }
-                self.tell(ServerStatus::Exited { pid }).await;
+                self.tell(ServerStatus::Exited { pid, how }).await;
             }
             () = self.probe(pid, prober.as_mut()) => {}
             () = stop.cancelled() => {
@@ -159,14 +167,19 @@ impl Serving {
         prober.transpose()
     }
 
-    /// Tells when the server becomes ready or unready, for ever.
+    async fn not_started(&self, why: String) {
+        self.log.error(&why);
+        self.tell(ServerStatus::NotStarted(why)).await;
+    }
+
+    /// Tells when the server becomes ready or unready, and what its probe finds, for ever.
     async fn probe(&self, pid: u32, prober: Option<&mut Prober>) {
         let Some(prober) = prober else {
             return std::future::pending().await;
         };
         loop {
-            let ready = prober.next_change(&self.log).await;
-            self.tell(ServerStatus::Running { pid, ready }).await;
+            let Readiness { ready, fault } = prober.next_change(&self.log).await;
+            self.tell(ServerStatus::Running { pid, ready, fault }).await;
         }
     }
 

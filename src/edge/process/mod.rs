@@ -87,7 +87,7 @@ impl ChildCommand {
     }
 
     /// Says why it could not be started.
-    pub(super) fn not_started(&self, error: &io::Error) -> io::Error {
+    pub(in crate::edge) fn not_started(&self, error: &io::Error) -> io::Error {
         let program = self.argv.first().map_or("", String::as_str);
         let missing_dir = Some(&self.dir).filter(|dir| !dir.as_path().is_dir());
         io::Error::new(error.kind(), why_not_started(program, missing_dir, error))

@@ -257,13 +257,37 @@ async fn a_job_that_is_complete_is_not_run_again() {
     let seed = job("seed", "echo seeding");
     let outcome = world.apply(std::slice::from_ref(&seed)).await;
     let first = world.applied(outcome);
-    assert!(!first.job_complete);
+    let is_over = |outcome: &tilt::edge::kube::ApplyOutcome| {
+        let workload = outcome.applied[0].workload.as_ref();
+        workload.is_some_and(tilt::model::Workload::is_over)
+    };
+    assert!(!is_over(&first));
     world.kubectl(
         &["wait", "--for=condition=complete", "job/seed", "--timeout=60s"],
         "",
     );
     let outcome = world.apply(&[seed]).await;
     let second = world.applied(outcome);
-    assert!(second.job_complete);
-    assert_eq!(first.applied, second.applied);
+    assert!(is_over(&second));
+    assert_eq!(first.applied[0].uid, second.applied[0].uid);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_has_failed_is_run_again() {
+    let world = World::new("failed-job").await;
+    let mut exam = job("exam", "exit 3");
+    exam["spec"]["backoffLimit"] = json!(0);
+    let outcome = world.apply(std::slice::from_ref(&exam)).await;
+    let first = world.applied(outcome);
+    world.kubectl(
+        &["wait", "--for=condition=failed", "job/exam", "--timeout=60s"],
+        "",
+    );
+    let outcome = world.apply(&[exam]).await;
+    let second = world.applied(outcome);
+    assert_ne!(first.applied[0].uid, second.applied[0].uid);
+    let segments = world.store.reader().try_next_batch();
+    let said: String = segments.iter().map(|segment| segment.text.as_str()).collect();
+    let line = "Job exam failed earlier (BackoffLimitExceeded): it is deleted and run again";
+    assert!(said.contains(line), "{said}");
 }

@@ -34,7 +34,11 @@ pub(super) fn watcher(world: &World, uids: BTreeSet<ObjectUid>) -> (ClusterWatch
     let log = LogWriter::global(world.store.clone());
     let watcher = ClusterWatcher::start(world.cluster.clone(), sender, Timestamp::default(), log);
     let namespaces = BTreeSet::from([world.namespace.clone()]);
-    watcher.set(ClusterWatch { namespaces, uids });
+    watcher.set(ClusterWatch {
+        namespaces,
+        uids,
+        ..ClusterWatch::default()
+    });
     (watcher, events)
 }
 

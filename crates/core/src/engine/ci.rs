@@ -10,6 +10,7 @@ use super::cluster_events::needs_cluster;
 use super::config::Mode;
 use super::effect::{CiFailure, ExitOutcome};
 use super::event::{ClusterStatus, ServerStatus};
+use super::health::Health;
 use super::never_started;
 use super::row::Row;
 use super::state::State;
@@ -37,12 +38,20 @@ enum TargetState<'a> {
         ready: bool,
         since: Option<Instant>,
     },
+    /// Ready, but so new that this says little.
+    Unproven {
+        until: Instant,
+    },
     Done,
     Failed {
         error: String,
         grace: Grace,
     },
 }
+
+/// How long a server without a probe must have run before a run is a success: what cannot be started, or ends at once, has
+/// ended by then.
+const LIVED: Duration = Duration::from_secs(1);
 
 /// Whether a fault of a pod is final.
 #[derive(Clone, Copy, PartialEq)]
@@ -115,7 +124,8 @@ pub(super) fn next_deadline(state: &State) -> Option<Instant> {
         TargetState::Active {
             ready: false,
             since: Some(since),
-        } if !target.is_job => Some(since + state.ci_settings.readiness_timeout),
+        } if !target.is_job => Some(since + readiness_limit(state)?),
+        TargetState::Unproven { until } => Some(until),
         TargetState::Failed {
             grace: Grace::Tolerated { until },
             ..
@@ -126,6 +136,11 @@ pub(super) fn next_deadline(state: &State) -> Option<Instant> {
         .chain(global)
         .filter(|deadline| *deadline > state.now)
         .min()
+}
+
+/// Returns how long what is deployed may take to be ready; `None` for as long as it takes.
+fn readiness_limit(state: &State) -> Option<Duration> {
+    Some(state.ci_settings.readiness_timeout).filter(|limit| !limit.is_zero())
 }
 
 fn timeout(state: &State, typed: Option<Duration>) -> Option<Duration> {
@@ -141,7 +156,7 @@ fn targets(state: &State) -> Vec<Target<'_>> {
         let runtime = match row.local() {
             _ if !row.enabled => Some(TargetState::Idle),
             Some(local) if local.serve_cmd.is_empty() => None,
-            Some(_) => Some(serve_state(row)),
+            Some(_) => Some(serve_state(state, row)),
             None => runtime_state(state, row),
         };
         if let Some(runtime) = runtime {
@@ -167,20 +182,27 @@ fn targets(state: &State) -> Vec<Target<'_>> {
 }
 
 /// Returns the state of the server of a local resource.
-fn serve_state(row: &Row) -> TargetState<'_> {
-    match row.server.as_ref().map(|server| &server.status) {
-        Some(Some(ServerStatus::Exited { pid })) => TargetState::Failed {
-            error: format!("Process {pid} exited with non-zero status"),
-            grace: Grace::None,
+fn serve_state<'a>(state: &State, row: &'a Row) -> TargetState<'a> {
+    // What happened stands in the table, and below this line.
+    let failed = |pid: u32| TargetState::Failed {
+        error: format!("Process {pid} exited with non-zero status"),
+        grace: Grace::None,
+    };
+    let server = row.server.as_ref();
+    match server.and_then(|server| Some((server, server.status.as_ref()?))) {
+        Some((_, ServerStatus::NotStarted(_))) => failed(0),
+        Some((_, ServerStatus::Exited { pid, .. })) => failed(*pid),
+        Some((server, ServerStatus::Running { ready, .. })) => match server.proven_at(LIVED) {
+            Some(until) if *ready && until > state.now => TargetState::Unproven { until },
+            _ => TargetState::Active {
+                ready: *ready,
+                since: row.runtime.last_ready.or(row.deployed.at),
+            },
         },
-        Some(Some(ServerStatus::Running { ready, .. })) => TargetState::Active {
-            ready: *ready,
-            since: row.runtime.last_ready.or(row.deployed.at),
-        },
-        _ if row.started_first || row.manifest.trigger_mode.auto_init() => {
+        None if row.started_first || row.manifest.trigger_mode.auto_init() => {
             TargetState::Waiting("unknown".into())
         }
-        _ => TargetState::Idle,
+        None => TargetState::Idle,
     }
 }
 
@@ -246,16 +268,22 @@ fn runtime_state<'a>(state: &'a State, row: &'a Row) -> Option<TargetState<'a>> 
     if !row.started_first && !row.manifest.trigger_mode.auto_init() {
         return Some(TargetState::Idle);
     }
-    let pod = state.newest_pod(row);
+    let (pod, health) = (state.telling_pod(row), &row.runtime.health);
     let since = row.runtime.last_ready.max(row.deployed.at);
     Some(match row.runtime.status {
         RuntimeStatus::Ok if row.readiness() == PodReadiness::Ignore && pod.is_none() => return None,
-        RuntimeStatus::Ok if row.deployed.job_complete => TargetState::Done,
-        RuntimeStatus::Ok if pod.is_some_and(|pod| pod.phase == PodPhase::Succeeded) => TargetState::Done,
-        RuntimeStatus::Ok => TargetState::Active { ready: true, since },
+        RuntimeStatus::Ok if health.is_done => TargetState::Done,
+        RuntimeStatus::Ok => match health.proven_at.filter(|at| *at > state.now) {
+            Some(until) => TargetState::Unproven { until },
+            None => TargetState::Active { ready: true, since },
+        },
         RuntimeStatus::Error => TargetState::Failed {
-            error: pod_failure(pod),
-            grace: grace(state, row),
+            error: runtime_failure(pod, health),
+            grace: if health.is_final {
+                Grace::None
+            } else {
+                grace(state, row)
+            },
         },
         RuntimeStatus::Pending | RuntimeStatus::None | RuntimeStatus::NotApplicable => match pod {
             Some(pod) if let Some(error) = grave_trouble(state, pod) => TargetState::Failed {
@@ -268,6 +296,14 @@ fn runtime_state<'a>(state: &'a State, row: &'a Row) -> Option<TargetState<'a>> 
             None => TargetState::Waiting("waiting-for-pod".into()),
         },
     })
+}
+
+/// Returns what ends a run: what a pod reports, or the words of the workload.
+fn runtime_failure(pod: Option<&Pod>, health: &Health) -> String {
+    match &health.why {
+        Some(why) if health.culprit.is_none() => why.clone(),
+        _ => pod_failure(pod),
+    }
 }
 
 /// Returns what is wrong with a pod that may still come up, where a run ends at the first such reason.
@@ -328,7 +364,7 @@ impl Target<'_> {
         match self.state {
             TargetState::Idle | TargetState::Done => true,
             TargetState::Active { ready, .. } => ready && !self.is_job,
-            TargetState::Waiting(_) | TargetState::Failed { .. } => false,
+            TargetState::Unproven { .. } | TargetState::Waiting(_) | TargetState::Failed { .. } => false,
         }
     }
 }
@@ -357,7 +393,7 @@ fn first_failure<'a>(targets: &[Target<'a>]) -> Option<(&'a str, String)> {
 }
 
 fn readiness_timeout<'a>(state: &State, targets: &[Target<'a>]) -> Option<(&'a str, String)> {
-    let limit = state.ci_settings.readiness_timeout;
+    let limit = readiness_limit(state)?;
     let is_late = |target: &&Target<'a>| match target.state {
         TargetState::Active {
             ready: false,

@@ -325,6 +325,19 @@ pub struct ClusterWatch {
     pub namespaces: BTreeSet<String>,
     /// What we deployed: a look-up of owners can stop here.
     pub uids: BTreeSet<ObjectUid>,
+    /// Kinds of which objects are watched: workloads for how they are doing, all of them for being deleted.
+    pub kinds: BTreeSet<WatchedKind>,
+}
+
+/// A kind of which objects are watched, in one place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WatchedKind {
+    /// Its apiVersion, such as `apps/v1`.
+    pub api_version: String,
+    /// The kind.
+    pub kind: String,
+    /// The namespace, `None` for cluster-wide objects.
+    pub namespace: Option<String>,
 }
 
 /// One run of one container whose output is wanted.

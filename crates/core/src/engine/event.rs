@@ -6,7 +6,7 @@ use crate::k8s::Dormancy;
 use crate::model::{
     ApiObjects, BuildId, BuiltImage, CiSettings, ClusterEvent, DeleteId, DockerPrune, Ignore, LiveUpdateId,
     LoadId, LocalPath, Manifest, ManifestName, ObjectUid, Pod, PruneId, ServeId, SpanId, SyncFailure, Synced,
-    TargetId, TriggerMode, TriggerReason, UpdateSettings,
+    TargetId, TriggerMode, TriggerReason, UpdateSettings, Workload,
 };
 
 /// Something that happened. Each outcome carries the id that its effect had; the engine ignores an id it no longer runs.
@@ -82,6 +82,10 @@ pub enum Event {
         /// The UIDs of all its pods. Each was or will be reported by `PodSeen`.
         pods: BTreeSet<ObjectUid>,
     },
+    /// A workload of a watched kind appeared or changed, whoever deployed it.
+    WorkloadSeen(Box<Workload>),
+    /// An object of a watched kind is gone.
+    ObjectGone(ObjectUid),
     /// The cluster reported something about an object.
     ClusterEventSeen(Box<ClusterEvent>),
     /// All lines of a container that ended have been read. Sent once per stream of a terminated container.
@@ -169,12 +173,37 @@ pub enum ServerStatus {
         pid: u32,
         /// Whether its probe says so, or it has none.
         ready: bool,
+        /// What its probe found wrong last; `None` if the last try went well.
+        fault: Option<String>,
     },
     /// It ended, in whatever way: that is an error.
     Exited {
-        /// The number that its process had; 0 if it could not be started.
+        /// The number that its process had.
         pid: u32,
+        /// How.
+        how: ServerEnd,
     },
+    /// It could not be started; the reason names what was to run.
+    NotStarted(String),
+}
+
+/// How a server ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerEnd {
+    /// With this exit code.
+    Code(i32),
+    /// By a signal, or in a way that could not be found out: in words.
+    Other(String),
+}
+
+impl std::fmt::Display for ServerEnd {
+    /// As in `exit code 4` or `signal: killed`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit code {code}"),
+            Self::Other(how) => f.write_str(how),
+        }
+    }
 }
 
 /// A moment at which an update or a load began. Later ones are greater; 0 is before all of them.
@@ -216,8 +245,6 @@ pub struct UpdateOutcome {
     pub deploy_began: bool,
     /// Whether the deploy step ended well.
     pub deployed: bool,
-    /// Whether an applied Job is already complete.
-    pub job_complete: bool,
     /// Why the update failed, rendered; already in the log.
     pub error: Option<String>,
     /// Whether it failed because something could not be reached that may come back.
@@ -239,6 +266,8 @@ pub struct AppliedObject {
     pub keep: bool,
     /// What keeps it from getting pods.
     pub dormancy: Option<Dormancy>,
+    /// How far it is, if it is a workload.
+    pub workload: Option<Workload>,
 }
 
 /// A local port that leads to pods of a resource.

@@ -38,7 +38,6 @@ pub(super) fn note_applied(state: &mut State, running: &Running, outcome: &Updat
         return None;
     }
     deployed.at = Some(now);
-    deployed.job_complete = outcome.job_complete;
     deployed.objects.clone_from(&outcome.applied);
     let mut dangling = std::mem::take(&mut deployed.owned);
     let is_by_command = running.delete_command.is_some();

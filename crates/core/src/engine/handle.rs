@@ -8,8 +8,8 @@ use super::event::Event;
 use super::schedule::Hold;
 use super::state::State;
 use super::{
-    ci, cluster_events, cycles, files, forwards, live_update, pods, prune, reload, requests, retry, schedule,
-    serve, streams, update,
+    ci, cluster_events, cycles, files, forwards, gone, live_update, pods, prune, reload, requests, retry,
+    schedule, serve, streams, update, workloads,
 };
 use crate::model::{BuildId, ManifestName};
 use crate::view::{Projection, View, view};
@@ -64,6 +64,7 @@ impl Engine {
         };
         end.into_iter()
             .chain(streams::next_expiry(state))
+            .chain(state.looks.values().copied())
             .chain(retry::next(state))
             .chain(live_update::next_retry(state))
             .chain(prune::next(state))
@@ -129,13 +130,19 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::PodSeen(pod) => pods::on_seen(state, *pod),
         Event::PodGone(uid) => {
+            let effects = gone::on_pod_gone(state, &uid);
             pods::on_gone(state, &uid);
-            Vec::new()
+            effects
         }
         Event::PodsListed { namespace, pods } => {
             pods::on_listed(state, &namespace, &pods);
             Vec::new()
         }
+        Event::WorkloadSeen(workload) => {
+            workloads::on_seen(state, *workload);
+            Vec::new()
+        }
+        Event::ObjectGone(uid) => gone::on_gone(state, &uid),
         Event::ClusterEventSeen(event) => cluster_events::on_event(state, *event),
         Event::LogStreamEnded { pod, container_id } => {
             streams::on_ended(state, &pod, &container_id);
@@ -161,6 +168,8 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
 fn settle(state: &mut State) -> Vec<Effect> {
     let mut effects = Vec::new();
     streams::expire(state);
+    let due = state.looks.iter().filter(|(_, at)| **at <= state.now);
+    state.dirty.rows.extend(due.map(|(name, _)| name.clone()));
     effects.extend(refresh_rows(state));
     effects.extend(update_containers(state));
     effects.extend(cluster_events::tell_of_cluster(state));
@@ -234,6 +243,12 @@ fn note_holds(state: &mut State, holds: BTreeMap<ManifestName, Hold>) {
 /// Ends `ci` once its outcome is clear and what ended containers had to say is read, or was waited for long enough.
 fn end(state: &mut State) -> Vec<Effect> {
     let mut effects = Vec::new();
+    // While the last logs are waited for, what was well may cease to be.
+    if matches!(state.verdict, Some((ExitOutcome::Succeeded, _)))
+        && ci::verdict(state) != Some(ExitOutcome::Succeeded)
+    {
+        state.verdict = None;
+    }
     if state.verdict.is_none()
         && let Some(outcome) = ci::verdict(state)
     {

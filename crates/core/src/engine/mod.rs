@@ -14,7 +14,9 @@ mod event;
 mod files;
 pub(crate) mod forwards;
 mod gc;
+mod gone;
 mod handle;
+mod health;
 pub(crate) mod live_update;
 mod never_started;
 mod not_yet;
@@ -28,7 +30,6 @@ mod retry;
 mod rollout;
 pub(crate) mod row;
 pub(crate) mod rows;
-mod runtime;
 mod schedule;
 pub(crate) mod serve;
 pub(crate) mod state;
@@ -37,15 +38,16 @@ mod streams;
 mod tests;
 mod unclaimed;
 mod update;
+mod workloads;
 
 pub use config::{EngineConfig, Mode};
 pub use effect::{
     CiFailure, ClusterWatch, ContainerUpdate, Effect, ExitOutcome, Forward, ForwardTarget, ImageAction,
     ImageStep, LiveUpdatePlan, LogStream, ObjectId, PruneRequest, PrunedImage, Server, UnwantedObject,
-    UpdatePlan, WatchSet, WatchedTarget,
+    UpdatePlan, WatchSet, WatchedKind, WatchedTarget,
 };
 pub use event::{
-    AppliedObject, ClusterStatus, Event, FileChange, ForwardId, ForwardPart, LoadOutcome, Moment,
+    AppliedObject, ClusterStatus, Event, FileChange, ForwardId, ForwardPart, LoadOutcome, Moment, ServerEnd,
     ServerStatus, UpdateOutcome,
 };
 pub use handle::Engine;

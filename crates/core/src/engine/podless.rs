@@ -7,23 +7,52 @@ use super::event::AppliedObject;
 use super::row::Row;
 use super::state::{Running, State};
 use crate::model::ClusterEvent;
+use crate::model::RuntimeStatus;
 use crate::model::{Level, LogEvent};
 use crate::model::{ManifestName, PodReadiness};
 
 /// Returns why a resource waits for a pod, in a line; `None` where it does not wait for one.
 pub(crate) fn reason(state: &State, row: &Row) -> Option<String> {
     let waits = row.k8s().is_some() && row.deployed.at.is_some() && row.readiness() != PodReadiness::Ignore;
-    if !waits || row.deployed.job_complete || state.newest_pod(row).is_some() {
+    if !waits || row.runtime.status != RuntimeStatus::Pending || state.telling_pod(row).is_some() {
         return None;
     }
     let why = match dormant(row).as_slice() {
-        [] => row.runtime.pods_refused.clone()?,
+        [] => {
+            let said = row.runtime.pods_refused.clone();
+            said.or_else(|| nobody_makes_pods(row))?
+        }
         dormant => {
             let told: Vec<String> = dormant.iter().map(|object| told(object)).collect();
             format!("{}; {}", told.join(", "), advice(row, dormant))
         }
     };
     Some(format!("no pod: {why}"))
+}
+
+/// Returns what is to be said where nothing of what was deployed is known to make pods: a custom kind may, or may not.
+fn nobody_makes_pods(row: &Row) -> Option<String> {
+    let makes_pods = |object: &&AppliedObject| {
+        let is_cron = object.id.kind == "CronJob";
+        is_cron || !object.template_hashes.is_empty() || super::health::is_part(object)
+    };
+    let objects = &row.deployed.objects;
+    if objects.iter().any(|object| makes_pods(&object)) {
+        return None;
+    }
+    let name = &row.manifest.name;
+    let is_custom = |object: &&AppliedObject| object.id.api_version.contains('.');
+    Some(match objects.iter().find(is_custom) {
+        Some(object) => format!(
+            "{id} has given none; if its kind gives none, wait for none: k8s_kind('{kind}', pod_readiness='ignore') or \
+             k8s_resource('{name}', pod_readiness='ignore')",
+            id = object.id,
+            kind = object.id.kind
+        ),
+        None => format!(
+            "nothing that was deployed makes pods; wait for none: k8s_resource('{name}', pod_readiness='ignore')"
+        ),
+    })
 }
 
 /// Notes that the cluster does not make pods of a resource, in its own words.

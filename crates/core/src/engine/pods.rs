@@ -1,11 +1,12 @@
 //! Pods: whose they are, which of them count, and which is the newest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use super::effect::Effect;
 use super::row::Row;
 use super::state::{SeenPod, State};
-use super::{rollout, runtime, streams};
+use super::{health, rollout, streams};
 use crate::model::{Level, LogEvent};
 use crate::model::{ManifestName, ObjectUid, Pod, PodPhase, SpanId, Timestamp};
 
@@ -31,13 +32,41 @@ pub(super) fn on_seen(state: &mut State, pod: Pod) -> Vec<Effect> {
         .dirty
         .rows
         .extend(claimed_by.union(&was_claimed_by).cloned());
-    state.pods.insert(pod.uid.clone(), SeenPod { pod, claimed_by });
+    let seen = SeenPod {
+        first_seen: before.as_ref().map_or(state.now, |before| before.first_seen),
+        serves_since: serves_since(state, before.as_ref(), &pod),
+        pod,
+        claimed_by,
+    };
+    state.pods.insert(seen.pod.uid.clone(), seen);
     effects
+}
+
+/// Returns since when a pod takes requests: since we saw it begin to, or, where it did when it was seen first, since its
+/// containers run as the cluster tells it.
+fn serves_since(state: &State, before: Option<&SeenPod>, pod: &Pod) -> Option<Instant> {
+    if !pod.serves() {
+        return None;
+    }
+    let runs = |pod: &Pod| -> Vec<String> { pod.containers.iter().map(|run| run.id.clone()).collect() };
+    if let Some(before) = before {
+        let goes_on = before.serves_since.filter(|_| runs(&before.pod) == runs(pod));
+        return Some(goes_on.unwrap_or(state.now));
+    }
+    let started = pod.containers.iter().filter_map(|container| container.started);
+    let became_ready = pod
+        .conditions
+        .iter()
+        .filter(|condition| condition.kind == "Ready");
+    let began = started
+        .chain(became_ready.filter_map(|condition| condition.last_transition))
+        .max();
+    Some(began.map_or(state.now, |began| state.moment_of(began)))
 }
 
 /// Forgets a pod. A completed one is remembered by its resources as long as they have no other.
 pub(super) fn on_gone(state: &mut State, uid: &ObjectUid) {
-    let Some(SeenPod { pod, claimed_by }) = state.pods.remove(uid) else {
+    let Some(SeenPod { pod, claimed_by, .. }) = state.pods.remove(uid) else {
         return;
     };
     for name in &claimed_by {
@@ -209,7 +238,7 @@ pub(super) fn refresh(state: &mut State, name: &ManifestName) -> Vec<Effect> {
     let has_ports = |row: &Row| row.k8s().is_some_and(|k8s| !k8s.options.port_forwards.is_empty());
     state.dirty.forwards |= state.rows.get(name).is_some_and(has_ports);
     state.dirty.live.insert(name.clone());
-    runtime::refresh(state, name);
+    health::refresh(state, name);
     streams::refresh(state, name);
     rollout::refresh(state, name)
 }
@@ -263,7 +292,7 @@ fn is_ours(row: &Row, pod: &Pod) -> bool {
 }
 
 /// Returns the object of the last deploy that the pod is, or comes from.
-fn ancestor<'a>(row: &'a Row, pod: &Pod) -> Option<&'a ObjectUid> {
+pub(super) fn ancestor<'a>(row: &'a Row, pod: &Pod) -> Option<&'a ObjectUid> {
     let is_in_chain = |uid: &ObjectUid| pod.uid == *uid || pod.owners.iter().any(|owner| owner.uid == *uid);
     row.deployed
         .objects

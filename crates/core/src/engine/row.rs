@@ -91,10 +91,12 @@ pub(crate) struct Edit {
 pub(crate) struct Deployed {
     /// When a deploy last ended well.
     pub(crate) at: Option<Instant>,
-    /// Whether a Job of it was complete then.
-    pub(crate) job_complete: bool,
     /// The objects of that deploy: they own the pods.
     pub(crate) objects: Vec<AppliedObject>,
+    /// Those of them that somebody else has deleted since.
+    pub(crate) gone: BTreeSet<ObjectUid>,
+    /// Those of `gone` that were told.
+    pub(crate) told_gone: BTreeSet<ObjectUid>,
     /// What takes it away again, where a command deployed it or tried to.
     pub(crate) delete_command: Option<DeleteCommand>,
     /// Everything that it may have left there, also by deploys that failed.
@@ -111,6 +113,10 @@ pub(crate) struct Runtime {
     /// The newest pod that counts.
     pub(crate) newest: Option<ObjectUid>,
     pub(crate) status: RuntimeStatus,
+    /// How it comes to that status.
+    pub(crate) health: super::health::Health,
+    /// The kinds of workloads that make pods for what it deployed, and where.
+    pub(crate) borrowed_kinds: BTreeSet<(crate::model::WorkloadKind, String)>,
     /// When it was last seen to be well.
     pub(crate) last_ready: Option<Instant>,
     /// When it was first seen to be well.
@@ -128,6 +134,8 @@ impl Default for Runtime {
             gone: BTreeMap::new(),
             newest: None,
             status: RuntimeStatus::Pending,
+            health: super::health::Health::default(),
+            borrowed_kinds: BTreeSet::new(),
             last_ready: None,
             first_ready: None,
             pods_refused: None,

@@ -6,8 +6,10 @@
 //!
 //! Rule: `reference/engine.md` 6.5.
 
+use std::time::{Duration, Instant};
+
 use super::effect::{Effect, Server};
-use super::event::ServerStatus;
+use super::event::{ServerEnd, ServerStatus};
 use super::row::Row;
 use super::state::State;
 use crate::model::RuntimeStatus;
@@ -20,12 +22,41 @@ pub(crate) struct RowServer {
     pub(crate) server: Server,
     /// What was last heard of it; `None` until it has started.
     pub(crate) status: Option<ServerStatus>,
+    /// When it was first heard to run.
+    runs_since: Option<Instant>,
 }
 
 impl RowServer {
     /// Returns whether its process is over.
     pub(crate) fn has_ended(&self) -> bool {
-        matches!(self.status, Some(ServerStatus::Exited { .. }))
+        matches!(
+            self.status,
+            Some(ServerStatus::Exited { .. } | ServerStatus::NotStarted(_))
+        )
+    }
+
+    /// Returns from when on it has run for so long; `None` for one that a probe speaks for.
+    pub(crate) fn proven_at(&self, lived: Duration) -> Option<Instant> {
+        let since = self.runs_since.filter(|_| self.server.probe.is_none())?;
+        Some(since + lived)
+    }
+
+    /// Returns what is wrong with it, in a line: how it ended, or what its probe found.
+    pub(crate) fn fault(&self) -> Option<String> {
+        match self.status.as_ref()? {
+            ServerStatus::Running { fault, .. } => {
+                fault.as_ref().map(|fault| format!("readiness probe: {fault}"))
+            }
+            ServerStatus::Exited { how, .. } => {
+                let but = if *how == ServerEnd::Code(0) {
+                    ", but a server is to run on"
+                } else {
+                    ""
+                };
+                Some(format!("its server exited: {how}{but}"))
+            }
+            ServerStatus::NotStarted(why) => Some(why.clone()),
+        }
     }
 }
 
@@ -44,7 +75,11 @@ pub(super) fn restart(state: &mut State, name: &ManifestName) {
             command: local.serve_cmd.clone(),
             probe: local.readiness_probe.clone(),
         };
-        row.server = Some(RowServer { server, status: None });
+        row.server = Some(RowServer {
+            server,
+            status: None,
+            runs_since: None,
+        });
         state.last_serve = serve.0;
     } else if !had_one {
         return;
@@ -64,6 +99,7 @@ pub(super) fn on_changed(state: &mut State, serve: ServeId, status: ServerStatus
         row.runtime.note_ready(now);
     }
     if let Some(server) = &mut row.server {
+        server.runs_since.get_or_insert(now);
         server.status = Some(status);
     }
     state.dirty.rows.insert(name.clone());
@@ -88,7 +124,7 @@ pub(super) fn status(row: &Row, local: &LocalTarget) -> RuntimeStatus {
     match row.server.as_ref().map(|server| &server.status) {
         _ if local.serve_cmd.is_empty() => RuntimeStatus::NotApplicable,
         Some(Some(ServerStatus::Running { ready: true, .. })) => RuntimeStatus::Ok,
-        Some(Some(ServerStatus::Exited { .. })) => RuntimeStatus::Error,
+        Some(Some(ServerStatus::Exited { .. } | ServerStatus::NotStarted(_))) => RuntimeStatus::Error,
         _ => RuntimeStatus::Pending,
     }
 }

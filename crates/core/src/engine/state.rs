@@ -16,7 +16,7 @@ use super::schedule::Hold;
 use super::unclaimed::Unclaimed;
 use crate::model::{
     BuildId, CiSettings, ContainerAddress, DeleteId, Ignore, LoadId, LocalPath, ManifestName, ObjectUid, Pod,
-    SpanId, TargetId, Timestamp, TriggerReason, UpdateSettings,
+    SpanId, TargetId, Timestamp, TriggerReason, UpdateSettings, Workload,
 };
 
 /// A moment in the order of what happens: events that are handled, updates and loads that begin.
@@ -60,6 +60,12 @@ pub(crate) struct State {
     pub(crate) last_serve: u64,
     /// Pods of the watched namespaces, whoever they belong to: most are seen before they are claimed.
     pub(crate) pods: BTreeMap<ObjectUid, SeenPod>,
+    /// Workloads of the watched kinds, whoever they belong to.
+    pub(crate) workloads: BTreeMap<ObjectUid, Workload>,
+    /// Which resources look at a workload that they did not deploy: it makes pods for what they deployed.
+    pub(crate) borrowed: BTreeMap<ObjectUid, BTreeSet<ManifestName>>,
+    /// When a resource has to be looked at again though nothing happens.
+    pub(crate) looks: BTreeMap<ManifestName, Instant>,
     /// Which resources deployed an object.
     pub(crate) claims: BTreeMap<ObjectUid, BTreeSet<ManifestName>>,
     /// Resources that claim pods by labels.
@@ -171,6 +177,10 @@ pub(crate) struct Remains {
 pub(crate) struct SeenPod {
     pub(crate) pod: Pod,
     pub(crate) claimed_by: BTreeSet<ManifestName>,
+    /// When it was seen first.
+    pub(crate) first_seen: Instant,
+    /// Since when it takes requests without a break, as far as that is known.
+    pub(crate) serves_since: Option<Instant>,
 }
 
 /// The container logs that are read.
@@ -256,6 +266,9 @@ impl State {
             last_delete: 0,
             last_serve: 0,
             pods: BTreeMap::new(),
+            workloads: BTreeMap::new(),
+            borrowed: BTreeMap::new(),
+            looks: BTreeMap::new(),
             claims: BTreeMap::new(),
             selecting: BTreeSet::new(),
             streams: Streams::default(),
@@ -288,9 +301,26 @@ impl State {
         Timestamp(self.config.started.0.saturating_add(micros))
     }
 
+    /// Returns when a time that the cluster told was, as far as its clock and ours agree; never later than now.
+    pub(crate) fn moment_of(&self, time: Timestamp) -> Instant {
+        let age = self.time_of(self.now).since(time);
+        self.now.checked_sub(age).unwrap_or(self.now)
+    }
+
     /// Returns the newest pod of a resource that counts.
     pub(crate) fn newest_pod<'a>(&'a self, row: &'a Row) -> Option<&'a Pod> {
-        let uid = row.runtime.newest.as_ref()?;
+        self.pod_of(row, row.runtime.newest.as_ref()?)
+    }
+
+    /// Returns the pod that shows what is wrong with a resource, or else the newest one.
+    pub(crate) fn telling_pod<'a>(&'a self, row: &'a Row) -> Option<&'a Pod> {
+        let culprit = row.runtime.health.culprit.as_ref();
+        culprit
+            .and_then(|uid| self.pod_of(row, uid))
+            .or_else(|| self.newest_pod(row))
+    }
+
+    fn pod_of<'a>(&'a self, row: &'a Row, uid: &ObjectUid) -> Option<&'a Pod> {
         let live = self.pods.get(uid).map(|seen| &seen.pod);
         live.or_else(|| row.runtime.gone.get(uid))
     }

@@ -58,7 +58,10 @@ pub fn pod(pod: &core::Pod, owners: Vec<Owner>) -> Pod {
         containers: run
             .unwrap_or_default()
             .iter()
-            .map(|status| container(status, image_in_spec(&specs, status)))
+            .map(|status| Container {
+                has_probe: has_probe(pod, &status.name),
+                ..container(status, image_in_spec(&specs, status))
+            })
             .collect(),
         labels: metadata.labels.clone().unwrap_or_default().into_iter().collect(),
         owners,
@@ -118,6 +121,7 @@ pub fn last_seen(event: &core::Event) -> Timestamp {
 pub fn owner(reference: &OwnerReference) -> Owner {
     Owner {
         uid: ObjectUid::new(reference.uid.clone()),
+        api_version: reference.api_version.clone(),
         kind: reference.kind.clone(),
         name: reference.name.clone(),
         created: None,
@@ -171,12 +175,21 @@ fn condition(condition: &core::PodCondition) -> PodCondition {
     }
 }
 
+fn has_probe(pod: &core::Pod, name: &str) -> bool {
+    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    let mut probed = containers.filter(|container| container.readiness_probe.is_some());
+    probed.any(|container| container.name == name)
+}
+
 fn container(status: &core::ContainerStatus, image: String) -> Container {
+    let running = status.state.as_ref().and_then(|state| state.running.as_ref());
     Container {
         name: status.name.clone(),
         id: runtime_id(status.container_id.as_deref()),
         image,
         ready: status.ready,
+        has_probe: false,
+        started: running.and_then(|running| timestamp(running.started_at.as_ref())),
         restarts: u32::try_from(status.restart_count).unwrap_or(0),
         state: container_state(status.state.as_ref()),
         last_exit: status.last_state.as_ref().and_then(last_exit),

@@ -31,6 +31,7 @@ pub(crate) mod schema;
 pub mod selector;
 pub mod take_over;
 pub(crate) mod typed;
+pub mod workload;
 pub mod yaml;
 
 pub use context::{KubeContext, Product};

@@ -37,6 +37,7 @@ mod time;
 mod trigger;
 mod url;
 mod version;
+mod workload;
 
 pub use api::{ApiKind, ApiObject, ApiObjects};
 pub use cluster_event::ClusterEvent;
@@ -78,3 +79,4 @@ pub use time::Timestamp;
 pub use trigger::TriggerReason;
 pub use url::Url;
 pub use version::{COMPATIBLE_VERSION, VersionConstraint};
+pub use workload::{JobState, PodCounts, Workload, WorkloadKind, WorkloadState};

@@ -52,6 +52,15 @@ impl Pod {
         !self.deleting && self.conditions.iter().any(is_ready)
     }
 
+    /// Returns whether all its containers are ready, and nothing else keeps it from taking requests.
+    pub fn serves(&self) -> bool {
+        let is_kept = |condition: &PodCondition| condition.kind == "Ready" && condition.status != "True";
+        self.phase == PodPhase::Running
+            && !self.containers.is_empty()
+            && self.containers.iter().all(|container| container.ready)
+            && !self.conditions.iter().any(is_kept)
+    }
+
     /// Returns all containers, init containers first, each with whether it is one.
     pub fn all_containers(&self) -> impl Iterator<Item = (bool, &Container)> {
         self.init_containers
@@ -66,6 +75,8 @@ impl Pod {
 pub struct Owner {
     /// Its UID.
     pub uid: ObjectUid,
+    /// Its apiVersion, such as `apps/v1`.
+    pub api_version: String,
     /// Its kind, such as `ReplicaSet`.
     pub kind: String,
     /// Its name.
@@ -127,10 +138,14 @@ pub struct Container {
     pub image: String,
     /// Whether it passed its readiness probe.
     pub ready: bool,
+    /// Whether it has a readiness probe; without one it is ready as soon as it runs.
+    pub has_probe: bool,
     /// How often it was restarted.
     pub restarts: u32,
     /// What it is doing.
     pub state: ContainerState,
+    /// When its present run began, to the second; `None` while it does not run.
+    pub started: Option<Timestamp>,
     /// How the run before this one ended, if there was one.
     pub last_exit: Option<ContainerExit>,
 }

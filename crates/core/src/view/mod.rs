@@ -124,7 +124,11 @@ pub struct ResourceView {
     /// All its pods.
     #[serde(skip)]
     pub pods: Vec<Pod>,
-    /// Why it waits for one, where that is known.
+    /// The pod that shows what is wrong, if anything is.
+    pub culprit: Option<PodView>,
+    /// What is wrong, in a line, where a workload tells more than its pods.
+    pub unwell: Option<String>,
+    /// Why it waits for a pod, where that is known.
     pub no_pod: Option<String>,
     /// The server of a local resource.
     pub server: Option<ServerView>,
@@ -139,19 +143,33 @@ pub struct ResourceView {
 }
 
 impl ResourceView {
-    /// Returns what is wrong, if anything is: the error of the last update, else of the newest pod.
+    /// Returns what is wrong, if anything is: the error of the last update, else of what runs.
     pub fn error(&self) -> Option<String> {
         if let (UpdateStatus::Error, Some(last)) = (self.update_status, self.history.first()) {
             return last.error.clone();
         }
-        let pod = self
-            .pod
-            .as_ref()
-            .filter(|_| self.runtime_status == RuntimeStatus::Error)?;
-        if pod.errors.is_empty() {
-            return Some(format!("Pod {} in error state: {}", pod.name, pod.status));
+        if self.runtime_status != RuntimeStatus::Error {
+            return None;
         }
-        Some(pod.errors.join("; "))
+        if let Some(server) = &self.server {
+            return server.fault.clone();
+        }
+        let unwell = self.unwell.clone().filter(|_| self.culprit.is_none());
+        unwell.or_else(|| self.telling_pod().map(PodView::error))
+    }
+
+    /// Returns the pod that shows what is wrong, or else the newest one.
+    pub fn telling_pod(&self) -> Option<&PodView> {
+        self.culprit.as_ref().or(self.pod.as_ref())
+    }
+}
+
+impl PodView {
+    fn error(&self) -> String {
+        if self.errors.is_empty() {
+            return format!("Pod {} in error state: {}", self.name, self.status);
+        }
+        self.errors.join("; ")
     }
 }
 
@@ -205,6 +223,8 @@ pub struct ServerView {
     pub pid: Option<u32>,
     /// Whether its probe says that it is ready, or it has none.
     pub ready: bool,
+    /// What is wrong with it: how it ended, or what its probe found last.
+    pub fault: Option<String>,
 }
 
 /// The newest pod of a resource.

@@ -91,6 +91,8 @@ pub(super) fn resource(state: &State, name: &ManifestName, row: &Row) -> Resourc
         pod: state.newest_pod(row).map(pod),
         objects: display_names(row.entities()),
         pods: pods(state, row),
+        culprit: culprit(state, row),
+        unwell: row.runtime.health.why.clone(),
         no_pod: podless::reason(state, row),
         forwards: forwards::views(state, name, row),
         server: row.server.as_ref().map(server),
@@ -170,15 +172,22 @@ fn pods(state: &State, row: &Row) -> Vec<Pod> {
 }
 
 fn server(server: &RowServer) -> ServerView {
-    let (pid, ready) = match server.status {
-        Some(ServerStatus::Running { pid, ready }) => (Some(pid), ready),
+    let (pid, ready) = match &server.status {
+        Some(ServerStatus::Running { pid, ready, .. }) => (Some(*pid), *ready),
         _ => (None, false),
     };
     ServerView {
         span: server.server.span.clone(),
         pid,
         ready,
+        fault: server.fault(),
     }
+}
+
+/// Returns the pod that shows what is wrong with a resource.
+fn culprit(state: &State, row: &Row) -> Option<PodView> {
+    row.runtime.health.culprit.as_ref()?;
+    state.telling_pod(row).map(pod)
 }
 
 fn pod(pod: &Pod) -> PodView {

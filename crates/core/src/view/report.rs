@@ -62,7 +62,7 @@ fn spans(resource: &ResourceView) -> Vec<SpanId> {
         return vec![SpanId::new(format!("cmd:{name}:update"))];
     }
     let server = resource.server.iter().map(|server| server.span.clone());
-    let pod = resource.pod.iter();
+    let pod = resource.telling_pod().into_iter();
     let pod = pod.map(|pod| SpanId::new(format!("pod:{name}:{}", pod.name)));
     server.chain(pod).collect()
 }
@@ -80,14 +80,25 @@ fn result(resource: &ResourceView) -> &'static str {
     }
 }
 
-/// Returns what Kubernetes says is wrong with the newest pod, or why there is none.
+/// Returns what Kubernetes says is wrong with a pod or a workload, or why there is no pod, or what is wrong with a server.
 fn trouble(resource: &ResourceView) -> Option<String> {
     if resource.update_status == UpdateStatus::Error {
         return None;
     }
-    match &resource.pod {
-        Some(pod) => pod.trouble.clone(),
-        None => resource.no_pod.clone().filter(|_| resource.building.is_none()),
+    if let Some(server) = &resource.server {
+        let fault = server.fault.clone()?;
+        return Some(match server.pid {
+            Some(_) => format!("its server is not ready: {fault}"),
+            None => fault,
+        });
+    }
+    let unwell = || resource.unwell.clone();
+    match resource.telling_pod() {
+        // A pod that is gone, or well, does not explain what its workload says.
+        Some(pod) if resource.culprit.is_some() => pod.trouble.clone().or_else(unwell),
+        Some(pod) => unwell().or_else(|| pod.trouble.clone()),
+        None if resource.building.is_some() => None,
+        None => resource.no_pod.clone().or_else(unwell),
     }
 }
 
@@ -101,7 +112,7 @@ fn waiting(resource: &ResourceView) -> Option<String> {
     if resource.building.is_some() {
         return Some("still updating".to_owned());
     }
-    Some(match (&resource.pod, &resource.server) {
+    Some(match (resource.telling_pod(), &resource.server) {
         (Some(pod), _) => format!("pod {}: {}", pod.name, pod.status),
         (None, Some(_)) => "its server is not ready".to_owned(),
         (None, None) if resource.history.is_empty() => "not started".to_owned(),

@@ -59,24 +59,30 @@ fn a_deploy_whose_pods_were_not_seen_is_no_success_yet() {
 #[test]
 fn the_whole_log_of_a_job_is_read_before_the_end() {
     let mut script = ci(vec![job("exam")]);
-    script.finish(1, deployed(&[], &[object("Deployment", "exam")]));
-    script.see(pod("exam", "exam-1", 1));
+    script.finish(1, deployed(&[], &[object("Job", "exam")]));
+    script.see(pod_of("Job", "exam", "exam-1", 1));
     let done = with_container(
         Pod {
             phase: PodPhase::Succeeded,
-            ..pod("exam", "exam-1", 1)
+            ..pod_of("Job", "exam", "exam-1", 1)
         },
         terminated(0),
     );
     assert!(!script.see(done.clone()).contains("exit"));
+    assert!(
+        !script
+            .see_workload(workload("Job", "exam", COMPLETE))
+            .contains("exit")
+    );
     let ended = Event::LogStreamEnded {
         pod: done.uid.clone(),
         container_id: "id-main".to_owned(),
     };
     assert_eq!(script.send(ended), "read logs []\nexit Succeeded");
     let mut script = ci(vec![job("exam")]);
-    script.finish(1, deployed(&[], &[object("Deployment", "exam")]));
+    script.finish(1, deployed(&[], &[object("Job", "exam")]));
     script.see(done);
+    script.see_workload(workload("Job", "exam", COMPLETE));
     assert_eq!(script.wakes_in(), Some(secs(2)), "but not for long");
     assert_eq!(script.pass(secs(2)), "exit Succeeded");
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::script::*;
-use crate::engine::{Event, LoadOutcome, Mode, ServerStatus};
+use crate::engine::{Event, LoadOutcome, Mode, ServerEnd, ServerStatus};
 use crate::model::{
     CiSettings, ContainerExit, ContainerState, DeployTarget, Manifest, Pod, PodPhase, PodReadiness, Probe,
     ProbeAction, ServeId, TriggerMode,
@@ -90,10 +90,32 @@ fn deploy(script: &mut Script) -> String {
     script.finish(1, deployed(&[], &[object("Deployment", "web")]))
 }
 
+/// Deploys the Job `web`, and shows its pod.
+fn show_job(script: &mut Script, phase: PodPhase, state: ContainerState, ready: bool) -> String {
+    let told = script.finish(1, deployed(&[], &[object("Job", "web")]));
+    let owners = pod_of("Job", "web", "web-1", 1).owners;
+    let pod = Pod {
+        owners,
+        ..a_pod(phase, state, ready)
+    };
+    told + "\n" + &script.see(pod)
+}
+
 /// Deploys `web`, and shows its pod.
 fn show(script: &mut Script, phase: PodPhase, state: ContainerState, ready: bool) -> String {
     let told = deploy(script);
     told + "\n" + &script.see(a_pod(phase, state, ready))
+}
+
+/// Deploys a pod as it is, and shows it.
+fn show_bare_pod(script: &mut Script, pod: Pod) -> String {
+    let told = script.finish(1, deployed(&[], &[object("Pod", "web-1")]));
+    let bare = Pod {
+        owners: Vec::new(),
+        labels: Vec::new(),
+        ..pod
+    };
+    told + "\n" + &script.see(bare)
 }
 
 fn a_pod(phase: PodPhase, state: ContainerState, ready: bool) -> Pod {
@@ -132,14 +154,21 @@ fn unscheduled() -> Pod {
 fn serve(script: &mut Script, ready: bool) -> String {
     script.send(Event::ServerChanged {
         serve: ServeId(1),
-        status: ServerStatus::Running { pid: 7, ready },
+        status: ServerStatus::Running {
+            pid: 7,
+            ready,
+            fault: None,
+        },
     })
 }
 
 fn die(script: &mut Script) -> String {
     script.send(Event::ServerChanged {
         serve: ServeId(1),
-        status: ServerStatus::Exited { pid: 7 },
+        status: ServerStatus::Exited {
+            pid: 7,
+            how: ServerEnd::Code(4),
+        },
     })
 }
 
@@ -168,29 +197,46 @@ fn each_rule_of_success_holds() {
         (
             "a pod that ended well",
             vec![manifest("web")],
-            |s| show(s, PodPhase::Succeeded, terminated(0), false),
+            |s| show_bare_pod(s, a_pod(PodPhase::Succeeded, terminated(0), false)),
             Success,
         ),
         (
             "a job whose pod runs and is ready",
             vec![job("web")],
-            |s| show(s, PodPhase::Running, ContainerState::Running, true),
+            |s| show_job(s, PodPhase::Running, ContainerState::Running, true),
             GoesOn,
         ),
         (
-            "a job whose pod ended well",
+            "a job whose pod runs and is ready, of which no more is wanted",
+            vec![manifest("web")],
+            |s| show_job(s, PodPhase::Running, ContainerState::Running, true),
+            Success,
+        ),
+        (
+            "a job of which a pod ended well",
             vec![job("web")],
-            |s| show(s, PodPhase::Succeeded, terminated(0), false),
+            |s| show_job(s, PodPhase::Succeeded, terminated(0), false),
+            GoesOn,
+        ),
+        (
+            "a job of which a pod failed",
+            vec![job("web")],
+            |s| show_job(s, PodPhase::Failed, terminated(6), false),
+            GoesOn,
+        ),
+        (
+            "a job that is complete, though a pod of it failed",
+            vec![job("web")],
+            |s| {
+                show_job(s, PodPhase::Failed, terminated(6), false);
+                s.see_workload(workload("Job", "web", COMPLETE))
+            },
             Success,
         ),
         (
             "a job that an earlier run completed",
             vec![job("web")],
-            |s| {
-                let mut outcome = deployed(&[], &[object("Job", "web")]);
-                outcome.job_complete = true;
-                s.finish(1, outcome)
-            },
+            |s| s.finish(1, deployed(&[], &[in_state("Job", "web", COMPLETE)])),
             Success,
         ),
         (
@@ -335,20 +381,49 @@ fn each_rule_of_failure_holds() {
         ),
         (
             "a pod that ended badly",
-            vec![job("web")],
-            |s| show(s, PodPhase::Failed, terminated(6), false),
+            vec![manifest("web")],
+            |s| show_bare_pod(s, a_pod(PodPhase::Failed, terminated(6), false)),
             "Pod \"web-1\" failed",
         ),
         (
-            "a pod that says why it ended badly",
+            "a job whose pods failed too often",
             vec![job("web")],
             |s| {
+                show_job(s, PodPhase::Failed, terminated(6), false);
+                s.see_workload(workload("Job", "web", job_failed("BackoffLimitExceeded")))
+            },
+            "Pod \"web-1\" failed",
+        ),
+        (
+            "a job that failed without leaving a pod",
+            vec![job("web")],
+            |s| {
+                s.finish(1, deployed(&[], &[object("Job", "web")]));
+                s.see_workload(workload("Job", "web", job_failed("DeadlineExceeded")))
+            },
+            "Job/web failed: DeadlineExceeded: it is so",
+        ),
+        (
+            "a job that an earlier deploy left failed",
+            vec![job("web")],
+            |s| {
+                s.finish(
+                    1,
+                    deployed(&[], &[in_state("Job", "web", job_failed("DeadlineExceeded"))]),
+                )
+            },
+            "Job/web failed: DeadlineExceeded: it is so",
+        ),
+        (
+            "a pod that says why it ended badly",
+            vec![manifest("web")],
+            |s| {
                 let errors = vec!["disk full ".to_owned(), " ".to_owned(), "really".to_owned()];
-                deploy(s)
-                    + &s.see(Pod {
-                        errors,
-                        ..a_pod(PodPhase::Failed, terminated(6), false)
-                    })
+                let pod = Pod {
+                    errors,
+                    ..a_pod(PodPhase::Failed, terminated(6), false)
+                };
+                show_bare_pod(s, pod)
             },
             "disk full; really",
         ),
@@ -409,7 +484,7 @@ fn each_rule_of_failure_holds() {
             "a job that takes too long",
             vec![job("web")],
             |s| {
-                show(s, PodPhase::Running, ContainerState::Running, false);
+                show_job(s, PodPhase::Running, ContainerState::Running, false);
                 s.pass(secs(30)) + &s.pass(secs(60))
             },
             "Timeout after 1m30s: 1 resources not ready (web:runtime)",
@@ -437,6 +512,124 @@ fn each_rule_of_failure_holds() {
     ];
     for (what, manifests, story, expected) in rows {
         check(what, settings(), manifests, story, &Failure(expected));
+    }
+}
+
+#[test]
+fn what_is_final_is_not_tolerated() {
+    let graceful = || CiSettings {
+        k8s_grace_period: secs(60),
+        ..settings()
+    };
+    let rows: Vec<(&str, Story, &'static str)> = vec![
+        (
+            "a failed job",
+            |s| {
+                s.finish(
+                    1,
+                    deployed(&[], &[in_state("Job", "web", job_failed("DeadlineExceeded"))]),
+                )
+            },
+            "Job/web failed: DeadlineExceeded: it is so",
+        ),
+        (
+            "a pod that nobody makes again",
+            |s| show_bare_pod(s, a_pod(PodPhase::Failed, terminated(6), false)),
+            "Pod \"web-1\" failed",
+        ),
+    ];
+    for (what, story, expected) in rows {
+        check(what, graceful(), vec![job("web")], story, &Failure(expected));
+    }
+}
+
+#[test]
+fn a_readiness_time_out_of_zero_is_none() {
+    let patient = CiSettings {
+        readiness_timeout: Duration::ZERO,
+        ..settings()
+    };
+    let story: Story = |s| {
+        show(s, PodPhase::Running, ContainerState::Running, false);
+        s.pass(secs(60))
+    };
+    check(
+        "not ready for long",
+        patient,
+        vec![manifest("web")],
+        story,
+        &GoesOn,
+    );
+}
+
+#[test]
+fn a_server_without_a_probe_must_have_lived_for_a_moment() {
+    let mut script = Script::ci(settings(), vec![local("a", "", "serve")]);
+    script.finish(1, deployed(&[], &[]));
+    assert_eq!(serve(&mut script, true), "");
+    assert_eq!(script.wakes_in(), Some(secs(1)));
+    assert_eq!(script.pass(secs(1)), "exit Succeeded");
+    let mut script = Script::ci(settings(), vec![local("a", "", "serve")]);
+    script.finish(1, deployed(&[], &[]));
+    serve(&mut script, true);
+    script.pass(Duration::from_millis(50));
+    assert!(die(&mut script).contains("exit Failed"));
+}
+
+#[test]
+fn what_is_wrong_with_a_server_is_told() {
+    let rows = [
+        (
+            ServerStatus::NotStarted("serve failed to start: no such file".to_owned()),
+            "serve failed to start: no such file",
+        ),
+        (
+            ServerStatus::Exited {
+                pid: 7,
+                how: ServerEnd::Code(4),
+            },
+            "its server exited: exit code 4",
+        ),
+        (
+            ServerStatus::Exited {
+                pid: 7,
+                how: ServerEnd::Code(0),
+            },
+            "its server exited: exit code 0, but a server is to run on",
+        ),
+        (
+            ServerStatus::Exited {
+                pid: 7,
+                how: ServerEnd::Other("signal: killed".to_owned()),
+            },
+            "its server exited: signal: killed",
+        ),
+        (
+            ServerStatus::Running {
+                pid: 7,
+                ready: false,
+                fault: Some("HTTP probe failed with statuscode: 404".to_owned()),
+            },
+            "its server is not ready: readiness probe: HTTP probe failed with statuscode: 404",
+        ),
+        (
+            ServerStatus::Running {
+                pid: 7,
+                ready: false,
+                fault: None,
+            },
+            "its server is not ready",
+        ),
+    ];
+    for (status, expected) in rows {
+        let mut script = Script::ci(settings(), vec![probed(local("a", "", "serve"))]);
+        script.finish(1, deployed(&[], &[]));
+        script.send(Event::ServerChanged {
+            serve: ServeId(1),
+            status,
+        });
+        let rows = crate::view::report(&script.view(), script.time());
+        assert_eq!(rows[0].reason, expected);
     }
 }
 

@@ -6,6 +6,8 @@ mod cluster;
 mod deploy;
 mod edits;
 mod forwards;
+mod gone;
+mod health;
 mod live_update;
 mod podless;
 mod prune;

@@ -199,7 +199,11 @@ fn commands_of_a_local_resource_run_again_when_they_changed_and_not_for_what_is_
     for (what, edit, is_updated) in rows {
         let mut script = Script::up(vec![local("a", "make", "serve")]);
         script.finish(1, deployed(&[], &[]));
-        let running = ServerStatus::Running { pid: 7, ready: true };
+        let running = ServerStatus::Running {
+            pid: 7,
+            ready: true,
+            fault: None,
+        };
         script.send(Event::ServerChanged {
             serve: ServeId(1),
             status: running,

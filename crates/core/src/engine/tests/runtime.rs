@@ -19,7 +19,7 @@ fn shown_pod(script: &Script) -> Option<String> {
 }
 
 #[test]
-fn the_newest_pod_tells_how_a_resource_is_doing() {
+fn a_pod_tells_how_a_resource_is_doing_that_wants_one() {
     let with =
         |phase, readiness, state: ContainerState, ready| (phase, readiness, container("main", state, ready));
     let (wait, job) = (PodReadiness::Wait, PodReadiness::Succeeded);

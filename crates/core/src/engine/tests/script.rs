@@ -137,6 +137,10 @@ impl Script {
         })
     }
 
+    pub(super) fn see_workload(&mut self, workload: Workload) -> String {
+        self.send(Event::WorkloadSeen(Box::new(workload)))
+    }
+
     pub(super) fn see(&mut self, pod: Pod) -> String {
         self.send(Event::PodSeen(Box::new(pod)))
     }
@@ -290,17 +294,35 @@ pub(super) fn entity(kind: &str, name: &str, revision: &str) -> Entity {
     Entity::new(value, Origin::default())
 }
 
+/// Returns an object as it was applied; a workload wants one pod, a Job goes on.
 pub(super) fn object(kind: &str, name: &str) -> AppliedObject {
-    let api_version = if kind == "Deployment" { "apps/v1" } else { "v1" };
+    let known = WorkloadKind::ALL.into_iter().find(|known| known.as_str() == kind);
+    let state = match known {
+        Some(WorkloadKind::Job) => WorkloadState::Job(JobState::Running { wanted: 1 }),
+        _ => wants(1),
+    };
+    let uid = ObjectUid::new(format!("{}-{name}", kind.to_lowercase()));
     AppliedObject {
         id: ObjectId {
-            api_version: api_version.to_owned(),
+            api_version: known.map_or("v1", WorkloadKind::api_version).to_owned(),
             kind: kind.to_owned(),
             namespace: Some("default".to_owned()),
             name: name.to_owned(),
         },
-        uid: ObjectUid::new(format!("{}-{name}", kind.to_lowercase())),
-        template_hashes: if kind == "Deployment" {
+        workload: known.map(|kind| Workload {
+            uid: uid.clone(),
+            kind,
+            namespace: "default".to_owned(),
+            name: name.to_owned(),
+            created: Timestamp::from_secs(STARTED),
+            generation: 1,
+            owners: Vec::new(),
+            min_ready: Duration::ZERO,
+            state,
+            trouble: None,
+        }),
+        uid,
+        template_hashes: if known.is_some() {
             vec!["h1".to_owned()]
         } else {
             Vec::new()
@@ -308,6 +330,50 @@ pub(super) fn object(kind: &str, name: &str) -> AppliedObject {
         keep: false,
         dormancy: None,
     }
+}
+
+/// Returns the state of a workload that wants so many pods and does not have them yet.
+pub(super) fn wants(pods: u32) -> WorkloadState {
+    WorkloadState::Pods(PodCounts {
+        wanted: Some(pods),
+        is_rolled_out: false,
+    })
+}
+
+/// Returns a workload as it was applied, in another state.
+pub(super) fn workload(kind: &str, name: &str, state: WorkloadState) -> Workload {
+    let applied = object(kind, name).workload.expect("a workload");
+    Workload { state, ..applied }
+}
+
+/// Returns an object whose workload is in another state when it is applied.
+pub(super) fn in_state(kind: &str, name: &str, state: WorkloadState) -> AppliedObject {
+    AppliedObject {
+        workload: Some(workload(kind, name, state)),
+        ..object(kind, name)
+    }
+}
+
+pub(super) fn job_failed(reason: &str) -> WorkloadState {
+    WorkloadState::Job(JobState::Failed {
+        reason: reason.to_owned(),
+        message: "it is so".to_owned(),
+    })
+}
+
+pub(super) const COMPLETE: WorkloadState = WorkloadState::Job(JobState::Complete);
+
+/// Returns a pod that a workload makes itself.
+pub(super) fn pod_of(kind: &str, name: &str, pod_name: &str, second: i64) -> Pod {
+    let mut pod = pod(name, pod_name, second);
+    pod.owners.remove(0);
+    kind.clone_into(&mut pod.owners[0].kind);
+    let api_version = WorkloadKind::ALL.into_iter().find(|known| known.as_str() == kind);
+    api_version
+        .map_or("example.com/v1", WorkloadKind::api_version)
+        .clone_into(&mut pod.owners[0].api_version);
+    pod.owners[0].uid = ObjectUid::new(format!("{}-{name}", kind.to_lowercase()));
+    pod
 }
 
 /// Returns how an update ends that built these images and applied these objects.
@@ -341,6 +407,7 @@ pub(super) fn failed(error: &str) -> UpdateOutcome {
 pub(super) fn pod(deployment: &str, name: &str, second: i64) -> Pod {
     let owner = |uid: String, kind: &str| Owner {
         uid: ObjectUid::new(uid),
+        api_version: "apps/v1".to_owned(),
         kind: kind.to_owned(),
         name: deployment.to_owned(),
         created: Some(Timestamp::from_secs(STARTED)),
@@ -373,6 +440,9 @@ pub(super) fn container(name: &str, state: ContainerState, ready: bool) -> Conta
         id: format!("id-{name}"),
         image: "app:t1".to_owned(),
         ready,
+        // What has none must have lived for a moment; scripts about that say so.
+        has_probe: true,
+        started: None,
         restarts: 0,
         state,
         last_exit: None,
