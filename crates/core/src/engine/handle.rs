@@ -158,9 +158,7 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::ArgsChanged(args) => requests::on_args_changed(state, args),
         Event::CancelRequested(span) => requests::on_cancel_requested(state, &span),
-        // A load that goes round in a circle waited for its turn.
-        Event::Wake => reload::load_if_changed(state),
-        Event::StopRequested => Vec::new(),
+        Event::StopRequested | Event::Wake => Vec::new(),
     }
 }
 
@@ -168,6 +166,8 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
 fn settle(state: &mut State) -> Vec<Effect> {
     let mut effects = Vec::new();
     streams::expire(state);
+    // A load that goes round in a circle waited for its turn: whatever comes then may find that it is over.
+    effects.extend(reload::load_if_changed(state));
     let due = state.looks.iter().filter(|(_, at)| **at <= state.now);
     state.dirty.rows.extend(due.map(|(name, _)| name.clone()));
     effects.extend(refresh_rows(state));
