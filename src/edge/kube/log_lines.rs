@@ -14,6 +14,9 @@ const GAP: &str = "[lines may be missing here: the node began a new log file whi
 /// What the kubelet writes into a log that it cannot follow.
 const NO_WATCHES: &[u8] = b"failed to create fsnotify watcher: too many open files";
 
+/// What the kubelet writes in place of the log of a run that is there no more.
+const RUN_IS_GONE: &[u8] = b"unable to retrieve container logs for ";
+
 /// Reads the log of one container, over several connections.
 #[derive(Default)]
 pub(super) struct LogLines {
@@ -160,7 +163,10 @@ impl LogLines {
             self.out_of_watches = true;
             return true;
         }
-        let again = self.only_timed || self.untimed == text;
+        // All of a run that has gone was read, unless the connection to it was cut.
+        let is_over =
+            text.starts_with(RUN_IS_GONE) && self.position.second().is_some() && !self.expects_known;
+        let again = self.only_timed || is_over || self.untimed == text;
         if !again {
             self.untimed = text.to_vec();
         }
@@ -366,6 +372,19 @@ mod tests {
         assert!(!lines.take_out_of_watches(), "it is told once");
         lines.reconnect(true, true);
         assert_eq!(lines.feed(b"unable to retrieve another\n", ""), "");
+    }
+
+    #[test]
+    fn that_a_run_has_gone_is_told_only_if_there_was_more_to_read() {
+        let gone = b"unable to retrieve container logs for containerd://1\n";
+        let read = |was_cut: bool| {
+            let mut lines = LogLines::default();
+            lines.feed(at(1, 1, "last").as_bytes(), "");
+            lines.reconnect(false, was_cut);
+            lines.feed(gone, "")
+        };
+        assert_eq!(read(false), "");
+        assert_eq!(read(true), String::from_utf8_lossy(gone));
     }
 
     #[test]

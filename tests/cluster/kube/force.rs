@@ -140,7 +140,7 @@ async fn a_forced_update_runs_the_delete_command_first_and_goes_on_if_it_fails()
     STEP 1/2 — Force update
          Beginning force update
          Running cmd: echo cracked >&2
-    cracked
+         cracked
 
     STEP 2/2 — Deploying
          Running cmd: echo '{apiVersion: v1, kind: ConfigMap, metadata: {name: egg, namespace: ns, uid: u1}}'
@@ -152,7 +152,7 @@ async fn a_forced_update_runs_the_delete_command_first_and_goes_on_if_it_fails()
     STEP 1/2 — Force update
          Beginning force update
          Running cmd: echo stuck >&2; exit 4
-    stuck
+         stuck
          Error force update: delete command exited with status 4
          stdout:
 
