@@ -118,10 +118,9 @@ async fn supervise(context: Context, mut changes: watch::Receiver<ClusterWatch>)
             keep
         });
         for watched in wanted {
-            running.entry(watched.clone()).or_insert_with(|| match watched {
-                Watched::Namespace(namespace) => tasks.spawn(keep_watching(context.clone(), namespace)),
-                Watched::Kind(kind) => tasks.spawn(watch_kind(context.clone(), kind)),
-            });
+            running
+                .entry(watched.clone())
+                .or_insert_with(|| tasks.spawn(keep_watching(context.clone(), watched)));
         }
         while tasks.try_join_next().is_some() {}
         if changes.changed().await.is_err() {
@@ -130,13 +129,17 @@ async fn supervise(context: Context, mut changes: watch::Receiver<ClusterWatch>)
     }
 }
 
-async fn keep_watching(context: Context, namespace: String) {
-    let (name, log) = (
-        format!("the watch of namespace \"{namespace}\""),
-        context.log.clone(),
-    );
-    lasting(&name, &log, || {
-        watch_namespace(context.clone(), namespace.clone())
+async fn keep_watching(context: Context, watched: Watched) {
+    let name = match &watched {
+        Watched::Namespace(namespace) => format!("the watch of namespace \"{namespace}\""),
+        Watched::Kind(kind) => format!("the watch of {}s", kind.kind.to_lowercase()),
+    };
+    let log = context.log.clone();
+    lasting(&name, &log, || async {
+        match watched.clone() {
+            Watched::Namespace(namespace) => watch_namespace(context.clone(), namespace).await,
+            Watched::Kind(kind) => watch_kind(context.clone(), kind).await,
+        }
     })
     .await;
 }
