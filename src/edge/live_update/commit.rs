@@ -1,11 +1,11 @@
 //! The script that makes what was staged true in a container, all of it before the first command runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use super::differences::{Differences, Kind, Write};
-use super::held::{Content, Known, entered};
+use super::held::{Content, Known, entered, struck, struck_dir};
 use super::quote::{quote, quote_path};
 use crate::model::ContainerPath;
 
@@ -61,12 +61,35 @@ impl Commit<'_> {
         for at in 0..self.has_journal.len() {
             script.line(&format!("mine \"$P{at}\" || return"));
         }
-        let struck = writes.iter().map(|write| &write.container);
-        let struck = struck.chain(deletes.iter().map(|(path, _)| path));
-        self.journal(&mut script, struck.map(|path| (path, super::held::struck(path))));
+        let written = writes.iter().map(|write| match write.kind {
+            Kind::Dir { was_link: false, .. } => (&write.container, struck_dir(&write.container)),
+            _ => (&write.container, struck(&write.container)),
+        });
+        let deleted = deletes.iter().map(|(path, _)| (path, struck(path)));
+        self.journal(&mut script, written.chain(deleted));
         // What is renamed is never missing; only what makes room for something else goes first.
         let makes_room = |path: &&ContainerPath| self.differences.writes_within(path);
-        let deleted = deletes.iter().map(|(path, _)| path);
+        // Where a file takes the place of a directory, what was in that went with it.
+        let replaces = |write: &&Write| !matches!(write.kind, Kind::Dir { .. });
+        let replaced: BTreeSet<ContainerPath> = writes
+            .iter()
+            .filter(replaces)
+            .map(|write| write.container.clone())
+            .collect();
+        let goes_with_above = |path: &ContainerPath| {
+            let mut above = path.parent();
+            while above.parent() != above {
+                if replaced.contains(&above) {
+                    return true;
+                }
+                above = above.parent();
+            }
+            false
+        };
+        let deleted = deletes
+            .iter()
+            .map(|(path, _)| path)
+            .filter(|path| !goes_with_above(path));
         let (first, last): (Vec<&ContainerPath>, Vec<&ContainerPath>) = deleted.partition(makes_room);
         script.command("rm -rf --", &first, " || return");
         self.directories(&mut script, &groups);

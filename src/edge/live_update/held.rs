@@ -117,6 +117,8 @@ impl Held {
         let path = ContainerPath::new(path);
         match kind {
             STRUCK => self.forget(&path),
+            // It becomes a directory, or stays one: what is known below it stays true.
+            STRUCK_DIR => drop(self.now.remove(&path)),
             ENTERED => match known(words) {
                 Some(known) => self.note(path, known),
                 // Cut off in the middle: all that is known is that it was written.
@@ -128,11 +130,17 @@ impl Held {
 }
 
 const STRUCK: &str = "?";
+const STRUCK_DIR: &str = "/";
 const ENTERED: &str = "=";
 
 /// Returns the line of a journal that says that a path is being changed.
 pub(super) fn struck(path: &ContainerPath) -> String {
     format!("{STRUCK} {}", encode(path.as_path()))
+}
+
+/// Returns the line of a journal that says that a directory is being made, or changed itself.
+pub(super) fn struck_dir(path: &ContainerPath) -> String {
+    format!("{STRUCK_DIR} {}", encode(path.as_path()))
 }
 
 /// Returns the line of a journal that says what is at a path.

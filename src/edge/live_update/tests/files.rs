@@ -263,6 +263,8 @@ proptest! {
                     }
                     1 => {
                         scene.replace_container();
+                        // The way into a container ends with it.
+                        scene.anew();
                         scene.sync(&["."]).await.unwrap();
                     }
                     2 => drop(scene.sync(&["."]).await.unwrap()),
