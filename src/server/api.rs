@@ -31,7 +31,7 @@ pub(super) fn routes(shared: Arc<Shared>) -> Router {
     let group = "/apis/tilt.dev/v1alpha1";
     let objects = get(list).post(create).delete(delete_collection);
     let object = get(read).put(update).patch(patch).delete(delete);
-    let status = get(read_status).put(update_status).patch(patch_status);
+    let status = get(read).put(update_status).patch(patch_status);
     Router::new()
         .route(
             "/",
@@ -152,7 +152,6 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
 pub(super) struct Options {
     pub(super) watch: String,
     pub(super) resource_version: String,
-    pub(super) allow_watch_bookmarks: String,
     pub(super) timeout_seconds: Option<u64>,
     label_selector: String,
     field_selector: String,
@@ -208,12 +207,12 @@ fn body_of(bytes: &Bytes, headers: &HeaderMap) -> Result<Value, ApiError> {
 }
 
 /// Answers with an object, or as a table if that is wanted.
-fn shown(kind: &'static Kind, headers: &HeaderMap, status: StatusCode, object: &Arc<Value>) -> Response {
+fn shown(headers: &HeaderMap, status: StatusCode, object: &Arc<Value>) -> Response {
     if wants_table(headers) {
         let version = object["metadata"]["resourceVersion"]
             .as_str()
             .and_then(|text| text.parse().ok());
-        let body = table(kind, version.unwrap_or_default(), std::slice::from_ref(object));
+        let body = table(version.unwrap_or_default(), std::slice::from_ref(object));
         return (status, json_body(&body)).into_response();
     }
     (status, json_body(object)).into_response()
@@ -223,14 +222,9 @@ pub(super) fn wants_table(headers: &HeaderMap) -> bool {
     text(headers, header::ACCEPT).contains("as=Table")
 }
 
-fn answer(
-    kind: &'static Kind,
-    headers: &HeaderMap,
-    status: StatusCode,
-    outcome: Result<Arc<Value>, ApiError>,
-) -> Response {
+fn answer(headers: &HeaderMap, status: StatusCode, outcome: Result<Arc<Value>, ApiError>) -> Response {
     match outcome {
-        Ok(object) => shown(kind, headers, status, &object),
+        Ok(object) => shown(headers, status, &object),
         Err(error) => refusal(&error),
     }
 }
@@ -254,7 +248,7 @@ async fn list(
         (store.version(), store.list(kind, &selection))
     };
     if wants_table(&headers) {
-        return json_body(&table(kind, version, &objects));
+        return json_body(&table(version, &objects));
     }
     json_body(&list_body(kind, version, &objects))
 }
@@ -275,7 +269,7 @@ async fn create(
         Ok(body) => shared.write(|store| store.create(kind, body, how)).await,
         Err(error) => Err(error),
     };
-    answer(kind, &headers, StatusCode::CREATED, created)
+    answer(&headers, StatusCode::CREATED, created)
 }
 
 async fn delete_collection(
@@ -300,7 +294,7 @@ async fn delete_collection(
         })
         .await;
     match deleted {
-        Ok((version, objects)) if wants_table(&headers) => json_body(&table(kind, version, &objects)),
+        Ok((version, objects)) if wants_table(&headers) => json_body(&table(version, &objects)),
         Ok((version, objects)) => json_body(&list_body(kind, version, &objects)),
         Err(error) => refusal(&error),
     }
@@ -314,7 +308,7 @@ async fn read(
     match kind_of(&plural) {
         Ok(kind) => {
             let found = shared.store().find(kind, &name).cloned();
-            answer(kind, &headers, StatusCode::OK, found)
+            answer(&headers, StatusCode::OK, found)
         }
         Err(error) => refusal(&error),
     }
@@ -338,10 +332,6 @@ async fn patch(
     bytes: Bytes,
 ) -> Response {
     change(state, path, options, headers, bytes, Part::Main, true).await
-}
-
-async fn read_status(state: State, path: Path<(String, String)>, headers: HeaderMap) -> Response {
-    read(state, path, headers).await
 }
 
 async fn update_status(
@@ -404,7 +394,7 @@ async fn change(
     } else {
         StatusCode::CREATED
     };
-    answer(kind, &headers, status, changed)
+    answer(&headers, status, changed)
 }
 
 async fn delete(

@@ -125,11 +125,7 @@ impl Watcher {
                 .and_then(|text| text.parse().ok());
             return line(
                 word,
-                &table(
-                    self.kind,
-                    version.unwrap_or_default(),
-                    std::slice::from_ref(object),
-                ),
+                &table(version.unwrap_or_default(), std::slice::from_ref(object)),
             );
         }
         line(word, object)

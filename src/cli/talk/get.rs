@@ -10,7 +10,7 @@ use super::super::{exit, say};
 use super::printing::{Format, Print, aligned, relaxed, text};
 use super::target::{Target, escaped, targets};
 use super::{Connect, block_on};
-use crate::api::{KINDS, Kind};
+use crate::api::{KINDS, Kind, VERBS};
 use crate::server::client::{ApiClient, ApiFailure};
 
 pub(super) const JSON: &str = "application/json";
@@ -328,16 +328,6 @@ pub(in super::super) struct ResourcesArgs {
 }
 
 pub(in super::super) fn resources(args: &ResourcesArgs) -> anyhow::Result<u8> {
-    const VERBS: [&str; 8] = [
-        "create",
-        "delete",
-        "deletecollection",
-        "get",
-        "list",
-        "patch",
-        "update",
-        "watch",
-    ];
     // Somebody has to be there, though the answer is known.
     block_on(async {
         args.connect

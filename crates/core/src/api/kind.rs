@@ -8,6 +8,18 @@ pub const GROUP: &str = "tilt.dev";
 /// The only version of the group.
 pub const VERSION: &str = "v1alpha1";
 
+/// What can be done with the objects of each kind.
+pub const VERBS: [&str; 8] = [
+    "create",
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "update",
+    "watch",
+];
+
 /// A kind of objects.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Kind {

@@ -22,7 +22,7 @@ mod tests;
 
 pub use clicks::{Wish, wishes};
 pub use error::{ApiError, Reason};
-pub use kind::{GROUP, KINDS, Kind, VERSION};
+pub use kind::{GROUP, KINDS, Kind, VERBS, VERSION};
 pub use objects::{SessionFacts, objects};
 pub use patch::PatchType;
 pub use selector::{FieldSelector, LabelSelector, Selection};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{GROUP, KINDS, Kind, VERSION};
+use super::{GROUP, KINDS, Kind, VERBS, VERSION};
 use crate::k8s::schema::{Shape, Struct, of_api_kind};
 
 /// The version of OpenAPI, which says where definitions stand.
@@ -18,16 +18,6 @@ pub enum Dialect {
 
 /// Returns the list of what the group serves: `APIResourceList`.
 pub fn resource_list() -> Value {
-    let verbs = [
-        "create",
-        "delete",
-        "deletecollection",
-        "get",
-        "list",
-        "patch",
-        "update",
-        "watch",
-    ];
     let mut resources = Vec::new();
     for kind in &KINDS {
         resources.push(json!({
@@ -35,7 +25,7 @@ pub fn resource_list() -> Value {
             "singularName": kind.singular,
             "namespaced": false,
             "kind": kind.name,
-            "verbs": verbs,
+            "verbs": VERBS,
             "shortNames": kind.short,
         }));
         if kind.has_status {
@@ -80,16 +70,6 @@ pub fn group_list() -> Value {
 
 /// Returns all kinds at once: `APIGroupDiscoveryList`, in the version that was asked for.
 pub fn aggregated(version: &str) -> Value {
-    let verbs = [
-        "create",
-        "delete",
-        "deletecollection",
-        "get",
-        "list",
-        "patch",
-        "update",
-        "watch",
-    ];
     let kind_of = |kind: &Kind| json!({"group": GROUP, "version": VERSION, "kind": kind.name});
     let resources: Vec<Value> = KINDS
         .iter()
@@ -104,7 +84,7 @@ pub fn aggregated(version: &str) -> Value {
                 "responseKind": kind_of(kind),
                 "scope": "Cluster",
                 "singularResource": kind.singular,
-                "verbs": verbs,
+                "verbs": VERBS,
                 "shortNames": kind.short,
                 "subresources": if kind.has_status { status } else { json!([]) },
             })

@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::Kind;
-
 /// Returns a `Table` of objects, in the order given.
 ///
 /// Rule: `reference/cli-and-ui.md` 4: the columns are the name and the time of creation.
-pub fn table(kind: &Kind, version: u64, objects: &[Arc<Value>]) -> Value {
-    let rows: Vec<Value> = objects.iter().map(|object| row(kind, object)).collect();
+pub fn table(version: u64, objects: &[Arc<Value>]) -> Value {
+    let rows: Vec<Value> = objects.iter().map(|object| row(object)).collect();
     json!({
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
@@ -25,7 +23,7 @@ pub fn table(kind: &Kind, version: u64, objects: &[Arc<Value>]) -> Value {
     })
 }
 
-fn row(_kind: &Kind, object: &Value) -> Value {
+fn row(object: &Value) -> Value {
     let metadata = &object["metadata"];
     json!({
         "cells": [metadata["name"], metadata["creationTimestamp"]],
