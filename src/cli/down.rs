@@ -6,9 +6,12 @@ use anyhow::Context;
 
 use super::variables::{DEFAULT_HOST, DEFAULT_PORT};
 use super::{exit, flags, session};
+use crate::clock;
+use crate::edge::evaluation::{RealHost, load};
 use crate::edge::kube::{self, Cluster, ClusterAccess};
 use crate::edge::local::CommandVariables;
-use crate::edge::{RealHost, clock, custom_deploy, load, print_stream};
+use crate::edge::machine::print_stream;
+use crate::edge::update::custom_deploy;
 use crate::k8s::Entity;
 use crate::k8s::labels::Ownership;
 use crate::logs::{LogFilter, LogStore, LogWriter, StreamPrinter};

@@ -11,10 +11,12 @@ use anyhow::Context;
 use super::{exit, flags, traces, variables, version, web_port};
 use crate::api::SessionFacts;
 use crate::clock;
+use crate::edge::evaluation::RealHost;
 use crate::edge::kube::{ClusterAccess, FrozenKubeconfig, read_context};
 use crate::edge::local::CommandVariables;
-use crate::edge::run::Session;
-use crate::edge::{RealHost, output_gone, print_stream, run as edge_run, signals};
+use crate::edge::session::{self, Session};
+
+use crate::edge::machine::{output_gone, print_stream, signals};
 use crate::engine::{ExitOutcome, Mode};
 use crate::k8s::labels::Ownership;
 use crate::logs::{Level, LogFilter, LogSource, LogStore, LogWriter, StreamPrinter};
@@ -115,7 +117,7 @@ async fn run_in_runtime(options: Options) -> anyhow::Result<Ended> {
         has_colour: colour(std::io::stdout().is_terminal()),
         cwd: flags::working_directory()?,
     };
-    let (handle, way) = edge_run::way();
+    let (handle, way) = session::way();
     let server = server::start(server::Options {
         handle,
         log: log.clone(),
@@ -124,7 +126,7 @@ async fn run_in_runtime(options: Options) -> anyhow::Result<Ended> {
         asked_port,
     })
     .await?;
-    let (outcome, view) = edge_run::run(session, way, stop.clone()).await;
+    let (outcome, view) = session::run(session, way, stop.clone()).await;
     let last_lines = async {
         let log = log.clone();
         let closing = tokio::task::spawn_blocking(move || log.close());

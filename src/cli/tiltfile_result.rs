@@ -9,7 +9,8 @@ use anyhow::Context as _;
 
 use super::variables::{DEFAULT_HOST, DEFAULT_PORT};
 use super::{exit, flags, say, session};
-use crate::edge::{RealHost, clock, load};
+use crate::clock;
+use crate::edge::evaluation::{RealHost, load};
 use crate::logs::{LogStore, LogWriter};
 use crate::model::{format_go_duration, parse_go_duration};
 use crate::tiltfile::{BuiltinCall, Load, load_on_big_stack_then};

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::edge::port_holder;
+use crate::edge::machine::port_holder;
 
 /// Opens the port; 0 is any.
 ///

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::SessionFacts;
-use crate::edge::run::Handle;
+use crate::edge::session::Handle;
 use crate::logs::LogStore;
 
 pub use identity::user_token;

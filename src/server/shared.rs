@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::api::{ApiError, Change, SessionFacts, Store, Wish, wishes};
 use crate::clock;
-use crate::edge::run::Handle;
+use crate::edge::session::Handle;
 use crate::engine::Event;
 use crate::logs::{LogStore, LogWriter};
 use crate::model::{ManifestName, SpanId};

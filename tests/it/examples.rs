@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use tilt::edge::RealHost;
+use tilt::edge::evaluation::RealHost;
 use tilt::logs::{LogStore, LogWriter};
 use tilt::model::LocalPath;
 use tilt::tiltfile::load_on_big_stack;

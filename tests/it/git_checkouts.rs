@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
 use tempfile::TempDir;
-use tilt::edge::GitCheckouts;
+use tilt::edge::evaluation::GitCheckouts;
 use tilt::edge::process::Environment;
 use tilt::logs::{LogStore, LogWriter};
 use tilt::model::LocalPath;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use tilt::edge::RealHost;
+use tilt::edge::evaluation::RealHost;
 use tilt::k8s::Product;
 use tilt::logs::{LogStore, LogWriter};
 use tilt::model::LocalPath;

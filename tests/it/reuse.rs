@@ -161,7 +161,7 @@ fn paths_that_a_command_reads_are_watched() {
 fn calls_are_timed_and_say_whether_they_reused_something() {
     static NOW: AtomicU64 = AtomicU64::new(0);
     fn clock() -> Instant {
-        static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(tilt::edge::clock::now);
+        static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(tilt::clock::now);
         *START + Duration::from_secs(NOW.fetch_add(1, Ordering::Relaxed))
     }
     let mut request = session();

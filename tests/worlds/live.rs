@@ -124,7 +124,7 @@ fn config() -> EngineConfig {
     EngineConfig {
         mode: Mode::Up,
         started: Timestamp::from_secs(1_000),
-        started_at: tilt::edge::clock::now(),
+        started_at: tilt::clock::now(),
         tiltfile: LocalPath::new("/src/Tiltfile"),
         args: Vec::new(),
         cwd: LocalPath::new("/src"),

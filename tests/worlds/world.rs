@@ -138,7 +138,7 @@ pub(crate) struct World<B> {
 impl<B: Brain> World<B> {
     pub(crate) fn new(seed: u64, brain: impl FnOnce(EngineConfig) -> B, chaos: Chaos) -> Self {
         let mut rng = Rng::new(seed);
-        let now = tilt::edge::clock::now();
+        let now = tilt::clock::now();
         let config = EngineConfig {
             mode: chaos.mode,
             started: Timestamp::from_secs(1_000),

@@ -19,7 +19,7 @@ use super::session::{DOCKERFILE_NAME, Offers, SecretStore, Session, SessionFiles
 use super::stream_output::StreamOutput;
 use super::tarball::{self, ContextProgress};
 use crate::assembly::dockerfile::base_images;
-use crate::edge::clock;
+use crate::clock;
 use crate::edge::process::Environment;
 use crate::logs::LogWriter;
 use crate::model::{DockerBuild, DockerOptions, IgnoreMatcher};

@@ -10,7 +10,7 @@ use super::client::Docker;
 use super::error::BuildError;
 use super::http::ApiError;
 use super::image::{ImageRequest, references, tag_built, unless_canceled};
-use crate::edge::clock;
+use crate::clock;
 use crate::edge::local::{CommandFault, CommandVariables, run_command};
 use crate::logs::LogWriter;
 use crate::model::{BuiltImage, Command, CustomBuild, ImageRef, LocalPath, OutputMode, Registry};

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use super::client::{SILENT_HINT, START_HINT};
 use super::endpoint::Endpoint;
 use super::patience::{Patience, Watch};
-use crate::edge::unreachable::says_unreachable;
+use crate::edge::retry::says_unreachable;
 
 /// What is sent with a request.
 pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;

@@ -12,7 +12,7 @@ use super::config::Settings;
 use super::error::BuildError;
 use super::http::{ApiError, body, query};
 use super::stream_output::StreamOutput;
-use crate::edge::clock;
+use crate::clock;
 use crate::logs::LogWriter;
 use crate::model::ImageRef;
 

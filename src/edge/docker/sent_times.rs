@@ -229,8 +229,7 @@ fn prepare(dir: &Path) -> io::Result<()> {
         .mode(0o700)
         .create(dir)?;
     let oldest = SystemTime::UNIX_EPOCH
-        + Duration::from_micros(u64::try_from(crate::edge::clock::timestamp().0).unwrap_or(0))
-            .saturating_sub(KEPT);
+        + Duration::from_micros(u64::try_from(crate::clock::timestamp().0).unwrap_or(0)).saturating_sub(KEPT);
     for entry in std::fs::read_dir(dir)?.flatten() {
         let used = entry.metadata().and_then(|metadata| metadata.modified());
         if used.is_ok_and(|used| used < oldest) {

@@ -29,7 +29,7 @@ impl World {
             times,
             engine: HashMap::new(),
             n_sent: 0,
-            now: crate::edge::clock::timestamp(),
+            now: crate::clock::timestamp(),
         }
     }
 

@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_push_prints_each_layer_when_it_starts_and_when_it_ends() {
         let mut output = StreamOutput::default();
-        let now = crate::edge::clock::now();
+        let now = crate::clock::now();
         let mut at = |secs, message: &BuildInfo| {
             let lines = output.update(now + Duration::from_secs(secs), message);
             lines
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn output_of_the_classic_builder_comes_as_lines() {
         let mut output = StreamOutput::default();
-        let now = crate::edge::clock::now();
+        let now = crate::clock::now();
         let mut say = |text: &str| {
             let message = BuildInfo {
                 stream: Some(text.to_owned()),

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::context::{Context, Entry, Kind, ReadFault, Wanted};
 use super::http::Body;
 use super::stream_output::human_size;
-use crate::edge::clock;
+use crate::clock;
 use crate::logs::LogWriter;
 use crate::model::octets::bytes_of;
 use crate::model::{IgnoreMatcher, LocalPath, format_go_duration};

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::connect::Cluster;
+use super::connection::Cluster;
 use crate::k8s::{KubeContext, Product};
 
 /// What becomes of a request.

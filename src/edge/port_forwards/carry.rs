@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use crate::edge::port_holder::is_gone;
+use crate::edge::machine::port_holder::is_gone;
 
 /// How long is waited for an answer after the client has said all, and how long for more of one that has begun.
 const FOR_AN_ANSWER: Duration = Duration::from_secs(10);

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 
 use super::port::Port;
-use crate::edge::port_holder::holder;
+use crate::edge::machine::port_holder::holder;
 use crate::engine::{ForwardId, ForwardPart};
 
 /// How often it is tried to listen on a port that somebody else has; nothing tells when it becomes free.

@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use self::port::Port;
 use super::kube::Cluster;
-use super::lasting::lasting;
+use crate::edge::retry::lasting;
 use crate::engine::{Event, Forward, ForwardId, ForwardPart, ForwardTarget};
 use crate::logs::{LogStore, LogWriter};
 use crate::model::SpanId;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::edge::clock;
+use crate::clock;
 
 /// The variable.
 pub const VARIABLE: &str = "TILT_STARTED_BY";

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep_until, timeout};
 
-use crate::edge::clock;
+use crate::clock;
 use crate::logs::{Level, LogWriter, odd_bytes};
 
 /// Hands over what can be read until the end.

@@ -30,7 +30,7 @@ use self::mark::Mark;
 use self::own_output::is_own_output;
 use self::rules::WatchRules;
 use self::tree::{Found, Tree};
-use crate::edge::clock;
+use crate::clock;
 use crate::engine::{Event, FileChange, Moment, WatchSet};
 use crate::logs::LogWriter;
 use crate::model::{LocalPath, Timestamp};

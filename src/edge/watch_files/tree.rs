@@ -16,7 +16,7 @@ use super::coalesce::Change;
 use super::faults;
 use super::mark::Mark;
 use super::rules::WatchRules;
-use crate::edge::clock;
+use crate::clock;
 use crate::model::{LocalPath, Timestamp};
 
 /// The clock that a file system takes its times from lags behind by up to a tick of the kernel.

@@ -59,7 +59,7 @@ fn docker(args: &[&str]) -> String {
 
 /// The time as it will be, so that what was built just now is old.
 fn tomorrow() -> Timestamp {
-    Timestamp(tilt::edge::clock::timestamp().0 + 24 * 3_600_000_000)
+    Timestamp(tilt::clock::timestamp().0 + 24 * 3_600_000_000)
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn old_images_go_but_the_newest_and_those_of_containers_stay() {
         }
         left
     };
-    assert_eq!(prune(0, tilt::edge::clock::timestamp()).await, 0, "all are young");
+    assert_eq!(prune(0, tilt::clock::timestamp()).await, 0, "all are young");
     assert_eq!(prune(2, tomorrow()).await, 1);
     assert_eq!(left().await, [true, false, true, true]);
     docker(&["rm", &container]);
@@ -125,7 +125,7 @@ async fn an_engine_with_nothing_old_is_pruned_without_a_word() {
     let world = World::new(&[]).await;
     let mut request = request("test/no-such-image", 2);
     request.max_age = Duration::from_secs(20 * 365 * 24 * 3600);
-    let now = tilt::edge::clock::timestamp();
+    let now = tilt::clock::timestamp();
     let pruned = world.docker.prune(&request, None, now, &world.writer()).await;
     pruned.expect("the engine can do all of it");
     assert_eq!(world.log(), "");

@@ -9,7 +9,7 @@ use super::effect::{ClusterWatch, Effect, WatchedKind};
 use super::event::ClusterStatus;
 use super::row::Row;
 use super::state::State;
-use super::{podless, workloads};
+use super::{why_no_pod, workloads};
 use crate::model::ClusterEvent;
 use crate::model::{Level, LogEvent};
 use crate::model::{ManifestName, ObjectUid, PodReadiness, SpanId, WorkloadKind};
@@ -26,7 +26,7 @@ pub(super) fn on_event(state: &mut State, event: ClusterEvent) -> Vec<Effect> {
         state.events.unclaimed.keep(event);
         return Vec::new();
     };
-    podless::note(state, &name, &event);
+    why_no_pod::note(state, &name, &event);
     if is_news(state, &event) {
         vec![line(&name, &event)]
     } else {

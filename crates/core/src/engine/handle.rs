@@ -8,8 +8,8 @@ use super::event::Event;
 use super::schedule::Hold;
 use super::state::State;
 use super::{
-    ci, cluster_events, cycles, files, forwards, gone, live_update, pods, prune, reload, requests, retry,
-    schedule, serve, streams, update, workloads,
+    ci, cluster_events, cycles, deleted_by_others, files, forwards, live_update, pods, prune, reload,
+    requests, retry, schedule, serve, streams, update, workloads,
 };
 use crate::model::{BuildId, ManifestName};
 use crate::view::{Projection, View, view};
@@ -130,7 +130,7 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::PodSeen(pod) => pods::on_seen(state, *pod),
         Event::PodGone(uid) => {
-            let effects = gone::on_pod_gone(state, &uid);
+            let effects = deleted_by_others::on_pod_gone(state, &uid);
             pods::on_gone(state, &uid);
             effects
         }
@@ -142,7 +142,7 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
             workloads::on_seen(state, *workload);
             Vec::new()
         }
-        Event::ObjectGone(uid) => gone::on_gone(state, &uid),
+        Event::ObjectGone(uid) => deleted_by_others::on_gone(state, &uid),
         Event::ClusterEventSeen(event) => cluster_events::on_event(state, *event),
         Event::LogStreamEnded { pod, container_id } => {
             streams::on_ended(state, &pod, &container_id);

@@ -10,7 +10,7 @@ use super::files::files_changed_line;
 use super::reason::Reasons;
 use super::row::{BuildRecord, Row, TargetState};
 use super::state::{Running, Seq, State};
-use super::{cluster_events, cycles, gc, gone, podless, pods, retry, serve, workloads};
+use super::{cluster_events, cycles, deleted_by_others, gc, pods, retry, serve, why_no_pod, workloads};
 use crate::model::{BuildId, BuiltImage, ImageTarget, LocalPath, ManifestName, SpanId, TargetId};
 use crate::model::{Level, LogEvent};
 
@@ -148,20 +148,20 @@ pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutc
     if failure.is_none() && !running.outdated {
         serve::restart(state, &running.manifest);
     }
-    let podless_before = state.rows.get(&running.manifest).map(podless::all_told);
+    let told_before = state.rows.get(&running.manifest).map(why_no_pod::all_told);
     let claimed = pods::claimed_objects(state, &running.manifest);
     let mut effects = Vec::from_iter(gc::note_applied(state, &running, &outcome));
     workloads::on_applied(state, &outcome.applied);
     pods::claim(state, &running.manifest, &claimed);
-    effects.extend(gone::on_updated(state, &running.manifest));
+    effects.extend(deleted_by_others::on_updated(state, &running.manifest));
     let after = pods::claimed_objects(state, &running.manifest);
     let new = after.into_iter().filter(|uid| !claimed.contains(uid)).collect();
     effects.extend(cluster_events::log_newly_claimed(state, &new));
     if failure.is_none() {
-        effects.extend(podless::warn(
+        effects.extend(why_no_pod::warn(
             state,
             &running,
-            &podless_before.unwrap_or_default(),
+            &told_before.unwrap_or_default(),
         ));
     }
     state.dirty.rows.insert(running.manifest.clone());

@@ -13,7 +13,7 @@ use crate::engine::row::{BuildRecord, Row};
 use crate::engine::serve::RowServer;
 use crate::engine::state::{Running, State, Tiltfile};
 use crate::engine::{ClusterStatus, ServerStatus};
-use crate::engine::{forwards, podless};
+use crate::engine::{forwards, why_no_pod};
 use crate::model::{ManifestName, Pod, PodTrouble};
 
 /// Returns what readers see of the state.
@@ -93,7 +93,7 @@ pub(super) fn resource(state: &State, name: &ManifestName, row: &Row) -> Resourc
         pods: pods(state, row),
         culprit: culprit(state, row),
         unwell: row.runtime.health.why.clone(),
-        no_pod: podless::reason(state, row),
+        no_pod: why_no_pod::reason(state, row),
         forwards: forwards::views(state, name, row),
         server: row.server.as_ref().map(server),
         first_started: row.started_at.map(|at| state.time_of(at)),

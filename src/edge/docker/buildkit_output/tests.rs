@@ -38,7 +38,7 @@ fn transfer(name: &str, current: i64, total: i64) -> VertexStatus {
 }
 
 fn t0() -> Instant {
-    crate::edge::clock::now()
+    crate::clock::now()
 }
 
 fn texts(lines: &[Line]) -> Vec<&str> {

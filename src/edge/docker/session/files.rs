@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use crate::edge::clock;
+use crate::clock;
 use crate::edge::docker::sent_times::{SentTimes, Transfer, hex};
 use crate::logs::LogWriter;
 

@@ -1,0 +1,133 @@
+//! One evaluation of the Tiltfile in a session: the lines around it, and the check that Docker answers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use tokio::sync::OnceCell;
+
+use super::RealHost;
+use crate::clock;
+use crate::diag::Diagnostic;
+use crate::edge::docker::Docker;
+use crate::edge::process::Environment;
+use crate::edge::watch_files::FileWatcher;
+use crate::engine::LoadOutcome;
+use crate::logs::{LogStore, LogWriter};
+use crate::model::format_go_duration;
+use crate::tiltfile::{Host, Load, LoadRequest, load_on_big_stack};
+
+/// Evaluates the Tiltfile, connects Docker if an image is to be built, and logs how it went. `files` hears what was read.
+pub async fn run(
+    files: FileWatcher,
+    request: Arc<LoadRequest>,
+    docker: Arc<OnceCell<Arc<Docker>>>,
+    store: LogStore,
+    log: LogWriter,
+    cancelled: Arc<AtomicBool>,
+) -> LoadOutcome {
+    let began = clock::now();
+    let hold = store.hold_disk();
+    let host = Arc::new(RealHost::default());
+    let mut load = evaluate(request, Arc::clone(&host), log.clone(), Arc::clone(&cancelled)).await;
+    // Also of one that failed or is abandoned: its words are in the log.
+    hide_secrets(&load, &store, hold.position());
+    drop(hold);
+    if cancelled.load(Ordering::Relaxed) {
+        // Nobody waits for it any more, and its words would only confuse.
+        return LoadOutcome::default();
+    }
+    if load.errors.is_empty()
+        && has_images(&load)
+        && let Err(error) = connect(&docker).await
+    {
+        load.errors.push(error);
+        load.manifests = None;
+    }
+    match load.error_text() {
+        Some(error) => log.error(&error),
+        None => announce_success(began, &log),
+    }
+    let read = host.read_files();
+    LoadOutcome {
+        read: read.iter().map(|(path, _)| path.clone()).collect(),
+        changed_meanwhile: {
+            // First: what changes from now on differs from it.
+            files.note_read(read);
+            host.changed_since_read()
+        },
+        ..load.outcome()
+    }
+}
+
+/// Hides the secrets of a Tiltfile in what is logged from now on, and in what is in the log from a position on.
+pub fn hide_secrets(load: &Load, store: &LogStore, since: u64) {
+    store.add_secrets(&secrets_to_scrub(load));
+    store.scrub_since(since);
+}
+
+/// Says that a Tiltfile is being evaluated, if there is one.
+pub fn announce(request: &LoadRequest, host: &dyn Host, log: &LogWriter) {
+    if host.exists(&request.file) {
+        log.info(&format!("Loading Tiltfile at: {}", request.file));
+    }
+}
+
+/// Says that a Tiltfile was evaluated, and how long that took.
+pub fn announce_success(began: Instant, log: &LogWriter) {
+    let took = format_go_duration(clock::now().duration_since(began));
+    log.info(&format!("Successfully loaded Tiltfile ({took})"));
+}
+
+/// Evaluates on a thread with a large stack, without blocking the runtime.
+pub async fn evaluate(
+    request: Arc<LoadRequest>,
+    host: Arc<RealHost>,
+    log: LogWriter,
+    cancelled: Arc<AtomicBool>,
+) -> Load {
+    announce(&request, host.as_ref(), &log);
+    let task =
+        tokio::task::spawn_blocking(move || load_on_big_stack(&request, host.as_ref(), &log, cancelled));
+    match task.await {
+        Ok(load) => load,
+        Err(error) => Load {
+            errors: vec![Diagnostic::error(format!("internal error: {error}"))],
+            ..Load::default()
+        },
+    }
+}
+
+/// Returns what must not be shown, and what is shown in its place: each value of a Secret as it is and in base64.
+///
+/// Rule: `reference/engine.md` 3.7.
+fn secrets_to_scrub(load: &Load) -> Vec<(String, String)> {
+    const SHORTEST: usize = 5;
+    let long = load.secrets.iter().filter(|(value, _)| value.len() >= SHORTEST);
+    long.flat_map(|(value, secret)| {
+        let shown = format!("[redacted secret {}:{}]", secret.name, secret.key);
+        [(value.clone(), shown.clone()), (secret.encoded.clone(), shown)]
+    })
+    .collect()
+}
+
+fn has_images(load: &Load) -> bool {
+    load.manifests
+        .iter()
+        .flatten()
+        .flat_map(|manifest| &manifest.images)
+        .any(|image| !image.is_live_update_only())
+}
+
+async fn connect(docker: &OnceCell<Arc<Docker>>) -> Result<(), Diagnostic> {
+    let environment = Environment::inherited();
+    match docker
+        .get_or_try_init(|| async { Docker::connect(environment).await.map(Arc::new) })
+        .await
+    {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            Err(Diagnostic::error(format!("Failed to connect to Docker: {}", error.message)).hint(error.hint))
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The way into running containers: files are written and deleted there, commands run, each batch as a whole.
+//!
+//! Start with [`Containers::sync`]. A shell is kept open in each container (`channel`); what the container holds is known by
+//! content, from a journal that is in the container itself (`journal`). `differences` compares that with the disk, `stage`
+//! sends what differs beside its place, `commit` renames all of it at once. Which containers, files and commands, and what
+//! a failure leads to, is the engine's part.
+
+mod channel;
+mod commit;
+mod differences;
+mod failure;
+mod journal;
+mod marked_output;
+mod output;
+mod program;
+mod quoting;
+mod settled_read;
+mod stage;
+mod staging_place;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use self::differences::content_here;
+pub use self::journal::{Content, ImageContent, Known};
+use self::program::{AnyWay, PodExec};
+use self::target::{Job, Target};
+use crate::clock;
+use crate::edge::kube::Cluster;
+use crate::logs::LogWriter;
+use crate::model::{Batch, BatchRun, ContainerAddress, ContainerPath, LocalPath, SyncFailure, Synced};
+
+/// What is about to be done in a container, to be told.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// These are deleted: what is no longer here, and where it is there. Not empty.
+    Delete(&'a [(&'a LocalPath, &'a ContainerPath)]),
+    /// These are copied: from here, to there. Not empty.
+    Copy(&'a [(&'a LocalPath, &'a ContainerPath)]),
+    /// A command is run, the nth of so many.
+    Run {
+        /// Which one, from 1 on.
+        nth: usize,
+        /// How many there are.
+        of: usize,
+        /// The command.
+        run: &'a BatchRun,
+    },
+}
+
+/// The containers that live updates go to. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Containers {
+    targets: Arc<Mutex<BTreeMap<ContainerAddress, Arc<Entry>>>>,
+}
+
+/// A container, held by one batch at a time: so the lock is one that is waited for without blocking a thread.
+struct Entry {
+    target: tokio::sync::Mutex<Target>,
+    /// Cancelled once nobody wants the container any more.
+    gone: CancellationToken,
+}
+
+impl Containers {
+    /// Says which containers there are, and what their images were made of. Channels to new ones are opened ahead, so that the
+    /// first save does not wait for that; those to others are closed, and what was known of them is forgotten.
+    pub fn expect(
+        &self,
+        wanted: &BTreeMap<ContainerAddress, ImageContent>,
+        cluster: &Cluster,
+        tasks: &TaskTracker,
+    ) {
+        let mut targets = self.targets.lock().expect("no panic while it is held");
+        targets.retain(|address, entry| {
+            let stays = wanted.contains_key(address);
+            if !stays {
+                entry.gone.cancel();
+            }
+            stays
+        });
+        for (address, image) in wanted {
+            if targets.contains_key(address) {
+                continue;
+            }
+            let entry = Arc::new(Entry::new(way(cluster, address), image.clone()));
+            targets.insert(address.clone(), Arc::clone(&entry));
+            tasks.spawn(async move {
+                tokio::select! {
+                    () = entry.gone.cancelled() => {}
+                    // Who wants to use it opens it again, and then hears what is wrong.
+                    _ = async { entry.target.lock().await.open().await } => {}
+                }
+            });
+        }
+    }
+
+    /// Makes a batch true in a container, after what was begun there before. What it holds already is not sent.
+    ///
+    /// # Errors
+    /// See [`SyncFailure`]: each says whether files have arrived, and what comes next.
+    pub async fn sync(
+        &self,
+        cluster: &Cluster,
+        address: &ContainerAddress,
+        batch: &Batch,
+        progress: &mut (dyn FnMut(Progress<'_>) + Send + Sync),
+        log: &LogWriter,
+        cancel: &CancellationToken,
+    ) -> Result<Synced, SyncFailure> {
+        let started = clock::now();
+        let entry = {
+            let mut targets = self.targets.lock().expect("no panic while it is held");
+            let new = || Arc::new(Entry::new(way(cluster, address), ImageContent::default()));
+            Arc::clone(targets.entry(address.clone()).or_insert_with(new))
+        };
+        let mut target = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(SyncFailure::Canceled),
+            target = entry.target.lock() => target,
+        };
+        let job = Job {
+            batch,
+            progress,
+            log,
+            cancel,
+            started,
+        };
+        target.sync(job).await
+    }
+}
+
+impl Entry {
+    fn new(way: AnyWay, image: ImageContent) -> Self {
+        Self {
+            target: tokio::sync::Mutex::new(Target::new(way, image)),
+            gone: CancellationToken::new(),
+        }
+    }
+}
+
+fn way(cluster: &Cluster, address: &ContainerAddress) -> AnyWay {
+    Arc::new(PodExec {
+        cluster: cluster.clone(),
+        address: address.clone(),
+    })
+}

@@ -1,0 +1,322 @@
+//! Files on their way: tars of a bounded size, read from the disk one after the other as they are sent.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::commit::{Commit, groups};
+use super::differences::{Differences, Kind, Write, is_gone, unreadable};
+use super::journal::{Content, Known};
+use super::settled_read::{self, Reading};
+use crate::model::{ContainerPath, SyncFailure};
+
+/// A file that is longer is not kept in memory, and a tar with more is sent.
+const MAX_IN_MEMORY: u64 = 1024 * 1024;
+/// Pieces of long files.
+const PIECE: usize = 128 * 1024;
+/// How often a long file that changes meanwhile is sent.
+const TRIES: u32 = 5;
+/// Bytes of a block of a tar.
+const BLOCK: u64 = 512;
+
+/// What is sent to a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// The beginning of a frame, once the one before it was answered.
+    Begin {
+        kind: FrameKind,
+        /// The number of the place that it is for.
+        place: usize,
+        /// Bytes that follow.
+        length: u64,
+    },
+    /// Bytes of the frame.
+    Data(Bytes),
+}
+
+/// What a frame asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FrameKind {
+    /// Run a script.
+    Run,
+    /// Unpack a tar.
+    Stage,
+    /// Unpack a tar, and run the script in it.
+    Commit,
+}
+
+impl FrameKind {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Stage => "stage",
+            Self::Commit => "commit",
+        }
+    }
+}
+
+/// Why staging ended early.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// What was found is no longer so: find out anew.
+    Changed,
+    /// It cannot be done.
+    Failed(SyncFailure),
+    /// Nobody takes the pieces any more.
+    Unwanted,
+}
+
+/// Where things go in a container.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Destinations {
+    /// The number of the place that is responsible for each directory.
+    pub(super) places: BTreeMap<ContainerPath, usize>,
+    /// Which places keep a journal.
+    pub(super) has_journal: Vec<bool>,
+}
+
+/// Reads what is written and sends it, then what makes it true. Returns what each write holds, and how long it is.
+///
+/// # Errors
+/// See [`Stop`].
+pub(super) fn stage(
+    differences: &Differences,
+    to: &Destinations,
+    send: &mut dyn FnMut(Piece) -> Result<(), Stop>,
+) -> Result<Vec<(Known, u64)>, Stop> {
+    let writes = &differences.writes;
+    let mut known: Vec<Option<(Known, u64)>> = writes.iter().map(directory).collect();
+    let mut tar = Tar::default();
+    let mut place = None;
+    for (number, group) in groups(writes, &to.places).into_iter().enumerate() {
+        if let Some(place) = place.filter(|place| *place != group.place) {
+            tar.send(FrameKind::Stage, place, send)?;
+        }
+        place = Some(group.place);
+        for (at, name) in group.members {
+            let path = PathBuf::from(format!("d{number}")).join(name);
+            known[at] = Some(tar.write(&writes[at], &path, group.place, send)?);
+        }
+    }
+    let known: Vec<(Known, u64)> = known.into_iter().flatten().collect();
+    let all: Vec<Known> = known.iter().map(|(known, _)| known.clone()).collect();
+    let script = Commit {
+        differences,
+        known: &all,
+        places: &to.places,
+        has_journal: &to.has_journal,
+    }
+    .script();
+    if let Some(place) = place {
+        tar.add(
+            &mut header(tar::EntryType::Regular, 0o600, script.len() as u64),
+            "commit".as_ref(),
+            &script,
+        );
+        tar.send(FrameKind::Commit, place, send)?;
+    } else {
+        send_whole(FrameKind::Run, 0, script, send)?;
+    }
+    Ok(known)
+}
+
+fn directory(write: &Write) -> Option<(Known, u64)> {
+    let Kind::Dir { mode, .. } = write.kind else {
+        return None;
+    };
+    let local = write.local.clone();
+    let content = Content::Dir { mode };
+    Some((Known { local, content }, 0))
+}
+
+/// Sends a frame whose bytes are all there.
+pub(super) fn send_whole(
+    kind: FrameKind,
+    place: usize,
+    bytes: Vec<u8>,
+    send: &mut dyn FnMut(Piece) -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    let length = bytes.len() as u64;
+    send(Piece::Begin { kind, place, length })?;
+    send(Piece::Data(bytes.into()))
+}
+
+/// A tar that is being filled.
+struct Tar {
+    builder: tar::Builder<Vec<u8>>,
+}
+
+impl Default for Tar {
+    fn default() -> Self {
+        Self {
+            builder: tar::Builder::new(Vec::new()),
+        }
+    }
+}
+
+impl Tar {
+    /// Adds a file or link, or sends it by itself if it is long.
+    fn write(
+        &mut self,
+        write: &Write,
+        path: &std::path::Path,
+        place: usize,
+        send: &mut dyn FnMut(Piece) -> Result<(), Stop>,
+    ) -> Result<(Known, u64), Stop> {
+        let (content, size) = match &write.kind {
+            Kind::File { size } if *size > MAX_IN_MEMORY => {
+                self.send(FrameKind::Stage, place, send)?;
+                send_long(write, path, place, send)?
+            }
+            Kind::File { .. } => {
+                let read = settled_read::read(&write.local);
+                let (bytes, version) = read.map_err(|error| fault(write, &error))?;
+                let mut header = header(tar::EntryType::Regular, version.mode, bytes.len() as u64);
+                self.add(&mut header, path, &bytes);
+                let hash = Sha256::digest(&bytes).into();
+                let mode = version.mode;
+                (Content::File { mode, hash }, bytes.len() as u64)
+            }
+            Kind::Link { target } => {
+                let mut header = header(tar::EntryType::Symlink, 0o777, 0);
+                let added = self.builder.append_link(&mut header, path, target);
+                added.map_err(|error| fault(write, &error))?;
+                (Content::Link(target.clone()), 0)
+            }
+            Kind::Dir { mode, .. } => (Content::Dir { mode: *mode }, 0),
+        };
+        if self.builder.get_ref().len() as u64 > MAX_IN_MEMORY {
+            self.send(FrameKind::Stage, place, send)?;
+        }
+        let local = write.local.clone();
+        Ok((Known { local, content }, size))
+    }
+
+    fn add(&mut self, header: &mut tar::Header, path: &std::path::Path, bytes: &[u8]) {
+        self.builder
+            .append_data(header, path, bytes)
+            .expect("memory can be written, and the path is relative");
+    }
+
+    /// Sends what there is, if there is something.
+    fn send(
+        &mut self,
+        kind: FrameKind,
+        place: usize,
+        send: &mut dyn FnMut(Piece) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        if self.builder.get_ref().is_empty() {
+            return Ok(());
+        }
+        let builder = std::mem::take(self).builder;
+        let bytes = builder.into_inner().expect("memory can be written");
+        send_whole(kind, place, bytes, send)
+    }
+}
+
+fn fault(write: &Write, error: &io::Error) -> Stop {
+    // It became a link, a directory, or nothing.
+    if is_gone(error) || error.kind() == io::ErrorKind::IsADirectory {
+        Stop::Changed
+    } else {
+        Stop::Failed(unreadable(&write.local, error))
+    }
+}
+
+fn header(kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_size(size);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header
+}
+
+/// Sends a file that does not fit into memory, until what was sent is whole.
+fn send_long(
+    write: &Write,
+    path: &std::path::Path,
+    place: usize,
+    send: &mut dyn FnMut(Piece) -> Result<(), Stop>,
+) -> Result<(Content, u64), Stop> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let mut reading = Reading::open(&write.local).map_err(|error| fault(write, &error))?;
+        let (size, mode) = (reading.version.size, reading.version.mode);
+        let head = long_head(path, mode, size).map_err(|error| fault(write, &error))?;
+        let padding = size.next_multiple_of(BLOCK) - size + 2 * BLOCK;
+        let length = head.len() as u64 + size + padding;
+        let kind = FrameKind::Stage;
+        send(Piece::Begin { kind, place, length })?;
+        send(Piece::Data(head.into()))?;
+        let (mut hasher, mut left) = (Sha256::new(), size);
+        while left > 0 {
+            let mut piece = vec![0; PIECE.min(usize::try_from(left).unwrap_or(PIECE))];
+            let n = reading
+                .file
+                .read(&mut piece)
+                .map_err(|error| fault(write, &error))?;
+            if n == 0 {
+                break;
+            }
+            piece.truncate(n);
+            hasher.update(&piece);
+            left -= n as u64;
+            send(Piece::Data(piece.into()))?;
+        }
+        let is_whole = left == 0 && reading.is_whole(&write.local);
+        // Shorter than it was when it was opened: the frame is as long as was said, and sent anew.
+        while left > 0 {
+            let piece = vec![0; PIECE.min(usize::try_from(left).unwrap_or(PIECE))];
+            left -= piece.len() as u64;
+            send(Piece::Data(piece.into()))?;
+        }
+        send(Piece::Data(vec![0; usize::try_from(padding).unwrap_or(0)].into()))?;
+        if is_whole || tries == TRIES {
+            let hash = hasher.finalize().into();
+            return Ok((Content::File { mode, hash }, size));
+        }
+    }
+}
+
+/// Returns the beginning of a tar, up to the content of its only file.
+fn long_head(path: &std::path::Path, mode: u32, size: u64) -> io::Result<Vec<u8>> {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut empty = header(tar::EntryType::Regular, mode, 0);
+    builder.append_data(&mut empty, path, io::empty())?;
+    let mut bytes = builder.get_ref().clone();
+    // The name may have taken blocks of its own; the last one is the file's.
+    let at = bytes.len() - usize::try_from(BLOCK).unwrap_or(0);
+    let mut last = tar::Header::new_gnu();
+    last.as_mut_bytes().copy_from_slice(&bytes[at..]);
+    last.set_size(size);
+    last.set_cksum();
+    bytes[at..].copy_from_slice(last.as_bytes());
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_of_a_long_file_says_how_long_it_is() {
+        for (name, size) in [
+            ("d0/a".to_owned(), 5 << 30),
+            (format!("d0/{}", "n".repeat(200)), 9 << 30),
+        ] {
+            let head = long_head(name.as_ref(), 0o640, size).unwrap();
+            let mut archive = tar::Archive::new(head.as_slice());
+            let entry = archive.entries().unwrap().next().unwrap().unwrap();
+            assert_eq!(entry.path().unwrap().to_str(), Some(name.as_str()));
+            assert_eq!(entry.header().entry_size().unwrap(), size);
+            assert_eq!(entry.header().mode().unwrap(), 0o640);
+        }
+    }
+}

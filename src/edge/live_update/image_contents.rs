@@ -1,0 +1,86 @@
+//! What images that were built in this session were made of, as far as it goes into containers in place: what a container
+//! has from its image need not be sent.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::sync::{Arc, Mutex};
+
+use super::container::{ImageContent, content_here};
+use crate::clock;
+use crate::model::{ContainerPath, ImageRef, ImageTarget, Placement, Timestamp};
+
+/// How coarse the times of files may be.
+const TICK_MICROS: i64 = 20_000;
+
+/// The contents of images, by the reference that containers name. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct ImageContents(Arc<Mutex<BTreeMap<ImageRef, ImageContent>>>);
+
+/// What an image is being made of.
+pub(in crate::edge) struct Reading {
+    began: Timestamp,
+    content: Option<tokio::task::JoinHandle<ImageContent>>,
+}
+
+impl ImageContents {
+    /// Returns what an image was made of; nothing where that is not known.
+    pub(in crate::edge) fn of(&self, image: &str) -> ImageContent {
+        let image = ImageRef::parse(image);
+        let contents = self.0.lock().expect("no panic while it is held");
+        let content = image.ok().and_then(|image| contents.get(&image).cloned());
+        content.unwrap_or_default()
+    }
+
+    /// Notes what an image was made of: what nobody has changed since the build began.
+    pub(in crate::edge) async fn note(&self, image: &ImageRef, reading: Reading) {
+        let Some(content) = reading.content else {
+            return;
+        };
+        let Ok(content) = content.await else {
+            return;
+        };
+        let began = reading.began.0 - TICK_MICROS;
+        let is_older = |known: &super::container::Known| {
+            let metadata = std::fs::symlink_metadata(known.local.as_path());
+            metadata
+                .is_ok_and(|metadata| metadata.ctime() * 1_000_000 + metadata.ctime_nsec() / 1_000 < began)
+        };
+        let older = content.iter().filter(|(_, known)| is_older(known));
+        let content = older
+            .map(|(place, known)| (place.clone(), known.clone()))
+            .collect();
+        let mut contents = self.0.lock().expect("no panic while it is held");
+        contents.insert(image.clone(), Arc::new(content));
+    }
+}
+
+impl Reading {
+    /// Begins to read what goes into an image whose build begins.
+    ///
+    /// Nothing is read where all is copied into each new container: the image may have none of it. Nor are the files of
+    /// images that it stands on: those were built at another time.
+    pub(in crate::edge) fn begin(image: &ImageTarget) -> Self {
+        let update = image.live_update.as_ref().filter(|update| !update.initial_sync);
+        let syncs = update.into_iter().flat_map(|update| &update.syncs);
+        let own = syncs.filter(|sync| image.watched.iter().any(|path| sync.source.is_within(path)));
+        let placements: Vec<Placement> = own
+            .map(|sync| {
+                let place = ContainerPath::new(&sync.destination);
+                let into = sync.destination.ends_with('/') && !sync.source.as_path().is_dir();
+                Placement {
+                    container: match sync.source.as_path().file_name() {
+                        Some(name) if into => place.join(name),
+                        _ => place,
+                    },
+                    local: sync.source.clone(),
+                    ignores: image.watch_ignores.clone().into(),
+                }
+            })
+            .collect();
+        let read = move || content_here(&placements).map(Arc::new).unwrap_or_default();
+        Self {
+            began: clock::timestamp(),
+            content: update.map(|_| tokio::task::spawn_blocking(read)),
+        }
+    }
+}

@@ -1,0 +1,444 @@
+//! Carries out what the engine asks for: each effect that takes time in a task of its own, which answers with an event.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, OnceCell, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::connected_cluster::Connected;
+use super::event_loop::Session;
+use super::reachable_again::Comebacks;
+use crate::clock;
+use crate::edge::docker::{Docker, PruneError};
+use crate::edge::evaluation::load;
+use crate::edge::kube::ClusterAccess;
+use crate::edge::live_update::{ContainerUpdates, ImageContents};
+use crate::edge::local::{CommandVariables, Servers, run_update};
+use crate::edge::port_forwards::PortForwards;
+use crate::edge::process::{end_marked, kill_all_groups, own_mark};
+use crate::edge::retry::words;
+use crate::edge::update;
+use crate::edge::update::{ImageSlots, UpdateTools, custom_deploy};
+use crate::edge::watch_files::FileWatcher;
+use crate::engine::{
+    ClusterWatch, Effect, Event, Forward, LoadOutcome, Mode, Moment, PruneRequest, UpdateOutcome, UpdatePlan,
+};
+use crate::k8s::labels::Ownership;
+use crate::logs::{LogStore, LogWriter};
+use crate::model::{BuildId, DeployTarget, LoadId, ManifestName, SpanId, Timestamp};
+use crate::tiltfile::LoadRequest;
+
+/// How long tasks get to stop, and logs to be read to their present end, at the end of a session.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+/// The same where a user waits for it.
+const ASKED_STOP_TIMEOUT: Duration = Duration::from_millis(900);
+
+/// Carries effects out.
+pub(super) struct Edge {
+    request: Arc<LoadRequest>,
+    pub(in crate::edge) log: LogStore,
+    pub(in crate::edge) started: Timestamp,
+    pub(in crate::edge) events: mpsc::Sender<Event>,
+    pub(in crate::edge) tasks: TaskTracker,
+    /// Which task has died without which a session is blind.
+    pub(super) deaths: mpsc::Receiver<String>,
+    /// Cancelled when the session ends: every task listens.
+    pub(in crate::edge) shutdown: CancellationToken,
+    load: Option<Arc<AtomicBool>>,
+    updates: HashMap<BuildId, (ManifestName, CancellationToken)>,
+    pub(in crate::edge) docker: Arc<OnceCell<Arc<Docker>>>,
+    image_slots: ImageSlots,
+    image_contents: ImageContents,
+    /// How to reach the cluster, or why there is none.
+    pub(in crate::edge) access: Result<ClusterAccess, String>,
+    /// What was last said of a kubeconfig that changed.
+    pub(super) told_of_kubeconfig: Arc<Mutex<Option<String>>>,
+    ownership: Arc<Ownership>,
+    pub(in crate::edge) connecting: bool,
+    has_colour: bool,
+    /// Whether a cluster that cannot be reached is tried again until it can.
+    pub(super) is_patient: bool,
+    pub(in crate::edge) cluster: Arc<OnceCell<Connected>>,
+    files: FileWatcher,
+    commands: Arc<CommandVariables>,
+    servers: Servers,
+    container_updates: ContainerUpdates,
+    comebacks: Comebacks,
+    pub(in crate::edge) ports: PortForwards,
+    /// Which ports are to be forwarded; handed on once there is a cluster.
+    pub(in crate::edge) forwarded: Vec<Forward>,
+    /// What is to be watched; handed on once there is a cluster.
+    pub(super) cluster_watch: ClusterWatch,
+}
+
+impl Edge {
+    pub(in crate::edge) fn new(session: Session, events: mpsc::Sender<Event>, started: Timestamp) -> Self {
+        let shutdown = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let cluster = Arc::new(OnceCell::new());
+        let files_log = LogWriter::global(session.log.clone());
+        let (died, deaths) = mpsc::channel(1);
+        let (files, watching) = FileWatcher::start(events.clone(), files_log);
+        let watching = tasks.spawn(until(shutdown.clone(), watching));
+        let stopping = shutdown.clone();
+        tasks.spawn(async move {
+            let outcome = watching.await;
+            if !stopping.is_cancelled() {
+                // Nobody may be there any more to hear of it.
+                let _ = died.send(death("the watch of files", outcome.err())).await;
+            }
+        });
+        let commands = Arc::new(session.commands);
+        let servers = Servers::new(
+            session.log.clone(),
+            events.clone(),
+            Arc::clone(&commands),
+            tasks.clone(),
+            shutdown.clone(),
+        );
+        Self {
+            commands,
+            servers,
+            container_updates: ContainerUpdates::new(
+                session.log.clone(),
+                events.clone(),
+                tasks.clone(),
+                shutdown.clone(),
+            ),
+            comebacks: Comebacks::new(events.clone(), tasks.clone(), shutdown.clone()),
+            ports: PortForwards::new(
+                session.log.clone(),
+                events.clone(),
+                session.request.web_host.clone(),
+                tasks.clone(),
+                shutdown.clone(),
+            ),
+            forwarded: Vec::new(),
+            request: Arc::new(session.request),
+            log: session.log,
+            started,
+            events,
+            tasks,
+            deaths,
+            shutdown,
+            load: None,
+            updates: HashMap::new(),
+            docker: Arc::default(),
+            image_slots: ImageSlots::default(),
+            image_contents: ImageContents::default(),
+            access: session.access,
+            told_of_kubeconfig: Arc::default(),
+            ownership: Arc::new(session.ownership),
+            connecting: false,
+            has_colour: session.has_colour,
+            is_patient: session.mode == Mode::Up,
+            cluster,
+            files,
+            cluster_watch: ClusterWatch::default(),
+        }
+    }
+
+    /// Does what must be under way before the engine hears of an event: the first load with something to deploy connects the
+    /// cluster.
+    pub(in crate::edge) fn prepare(&mut self, event: &Event) {
+        match event {
+            Event::TiltfileLoaded { outcome, .. } => {
+                let manifests = outcome.manifests.as_deref().unwrap_or_default();
+                if manifests.iter().any(|manifest| manifest.deploy.k8s().is_some()) {
+                    self.connect(manifests);
+                }
+            }
+            Event::UpdateFinished { build, outcome } => {
+                let docker = self.docker.get().cloned();
+                if let Some((manifest, _)) = self.updates.remove(build) {
+                    self.comebacks
+                        .update_ended(manifest, outcome.unreachable, self.cluster.get(), docker);
+                }
+            }
+            Event::ClusterChanged(_) => {
+                self.watch_cluster();
+                self.forward_ports();
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::LoadTiltfile {
+                load,
+                span,
+                args,
+                moment,
+            } => self.load_tiltfile(load, span, args, moment),
+            Effect::CancelLoad { .. } => self.abandon_load(),
+            Effect::StartUpdate(plan) => self.start_update(*plan),
+            Effect::CancelUpdate { build } => {
+                if let Some((_, token)) = self.updates.get(&build) {
+                    token.cancel();
+                }
+            }
+            Effect::ExpectContainers(wanted) => {
+                let cluster = self.cluster.get().map(|connected| &connected.cluster);
+                self.container_updates
+                    .expect(wanted, &self.image_contents, cluster);
+            }
+            Effect::UpdateContainers(plan) => {
+                let cluster = self.cluster.get().map(|connected| &connected.cluster);
+                self.container_updates.start(*plan, cluster);
+            }
+            Effect::CancelLiveUpdate { update } => self.container_updates.cancel(update),
+            Effect::DeleteObjects {
+                delete,
+                manifest,
+                span,
+                reason,
+                objects,
+                command,
+            } => {
+                let log = LogWriter::new(self.log.clone(), span, manifest);
+                let (cluster, commands) = (self.cluster.get().cloned(), Arc::clone(&self.commands));
+                let (ownership, stop) = (Arc::clone(&self.ownership), self.shutdown.clone());
+                self.report(
+                    async move {
+                        if let Some((command, timeout)) = command {
+                            log.info(&format!("Beginning {reason}"));
+                            let deleted = async {
+                                if let Some(connected) = &cluster {
+                                    connected.cluster.confirm().await?;
+                                }
+                                custom_deploy::delete(&command, timeout, &commands, &log).await
+                            };
+                            if let Err(error) = deleted.await {
+                                log.error(&format!("Error {reason}: {error}"));
+                            }
+                        } else if let Some(Connected { cluster, .. }) = cluster {
+                            crate::edge::kube::collect_garbage(
+                                &cluster, reason, &objects, &ownership, &log, &stop,
+                            )
+                            .await;
+                        }
+                        Event::ObjectsDeleted { delete }
+                    },
+                    move |_| Event::ObjectsDeleted { delete },
+                );
+            }
+            Effect::WatchFiles(wanted) => self.files.watch(wanted),
+            Effect::WatchCluster(wanted) => {
+                self.cluster_watch = wanted;
+                self.watch_cluster();
+            }
+            Effect::CheckKubeconfig => self.check_kubeconfig(),
+            Effect::StreamLogs(wanted) => {
+                if let Some(connected) = self.cluster.get() {
+                    connected.pod_logs.set(wanted);
+                }
+            }
+            Effect::Serve(wanted) => self.servers.set(wanted),
+            Effect::ForwardPorts(wanted) => {
+                self.forwarded = wanted;
+                self.forward_ports();
+            }
+            Effect::Prune(request) => self.prune(request),
+            Effect::Log(event) => self.log.append(event),
+            Effect::Exit(_) => {}
+        }
+    }
+
+    fn abandon_load(&mut self) {
+        if let Some(load) = self.load.take() {
+            load.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn load_tiltfile(&mut self, load: LoadId, span: SpanId, args: Vec<String>, moment: Moment) {
+        self.abandon_load();
+        if self.request.args != args {
+            Arc::make_mut(&mut self.request).args = args;
+        }
+        let cancelled = Arc::new(AtomicBool::new(false));
+        self.load = Some(Arc::clone(&cancelled));
+        let log = LogWriter::new(self.log.clone(), span, ManifestName::tiltfile());
+        let (request, docker, store) = (
+            Arc::clone(&self.request),
+            Arc::clone(&self.docker),
+            self.log.clone(),
+        );
+        let (files, begun) = (self.files.clone(), self.files.begin(moment));
+        self.report(
+            async move {
+                begun.await;
+                let outcome = load::run(files, request, docker, store, log, cancelled).await;
+                Event::TiltfileLoaded {
+                    load,
+                    outcome: Box::new(outcome),
+                }
+            },
+            move |panic| Event::TiltfileLoaded {
+                load,
+                outcome: Box::new(LoadOutcome {
+                    error: Some(panic),
+                    ..LoadOutcome::default()
+                }),
+            },
+        );
+    }
+
+    fn start_update(&mut self, plan: UpdatePlan) {
+        let build = plan.build;
+        let cancel = self.shutdown.child_token();
+        self.updates
+            .insert(build, (plan.manifest.clone(), cancel.clone()));
+        let (cluster, docker) = (self.cluster.get().cloned(), self.docker.get().cloned());
+        let (log, ownership) = (self.log.clone(), Arc::clone(&self.ownership));
+        let (commands, image_slots) = (Arc::clone(&self.commands), self.image_slots.clone());
+        let image_contents = self.image_contents.clone();
+        let has_colour = self.has_colour;
+        let begun = self.files.begin(plan.moment);
+        self.report(
+            async move {
+                begun.await;
+                let outcome = match (&plan.deploy, cluster) {
+                    (DeployTarget::Local(local), _) => {
+                        run_update(&log, &plan, local, &commands, &cancel).await
+                    }
+                    (
+                        _,
+                        Some(Connected {
+                            cluster,
+                            facts,
+                            platform,
+                            own_docker,
+                            ..
+                        }),
+                    ) => {
+                        let docker = own_docker.or(docker);
+                        let tools = UpdateTools {
+                            docker,
+                            cluster,
+                            facts,
+                            platform,
+                            image_slots,
+                            image_contents,
+                            ownership,
+                            commands,
+                            log,
+                            has_colour,
+                        };
+                        update::run(tools, plan, cancel).await
+                    }
+                    (_, None) => UpdateOutcome {
+                        error: Some("cluster not ready".to_owned()),
+                        ..UpdateOutcome::default()
+                    },
+                };
+                Event::UpdateFinished {
+                    build,
+                    outcome: Box::new(outcome),
+                }
+            },
+            move |panic| Event::UpdateFinished {
+                build,
+                outcome: Box::new(UpdateOutcome {
+                    error: Some(panic),
+                    ..UpdateOutcome::default()
+                }),
+            },
+        );
+    }
+
+    /// Prunes the Docker engine that images are built with. Nothing waits for it, not even the end of the session.
+    fn prune(&self, request: PruneRequest) {
+        let prune = request.prune;
+        let connected = self.cluster.get().cloned();
+        let docker = connected
+            .as_ref()
+            .and_then(|connected| connected.own_docker.clone());
+        let docker = docker.or_else(|| self.docker.get().cloned());
+        let (log, shutdown) = (LogWriter::global(self.log.clone()), self.shutdown.clone());
+        self.report(
+            async move {
+                let registry = connected.and_then(|connected| connected.facts.registry.clone());
+                let is_possible = match docker {
+                    Some(docker) => tokio::select! {
+                        () = shutdown.cancelled() => true,
+                        pruned = docker.prune(&request, registry.as_ref(), clock::timestamp(), &log) => {
+                            if let Err(error) = &pruned {
+                                log.info(&error.to_string());
+                            }
+                            !matches!(pruned, Err(PruneError::TooOld(_)))
+                        }
+                    },
+                    None => true,
+                };
+                Event::Pruned { prune, is_possible }
+            },
+            move |_| Event::Pruned {
+                prune,
+                is_possible: true,
+            },
+        );
+    }
+
+    /// Runs a task whose outcome is an event. A panic in it is an event too, so that nobody waits for ever.
+    pub(in crate::edge) fn report(
+        &self,
+        task: impl Future<Output = Event> + Send + 'static,
+        on_panic: impl FnOnce(String) -> Event + Send + 'static,
+    ) {
+        let events = self.events.clone();
+        let tasks = self.tasks.clone();
+        self.tasks.spawn(async move {
+            let event = match tasks.spawn(task).await {
+                Ok(event) => event,
+                Err(error) => on_panic(format!("internal error: {error}")),
+            };
+            let _ = events.send(event).await;
+        });
+    }
+
+    /// Reads logs to their present end and stops every task, all at once; then ends what is left of what was started.
+    pub(in crate::edge) async fn stop(mut self, is_asked: bool) {
+        self.abandon_load();
+        self.shutdown.cancel();
+        self.tasks.close();
+        let drained = async {
+            if let Some(connected) = self.cluster.get() {
+                connected.pod_logs.drain().await;
+            }
+        };
+        let all = async { tokio::join!(drained, self.tasks.wait()) };
+        let limit = if is_asked {
+            ASKED_STOP_TIMEOUT
+        } else {
+            STOP_TIMEOUT
+        };
+        if tokio::time::timeout(limit, all).await.is_err() {
+            tracing::debug!("some tasks did not stop in time");
+        }
+        kill_all_groups();
+        end_marked(&own_mark()).await;
+    }
+}
+
+/// Returns what is told of a task that died, without which the session cannot go on.
+pub(super) fn death(name: &str, error: Option<tokio::task::JoinError>) -> String {
+    let panic = error.and_then(|error| error.try_into_panic().ok());
+    let why = panic.as_ref().map_or("", |panic| words(panic.as_ref()));
+    let colon = if why.is_empty() { "" } else { ": " };
+    format!(
+        "internal error: {name} died{colon}{why}\nhint: start tilt again; what runs in the cluster stays as it is"
+    )
+}
+
+/// Runs a task that has no end of its own until the session ends.
+pub(in crate::edge) async fn until(shutdown: CancellationToken, task: impl Future<Output = ()>) {
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = task => {}
+    }
+}

@@ -1,0 +1,12 @@
+//! The loop of a session: events in, effects out, and what it holds while it runs.
+//!
+//! `event_loop` owns the engine. `effects` says for each effect who carries it out. `connect` comes by the cluster,
+//! `connected_cluster` is what is known of one that is there, and `reachable_again` looks out for what was away.
+
+mod connect;
+mod connected_cluster;
+mod effects;
+mod event_loop;
+mod reachable_again;
+
+pub use event_loop::{Handle, Session, Way, run, way};

@@ -1,0 +1,174 @@
+//! Tells the engine when what an update could not reach answers again: the API server, the Docker engine, the registry.
+//! So nobody waits for the next attempt.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::connected_cluster::Connected;
+use crate::edge::docker::Docker;
+use crate::engine::Event;
+use crate::model::ManifestName;
+
+/// The pause before it is asked again, doubled up to the longest.
+const FIRST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_secs(1);
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Looks out for what is away.
+pub(super) struct Comebacks {
+    events: mpsc::Sender<Event>,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+    /// Ends the looking.
+    looking: Option<CancellationToken>,
+    /// The resources whose last update could not reach something.
+    waiting: BTreeSet<ManifestName>,
+}
+
+impl Comebacks {
+    pub(in crate::edge) fn new(
+        events: mpsc::Sender<Event>,
+        tasks: TaskTracker,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self {
+            events,
+            tasks,
+            shutdown,
+            looking: None,
+            waiting: BTreeSet::new(),
+        }
+    }
+
+    /// Takes in that an update of a resource ended, and whether it could not reach something. It is looked out for as long as
+    /// a resource waits: that another one, which may need nothing of it, went well says little.
+    pub(super) fn update_ended(
+        &mut self,
+        manifest: ManifestName,
+        unreachable: bool,
+        connected: Option<&Connected>,
+        docker: Option<Arc<Docker>>,
+    ) {
+        if unreachable {
+            self.waiting.insert(manifest);
+        } else {
+            self.waiting.remove(&manifest);
+            if !self.waiting.is_empty() {
+                return;
+            }
+        }
+        // What is looked at already came back since, or will.
+        if let Some(looking) = self.looking.take() {
+            looking.cancel();
+        }
+        if !unreachable {
+            return;
+        }
+        let looking = self.shutdown.child_token();
+        if let Some(connected) = connected {
+            let cluster = connected.cluster.clone();
+            self.look(&looking, async move { cluster.comes_back().await });
+            if let Some(registry) = &connected.facts.registry {
+                let host = registry.host.clone();
+                self.look(&looking, comes_back(move || accepts_connections(host.clone())));
+            }
+        }
+        let docker = connected
+            .and_then(|connected| connected.own_docker.clone())
+            .or(docker);
+        if let Some(docker) = docker {
+            let answers = move || {
+                let docker = Arc::clone(&docker);
+                async move { timeout(PATIENCE, docker.answers()).await.unwrap_or(false) }
+            };
+            self.look(&looking, comes_back(answers));
+        }
+        self.looking = Some(looking);
+    }
+
+    fn look(&self, looking: &CancellationToken, came_back: impl Future<Output = bool> + Send + 'static) {
+        let (looking, events) = (looking.clone(), self.events.clone());
+        self.tasks.spawn(async move {
+            let came_back = tokio::select! {
+                () = looking.cancelled() => false,
+                came_back = came_back => came_back,
+            };
+            if came_back {
+                // The loop may be gone already at exit.
+                let _ = events.send(Event::CameBack).await;
+            }
+        });
+    }
+}
+
+/// Waits until something answers. Returns whether it did not at first: what answers all the time does not come back.
+async fn comes_back<F: Future<Output = bool>>(answers: impl Fn() -> F) -> bool {
+    let (mut pause, mut was_away) = (FIRST, false);
+    while !answers().await {
+        was_away = true;
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST);
+    }
+    was_away
+}
+
+/// Returns whether somebody listens at a host, which has a port or is reached by HTTPS.
+async fn accepts_connections(host: String) -> bool {
+    let has_port = host
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let address = if has_port { host } else { format!("{host}:443") };
+    matches!(timeout(PATIENCE, TcpStream::connect(address)).await, Ok(Ok(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_was_away_comes_back_and_it_is_asked_once_a_second_at_most() {
+        assert!(!comes_back(|| std::future::ready(true)).await);
+        let (began, asked) = (tokio::time::Instant::now(), AtomicU32::new(0));
+        let answers = || {
+            asked.fetch_add(1, Ordering::Relaxed);
+            std::future::ready(began.elapsed() > Duration::from_secs(60))
+        };
+        assert!(comes_back(answers).await);
+        assert!(asked.load(Ordering::Relaxed) < 70);
+        assert!(began.elapsed() < Duration::from_secs(62));
+    }
+
+    #[tokio::test]
+    async fn an_update_that_goes_well_calls_off_nothing_that_another_resource_waits_for() {
+        let (events, _received) = mpsc::channel(1);
+        let mut comebacks = Comebacks::new(events, TaskTracker::new(), CancellationToken::new());
+        let mut ended = |name: &str, unreachable| {
+            comebacks.update_ended(name.into(), unreachable, None, None);
+            comebacks.looking.is_some()
+        };
+        assert!(ended("web", true));
+        assert!(ended("local", false));
+        assert!(!ended("web", false));
+    }
+
+    #[tokio::test]
+    async fn a_registry_that_listens_again_is_seen() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
+        let address = listener.local_addr().expect("an address");
+        assert!(accepts_connections(address.to_string()).await);
+        drop(listener);
+        assert!(!accepts_connections(address.to_string()).await);
+    }
+}

@@ -1,0 +1,14 @@
+//! An update of a resource, carried out from its plan: images in order, then objects, with numbered steps in the log.
+//!
+//! `from_plan` puts it in a row, `images` has the images built and pushed, each at its time, and `custom_deploy` is a
+//! command of the user's in the place of objects. What changes in running containers is `live_update`'s.
+
+pub mod custom_deploy;
+mod from_plan;
+mod images;
+mod numbered_steps;
+#[cfg(test)]
+mod tests;
+
+pub use from_plan::{UpdateTools, run};
+pub(in crate::edge) use images::ImageSlots;
