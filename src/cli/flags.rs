@@ -90,7 +90,7 @@ pub(super) struct LogFilter {
 /// Checks environment variables that every command reads.
 ///
 /// # Errors
-/// The line to print. Rule: `reference/cli-and-ui.md` 1.3.
+/// The line to print. Rule: `docs/rules/commands.md`, "Flags".
 pub(super) fn check_environment() -> Result<(), String> {
     match std::env::var("TILT_PORT") {
         Ok(port) if port.parse::<i64>().is_err() => Err(format!(

@@ -12,7 +12,7 @@ use crate::view::{SnapshotFacts, snapshot};
 
 /// How much text of the log's end a snapshot has, in bytes.
 ///
-/// Rule: `reference/engine.md` 9.2.
+/// Rule: `docs/rules/logs.md`, "Size in the view".
 const LOG_BYTES: usize = 2_000_000;
 
 /// Writes a snapshot of a session that has ended, if there is a path for it. That it cannot be written is told, but does

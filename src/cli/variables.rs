@@ -19,7 +19,7 @@ const NOWHERE: &str = "/dev/null";
 
 /// Returns the variables of a session.
 ///
-/// Rule: `reference/cli-and-ui.md`, "nested `tilt` calls".
+/// Rule: `docs/rules/local.md`, "Environment".
 pub(super) fn variables(host: &str, port: u16) -> Vec<(String, String)> {
     let mut variables = vec![
         ("TILT_HOST".to_owned(), host.to_owned()),
@@ -36,7 +36,7 @@ pub(super) fn variables(host: &str, port: u16) -> Vec<(String, String)> {
 /// or the user's cannot be understood, it gets one that leads nowhere: a command must never change a cluster that was not
 /// meant. Returns the kubeconfig, whose file is there as long as that is kept, and what is to be warned of.
 ///
-/// Rule: `reference/engine.md` 6.2.
+/// Rule: `docs/rules/local.md`, "Environment".
 pub(super) fn pin_kubeconfig(
     port: u16,
     access: &Result<ClusterAccess, ContextError>,

@@ -9,7 +9,7 @@ use crate::edge::machine::port_holder;
 /// # Errors
 /// Somebody else has it. The message says who, and what to do.
 ///
-/// Rule: `reference/cli-and-ui.md` 2.1.
+/// Rule: `docs/rules/commands.md`, "The web port".
 pub(super) fn listen(host: &str, port: u16) -> anyhow::Result<TcpListener> {
     TcpListener::bind((host, port)).map_err(|error| {
         if error.kind() != std::io::ErrorKind::AddrInUse {

@@ -45,7 +45,7 @@ pub struct LogFilter {
 impl LogFilter {
     /// Returns whether a line is wanted. The first line of an update passes but for resource and time.
     ///
-    /// Rule: `reference/engine.md` 9.5.
+    /// Rule: `docs/rules/logs.md`, "Filters".
     pub fn matches(&self, segment: &Segment) -> bool {
         self.matches_resource(segment)
             && self.since.is_none_or(|since| segment.time >= since)

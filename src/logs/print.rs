@@ -1,7 +1,7 @@
 //! Turns segments into the text that people see: prefixes, markers, joined lines, throttled progress. Pure. What of a
 //! program's output a terminal may get is `visible`'s to say.
 //!
-//! Rule: `reference/engine.md` 9.3 to 9.5.
+//! Rule: `docs/rules/logs.md`, "Lines", "Prefixes" and "Filters".
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -328,7 +328,7 @@ impl State {
 
 /// Returns whose line an event is part of. A line of a resource but of no span gets a span of its own.
 ///
-/// Rule: `reference/engine.md` 9.1, `unknown:<resource>`.
+/// Rule: `docs/rules/logs.md`, "Spans", `unknown:<resource>`.
 fn source_of(event: &LogEvent) -> Source {
     let unknown = || {
         let manifest = event.manifest.as_ref()?;

@@ -184,7 +184,7 @@ impl LogStore {
     ///
     /// What readers have read by then stays with them, and of a value that came in two pieces nothing is replaced.
     ///
-    /// Rule: `reference/engine.md` 3.7.
+    /// Rule: `docs/rules/deploy.md`, "Secrets".
     pub fn scrub_since(&self, position: u64) {
         let shared = &self.handle.shared;
         let mut state = shared.lock();
@@ -206,7 +206,7 @@ impl LogStore {
 
     /// Returns how many warnings and errors a source has told.
     ///
-    /// Rule: `reference/engine.md` 9.7.
+    /// Rule: `docs/rules/logs.md`, "Warnings".
     pub fn faults(&self, span: &SpanId) -> LogFaults {
         self.handle
             .shared

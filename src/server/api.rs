@@ -1,6 +1,6 @@
 //! The API of a session, as a Kubernetes API server would serve it.
 //!
-//! Rule: `reference/cli-and-ui.md` 4.
+//! Rule: `docs/rules/api.md`, "The API".
 
 use std::sync::Arc;
 

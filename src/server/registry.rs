@@ -1,6 +1,6 @@
 //! How clients find a session: a file in the form of a kubeconfig, with an entry for each session that runs.
 //!
-//! Rule: `reference/cli-and-ui.md` 3.1 and 11.3.
+//! Rule: `docs/rules/api.md`, "Registry".
 
 use std::fs::File;
 use std::io::Write;

@@ -1,6 +1,6 @@
 //! What the web page shows: the whole at first, then what changed.
 //!
-//! Rule: `reference/cli-and-ui.md` 5.2 and 6.
+//! Rule: `docs/rules/api.md`, "The stream of the view" and "The view".
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::view::log_list;
 
 /// How much text of the log the whole view has, in bytes.
 ///
-/// Rule: `reference/engine.md` 9.2.
+/// Rule: `docs/rules/logs.md`, "Size in the view".
 const LOG_BYTES: usize = 2_000_000;
 
 /// The shortest time between two changes that are sent.

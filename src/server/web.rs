@@ -1,6 +1,6 @@
 //! The endpoints of the web page, which commands use too.
 //!
-//! Rule: `reference/cli-and-ui.md` 3.3 and 5.
+//! Rule: `docs/rules/api.md`, "Web access" and "Endpoints".
 
 use std::sync::Arc;
 
@@ -216,7 +216,7 @@ struct Trigger {
     build_reason: u32,
 }
 
-/// Asks for an update. Rule: `reference/cli-and-ui.md` 5 and 5.3.
+/// Asks for an update. Rule: `docs/rules/api.md`, "Endpoints"; `docs/rules/updates.md`, "Reasons".
 async fn trigger(axum::extract::State(shared): State, method: Method, bytes: Bytes) -> Response {
     let asked: Trigger = match posted(&method, &bytes) {
         Ok(asked) => asked,

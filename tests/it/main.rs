@@ -30,6 +30,7 @@ mod properties;
 mod rendering;
 mod result_json;
 mod reuse;
+mod rules;
 mod session_cluster;
 mod settings;
 mod support;

@@ -1,6 +1,6 @@
 //! More argument kinds: numbers, optional values, lists of text, durations, commands.
 //!
-//! Rule: `reference/tiltfile-api.md` 1.8. Those that resources and files need are in `kinds`.
+//! Rule: `docs/rules/tiltfile.md`, "Arguments". Those that resources and files need are in `kinds`.
 
 use std::time::Duration;
 

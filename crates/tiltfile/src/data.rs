@@ -1,6 +1,6 @@
 //! Plain data between Starlark values and JSON.
 //!
-//! Rule: `reference/tiltfile-api.md` 2.10, "Conversion".
+//! Rule: `docs/rules/tiltfile.md`, "Values".
 
 use std::borrow::Cow;
 

@@ -1,6 +1,6 @@
 //! Which resources run: all, or those that the arguments name with what they need.
 //!
-//! Rule: `reference/cli-and-ui.md` 2.1, "How args select resources".
+//! Rule: `docs/rules/assembly.md`, "Enabled resources".
 
 use std::collections::{BTreeSet, HashMap};
 

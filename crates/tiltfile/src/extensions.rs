@@ -1,6 +1,6 @@
 //! Extensions: which file `ext://NAME` means.
 //!
-//! Rule: `reference/tiltfile-api.md` 1.5. A name stands for an `Extension` object, that for a path in an
+//! Rule: `docs/rules/tiltfile.md`, "Extensions". A name stands for an `Extension` object, that for a path in an
 //! `ExtensionRepo`, and that for a directory or a git repository. Objects that are not there are made.
 
 use super::checkout::{CheckoutFault, RepoRequest};

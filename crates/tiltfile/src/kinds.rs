@@ -1,6 +1,6 @@
 //! Argument kinds: what a parameter accepts, and the words for what it refuses.
 //!
-//! Rule: `reference/tiltfile-api.md` 1.8. Each kind is a method of [`Arg`].
+//! Rule: `docs/rules/tiltfile.md`, "Arguments". Each kind is a method of [`Arg`].
 
 use std::collections::{BTreeMap, BTreeSet};
 

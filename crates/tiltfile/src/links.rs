@@ -1,6 +1,6 @@
 //! The argument kinds Links and port-forwards.
 //!
-//! Rule: `reference/tiltfile-api.md` 1.8 and 2.1.
+//! Rule: `docs/rules/tiltfile.md`, "Arguments" and "Kubernetes".
 
 use starlark::values::{UnpackValue, Value};
 

@@ -1,6 +1,6 @@
 //! The function of a Tiltfile that names resources. It is called after the evaluation, when workloads are known.
 //!
-//! Rule: `reference/tiltfile-api.md` 2.1, `workload_to_resource_function`.
+//! Rule: `docs/rules/tiltfile.md`, "Kubernetes".
 
 use std::sync::atomic::Ordering;
 

@@ -1,7 +1,7 @@
 //! Extensions that a Tiltfile registers with `v1alpha1.extension()` and does not load: each is a Tiltfile of its own, with
 //! arguments of its own, whose resources join those of the session.
 //!
-//! Rule: `reference/cli-and-ui.md` 12.2. Other than there, one that cannot be run fails the load.
+//! Rule: `docs/rules/tiltfile.md`, "Extensions". Other than there, one that cannot be run fails the load.
 
 use super::extensions::{DEFAULT_REPO, official_repo, repo_of};
 use super::fault::{Fault, Outcome};

@@ -1,6 +1,6 @@
 //! The result of a load as `tilt alpha tiltfile-result` prints it, field by field in the order of the original.
 //!
-//! Rule: `reference/tiltfile-api.md` 4. Fields of features that this version lacks have their values for "not used".
+//! Rule: `docs/rules/tiltfile-result.md`, "The whole". Fields of features that this version lacks have their values for "not used".
 
 mod go_formatter;
 mod images;

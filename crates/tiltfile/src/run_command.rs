@@ -1,6 +1,6 @@
 //! Commands that run while a Tiltfile is evaluated: their environment, and why they could not run.
 //!
-//! Rule: `reference/tiltfile-api.md` 1.12.
+//! Rule: `docs/rules/tiltfile.md`, "Commands while loading".
 
 use std::collections::BTreeMap;
 use std::io;

@@ -72,7 +72,7 @@ impl Signature {
     /// # Errors
     /// In Go's words, without the prefix `<builtin>: `.
     ///
-    /// Rule: `reference/tiltfile-api.md` 1.8; starlark-go's `UnpackArgs`.
+    /// Rule: `docs/rules/tiltfile.md`, "Arguments"; starlark-go's `UnpackArgs`.
     pub(super) fn bind<'v>(&self, arguments: &Arguments<'v, '_>, heap: Heap<'v>) -> Outcome<Bound<'v>> {
         let fault = |error: starlark::Error| Fault::new(error.without_diagnostic().to_string());
         let mut bound = Bound {

@@ -1,6 +1,6 @@
 //! `tilt args`.
 //!
-//! Rule: `reference/cli-and-ui.md` 2.4.
+//! Rule: `docs/rules/commands.md`, "args".
 
 use std::io::Write;
 

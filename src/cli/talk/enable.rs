@@ -1,6 +1,6 @@
 //! `tilt enable` and `tilt disable`.
 //!
-//! Rule: `reference/cli-and-ui.md` 2.6.
+//! Rule: `docs/rules/commands.md`, "enable and disable".
 
 use anyhow::{anyhow, bail};
 use http::Method;

@@ -1,6 +1,6 @@
 //! `tilt logs`.
 //!
-//! Rule: `reference/cli-and-ui.md` 2.7, with its defects mended: times and levels are those of the lines, unknown names are
+//! Rule: `docs/rules/commands.md`, "logs", with its defects mended: times and levels are those of the lines, unknown names are
 //! told.
 
 use std::collections::VecDeque;

@@ -80,7 +80,7 @@ impl Connect {
 
 /// Prints why a command that works like one of kubectl's failed, in kubectl's way; returns its exit status.
 ///
-/// Rule: `reference/cli-and-ui.md` 1.4.
+/// Rule: `docs/rules/commands.md`, "Output and exit codes".
 pub(super) fn like_kubectl(result: anyhow::Result<u8>) -> anyhow::Result<u8> {
     let Err(error) = result else { return result };
     if error.is::<NoSession>() {

@@ -1,6 +1,6 @@
 //! Objects as text: names, JSON, YAML, JSONPath, columns.
 //!
-//! Rule: `reference/cli-and-ui.md` 2.8.
+//! Rule: `docs/rules/commands.md`, "get and its kin".
 
 use anyhow::{anyhow, bail};
 use serde::Serialize;

@@ -59,7 +59,7 @@ impl ImageId {
 
     /// Returns the tag that stands for this content: the same content always has the same tag.
     ///
-    /// Rule: `reference/engine.md` 2.4, "Tags".
+    /// Rule: `docs/rules/images.md`, "References".
     pub fn content_tag(&self) -> String {
         let hex = self.0.strip_prefix("sha256:").unwrap_or(&self.0);
         format!("tilt-{}", hex.get(..16).unwrap_or(hex))

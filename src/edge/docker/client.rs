@@ -129,7 +129,7 @@ impl Docker {
     /// # Errors
     /// As [`Docker::connect`], and when minikube does not tell where its engine is.
     ///
-    /// Rule: `reference/engine.md` 2.7.
+    /// Rule: `docs/rules/images.md`, "Docker engines and pushes".
     pub async fn connect_for_cluster(env: Environment, cluster: &ClusterFacts) -> Result<Self, ConnectError> {
         let has_own = cluster.product == Product::Minikube && cluster.container_runtime == "docker";
         if !has_own {
@@ -255,7 +255,7 @@ async fn minikube_version(env: &Environment) -> String {
 
 /// Returns whether BuildKit of the engine in this minikube cannot be used; one that does not tell its version is new.
 ///
-/// Rule: `reference/engine.md` 2.7, "minikube".
+/// Rule: `docs/rules/images.md`, "Docker engines and pushes".
 fn is_too_old_for_buildkit(version: &str) -> bool {
     const LAST: [u32; 3] = [1, 8, 0];
     let number = version
@@ -310,7 +310,7 @@ fn unreachable(host: &str, endpoint: &Endpoint, err: &ApiError) -> ConnectError 
 
 /// Decides between BuildKit and the classic builder.
 ///
-/// Rule: `reference/engine.md` 2.8; `DOCKER_BUILDKIT` is a boolean as Go reads it.
+/// Rule: `docs/rules/images.md`, "Docker builds"; `DOCKER_BUILDKIT` is a boolean as Go reads it.
 fn uses_buildkit(version: ApiVersion, setting: Option<&str>) -> Result<bool, ConnectError> {
     match setting.unwrap_or_default() {
         "" => Ok(version >= BUILDKIT_API),

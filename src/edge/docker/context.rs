@@ -68,7 +68,7 @@ pub(super) enum Wanted {
 
 /// Returns whether a context stands for no files at all: `-`, where no directory is called so.
 ///
-/// Rule: `reference/engine.md` 2.8, "`context="-"`".
+/// Rule: `docs/rules/images.md`, "Docker builds".
 pub(super) fn is_none(context: &LocalPath) -> bool {
     let path = context.as_path();
     path.file_name().is_some_and(|name| name == "-") && !path.exists()

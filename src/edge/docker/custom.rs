@@ -1,6 +1,6 @@
 //! Images that a command of the user's builds: it is told which name is expected, and what it made is looked up.
 //!
-//! Rule: `reference/engine.md` 2.11.
+//! Rule: `docs/rules/images.md`, "Custom builds".
 
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;

@@ -64,7 +64,7 @@ impl Delivery {
 
 /// Decides how an image gets into the cluster; `shared` is whether the cluster runs what the engine has.
 ///
-/// Rule: `reference/engine.md` 2.7, "Push step decision".
+/// Rule: `docs/rules/images.md`, "Docker engines and pushes".
 pub fn delivery(push: PushWish, shared: bool, image: &BuiltImage, cluster: &ClusterFacts) -> Delivery {
     let is_kind = cluster.product == Product::Kind;
     if push == PushWish::DoneByBuild {

@@ -128,7 +128,7 @@ pub(super) fn is_corruption(error: &ApiError) -> bool {
 
 /// Removes what engines wrap around the reason.
 ///
-/// Rule: `reference/engine.md` 2.8, "Errors of the daemon".
+/// Rule: `docs/rules/images.md`, "Docker builds".
 pub(super) fn clean(message: &str) -> String {
     const WRAPPING: [&str; 4] = [
         "failed to solve with frontend dockerfile.v0: ",

@@ -142,7 +142,7 @@ fn effective_dockerfile(
 
 /// Returns the names of an image with this content.
 ///
-/// Rule: `reference/engine.md` 2.4.
+/// Rule: `docs/rules/images.md`, "References".
 pub(super) fn references(
     name: &ImageRef,
     registry: Option<&Registry>,

@@ -3,7 +3,7 @@
 //! When and what is decided by the engine of this program. Nothing is forced: the Docker engine itself refuses to remove
 //! what a container uses.
 //!
-//! Rule: `reference/engine.md` 2.14.
+//! Rule: `docs/rules/images.md`, "Prune".
 
 use std::collections::BTreeMap;
 use std::time::Duration;

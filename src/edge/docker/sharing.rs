@@ -2,7 +2,7 @@
 //!
 //! minikube is not decided here: its engine is the one that `minikube docker-env` names.
 //!
-//! Rule: `reference/engine.md` 2.7.
+//! Rule: `docs/rules/images.md`, "Docker engines and pushes".
 
 use super::delivery::ClusterFacts;
 use crate::k8s::Product;

@@ -2,7 +2,7 @@
 //!
 //! Pure: messages and the time go in, lines come out.
 //!
-//! Rule: `reference/engine.md` 2.8, "Legacy builder and push output".
+//! Rule: `docs/rules/images.md`, "Docker builds".
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@
 //! `<host>/<path>@<commit>` the files of one commit. A clone changes only while its lock file is held; the files of a
 //! commit never change once they have their name. So several runs, at different commits, do not disturb each other.
 //!
-//! Rule: `reference/cli-and-ui.md` 12.3. Tilt has the files in the clone itself, where two runs fight over them.
+//! Rule: `docs/rules/api.md`, "Repositories of extensions". Tilt has the files in the clone itself, where two runs fight over them.
 
 use std::fs::{self, File, TryLockError};
 use std::io;

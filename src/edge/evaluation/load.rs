@@ -100,7 +100,7 @@ pub async fn evaluate(
 
 /// Returns what must not be shown, and what is shown in its place: each value of a Secret as it is and in base64.
 ///
-/// Rule: `reference/engine.md` 3.7.
+/// Rule: `docs/rules/deploy.md`, "Secrets".
 fn secrets_to_scrub(load: &Load) -> Vec<(String, String)> {
     const SHORTEST: usize = 5;
     let long = load.secrets.iter().filter(|(value, _)| value.len() >= SHORTEST);

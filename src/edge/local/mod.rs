@@ -28,7 +28,7 @@ impl CommandVariables {
 
     /// Returns how to run a command.
     ///
-    /// Rule: `reference/engine.md` 6.2.
+    /// Rule: `docs/rules/local.md`, "Environment".
     pub fn child(&self, command: &Command) -> ChildCommand {
         let mut env = Environment::inherited();
         for (name, value) in &self.0 {

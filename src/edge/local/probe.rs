@@ -1,6 +1,6 @@
 //! Readiness probes: tries a command, a page or a port at intervals.
 //!
-//! Rule: `reference/engine.md` 6.6; as Kubernetes does it for containers.
+//! Rule: `docs/rules/local.md`, "Probes"; as Kubernetes does it for containers.
 
 use std::time::Duration;
 

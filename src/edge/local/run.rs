@@ -29,7 +29,7 @@ impl From<io::Error> for CommandFault {
 /// # Errors
 /// When it cannot be started, does not end with 0, or is canceled.
 ///
-/// Rule: `reference/engine.md` 6.3.
+/// Rule: `docs/rules/local.md`, "Processes".
 pub async fn run_command(
     command: &Command,
     variables: &CommandVariables,

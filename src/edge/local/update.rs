@@ -9,7 +9,7 @@ use crate::model::{Command, LocalTarget, SpanId};
 
 /// Runs the command of an update, if it has one. Never fails as a call: what went wrong is part of the outcome.
 ///
-/// Rule: `reference/engine.md` 1.15 and 6.4.
+/// Rule: `docs/rules/updates.md`, "Local updates"; `docs/rules/local.md`, "Update commands".
 pub async fn run_update(
     log: &LogStore,
     plan: &UpdatePlan,

@@ -2,7 +2,7 @@
 //!
 //! A thread of its own waits for them, so that nothing that hangs keeps them from being obeyed.
 //!
-//! Rule: `reference/engine.md` 8.2.
+//! Rule: `docs/rules/sessions.md`, "Signals".
 
 use std::io;
 use std::time::Duration;

@@ -40,7 +40,7 @@ impl Port {
 
     /// Listens on every address that the host means; `localhost` is both families, of which one is enough.
     ///
-    /// Rule: `reference/engine.md` 4.12.
+    /// Rule: `docs/rules/runtime.md`, "Port-forwards".
     async fn listen(&self) -> io::Result<Vec<TcpListener>> {
         let port = self.id.local_port;
         let addresses: Vec<SocketAddr> = if self.host == "localhost" {

@@ -143,7 +143,7 @@ impl Port {
         }
     }
 
-    /// Rule: `reference/engine.md` 4.12, the loop's line.
+    /// Rule: `docs/rules/runtime.md`, "Port-forwards".
     fn broken(&self, remote: u16, error: &str) -> String {
         let (manifest, local) = (&self.id.manifest, self.id.local_port);
         format!("Reconnecting... Error port-forwarding {manifest} ({local} -> {remote}): {error}")

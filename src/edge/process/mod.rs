@@ -44,7 +44,7 @@ const DRAIN: Duration = Duration::from_secs(1);
 
 /// When a process that was asked to stop is told about, and when it is killed.
 ///
-/// Rule: `reference/engine.md` 6.3.
+/// Rule: `docs/rules/local.md`, "Processes".
 const FIRST_NOTICE: Duration = Duration::from_millis(1500);
 const SECOND_NOTICE: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(30);

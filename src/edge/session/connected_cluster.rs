@@ -120,7 +120,7 @@ fn facts(cluster: &Cluster) -> ClusterFacts {
 
 /// Returns the platform that images for nodes of this architecture are built for.
 ///
-/// Rule: `reference/engine.md` 2.8, "Platform".
+/// Rule: `docs/rules/images.md`, "Docker builds".
 fn platform(arch: &str) -> Option<String> {
     match arch {
         "amd64" | "arm64" | "riscv64" | "ppc64le" | "s390x" | "386" | "mips64" | "mips64le" => {
@@ -133,7 +133,7 @@ fn platform(arch: &str) -> Option<String> {
 
 /// Says which registry the cluster announces, and that it wins over the Tiltfile's.
 ///
-/// Rule: `reference/engine.md` 2.4, "`default_registry`".
+/// Rule: `docs/rules/images.md`, "References".
 fn announce(announced: Option<&RegistryHosting>, has_default_registry: bool) -> Vec<String> {
     let Some(registry) = announced else {
         return Vec::new();

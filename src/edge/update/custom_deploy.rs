@@ -1,6 +1,6 @@
 //! `k8s_custom_deploy`: commands of the user's that deploy a resource and take it away.
 //!
-//! Rule: `reference/engine.md` 3.6.
+//! Rule: `docs/rules/deploy.md`, "Custom deploys".
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -108,7 +108,7 @@ impl Update {
 
     /// Deletes what was deployed, so that nothing of it stays. What cannot be deleted is logged, and then applied over.
     ///
-    /// Rule: `reference/engine.md` 3.4, "force update".
+    /// Rule: `docs/rules/deploy.md`, "Deletions".
     async fn delete_first(&self, target: &K8sTarget) {
         const REASON: &str = "force update";
         let log = self.log.indented(INDENT);

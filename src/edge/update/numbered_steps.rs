@@ -1,6 +1,6 @@
 //! The numbered steps of an update: headers while it runs, a summary at its end.
 //!
-//! Rule: `reference/engine.md` 9.6.
+//! Rule: `docs/rules/logs.md`, "Text of an update".
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -75,7 +75,7 @@ impl Steps {
         self.log.info("");
     }
 
-    /// Rule: `reference/engine.md` 9.4.
+    /// Rule: `docs/rules/logs.md`, "Prefixes".
     fn blue(&self, text: &str) -> String {
         match self.has_colour {
             true => format!("\x1b[34m{text}\x1b[0m"),

@@ -1,6 +1,6 @@
 //! Whose file a path is, and which directories are worth watching. Pure.
 //!
-//! Rule: `reference/engine.md` 10.2 and 10.3.
+//! Rule: `docs/rules/files.md`, "Ignored" and "Watched".
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;

@@ -66,7 +66,7 @@ fn check_type(kind: &Kind, object: &Map<String, Value>) -> Result<(), ApiError> 
 
 /// Fills in what a client may leave out.
 ///
-/// Rule: `reference/cli-and-ui.md` 4.
+/// Rule: `docs/rules/api.md`, "The API".
 fn set_defaults(kind: &Kind, object: &mut Map<String, Value>) {
     let has_cluster = [
         "KubernetesApply",

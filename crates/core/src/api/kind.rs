@@ -1,6 +1,6 @@
 //! The kinds that are served, and their names.
 //!
-//! Rule: `reference/cli-and-ui.md` 7.1.
+//! Rule: `docs/rules/api.md`, "Kinds".
 
 /// The group of all kinds.
 pub const GROUP: &str = "tilt.dev";

@@ -118,7 +118,7 @@ fn terminated(started: Timestamp, finished: Timestamp, error: Option<&str>) -> V
 
 /// Returns the targets of a resource: its update, and what runs of it.
 ///
-/// Rule: `reference/cli-and-ui.md` 7.4, Session.
+/// Rule: `docs/rules/api.md`, "Objects".
 fn targets(resource: &Arc<ResourceView>) -> Vec<Value> {
     use crate::model::RuntimeStatus as Runtime;
     let name = &resource.name;

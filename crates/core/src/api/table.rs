@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 /// Returns a `Table` of objects, in the order given.
 ///
-/// Rule: `reference/cli-and-ui.md` 4: the columns are the name and the time of creation.
+/// Rule: `docs/rules/api.md`, "The API": the columns are the name and the time of creation.
 pub fn table(version: u64, objects: &[Arc<Value>]) -> Value {
     let rows: Vec<Value> = objects.iter().map(|object| row(object)).collect();
     json!({

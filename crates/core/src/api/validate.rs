@@ -1,6 +1,6 @@
 //! The rules that objects have to keep beside their types.
 //!
-//! Rule: `reference/cli-and-ui.md` 4 and 7.4.
+//! Rule: `docs/rules/api.md`, "The API" and "Objects".
 
 use std::collections::BTreeSet;
 

@@ -41,7 +41,7 @@ pub struct Assembled {
 
 /// Turns declarations into manifests. Goes on after a fault, so that independent ones are found together.
 ///
-/// Rule: `reference/tiltfile-api.md` 3.
+/// Rule: `docs/rules/assembly.md`, "Order".
 pub fn assemble(
     declared: Declarations,
     surroundings: Surroundings<'_>,
@@ -140,7 +140,7 @@ fn declared_deps(grouping: &Grouping, locals: &[DeclaredLocal]) -> DeclaredDeps 
     of_workloads.chain(of_locals).collect()
 }
 
-/// Rule: `reference/tiltfile-api.md` 1.11.
+/// Rule: `docs/rules/tiltfile.md`, "Contexts".
 fn context_fault(surroundings: Surroundings<'_>) -> Option<Diagnostic> {
     let kube = surroundings.kube;
     let safe = !surroundings.checks_context || kube.name.is_empty() || kube.product.is_local();
@@ -235,7 +235,7 @@ fn image_locators(resource: &Resource, grouping: &Grouping) -> Vec<ImageLocator>
     locators
 }
 
-/// Rule: `reference/tiltfile-api.md` 3.6, pod readiness.
+/// Rule: `docs/rules/assembly.md`, "Readiness".
 fn readiness(resource: &Resource, grouping: &Grouping) -> PodReadiness {
     let declared = resource.objects.iter().flat_map(|at| grouping.kinds_of(*at));
     let declared = declared.filter_map(|kind| kind.readiness);

@@ -1,6 +1,6 @@
 //! What waits for what: `resource_deps` that lead somewhere, and no circles.
 //!
-//! Rule: `reference/tiltfile-api.md` 3.7.
+//! Rule: `docs/rules/assembly.md`, "Names and dependencies".
 
 use std::collections::{BTreeSet, HashMap};
 

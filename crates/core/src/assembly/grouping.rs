@@ -1,6 +1,6 @@
 //! Which objects make which resource.
 //!
-//! Rule: `reference/tiltfile-api.md` 3.3; `seeds/000`.
+//! Rule: `docs/rules/assembly.md`, "Grouping".
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -1,6 +1,6 @@
 //! What is left out of an image's build context and of the watch on it.
 //!
-//! Rule: `reference/tiltfile-api.md` 3.11.
+//! Rule: `docs/rules/assembly.md`, "Ignores".
 
 use super::{DeclaredBuild, DeclaredCustomBuild, DeclaredDockerBuild, DeclaredImage};
 use crate::model::{Ignore, LocalPath, escaped_pattern, go_path};

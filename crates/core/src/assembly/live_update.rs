@@ -1,6 +1,6 @@
 //! What is checked of live updates once all is declared: steps that nothing uses, paths that nothing watches.
 //!
-//! Rule: `reference/tiltfile-api.md` 3.9.
+//! Rule: `docs/rules/assembly.md`, "Live updates".
 
 use std::collections::HashMap;
 

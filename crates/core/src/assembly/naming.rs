@@ -1,6 +1,6 @@
 //! Names of resources: as short as uniqueness allows, or what the Tiltfile's own function says.
 //!
-//! Rule: `reference/tiltfile-api.md` 2.1, `workload_to_resource_function`, and 3.3; `seeds/000`.
+//! Rule: `docs/rules/tiltfile.md`, "Kubernetes"; `docs/rules/assembly.md`, "Grouping".
 
 use std::collections::HashMap;
 

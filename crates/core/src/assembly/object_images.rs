@@ -1,6 +1,6 @@
 //! Which images occur in an object, and whether its kind alone makes it a workload.
 //!
-//! Rule: `reference/tiltfile-api.md` 3.2 and 3.3.
+//! Rule: `docs/rules/assembly.md`, "Images in objects" and "Grouping".
 
 use super::DeclaredObject;
 use super::grouping::{Grouping, shown};

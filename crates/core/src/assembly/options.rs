@@ -1,6 +1,6 @@
 //! Applies `k8s_resource` calls, in the order in which they were made.
 //!
-//! Rule: `reference/tiltfile-api.md` 3.4 and 3.5; for `entity`, `seeds/000`.
+//! Rule: `docs/rules/assembly.md`, "k8s_resource" and "Object selectors".
 
 use super::grouping::{Grouping, Resource};
 use super::{ResourceOptions, Subject};

@@ -1,6 +1,6 @@
 //! The warning about an image that nothing uses.
 //!
-//! Rule: `reference/tiltfile-api.md` 3.8.
+//! Rule: `docs/rules/assembly.md`, "Unused images".
 
 use std::collections::BTreeSet;
 

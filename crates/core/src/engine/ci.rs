@@ -1,6 +1,6 @@
 //! When and how `tilt ci` ends. A pure question about the state, asked after each event.
 //!
-//! Rule: `reference/engine.md` 8.3.
+//! Rule: `docs/rules/sessions.md`, "ci".
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! Events that the cluster reports: which are shown, and under which resource; and what of the cluster is watched.
 //!
-//! Rule: `reference/engine.md` 4.10.
+//! Rule: `docs/rules/runtime.md`, "Cluster events".
 
 use std::collections::BTreeSet;
 

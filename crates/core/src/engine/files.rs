@@ -112,7 +112,7 @@ fn on_config_changed(state: &mut State, change: FileChange, running: &Runs) {
 
 /// Returns `1 File Changed: [a]` or `2 Files Changed: [a b]`, at most five by name.
 ///
-/// Rule: `reference/engine.md` 1.9.
+/// Rule: `docs/rules/updates.md`, "Reasons".
 pub(super) fn files_changed_line<'a>(
     cwd: &LocalPath,
     files: impl IntoIterator<Item = &'a LocalPath>,
@@ -201,7 +201,7 @@ fn watch_set(state: &State) -> WatchSet {
 
 /// Returns the files into which commands write what they built: a build must not lead to the next one.
 ///
-/// Rule: `reference/engine.md` 10.2.
+/// Rule: `docs/rules/files.md`, "Ignored".
 fn image_ref_files(state: &State) -> BTreeSet<&LocalPath> {
     let images = state.rows.values().flat_map(|row| row.images());
     let files = images.filter_map(|image| match &image.build {

@@ -3,7 +3,7 @@
 //! A port stays asked for as long as its resource is there and enabled, whether there is a pod or not; so it never
 //! becomes somebody else's in between.
 //!
-//! Rule: `reference/engine.md` 4.12.
+//! Rule: `docs/rules/runtime.md`, "Port-forwards".
 
 use super::effect::{Effect, Forward, ForwardTarget};
 use super::event::{ForwardId, ForwardPart};

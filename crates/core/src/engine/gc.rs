@@ -99,7 +99,7 @@ pub(super) fn delete_remains(
     by_object.into_iter().chain(by_command).collect()
 }
 
-/// Rule: `reference/engine.md` 3.4; in the reverse of the order in which objects are applied.
+/// Rule: `docs/rules/deploy.md`, "Deletions"; in the reverse of the order in which objects are applied.
 fn delete(
     state: &mut State,
     manifest: &ManifestName,
@@ -125,7 +125,7 @@ fn delete(
 
 /// Starts a deletion: of these objects, or by a command that takes them away.
 ///
-/// Rule: `reference/engine.md` 3.4, "With `deleteCmd`".
+/// Rule: `docs/rules/deploy.md`, "Deletions".
 fn start_deletion(
     state: &mut State,
     manifest: &ManifestName,

@@ -3,7 +3,7 @@
 //! A part is an object that was applied and makes pods, or a workload that makes pods for one. A Job is judged by its
 //! conditions, a workload by all the pods that it wants, and pods that nobody answers for by themselves.
 //!
-//! Rule: `reference/engine.md` 4.6 looks at the newest pod alone; what differs from that is in `docs/differences.md`.
+//! Rule: `docs/rules/runtime.md`, "Runtime status": Tilt looks at the newest pod alone; what differs from that is in `docs/differences.md`.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -246,7 +246,7 @@ pub(super) fn refresh(state: &mut State, name: &ManifestName) -> Vec<Effect> {
 /// Returns the pods of a resource that count: those that its last deploy made, as far as that can be told, and of
 /// those that ReplicaSets own only the ones of the newest.
 ///
-/// Rule: `reference/engine.md` 4.3. The template is asked first, so that going back to an earlier template, for which
+/// Rule: `docs/rules/runtime.md`, "Pods that count". The template is asked first, so that going back to an earlier template, for which
 /// Kubernetes takes an older ReplicaSet again, does not lose its pods.
 pub(super) fn counting<'a>(state: &'a State, row: &'a Row) -> Vec<&'a Pod> {
     let live = row
@@ -324,7 +324,7 @@ pub(super) fn forget_row(state: &mut State, name: &ManifestName) {
 
 /// Returns a warning for each container that was restarted.
 ///
-/// Rule: `reference/engine.md` 4.7.
+/// Rule: `docs/rules/runtime.md`, "Restarts".
 fn restart_warnings(name: &ManifestName, before: &Pod, pod: &Pod) -> Vec<Effect> {
     let pairs = before.all_containers().zip(pod.all_containers());
     let restarted = pairs.filter(|((_, old), (_, new))| old.name == new.name && old.restarts < new.restarts);

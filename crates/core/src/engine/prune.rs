@@ -1,6 +1,6 @@
 //! When images, containers and cache that nobody needs any more are taken out of the Docker engine.
 //!
-//! Rule: `reference/engine.md` 2.14. Beyond it, an image that a resource would use again as it is stays.
+//! Rule: `docs/rules/images.md`, "Prune". Beyond it, an image that a resource would use again as it is stays.
 
 use std::collections::BTreeSet;
 use std::time::Instant;

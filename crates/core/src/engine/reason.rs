@@ -1,6 +1,6 @@
 //! Why an update is due.
 //!
-//! Rule: `reference/engine.md` 1.9 and 1.12.
+//! Rule: `docs/rules/updates.md`, "Reasons" and "Manual triggers".
 
 use std::collections::BTreeSet;
 

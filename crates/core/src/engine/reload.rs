@@ -273,7 +273,7 @@ fn redefine(
 /// Returns whether an update would do the same for both. When it starts and where its objects were written does not
 /// matter.
 ///
-/// Rule: `reference/engine.md` 2.15.
+/// Rule: `docs/rules/images.md`, "What a reload makes new".
 fn same_targets(old: &Manifest, new: &Manifest) -> bool {
     let same_deploy = match (&old.deploy, &new.deploy) {
         (DeployTarget::K8s(old), DeployTarget::K8s(new)) => same_objects(old, new),

@@ -11,7 +11,7 @@ use crate::model::{Level, LogEvent};
 /// Queues an update that a user asked for. One that is queued keeps its place. Nothing is done for what is disabled or
 /// not there: whoever asks is told so before.
 ///
-/// Rule: `reference/engine.md` 1.12.
+/// Rule: `docs/rules/updates.md`, "Manual triggers".
 pub(super) fn on_triggered(state: &mut State, name: &ManifestName, reason: TriggerReason) -> Vec<Effect> {
     if *name == ManifestName::tiltfile() {
         state.tiltfile.triggers.insert(reason);
@@ -30,7 +30,7 @@ pub(super) fn on_triggered(state: &mut State, name: &ManifestName, reason: Trigg
 
 /// Switches a resource on or off.
 ///
-/// Rule: `reference/engine.md` 8.6.
+/// Rule: `docs/rules/sessions.md`, "Disabling".
 pub(super) fn on_enablement_changed(state: &mut State, name: &ManifestName, enabled: bool) -> Vec<Effect> {
     let Some(row) = state.rows.get_mut(name).filter(|row| row.enabled != enabled) else {
         return Vec::new();
@@ -84,7 +84,7 @@ fn words(command: &Command) -> String {
 
 /// Sets another trigger mode, until the Tiltfile is loaded the next time.
 ///
-/// Rule: `reference/engine.md` 1.3.
+/// Rule: `docs/rules/updates.md`, "Trigger modes".
 pub(super) fn on_trigger_mode_overridden(state: &mut State, name: &ManifestName, mode: TriggerMode) {
     if let Some(row) = state.rows.get_mut(name) {
         row.manifest.trigger_mode = mode;
@@ -94,7 +94,7 @@ pub(super) fn on_trigger_mode_overridden(state: &mut State, name: &ManifestName,
 
 /// Evaluates the Tiltfile with other arguments, if they are others.
 ///
-/// Rule: `reference/engine.md` 8.7.
+/// Rule: `docs/rules/sessions.md`, "Reloads".
 pub(super) fn on_args_changed(state: &mut State, args: Vec<String>) -> Vec<Effect> {
     if state.tiltfile.args == args {
         return Vec::new();
@@ -106,7 +106,7 @@ pub(super) fn on_args_changed(state: &mut State, args: Vec<String>) -> Vec<Effec
 
 /// Cancels what writes in a span: an update, or the load of the Tiltfile.
 ///
-/// Rule: `reference/engine.md` 1.1 and 8.7.
+/// Rule: `docs/rules/updates.md`, "Candidates"; `docs/rules/sessions.md`, "Reloads".
 pub(super) fn on_cancel_requested(state: &mut State, span: &SpanId) -> Vec<Effect> {
     let running = state.builds.iter().find(|(_, running)| running.span == *span);
     if let Some((build, _)) = running {

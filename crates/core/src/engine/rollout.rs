@@ -1,6 +1,6 @@
 //! What is printed about the newest pod of a resource: that it is there, and how far it has come.
 //!
-//! Rule: `reference/engine.md` 4.8.
+//! Rule: `docs/rules/runtime.md`, "Rollout lines".
 
 use std::time::Duration;
 

@@ -234,7 +234,7 @@ impl Row {
 
     /// Returns whether an update is due: it may run once nothing holds it.
     ///
-    /// Rule: `reference/engine.md` 1.2.
+    /// Rule: `docs/rules/updates.md`, "Candidates".
     pub(crate) fn is_due(&self) -> bool {
         self.enabled
             && (self.awaits_first()

@@ -81,7 +81,7 @@ impl Hold {
 
 /// Returns the resource to update now, if there is one and a slot is free, and what holds the others that are due.
 ///
-/// Rule: `reference/engine.md` 1.4 and 1.5; the first reason that applies is the one given.
+/// Rule: `docs/rules/updates.md`, "Order and holds"; the first reason that applies is the one given.
 pub(crate) fn next_update(state: &State) -> (Option<ManifestName>, BTreeMap<ManifestName, Hold>) {
     let due = || state.rows_in_order().filter(|(_, row)| row.is_due());
     let mut holds = BTreeMap::new();

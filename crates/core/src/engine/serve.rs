@@ -4,7 +4,7 @@
 //! or disabled. One that ended stays ended. The edge is told which servers are wanted; it stops the others, and starts
 //! a new one of a resource once the one before it has ended.
 //!
-//! Rule: `reference/engine.md` 6.5.
+//! Rule: `docs/rules/local.md`, "Servers".
 
 use std::time::{Duration, Instant};
 

@@ -20,7 +20,7 @@ const LINGER: Duration = Duration::from_secs(5);
 
 /// Finds out anew which logs of a resource are read.
 ///
-/// Rule: `reference/engine.md` 4.9; all pods of a resource count here, also those of earlier templates.
+/// Rule: `docs/rules/runtime.md`, "Pod logs"; all pods of a resource count here, also those of earlier templates.
 pub(super) fn refresh(state: &mut State, name: &ManifestName) {
     let Some(row) = state.rows.get(name) else {
         return;

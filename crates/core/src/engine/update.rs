@@ -103,7 +103,7 @@ fn edits(row: &Row) -> Vec<LocalPath> {
 
 /// Returns what to do about each image: what is stale is built, and what is built on it.
 ///
-/// Rule: `reference/engine.md` 2.2; whether an image still exists is checked at the edge.
+/// Rule: `docs/rules/images.md`, "Build or reuse"; whether an image still exists is checked at the edge.
 fn image_steps(row: &Row, deployed: &BTreeSet<TargetId>) -> Vec<ImageStep> {
     let mut built: BTreeSet<&TargetId> = BTreeSet::new();
     let mut steps = Vec::new();
@@ -128,7 +128,7 @@ fn image_steps(row: &Row, deployed: &BTreeSet<TargetId>) -> Vec<ImageStep> {
 
 /// Takes in how an update ended. An answer that is not waited for is ignored.
 ///
-/// Rule: `reference/engine.md` 1.8.
+/// Rule: `docs/rules/updates.md`, "When an update ends".
 pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutcome) -> Vec<Effect> {
     let Some(mut running) = state.builds.remove(&build) else {
         return Vec::new();

@@ -1,6 +1,6 @@
 //! Images at the places that `k8s_kind` and `k8s_image_json_path` name.
 //!
-//! Rule: `reference/tiltfile-api.md` 3.2.
+//! Rule: `docs/rules/assembly.md`, "Images in objects".
 
 use serde_json::{Map, Value};
 

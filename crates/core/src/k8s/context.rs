@@ -39,7 +39,7 @@ pub enum Product {
 impl Product {
     /// Returns the product for a cluster's name, the kubeconfig file that defined the context, and the cluster's CA file.
     ///
-    /// Rule: `reference/engine.md` 2.6; the first match wins.
+    /// Rule: `docs/rules/images.md`, "Products"; the first match wins.
     pub fn detect(cluster: &str, kubeconfig_file: &str, ca_file: &str, home: &str) -> Self {
         let base = kubeconfig_file.rsplit('/').next().unwrap_or_default();
         let starts = |prefix: &str| cluster.starts_with(prefix);

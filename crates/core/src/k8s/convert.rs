@@ -12,7 +12,7 @@ use crate::model::{
 
 /// Returns a pod as the engine knows it, with the owners that were found for it.
 ///
-/// Rule: `reference/engine.md` 4.4.
+/// Rule: `docs/rules/runtime.md`, "Fields of a pod".
 pub fn pod(pod: &core::Pod, owners: Vec<Owner>) -> Pod {
     let metadata = &pod.metadata;
     let status = pod.status.as_ref();
@@ -86,7 +86,7 @@ pub fn cluster_event(event: &core::Event, owner_chain: Vec<ObjectUid>) -> Cluste
 
 /// Returns whether an event is worth to leave the edge: anything but a `Normal` one, and image pulls.
 ///
-/// Rule: `reference/engine.md` 4.10.
+/// Rule: `docs/rules/runtime.md`, "Cluster events".
 pub fn is_notable(event: &core::Event) -> bool {
     event.type_.as_deref() != Some("Normal") || matches!(event.reason.as_deref(), Some("Pulling" | "Pulled"))
 }

@@ -12,7 +12,7 @@ pub fn kind_and_name(entity: &Entity) -> String {
 /// Returns a lower-case name for each object: `name:kind`, made longer with namespace, group and position until no two
 /// are equal.
 ///
-/// Rule: `reference/engine.md` 3.2, step 6.
+/// Rule: `docs/rules/deploy.md`, "Apply".
 pub fn display_names(entities: &[Entity]) -> Vec<String> {
     let candidates: Vec<Vec<String>> = entities
         .iter()

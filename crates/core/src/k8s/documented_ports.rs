@@ -16,7 +16,7 @@ pub fn documented_ports<'e>(entities: impl IntoIterator<Item = &'e Entity>) -> V
 /// Returns the port in the pod that a local port leads to where none is given: the same one if a container documents that,
 /// else the first that is documented.
 ///
-/// Rule: `reference/engine.md` 4.12.
+/// Rule: `docs/rules/runtime.md`, "Port-forwards".
 pub fn port_in_pod(local: u16, documented: &[u16]) -> u16 {
     match documented.first() {
         Some(first) if !documented.contains(&local) => *first,

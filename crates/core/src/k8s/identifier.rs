@@ -1,7 +1,7 @@
 //! Identifiers of objects: `name[:kind[:namespace[:group]]]`.
 //!
 //! A default resource name is the shortest identifier that no other workload shares; `k8s_resource(entity=)` takes one.
-//! Rule: `seeds/000`; `reference/tiltfile-api.md` 3.3. Only the name is case-sensitive.
+//! Rule: `docs/rules/assembly.md`, "Grouping". Only the name is case-sensitive.
 
 use std::collections::HashMap;
 

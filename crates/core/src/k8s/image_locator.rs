@@ -1,6 +1,6 @@
 //! Where images are in objects of known kinds, and the labels of their pod templates.
 //!
-//! Custom resources have none. Rule: `reference/tiltfile-api.md` 3.2 and A.3.
+//! Custom resources have none. Rule: `docs/rules/assembly.md`, "Images in objects"; `docs/rules/yaml.md`, "Types".
 
 use std::sync::LazyLock;
 

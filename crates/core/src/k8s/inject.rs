@@ -45,7 +45,7 @@ pub enum InjectError {
 /// # Errors
 /// When an image occurs in none of the objects, or should run another command where no container runs it.
 ///
-/// Rule: `reference/engine.md` 2.13.
+/// Rule: `docs/rules/images.md`, "Injection".
 pub fn inject(
     entities: &mut [Entity],
     manifest: &ManifestName,

@@ -8,7 +8,7 @@ use super::order::rank;
 /// Returns the positions of the objects in batches: sorted stably by kind, split where the rank changes, and split where
 /// an object with the same address (kind, group, namespace, name) is in the batch already.
 ///
-/// Rule: `reference/engine.md` 3.2, step 2.
+/// Rule: `docs/rules/deploy.md`, "Apply".
 pub fn batches(entities: &[Entity]) -> Vec<Vec<usize>> {
     let mut sorted: Vec<usize> = (0..entities.len()).collect();
     sorted.sort_by_key(|at| rank(entities[*at].kind()));

@@ -32,7 +32,7 @@ pub struct Ownership {
 
 /// Puts all labels and annotations but the template hash on an object.
 ///
-/// Rule: `reference/engine.md` 3.5; `tilt-manifest` and the annotations: `design.md`, "Labels on what we deploy".
+/// Rule: `docs/rules/deploy.md`, "Labels".
 pub fn add_labels(entity: &mut Entity, manifest: &ManifestName, ownership: &Ownership) {
     if is_built_in(entity) && entity.kind() == "PersistentVolumeClaim" {
         return;

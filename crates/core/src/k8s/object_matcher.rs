@@ -1,7 +1,7 @@
 //! Which objects a Tiltfile means: regular expressions of kind, name, namespace and version, matched anywhere and without
 //! case.
 //!
-//! Rule: `reference/tiltfile-api.md` 2.1, `k8s_kind` and `filter_yaml`.
+//! Rule: `docs/rules/tiltfile.md`, "Kubernetes".
 
 use regex::{Regex, RegexBuilder};
 

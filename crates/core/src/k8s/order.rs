@@ -2,7 +2,7 @@
 
 /// The kinds that come before all others, in order.
 ///
-/// Rule: `reference/engine.md` 3.2, step 3.
+/// Rule: `docs/rules/deploy.md`, "Apply".
 const FIRST: [&str; 22] = [
     "Namespace",
     "ResourceQuota",

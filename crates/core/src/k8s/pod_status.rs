@@ -7,7 +7,7 @@ use crate::model::ContainerState;
 /// Returns the STATUS column of `kubectl get pods`; a pod that is being deleted is not called `Terminating`, because
 /// that is told apart.
 ///
-/// Rule: `reference/engine.md` 4.4.
+/// Rule: `docs/rules/runtime.md`, "Fields of a pod".
 pub(super) fn pod_status(pod: &Pod) -> String {
     if let Some(status) = unfinished_init(pod) {
         return status;

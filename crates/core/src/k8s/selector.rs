@@ -1,6 +1,6 @@
 //! Selectors of objects for `k8s_resource(objects=)`: `name[:kind[:namespace]]`, case-insensitive, each part in full.
 //!
-//! Rule: `reference/tiltfile-api.md` 3.5.
+//! Rule: `docs/rules/assembly.md`, "Object selectors".
 
 use super::Entity;
 use super::identifier::{escape, split};

@@ -28,7 +28,7 @@ impl Registry {
     /// # Errors
     /// When a host makes an invalid reference.
     ///
-    /// Rule: `reference/engine.md` 2.4.
+    /// Rule: `docs/rules/images.md`, "References".
     pub fn rewrite(&self, image: &ImageRef) -> Result<(ImageRef, ImageRef), ImageRefError> {
         let local = self.rewrite_for(&self.host, image)?;
         let cluster = match &self.host_from_container_runtime {

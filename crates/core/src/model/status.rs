@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// How the last update of a resource went.
 ///
-/// Rule: `reference/engine.md` 1.13.
+/// Rule: `docs/rules/updates.md`, "Statuses".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UpdateStatus {
@@ -24,7 +24,7 @@ pub enum UpdateStatus {
 
 /// How what was deployed is doing.
 ///
-/// Rule: `reference/engine.md` 1.13 and 4.6.
+/// Rule: `docs/rules/updates.md`, "Statuses"; `docs/rules/runtime.md`, "Runtime status".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuntimeStatus {

@@ -219,7 +219,7 @@ impl SyncFailure {
     }
 }
 
-/// Rule: `reference/engine.md` 5.5, "Errors".
+/// Rule: `docs/rules/live-update.md`, "Errors".
 fn reason(exit_code: i32) -> &'static str {
     match exit_code {
         126 => " (not executable)",

@@ -1,6 +1,6 @@
 //! A session as a file: what it showed last, and the end of its log, in the form that Tilt's web page shows.
 //!
-//! Rule: `reference/cli-and-ui.md` 6 and 13.1.
+//! Rule: `docs/rules/api.md`, "The view".
 
 use std::sync::Arc;
 

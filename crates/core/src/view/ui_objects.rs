@@ -1,6 +1,6 @@
 //! Rows of the session in the shape that Tilt's web page shows: `UIResource` and `UISession`.
 //!
-//! Rule: `reference/cli-and-ui.md` 7.4.
+//! Rule: `docs/rules/api.md`, "Objects".
 
 use serde_json::{Map, Value, json};
 
@@ -139,7 +139,7 @@ fn add_details(status: &mut Value, resource: &ResourceView) {
     }
 }
 
-/// Rule: `reference/cli-and-ui.md` 7.4, "Condition rules".
+/// Rule: `docs/rules/api.md`, "Objects".
 fn conditions(enabled: bool, update: UpdateStatus, runtime: RuntimeStatus) -> Value {
     let is_updated = matches!(update, UpdateStatus::Ok | UpdateStatus::NotApplicable);
     let is_ready = runtime == RuntimeStatus::Ok || (runtime == RuntimeStatus::NotApplicable && is_updated);

@@ -84,7 +84,7 @@ fn with_output(fault: Fault, ran: &Ran, quiet: bool) -> Fault {
 
 /// Refuses to run commands while the context might be one for production.
 ///
-/// Rule: `reference/tiltfile-api.md` 1.11.
+/// Rule: `docs/rules/tiltfile.md`, "Contexts".
 fn check_context(call: &Call<'_, '_, '_, '_>) -> Outcome<()> {
     let session = call.session();
     let kube = &session.request.kube;

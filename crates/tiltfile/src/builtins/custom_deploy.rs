@@ -1,6 +1,6 @@
 //! The built-in that declares a resource which commands deploy.
 //!
-//! Rule: `reference/tiltfile-api.md` 2.1, `k8s_custom_deploy`.
+//! Rule: `docs/rules/tiltfile.md`, "Kubernetes".
 
 use starlark::values::Value;
 

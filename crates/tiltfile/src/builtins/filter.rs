@@ -1,6 +1,6 @@
 //! The built-in that takes some objects out of YAML.
 //!
-//! Rule: `reference/tiltfile-api.md` 2.1, `filter_yaml`.
+//! Rule: `docs/rules/tiltfile.md`, "Kubernetes".
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! The built-in that renders Helm charts.
 //!
-//! Rule: `reference/tiltfile-api.md` 2.8.
+//! Rule: `docs/rules/tiltfile.md`, "helm and kustomize".
 
 use serde_json::{Value as Json, json};
 use starlark::values::Value;

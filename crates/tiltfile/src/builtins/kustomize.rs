@@ -1,6 +1,6 @@
 //! The built-in that runs kustomize, and which files a kustomization is made of.
 //!
-//! Rule: `reference/tiltfile-api.md` 2.8.
+//! Rule: `docs/rules/tiltfile.md`, "helm and kustomize".
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! Built-ins that make steps of live updates, and how a list of them becomes a live update.
 //!
-//! Rule: `reference/tiltfile-api.md` 2.4.
+//! Rule: `docs/rules/tiltfile.md`, "Live update steps".
 
 use starlark::values::Value;
 

@@ -1,6 +1,6 @@
 //! Built-ins about the resources that Kubernetes objects make: `k8s_resource` and what is given to it.
 //!
-//! Rule: `reference/tiltfile-api.md` 2.1 and 2.13; for `name` and `entity`, `seeds/000`.
+//! Rule: `docs/rules/tiltfile.md`, "Kubernetes" and "Links".
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! Built-ins that say which objects are workloads, where their images are, and how their resources are called.
 //!
-//! Rule: `reference/tiltfile-api.md` 2.1.
+//! Rule: `docs/rules/tiltfile.md`, "Kubernetes".
 
 use starlark::values::Value;
 use starlark::values::dict::DictRef;

@@ -1,6 +1,6 @@
 //! Settings of a project: what a Tiltfile defines, and what `tilt_config.json` and the command line say.
 //!
-//! Rule: `reference/tiltfile-api.md` 2.11.
+//! Rule: `docs/rules/tiltfile.md`, "config".
 
 mod file;
 mod flags;

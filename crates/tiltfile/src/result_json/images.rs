@@ -1,6 +1,6 @@
 //! Images in the result of a load.
 //!
-//! Rule: `reference/tiltfile-api.md` 4.3.
+//! Rule: `docs/rules/tiltfile-result.md`, "Images".
 
 use serde_json::{Map, Value, json};
 

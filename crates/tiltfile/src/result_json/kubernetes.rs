@@ -1,6 +1,6 @@
 //! The deploy target of a Kubernetes resource.
 //!
-//! Rule: `reference/tiltfile-api.md` 4.4.
+//! Rule: `docs/rules/tiltfile-result.md`, "Kubernetes".
 
 use serde_json::{Map, Value, json};
 

@@ -1,6 +1,6 @@
 //! Local resources in the result of a load.
 //!
-//! Rule: `reference/tiltfile-api.md` 4.5.
+//! Rule: `docs/rules/tiltfile-result.md`, "Local resources".
 
 use serde_json::{Map, Value, json};
 

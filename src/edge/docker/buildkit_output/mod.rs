@@ -2,7 +2,7 @@
 //!
 //! Pure: states and the time go in, lines come out.
 //!
-//! Rule: `reference/engine.md` 2.8, "Build output printing (BuildKit)".
+//! Rule: `docs/rules/images.md`, "Docker builds".
 
 use crate::logs::odd_bytes;
 use std::collections::HashMap;

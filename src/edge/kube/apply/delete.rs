@@ -21,7 +21,7 @@ const TRIES: u32 = 5;
 /// Deletes objects that are no longer wanted, with the lines that announce it; what fails is logged, not returned. While
 /// the API server does not answer it is waited for, unless `stop` is cancelled: nobody comes back to these objects later.
 ///
-/// Rule: `reference/engine.md` 3.4.
+/// Rule: `docs/rules/deploy.md`, "Deletions".
 pub async fn collect_garbage(
     cluster: &Cluster,
     reason: &str,

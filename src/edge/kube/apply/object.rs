@@ -48,7 +48,7 @@ pub(in crate::edge::kube) struct Run<'a> {
 /// Once `stop` is cancelled nothing is begun; but what is being written is finished, so that its outcome is known. What
 /// was written stays in `sent`, also when this is dropped in the middle.
 ///
-/// Rule: `reference/engine.md` 3.2, "Per object escalation".
+/// Rule: `docs/rules/deploy.md`, "Apply".
 pub(super) async fn apply_object(run: &Run<'_>, entity: &Entity, sent: &Sent) -> Result<Value, RequestError> {
     let found = run.permit.cluster().object(
         entity.api_version(),

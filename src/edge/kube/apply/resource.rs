@@ -64,7 +64,7 @@ pub struct ApplyOutcome {
 /// The first error stops the rest; `cancel` stops it with the error `build canceled`. Either way, objects that are just
 /// being written are waited for within their time. Lines go to `log`, indented by 5.
 ///
-/// Rule: `reference/engine.md` 3.2.
+/// Rule: `docs/rules/deploy.md`, "Apply".
 pub async fn apply(
     cluster: &Cluster,
     request: ApplyRequest<'_>,

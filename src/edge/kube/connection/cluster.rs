@@ -103,7 +103,7 @@ impl Cluster {
     /// When nobody answers within 10 s, the login is refused, or the kubeconfig lacks what is needed. What a user may not
     /// read (nodes, for one) is no error.
     ///
-    /// Rule: `reference/engine.md` 4.13 and 2.5.
+    /// Rule: `docs/rules/runtime.md`, "The connection"; `docs/rules/images.md`, "The cluster's registry".
     pub async fn connect(access: ClusterAccess) -> Result<Self, ConnectError> {
         let context = access.context.clone();
         let (client, server) = client(access.clone()).await?;

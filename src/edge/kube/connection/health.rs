@@ -20,7 +20,7 @@ const TOLERATED: u32 = 4;
 /// Asks a cluster how it is, for ever, and at once when somebody got no answer or it answers again; `report` is called
 /// whenever that has changed.
 ///
-/// Rule: `reference/engine.md` 4.13, "Health"; but that it is asked more often.
+/// Rule: `docs/rules/runtime.md`, "The connection"; but that it is asked more often.
 pub async fn watch_health<F: Future<Output = ()>>(cluster: Cluster, report: impl Fn(ClusterStatus) -> F) {
     let (lost, back) = (|| cluster.outages().began(), || cluster.answers_again());
     watch(|| check(&cluster), lost, back, report).await;

@@ -46,7 +46,7 @@ impl Drop for FrozenKubeconfig {
 /// # Errors
 /// When the file cannot be written.
 ///
-/// Rule: `reference/engine.md` 4.13.
+/// Rule: `docs/rules/runtime.md`, "The connection".
 pub fn write_frozen(access: &ClusterAccess, dir: &Path) -> io::Result<FrozenKubeconfig> {
     let config = frozen(access);
     let text = serde_yaml::to_string(&config).map_err(io::Error::other)?;

@@ -61,7 +61,7 @@ pub(super) struct MicroK8sService {
 
 /// Returns the registry, from the ConfigMap `local-registry-hosting`, the service of MicroK8s, or the first node.
 ///
-/// Rule: `reference/engine.md` 2.5.
+/// Rule: `docs/rules/images.md`, "The cluster's registry".
 pub(super) fn detect(
     product: Product,
     container_runtime: &str,

@@ -45,7 +45,7 @@ struct BaseImage {
 /// # Errors
 /// When the Dockerfile holds only comments.
 ///
-/// Rule: `reference/engine.md` 2.1 and 2.9, `reference/tiltfile-api.md` 3.1.
+/// Rule: `docs/rules/images.md`, "The graph" and "Base images in Dockerfiles", `docs/rules/assembly.md`, "References of images".
 pub fn base_images(contents: &str, build_args: &[String]) -> Result<Vec<ImageRef>, DockerfileError> {
     let found = find(contents, build_args)?;
     Ok(found.into_iter().map(|base| base.image).collect())

@@ -1,6 +1,6 @@
 //! Whether a full build waits because changes are taken into running containers instead.
 //!
-//! Rule: `reference/engine.md` 1.10 and 1.11.
+//! Rule: `docs/rules/updates.md`, "Held for live update".
 
 use super::select::{live_images, sources};
 use super::state::Standing;

@@ -1,7 +1,7 @@
 //! What to do about one container: nothing, wait, change it, or give up and build the image anew. A pure function of what
 //! the container is like and of the files in which it differs from the disk.
 //!
-//! Rule: `reference/engine.md` 5.4, in the order of its checks.
+//! Rule: `docs/rules/live-update.md`, "What happens to a change".
 
 use std::collections::BTreeSet;
 
@@ -236,7 +236,7 @@ fn triggers(update: &LiveUpdate, exec: &Exec) -> Vec<LocalPath> {
 
 /// Returns where a file of a step goes.
 ///
-/// Rule: `reference/engine.md` 5.5, "Mapping".
+/// Rule: `docs/rules/live-update.md`, "Place in the container".
 fn place(sync: &Sync, file: &LocalPath) -> ContainerPath {
     let to = ContainerPath::new(&sync.destination);
     if *file != sync.source {

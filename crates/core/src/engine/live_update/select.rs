@@ -1,6 +1,6 @@
 //! Which containers a live update changes.
 //!
-//! Rule: `reference/engine.md` 5.2. Init containers, and with them sidecars, are never changed.
+//! Rule: `docs/rules/live-update.md`, "Which containers". Init containers, and with them sidecars, are never changed.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! The rules of `tilt ci`, one row each: what ends a run, what does not, and how.
 //!
-//! Rule: `reference/engine.md` 8.3.
+//! Rule: `docs/rules/sessions.md`, "ci".
 
 use std::time::Duration;
 

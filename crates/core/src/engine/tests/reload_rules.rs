@@ -1,6 +1,6 @@
 //! Which edits of a Tiltfile update a resource, and which need no update.
 //!
-//! Rule: `reference/engine.md` 2.15 and 8.7.
+//! Rule: `docs/rules/images.md`, "What a reload makes new"; `docs/rules/sessions.md`, "Reloads".
 
 use std::time::Duration;
 

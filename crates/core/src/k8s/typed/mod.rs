@@ -2,7 +2,7 @@
 //!
 //! [`Reader::read`] takes an object apart with the help of `schema`: a wrong type is a [`TypeFault`], a field that the type
 //! does not have is dropped and noted. What Go writes even when it is empty is there afterwards, what it leaves out is
-//! gone. Rule: `reference/tiltfile-api.md` A.1 to A.4.
+//! gone. Rule: `docs/rules/yaml.md`, "Reading", "Types".
 
 mod quantity;
 

@@ -111,7 +111,7 @@ impl YamlFault {
 /// # Errors
 /// When the text is no YAML, or a document is no object with a kind and a version.
 ///
-/// Rule: `reference/tiltfile-api.md` A.1.
+/// Rule: `docs/rules/yaml.md`, "Reading".
 pub fn read(text: &str, source: &str) -> Result<Stream, YamlFault> {
     check_bytes(text).map_err(not_converted)?;
     let mut stream = Stream::default();
@@ -165,7 +165,7 @@ pub fn decode_stream(text: &str) -> Result<Vec<Value>, YamlFault> {
 
 /// Writes objects as a stream, keys sorted at every level.
 ///
-/// Rule: `reference/tiltfile-api.md` A.2.
+/// Rule: `docs/rules/yaml.md`, "Writing".
 pub fn write(entities: &[Entity]) -> String {
     let texts: Vec<String> = entities.iter().map(|entity| encode(entity.value())).collect();
     texts.join("\n---\n")
@@ -173,7 +173,7 @@ pub fn write(entities: &[Entity]) -> String {
 
 /// Writes plain data as one document, keys sorted at every level.
 ///
-/// Rule: `reference/tiltfile-api.md` A.2.
+/// Rule: `docs/rules/yaml.md`, "Writing".
 pub fn encode(value: &Value) -> String {
     write::encode(value)
 }

@@ -1,6 +1,6 @@
 //! Writes YAML as Go's library does, so that texts made by Tilt and by us are the same.
 //!
-//! Rule: `reference/tiltfile-api.md` A.2; the choice of quotes is that of `go-yaml` 2.
+//! Rule: `docs/rules/yaml.md`, "Writing"; the choice of quotes is that of `go-yaml` 2.
 
 use std::ops::RangeInclusive;
 

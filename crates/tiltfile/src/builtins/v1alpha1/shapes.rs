@@ -1,8 +1,8 @@
 //! What each part of an API object is made of: one entry gives the arguments of its constructor, their types, and the
 //! fields of the API.
 //!
-//! Rule: `reference/tiltfile-api.md` 2.16 and 4.1; the fields that are shown when empty are those without `omitempty`
-//! in Tilt's `pkg/apis/core/v1alpha1`.
+//! Rule: `docs/rules/tiltfile.md`, "v1alpha1"; `docs/rules/tiltfile-result.md`, "The whole"; the fields that are shown when empty
+//! are those without `omitempty` in Tilt's `pkg/apis/core/v1alpha1`.
 
 use super::{construct, register};
 use crate::builtins::Builtin;
