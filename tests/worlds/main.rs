@@ -2,7 +2,8 @@
 //! order that a seed decides. Rules that must always hold are checked at every step, and once all is quiet.
 //!
 //! Start with `world`, which is the outside, with `cluster` and `servers` as parts of it; `project` is what its Tiltfile says, `rules` what must hold. A failure
-//! names the seed: `WORLD_SEED=7 cargo test --test worlds` runs that world alone.
+//! names the seed: `WORLD_SEED=7 cargo test --test worlds` runs that world alone. Some seeds are those of the day, so that
+//! something new is tried; `WORLD_DAY=20000` tries those of another day.
 
 mod ci;
 mod cluster;
@@ -24,6 +25,10 @@ use world::{Chaos, World};
 /// How many worlds are tried.
 const WORLDS: u64 = 2_000;
 
+/// No two days have a seed in common.
+const SEEDS_OF_A_DAY: u64 = 10_000;
+const MICROSECONDS_OF_A_DAY: u64 = 24 * 3_600 * 1_000_000;
+
 /// Worlds in which objects leave the Tiltfile and come back.
 const RELOADS: Chaos = Chaos {
     mode: Mode::Up,
@@ -31,15 +36,31 @@ const RELOADS: Chaos = Chaos {
     many_reloads: true,
 };
 
-/// Returns the seeds to try: all, or the one that the environment names.
+/// Returns the seeds to try: those that are always the same, and a tenth as many of today; or the one that the environment
+/// names. What the seeds of a day find is kept by a test of its own.
 fn seeds(all: u64) -> Vec<u64> {
-    match std::env::var("WORLD_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-    {
-        Some(seed) => vec![seed],
-        None => (0..all).collect(),
+    let number = |name| {
+        std::env::var(name)
+            .ok()
+            .and_then(|number| number.parse::<u64>().ok())
+    };
+    if let Some(seed) = number("WORLD_SEED") {
+        return vec![seed];
     }
+    let today = number("WORLD_DAY")
+        .unwrap_or_else(|| tilt::clock::timestamp().0.unsigned_abs() / MICROSECONDS_OF_A_DAY);
+    let of_today = today * SEEDS_OF_A_DAY..today * SEEDS_OF_A_DAY + all / 10;
+    #[allow(
+        clippy::print_stdout,
+        reason = "which worlds were tried must be known where one fails"
+    )]
+    {
+        println!(
+            "worlds 0 to {all}, and of day {today} worlds {} to {}",
+            of_today.start, of_today.end
+        );
+    }
+    (0..all).chain(of_today).collect()
 }
 
 /// Lets worlds live, one per seed, and shows the story of the first that breaks a rule; returns how
