@@ -189,7 +189,7 @@ impl<B: Brain> World<B> {
             }),
             Effect::StreamLogs(streams) => streams
                 .iter()
-                .try_for_each(|stream| self.check_known(&stream.manifest)),
+                .try_for_each(|stream| self.check_known(stream.manifest())),
             Effect::Log(line) => match &line.manifest {
                 Some(name) if *name != ManifestName::tiltfile() => self.check_known(name),
                 _ => Ok(()),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tilt::engine::{
     ClusterStatus, ClusterWatch, Effect, Engine, EngineConfig, Event, FileChange, ImageAction, LoadOutcome,
-    LogStream, Mode, Moment, ObjectId, Server, ServerStatus, UpdateOutcome, UpdatePlan, WatchSet,
+    LogStream, Mode, Moment, ObjectId, PodLog, Server, ServerStatus, UpdateOutcome, UpdatePlan, WatchSet,
 };
 use tilt::model::{
     ApiObjects, BuildId, BuiltImage, CiSettings, ClusterEvent, DeleteId, DeployTarget, DockerPrune,
@@ -113,7 +113,7 @@ pub(crate) struct World<B> {
     moment: Moment,
     pub(crate) watched: WatchSet,
     pub(crate) cluster_watch: ClusterWatch,
-    pub(crate) streams: Vec<LogStream>,
+    pub(crate) streams: Vec<PodLog>,
     pub(crate) servers: Vec<Server>,
     /// What was last told of each server that ever was.
     pub(crate) told: BTreeMap<ServeId, ServerStatus>,
@@ -304,7 +304,9 @@ impl<B: Brain> World<B> {
             }
             Effect::WatchFiles(set) => self.watched = set,
             Effect::WatchCluster(watch) => self.cluster_watch = watch,
-            Effect::StreamLogs(streams) => self.streams = streams,
+            Effect::StreamLogs(streams) => {
+                self.streams = streams.into_iter().filter_map(LogStream::into_pod).collect();
+            }
             Effect::Serve(servers) => self.servers = servers,
             Effect::Prune(request) => self.pruning = Some(request.prune),
             Effect::ExpectContainers(_) | Effect::UpdateContainers(_) | Effect::CancelLiveUpdate { .. } => {}
@@ -566,17 +568,14 @@ impl<B: Brain> World<B> {
     }
 
     fn end_a_stream(&mut self) -> Verdict {
-        let is_over = |stream: &&LogStream| stream.terminated;
-        let over: Vec<LogStream> = self.streams.iter().filter(is_over).cloned().collect();
+        let is_over = |stream: &&PodLog| stream.terminated;
+        let over: Vec<PodLog> = self.streams.iter().filter(is_over).cloned().collect();
         let Some(stream) = self.rng.pick(&over) else {
             return Ok(());
         };
         self.ended_streams
             .insert((stream.pod.clone(), stream.container_id.clone()));
-        self.send(Event::LogStreamEnded {
-            pod: stream.pod,
-            container_id: stream.container_id,
-        })
+        self.send(Event::LogStreamEnded(stream.id()))
     }
 
     fn report_an_event(&mut self) -> Verdict {

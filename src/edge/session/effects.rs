@@ -25,7 +25,8 @@ use crate::edge::update;
 use crate::edge::update::{ImageSlots, UpdateTools, custom_deploy};
 use crate::edge::watch_files::FileWatcher;
 use crate::engine::{
-    ClusterWatch, Effect, Event, Forward, LoadOutcome, Mode, Moment, PruneRequest, UpdateOutcome, UpdatePlan,
+    ClusterWatch, Effect, Event, Forward, LoadOutcome, LogStream, Mode, Moment, PruneRequest, UpdateOutcome,
+    UpdatePlan,
 };
 use crate::k8s::labels::Ownership;
 use crate::logs::{LogStore, LogWriter};
@@ -235,7 +236,9 @@ impl Edge {
             Effect::CheckKubeconfig => self.check_kubeconfig(),
             Effect::StreamLogs(wanted) => {
                 if let Some(connected) = self.cluster.get() {
-                    connected.pod_logs.set(wanted);
+                    connected
+                        .pod_logs
+                        .set(wanted.into_iter().filter_map(LogStream::into_pod).collect());
                 }
             }
             Effect::Serve(wanted) => self.servers.set(wanted),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tilt::edge::kube::PodLogs;
-use tilt::engine::{Event, LogStream};
+use tilt::engine::{Event, PodLog};
 use tilt::model::{ManifestName, ObjectUid, SpanId};
 use tokio::sync::mpsc;
 
@@ -16,11 +16,11 @@ fn pod(name: &str, restart_policy: &str, script: &str) -> String {
 }
 
 /// Returns the stream of a pod's container as it is now, `None` if it has not started.
-fn stream(world: &World, name: &str) -> Option<LogStream> {
+fn stream(world: &World, name: &str) -> Option<PodLog> {
     let pod = world.get(&format!("pod/{name}"));
     let status = pod["status"]["containerStatuses"].get(0)?.clone();
     let id = status["containerID"].as_str()?;
-    Some(LogStream {
+    Some(PodLog {
         manifest: ManifestName::from("web"),
         span: SpanId::from("pod:web:x"),
         pod: ObjectUid::new(pod["metadata"]["uid"].as_str()?),
@@ -102,7 +102,7 @@ async fn a_restart_of_the_container_loses_and_repeats_no_line() {
     );
     let got = follow(&world, &logs, "counter", |text| text.lines().count() >= 900).await;
     assert_eq!(got, numbers(1, u32::try_from(got.lines().count()).expect("few")));
-    assert!(matches!(ends.recv().await, Some(Event::LogStreamEnded { .. })));
+    assert!(matches!(ends.recv().await, Some(Event::LogStreamEnded(_))));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,7 +113,7 @@ async fn a_burst_is_read_whole_and_its_end_is_told() {
     let (events, mut ends) = mpsc::channel(100);
     let logs = PodLogs::new(world.cluster.clone(), world.store.clone(), events);
     follow(&world, &logs, "burst", |_| !ends.is_empty()).await;
-    assert!(matches!(ends.recv().await, Some(Event::LogStreamEnded { .. })));
+    assert!(matches!(ends.recv().await, Some(Event::LogStreamEnded(_))));
     // Of a container that ends in the middle of a burst, the runtime itself may lose the end, so the cluster is asked.
     let kept = world.kubectl(&["logs", "burst"], "");
     assert!(

@@ -9,13 +9,11 @@ use std::time::{Duration, Instant};
 use super::cluster_events::needs_cluster;
 use super::config::Mode;
 use super::effect::{CiFailure, ExitOutcome};
-use super::event::{ClusterStatus, ServerStatus};
-use super::health::Health;
-use super::never_started;
+use super::event::ClusterStatus;
 use super::row::Row;
 use super::state::State;
-use crate::model::RuntimeStatus;
-use crate::model::{ManifestName, Pod, PodPhase, PodReadiness, PodTrouble, format_go_duration};
+use super::{deploy, never_started};
+use crate::model::{ManifestName, format_go_duration};
 
 /// What the Tiltfile's own target is called.
 const TILTFILE: &str = "tiltfile";
@@ -29,7 +27,18 @@ struct Target<'a> {
     state: TargetState<'a>,
 }
 
-enum TargetState<'a> {
+/// What a resource deployed, as far as a run waits for it.
+pub(super) struct Runtime<'a> {
+    /// What it is called behind the resource's name.
+    pub(super) part: &'static str,
+    /// Whether it has to end, and not only to be ready.
+    pub(super) is_job: bool,
+    /// How it is doing.
+    pub(super) state: TargetState<'a>,
+}
+
+/// How a target is doing.
+pub(super) enum TargetState<'a> {
     /// Not to run by itself, or not at all.
     Idle,
     Waiting(Cow<'a, str>),
@@ -49,13 +58,9 @@ enum TargetState<'a> {
     },
 }
 
-/// How long a server without a probe must have run before a run is a success: what cannot be started, or ends at once, has
-/// ended by then.
-const LIVED: Duration = Duration::from_secs(1);
-
 /// Whether a fault of a pod is final.
 #[derive(Clone, Copy, PartialEq)]
-enum Grace {
+pub(super) enum Grace {
     None,
     Tolerated { until: Instant },
     Exceeded,
@@ -153,22 +158,20 @@ fn targets(state: &State) -> Vec<Target<'_>> {
     let mut targets = vec![tiltfile_target(state)];
     for (name, row) in &state.rows {
         let resource = name.as_str();
-        let runtime = match row.local() {
-            _ if !row.enabled => Some(TargetState::Idle),
-            Some(local) if local.serve_cmd.is_empty() => None,
-            Some(_) => Some(serve_state(state, row)),
-            None => runtime_state(state, row),
+        let runtime = match row.enabled {
+            true => deploy::of(row).runtime(state, row),
+            false => Some(Runtime {
+                part: "runtime",
+                is_job: false,
+                state: TargetState::Idle,
+            }),
         };
-        if let Some(runtime) = runtime {
-            targets.push(Target {
-                resource,
-                part: if row.local().is_some() { "serve" } else { "runtime" },
-                is_job: row
-                    .k8s()
-                    .is_some_and(|k8s| k8s.readiness == PodReadiness::Succeeded),
-                state: runtime,
-            });
-        }
+        targets.extend(runtime.map(|runtime| Target {
+            resource,
+            part: runtime.part,
+            is_job: runtime.is_job,
+            state: runtime.state,
+        }));
         if !row.only_serves() {
             targets.push(Target {
                 resource,
@@ -179,31 +182,6 @@ fn targets(state: &State) -> Vec<Target<'_>> {
         }
     }
     targets
-}
-
-/// Returns the state of the server of a local resource.
-fn serve_state<'a>(state: &State, row: &'a Row) -> TargetState<'a> {
-    // What happened stands in the table, and below this line.
-    let failed = |pid: u32| TargetState::Failed {
-        error: format!("Process {pid} exited with non-zero status"),
-        grace: Grace::None,
-    };
-    let server = row.server.as_ref();
-    match server.and_then(|server| Some((server, server.status.as_ref()?))) {
-        Some((_, ServerStatus::NotStarted(_))) => failed(0),
-        Some((_, ServerStatus::Exited { pid, .. })) => failed(*pid),
-        Some((server, ServerStatus::Running { ready, .. })) => match server.proven_at(LIVED) {
-            Some(until) if *ready && until > state.now => TargetState::Unproven { until },
-            _ => TargetState::Active {
-                ready: *ready,
-                since: row.runtime.last_ready.or(row.deployed.at),
-            },
-        },
-        None if row.started_first || row.manifest.trigger_mode.auto_init() => {
-            TargetState::Waiting("unknown".into())
-        }
-        None => TargetState::Idle,
-    }
 }
 
 fn tiltfile_target(state: &State) -> Target<'_> {
@@ -260,97 +238,6 @@ fn update_state<'a>(state: &'a State, row: &'a Row) -> TargetState<'a> {
         },
         Some(None) => TargetState::Done,
         None => TargetState::Idle,
-    }
-}
-
-/// Returns the state of what a resource deployed; `None` if there is nothing to look at.
-fn runtime_state<'a>(state: &'a State, row: &'a Row) -> Option<TargetState<'a>> {
-    if !row.started_first && !row.manifest.trigger_mode.auto_init() {
-        return Some(TargetState::Idle);
-    }
-    let (pod, health) = (state.telling_pod(row), &row.runtime.health);
-    let since = row.runtime.last_ready.max(row.deployed.at);
-    Some(match row.runtime.status {
-        RuntimeStatus::Ok if row.readiness() == PodReadiness::Ignore && pod.is_none() => return None,
-        RuntimeStatus::Ok if health.is_done => TargetState::Done,
-        RuntimeStatus::Ok => match health.proven_at.filter(|at| *at > state.now) {
-            Some(until) => TargetState::Unproven { until },
-            None => TargetState::Active { ready: true, since },
-        },
-        RuntimeStatus::Error => TargetState::Failed {
-            error: runtime_failure(pod, health),
-            grace: if health.is_final {
-                Grace::None
-            } else {
-                grace(state, row)
-            },
-        },
-        RuntimeStatus::Pending | RuntimeStatus::None | RuntimeStatus::NotApplicable => match pod {
-            Some(pod) if let Some(error) = grave_trouble(state, pod) => TargetState::Failed {
-                error,
-                grace: grace(state, row),
-            },
-            Some(pod) if pod.phase == PodPhase::Running => TargetState::Active { ready: false, since },
-            Some(pod) if pod.status.is_empty() => TargetState::Waiting("unknown".into()),
-            Some(pod) => TargetState::Waiting(pod.status.as_str().into()),
-            None => TargetState::Waiting("waiting-for-pod".into()),
-        },
-    })
-}
-
-/// Returns what ends a run: what a pod reports, or the words of the workload.
-fn runtime_failure(pod: Option<&Pod>, health: &Health) -> String {
-    match &health.why {
-        Some(why) if health.culprit.is_none() => why.clone(),
-        _ => pod_failure(pod),
-    }
-}
-
-/// Returns what is wrong with a pod that may still come up, where a run ends at the first such reason.
-fn grave_trouble(state: &State, pod: &Pod) -> Option<String> {
-    let is_asked_for =
-        state.ci_settings.fail_fast || matches!(state.config.mode, Mode::Ci { fail_fast: true, .. });
-    let trouble = PodTrouble::of(pod).filter(|trouble| is_asked_for && trouble.is_grave())?;
-    Some(format!("Pod {} in error state: {trouble}", pod.name))
-}
-
-fn pod_failure(pod: Option<&Pod>) -> String {
-    let Some(pod) = pod else {
-        return "unknown error".to_owned();
-    };
-    if pod.phase == PodPhase::Failed {
-        let errors: Vec<&str> = pod
-            .errors
-            .iter()
-            .map(|error| error.trim())
-            .filter(|e| !e.is_empty())
-            .collect();
-        return if errors.is_empty() {
-            format!("Pod {:?} failed", pod.name)
-        } else {
-            errors.join("; ")
-        };
-    }
-    let mut faulty = pod
-        .all_containers()
-        .filter(|(_, container)| container.state.is_error());
-    faulty.next().map_or_else(
-        || "unknown error".to_owned(),
-        |(_, container)| {
-            format!(
-                "Pod {} in error state due to container {}: {}",
-                pod.name, container.name, pod.status
-            )
-        },
-    )
-}
-
-fn grace(state: &State, row: &Row) -> Grace {
-    let period = state.ci_settings.k8s_grace_period;
-    match row.deployed.at {
-        Some(at) if !period.is_zero() && state.now < at + period => Grace::Tolerated { until: at + period },
-        Some(_) if !period.is_zero() => Grace::Exceeded,
-        _ => Grace::None,
     }
 }
 

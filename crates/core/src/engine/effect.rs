@@ -340,9 +340,28 @@ pub struct WatchedKind {
     pub namespace: Option<String>,
 }
 
-/// One run of one container whose output is wanted.
+/// A log whose lines are wanted, by where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogStream {
+pub enum LogStream {
+    /// In a cluster.
+    Pod(PodLog),
+}
+
+/// What identifies a log.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LogId {
+    /// Of one run of one container of a pod.
+    Pod {
+        /// The pod.
+        pod: ObjectUid,
+        /// Which run of which container.
+        container_id: String,
+    },
+}
+
+/// The log of one run of one container of a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodLog {
     /// Whose it is.
     pub manifest: ManifestName,
     /// Where its lines go.
@@ -365,4 +384,75 @@ pub struct LogStream {
     pub missed_run: bool,
     /// Whether this run has ended, so that its log has an end.
     pub terminated: bool,
+}
+
+impl LogId {
+    /// Returns an id that comes before all others.
+    pub(crate) fn first() -> Self {
+        Self::Pod {
+            pod: ObjectUid::new(""),
+            container_id: String::new(),
+        }
+    }
+}
+
+impl LogStream {
+    /// Returns which log it is.
+    pub fn id(&self) -> LogId {
+        match self {
+            Self::Pod(log) => log.id(),
+        }
+    }
+
+    /// Returns whose it is.
+    pub fn manifest(&self) -> &ManifestName {
+        match self {
+            Self::Pod(log) => &log.manifest,
+        }
+    }
+
+    /// Returns whether the log has an end.
+    pub fn is_terminated(&self) -> bool {
+        match self {
+            Self::Pod(log) => log.terminated,
+        }
+    }
+
+    /// Returns the log of a pod, if it is one.
+    pub fn into_pod(self) -> Option<PodLog> {
+        match self {
+            Self::Pod(log) => Some(log),
+        }
+    }
+
+    /// Notes that what wrote it is no longer there.
+    pub(crate) fn terminate(&mut self) {
+        match self {
+            Self::Pod(log) => log.terminated = true,
+        }
+    }
+
+    /// Takes in what is known of the log by now. From where on it is read stays as it was.
+    pub(crate) fn update(&mut self, now: Self) {
+        match (self, now) {
+            (Self::Pod(log), Self::Pod(now)) => {
+                let (since, missed_run) = (log.since, log.missed_run);
+                *log = PodLog {
+                    since,
+                    missed_run,
+                    ..now
+                };
+            }
+        }
+    }
+}
+
+impl PodLog {
+    /// Returns which log it is.
+    pub fn id(&self) -> LogId {
+        LogId::Pod {
+            pod: self.pod.clone(),
+            container_id: self.container_id.clone(),
+        }
+    }
 }

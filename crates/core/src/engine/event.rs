@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::effect::LogId;
 use crate::k8s::Dormancy;
 use crate::model::{
     ApiObjects, BuildId, BuiltImage, CiSettings, ClusterEvent, DeleteId, DockerPrune, Ignore, LiveUpdateId,
@@ -89,12 +90,7 @@ pub enum Event {
     /// The cluster reported something about an object.
     ClusterEventSeen(Box<ClusterEvent>),
     /// All lines of a container that ended have been read. Sent once per stream of a terminated container.
-    LogStreamEnded {
-        /// Whose.
-        pod: ObjectUid,
-        /// Which run of which container.
-        container_id: String,
-    },
+    LogStreamEnded(LogId),
     /// A user asked for an update of a resource, or of the Tiltfile.
     Triggered {
         /// Which one.

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::config::Mode;
 use super::cycles::{self, Runs};
+use super::deploy;
 use super::effect::{Effect, WatchSet, WatchedTarget};
 use super::event::FileChange;
 use super::reload;
@@ -176,19 +177,8 @@ fn watch_set(state: &State) -> WatchSet {
                 .entry(image.id.clone())
                 .or_insert_with(|| watched_image(image));
         }
-        if let Some(custom) = row.k8s().and_then(|k8s| k8s.options.custom_deploy.as_ref()) {
-            let watched = WatchedTarget {
-                paths: custom.deps.clone(),
-                ignores: custom.watch_ignores.clone(),
-            };
+        if let Some(watched) = deploy::of(row).watched() {
             targets.insert(row.manifest.deploy.id().clone(), watched);
-        }
-        if let Some(local) = row.local() {
-            let watched = WatchedTarget {
-                paths: local.deps.clone().unwrap_or_default(),
-                ignores: local.watch_ignores.clone(),
-            };
-            targets.insert(local.id.clone(), watched);
         }
     }
     let mut ignores = state.tiltfile.watch_ignores.clone();

@@ -5,12 +5,12 @@
 //!
 //! Rule: `docs/rules/runtime.md`, "Port-forwards".
 
-use super::effect::{Effect, Forward, ForwardTarget};
+use super::deploy;
+use super::effect::{Effect, Forward};
 use super::event::{ForwardId, ForwardPart};
 use super::row::Row;
 use super::state::State;
-use crate::k8s::{documented_ports, port_in_pod};
-use crate::model::{Level, LogEvent, ManifestName, Pod, PodPhase, PortForward};
+use crate::model::{Level, LogEvent};
 use crate::view::ForwardView;
 
 /// Returns all port-forwards that are wanted, if those are others than before, with what is to be said of them.
@@ -18,7 +18,7 @@ pub(super) fn forward(state: &mut State) -> Vec<Effect> {
     let rows = state.rows_in_order().filter(|(_, row)| row.enabled);
     let wanted: Vec<Forward> = rows
         .filter(|_| state.config.forwards_ports)
-        .flat_map(|(name, row)| of_row(state, name, row))
+        .flat_map(|(_, row)| deploy::of(row).forwards(state, row))
         .collect();
     if state.asked.forwards == wanted {
         return Vec::new();
@@ -65,12 +65,13 @@ pub(super) fn on_changed(state: &mut State, forward: ForwardId, part: ForwardPar
 }
 
 /// Returns the port-forwards of a resource as readers see them.
-pub(crate) fn views(state: &State, name: &ManifestName, row: &Row) -> Vec<ForwardView> {
+pub(crate) fn views(state: &State, row: &Row) -> Vec<ForwardView> {
     if !row.enabled || !state.config.forwards_ports {
         return Vec::new();
     }
     let ports = row.k8s().map_or(&[][..], |k8s| &k8s.options.port_forwards);
-    of_row(state, name, row)
+    let forwards = deploy::of(row).forwards(state, row).into_iter();
+    forwards
         .zip(ports)
         .map(|(forward, port)| {
             let errors = row.forward_errors.iter();
@@ -98,51 +99,5 @@ impl Forward {
             local_port: self.local_port,
             host: self.host.clone(),
         }
-    }
-}
-
-fn of_row<'a>(state: &'a State, name: &'a ManifestName, row: &'a Row) -> impl Iterator<Item = Forward> + 'a {
-    let ports = row.k8s().map_or(&[][..], |k8s| &k8s.options.port_forwards);
-    let pod = if ports.is_empty() {
-        None
-    } else {
-        best_pod(state, row)
-    };
-    ports.iter().map(move |port| Forward {
-        manifest: name.clone(),
-        local_port: port.local_port,
-        host: port.host.clone(),
-        pod: pod.map(|pod| ForwardTarget {
-            pod: pod.uid.clone(),
-            pod_name: pod.name.clone(),
-            namespace: pod.namespace.clone(),
-            port: container_port(row, port),
-            container: pod
-                .containers
-                .first()
-                .map_or_else(String::new, |first| first.name.clone()),
-            node: pod.node.clone(),
-            ready: pod.is_ready(),
-        }),
-    })
-}
-
-/// Returns the pod that ports lead to: one that runs, rather not one that is being deleted, the newest.
-fn best_pod<'a>(state: &'a State, row: &Row) -> Option<&'a Pod> {
-    let pods = row
-        .runtime
-        .pods
-        .iter()
-        .filter_map(|uid| state.pods.get(uid))
-        .map(|seen| &seen.pod);
-    pods.filter(|pod| pod.phase == PodPhase::Running || pod.deleting)
-        .max_by_key(|pod| (!pod.deleting, pod.created, &pod.name))
-}
-
-/// Returns the port in the pod.
-fn container_port(row: &Row, port: &PortForward) -> u16 {
-    match port.container_port {
-        0 => port_in_pod(port.local_port, &documented_ports(row.entities())),
-        given => given,
     }
 }

@@ -144,8 +144,8 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::ObjectGone(uid) => deleted_by_others::on_gone(state, &uid),
         Event::ClusterEventSeen(event) => cluster_events::on_event(state, *event),
-        Event::LogStreamEnded { pod, container_id } => {
-            streams::on_ended(state, &pod, &container_id);
+        Event::LogStreamEnded(log) => {
+            streams::on_ended(state, &log);
             Vec::new()
         }
         Event::Triggered { manifest, reason } => requests::on_triggered(state, &manifest, reason),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::event::AppliedObject;
 use super::row::Row;
 use super::state::State;
-use super::{pods, serve, workloads};
+use super::{deploy, pods, workloads};
 use crate::model::RuntimeStatus;
 use crate::model::{
     ContainerState, JobState, ManifestName, ObjectUid, Pod, PodPhase, PodReadiness, PodTrouble, Workload,
@@ -43,15 +43,37 @@ pub(crate) struct Health {
     pub(crate) proven_at: Option<Instant>,
 }
 
+/// What a look at a resource gave.
+pub(super) struct Judgement {
+    pub(super) status: RuntimeStatus,
+    pub(super) health: Health,
+    /// Workloads that make pods for what was applied, with kind and namespace.
+    pub(super) makers: BTreeMap<ObjectUid, (WorkloadKind, String)>,
+}
+
+impl Judgement {
+    /// Returns a status that says all.
+    pub(super) fn plain(status: RuntimeStatus) -> Self {
+        Self {
+            status,
+            health: Health::default(),
+            makers: BTreeMap::new(),
+        }
+    }
+}
+
 /// Notes how a resource is doing now, and when it was last well.
 pub(super) fn refresh(state: &mut State, name: &ManifestName) {
     state.looks.remove(name);
     let Some(row) = state.rows.get(name) else {
         return;
     };
-    let mut look = Look::new(state, row);
-    let (status, health) = look.judge();
-    let (makers, now) = (look.makers, state.now);
+    let Judgement {
+        status,
+        health,
+        makers,
+    } = deploy::of(row).judge(state, row);
+    let now = state.now;
     let kinds = makers.values().cloned().collect();
     for uid in makers.into_keys() {
         state.borrowed.entry(uid).or_default().insert(name.clone());
@@ -64,6 +86,23 @@ pub(super) fn refresh(state: &mut State, name: &ManifestName) {
         if status == RuntimeStatus::Ok {
             row.runtime.note_ready(now);
         }
+    }
+}
+
+/// Returns how what a resource deployed to a cluster is doing.
+pub(super) fn judge(state: &State, row: &Row) -> Judgement {
+    if row.deployed.at.is_none() {
+        return Judgement::plain(RuntimeStatus::Pending);
+    }
+    if row.readiness() == PodReadiness::Ignore {
+        return Judgement::plain(RuntimeStatus::Ok);
+    }
+    let mut look = Look::new(state, row);
+    let (status, health) = sum_up(look.findings());
+    Judgement {
+        status,
+        health,
+        makers: look.makers,
     }
 }
 
@@ -111,20 +150,6 @@ impl<'a> Look<'a> {
             row,
             makers: BTreeMap::new(),
         }
-    }
-
-    fn judge(&mut self) -> (RuntimeStatus, Health) {
-        let row = self.row;
-        if let Some(local) = row.local() {
-            return (serve::status(row, local), Health::default());
-        }
-        if row.deployed.at.is_none() {
-            return (RuntimeStatus::Pending, Health::default());
-        }
-        if row.readiness() == PodReadiness::Ignore {
-            return (RuntimeStatus::Ok, Health::default());
-        }
-        sum_up(self.findings())
     }
 
     fn findings(&mut self) -> Vec<Finding> {

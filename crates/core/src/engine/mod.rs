@@ -10,6 +10,7 @@ mod config;
 mod cycles;
 mod definitions;
 mod deleted_by_others;
+mod deploy;
 mod effect;
 mod event;
 mod files;
@@ -43,8 +44,8 @@ mod workloads;
 pub use config::{EngineConfig, Mode};
 pub use effect::{
     CiFailure, ClusterWatch, ContainerUpdate, Effect, ExitOutcome, Forward, ForwardTarget, ImageAction,
-    ImageStep, LiveUpdatePlan, LogStream, ObjectId, PruneRequest, PrunedImage, Server, UnwantedObject,
-    UpdatePlan, WatchSet, WatchedKind, WatchedTarget,
+    ImageStep, LiveUpdatePlan, LogId, LogStream, ObjectId, PodLog, PruneRequest, PrunedImage, Server,
+    UnwantedObject, UpdatePlan, WatchSet, WatchedKind, WatchedTarget,
 };
 pub use event::{
     AppliedObject, ClusterStatus, Event, FileChange, ForwardId, ForwardPart, LoadOutcome, Moment, ServerEnd,

@@ -315,8 +315,8 @@ fn newest<'a>(counting: &[&'a Pod]) -> Option<&'a Pod> {
 
 /// Forgets a resource that is gone.
 pub(super) fn forget_row(state: &mut State, name: &ManifestName) {
-    state.streams.wanted.retain(|(of, _, _), _| of != name);
-    state.streams.ended.retain(|(of, _, _)| of != name);
+    state.streams.wanted.retain(|(of, _), _| of != name);
+    state.streams.ended.retain(|(of, _)| of != name);
     for seen in state.pods.values_mut() {
         seen.claimed_by.remove(name);
     }

@@ -12,11 +12,9 @@ use super::reason::Reasons;
 use super::requests;
 use super::row::{Row, TargetState};
 use super::state::{Loading, Remains, State};
-use super::{cycles, definitions, gc};
+use super::{cycles, definitions, deploy, gc};
 use crate::model::LogEvent;
-use crate::model::{
-    DeployTarget, ImageBuild, ImageTarget, K8sTarget, LoadId, LocalPath, LocalTarget, Manifest, ManifestName,
-};
+use crate::model::{ImageBuild, ImageTarget, LoadId, LocalPath, Manifest, ManifestName};
 
 /// Reads the Tiltfile for the first time.
 pub(super) fn on_started(state: &mut State) -> Vec<Effect> {
@@ -275,12 +273,7 @@ fn redefine(
 ///
 /// Rule: `docs/rules/images.md`, "What a reload makes new".
 fn same_targets(old: &Manifest, new: &Manifest) -> bool {
-    let same_deploy = match (&old.deploy, &new.deploy) {
-        (DeployTarget::K8s(old), DeployTarget::K8s(new)) => same_objects(old, new),
-        (DeployTarget::Local(old), DeployTarget::Local(new)) => same_commands(old, new),
-        _ => false,
-    };
-    same_deploy && same_images(&old.images, &new.images)
+    deploy::of_target(&old.deploy).does_the_same(&new.deploy) && same_images(&old.images, &new.images)
 }
 
 /// What a command's image is watched for, where Docker may find layers, and where it was written does not matter.
@@ -301,39 +294,6 @@ fn same_images(old: &[ImageTarget], new: &[ImageTarget]) -> bool {
         image
     };
     old == new || (old.len() == new.len() && old.iter().map(essential).eq(new.iter().map(essential)))
-}
-
-/// What is watched and what is shown does not matter.
-fn same_commands(old: &LocalTarget, new: &LocalTarget) -> bool {
-    let commands = |target: &LocalTarget| LocalTarget {
-        deps: None,
-        watch_ignores: Vec::new(),
-        links: Vec::new(),
-        ..target.clone()
-    };
-    commands(old) == commands(new)
-}
-
-/// Ports and links are for people: a change of them deploys nothing.
-fn same_objects(old: &K8sTarget, new: &K8sTarget) -> bool {
-    fn others(target: &K8sTarget) -> impl PartialEq + '_ {
-        let commands = target.options.custom_deploy.as_ref();
-        (
-            (&target.id, &target.images, target.readiness),
-            (&target.extra_pod_selectors, target.upsert_timeout),
-            (
-                &target.options.image_locators,
-                commands.map(|custom| (&custom.apply, &custom.delete)),
-            ),
-        )
-    }
-    old.entities.len() == new.entities.len()
-        && old
-            .entities
-            .iter()
-            .zip(&new.entities)
-            .all(|(a, b)| a.value() == b.value())
-        && others(old) == others(new)
 }
 
 /// Deletes what resources had that are gone from the Tiltfile.

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::event::ClusterStatus;
 use super::row::Row;
 use super::state::{Running, State};
-use super::{cycles, definitions, gc, live_update};
+use super::{cycles, deploy, live_update};
 use crate::model::{ImageTarget, ManifestName, TargetId};
 
 /// Why an update that is due may not start.
@@ -104,9 +103,7 @@ pub(crate) fn next_update(state: &State) -> (Option<ManifestName>, BTreeMap<Mani
         } else {
             busy_component(row, &busy)
                 .or_else(|| unready_dependencies(state, row))
-                .or_else(|| undefined_kinds(state, name, row))
-                .or_else(|| waits_for_cluster(state, row).then_some(Hold::WaitingForCluster))
-                .or_else(|| deletions(state, row))
+                .or_else(|| deploy::of(row).hold(state, row))
                 .or_else(|| row.waits_until(state.now).map(|_| Hold::WaitingForRetry))
                 .or_else(|| live_update::hold(row))
                 .or_else(|| cycles::update_waits(state, row).then_some(Hold::WaitingForQuiet))
@@ -193,21 +190,6 @@ fn busy_component(row: &Row, busy: &BTreeSet<&TargetId>) -> Option<Hold> {
         .cloned()
         .collect();
     (!shared.is_empty()).then_some(Hold::BuildingComponent(shared))
-}
-
-fn waits_for_cluster(state: &State, row: &Row) -> bool {
-    row.k8s().is_some() && state.cluster != ClusterStatus::Connected
-}
-
-fn undefined_kinds(state: &State, name: &ManifestName, row: &Row) -> Option<Hold> {
-    let awaited = definitions::awaited(state, name, row);
-    (!awaited.is_empty()).then_some(Hold::WaitingForDefinition(awaited))
-}
-
-fn deletions(state: &State, row: &Row) -> Option<Hold> {
-    row.k8s()?;
-    let objects = gc::being_deleted(state, row);
-    (!objects.is_empty()).then_some(Hold::WaitingForDeletion(objects))
 }
 
 /// Returns the dependencies that were never ready; they hold only the first update.

@@ -12,7 +12,6 @@ use super::effect::{Effect, Server};
 use super::event::{ServerEnd, ServerStatus};
 use super::row::Row;
 use super::state::State;
-use crate::model::RuntimeStatus;
 use crate::model::{DeployTarget, LocalTarget, ManifestName, ServeId, SpanId};
 
 /// The server of a row.
@@ -117,16 +116,6 @@ pub(super) fn serve(state: &mut State) -> Option<Effect> {
     }
     state.asked.servers.clone_from(&wanted);
     Some(Effect::Serve(wanted))
-}
-
-/// Returns how a local resource is doing.
-pub(super) fn status(row: &Row, local: &LocalTarget) -> RuntimeStatus {
-    match row.server.as_ref().map(|server| &server.status) {
-        _ if local.serve_cmd.is_empty() => RuntimeStatus::NotApplicable,
-        Some(Some(ServerStatus::Running { ready: true, .. })) => RuntimeStatus::Ok,
-        Some(Some(ServerStatus::Exited { .. } | ServerStatus::NotStarted(_))) => RuntimeStatus::Error,
-        _ => RuntimeStatus::Pending,
-    }
 }
 
 impl Row {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::config::EngineConfig;
 use super::cycles::{Cycle, RecentlyEnded};
-use super::effect::{ClusterWatch, Forward, LogStream, ObjectId, Server, WatchSet};
+use super::effect::{ClusterWatch, Forward, LogId, LogStream, ObjectId, Server, WatchSet};
 use super::event::{ClusterStatus, Moment};
 use super::prune::Pruning;
 use super::row::{DeleteCommand, Deployed, Row};
@@ -191,8 +191,8 @@ pub(crate) struct Streams {
     pub(crate) ended: BTreeSet<StreamKey>,
 }
 
-/// One run of one container, for one resource.
-pub(crate) type StreamKey = (ManifestName, ObjectUid, String);
+/// A log, for one resource.
+pub(crate) type StreamKey = (ManifestName, LogId);
 
 /// A container log that is read.
 #[derive(Debug)]

@@ -6,47 +6,32 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::effect::{Effect, LogStream};
-use super::pods::pod_span;
-use super::row::Row;
+use super::deploy;
+use super::effect::{Effect, LogId, LogStream};
 use super::state::{State, Stream, StreamKey};
-use crate::model::{Container, ContainerState, ManifestName, ObjectUid, Pod};
-
-/// Containers that are not read, by name: the side-cars of service meshes.
-const IGNORED: [&str; 4] = ["istio-init", "istio-proxy", "linkerd-proxy", "linkerd-init"];
+use crate::model::ManifestName;
 
 /// How long the rest of a log is waited for after its container or pod is no longer there.
 const LINGER: Duration = Duration::from_secs(5);
 
 /// Finds out anew which logs of a resource are read.
-///
-/// Rule: `docs/rules/runtime.md`, "Pod logs"; all pods of a resource count here, also those of earlier templates.
 pub(super) fn refresh(state: &mut State, name: &ManifestName) {
     let Some(row) = state.rows.get(name) else {
         return;
     };
-    let mut listed = listed(state, row);
+    let logs = deploy::of(row).logs(state, row).into_iter();
+    let mut listed: BTreeMap<StreamKey, LogStream> =
+        logs.map(|log| ((name.clone(), log.id()), log)).collect();
     listed.retain(|key, _| !state.streams.ended.contains(key));
     let until = Some(state.now + LINGER);
-    let first = (name.clone(), ObjectUid::new(""), String::new());
-    let known = state
-        .streams
-        .wanted
-        .range_mut(first..)
-        .take_while(|((of, _, _), _)| of == name);
-    for (key, stream) in known {
+    let first = (name.clone(), LogId::first());
+    let known = state.streams.wanted.range_mut(first..);
+    for (key, stream) in known.take_while(|((of, _), _)| of == name) {
         if let Some(log) = listed.remove(key) {
-            let (since, missed_run) = (stream.log.since, stream.log.missed_run);
-            *stream = Stream {
-                log: LogStream {
-                    since,
-                    missed_run,
-                    ..log
-                },
-                until: None,
-            };
+            stream.log.update(log);
+            stream.until = None;
         } else if stream.until.is_none() {
-            stream.log.terminated = true;
+            stream.log.terminate();
             stream.until = until;
         }
     }
@@ -58,64 +43,10 @@ pub(super) fn refresh(state: &mut State, name: &ManifestName) {
     state.dirty.streams = true;
 }
 
-fn listed(state: &State, row: &Row) -> BTreeMap<StreamKey, LogStream> {
-    let mut logs = BTreeMap::new();
-    for uid in &row.runtime.pods {
-        let Some(seen) = state.pods.get(uid) else {
-            continue;
-        };
-        for log in logs_of(state, &row.manifest.name, &seen.pod) {
-            logs.insert(
-                (log.manifest.clone(), log.pod.clone(), log.container_id.clone()),
-                log,
-            );
-        }
-    }
-    logs
-}
-
-fn logs_of(state: &State, name: &ManifestName, pod: &Pod) -> Vec<LogStream> {
-    let read = |container: &Container| !IGNORED.contains(&container.name.as_str());
-    let several = pod.containers.iter().filter(|container| read(container)).count() > 1;
-    let is_new = state.is_from_this_session(pod.created);
-    let has_run = |container: &Container| {
-        !container.id.is_empty() && !matches!(container.state, ContainerState::Unknown)
-    };
-    pod.all_containers()
-        .filter(|(_, container)| read(container) && has_run(container))
-        .map(|(is_init, container)| LogStream {
-            manifest: name.clone(),
-            span: pod_span(name, pod),
-            pod: pod.uid.clone(),
-            pod_name: pod.name.clone(),
-            namespace: pod.namespace.clone(),
-            container: container.name.clone(),
-            container_id: container.id.clone(),
-            prefixed: is_init || several,
-            since: (!is_new).then_some(state.config.started),
-            missed_run: missed_run(state, name, pod, container),
-            // One that waits with an id has run: it crashed, and is about to be started again.
-            terminated: container.state != ContainerState::Running,
-        })
-        .collect()
-}
-
-/// Returns whether the run of a container before the present one was never seen: it ended too soon.
-fn missed_run(state: &State, name: &ManifestName, pod: &Pod, container: &Container) -> bool {
-    let Some(exit) = &container.last_exit else {
-        return false;
-    };
-    let key = (name.clone(), pod.uid.clone(), exit.id.clone());
-    let is_known = state.streams.wanted.contains_key(&key) || state.streams.ended.contains(&key);
-    let in_this_session = exit.ended.is_some_and(|time| state.is_from_this_session(time));
-    // One that waits to be started again has the id of the run that ended.
-    !is_known && in_this_session && exit.id != container.id
-}
-
 /// Notes that a log was read to its end.
-pub(super) fn on_ended(state: &mut State, pod: &ObjectUid, container_id: &str) {
-    let of_run = |(_, of, id): &&StreamKey| of == pod && id == container_id;
-    let Some(key) = state.streams.wanted.keys().find(of_run).cloned() else {
+pub(super) fn on_ended(state: &mut State, log: &LogId) {
+    let is_it = |(_, id): &&StreamKey| id == log;
+    let Some(key) = state.streams.wanted.keys().find(is_it).cloned() else {
         return;
     };
     let was_listed = state
@@ -138,7 +69,9 @@ pub(super) fn expire(state: &mut State) {
         .retain(|_, stream| stream.until.is_none_or(|until| now < until));
     state.dirty.streams |= state.streams.wanted.len() != before;
     let pods = &state.pods;
-    state.streams.ended.retain(|(_, pod, _)| pods.contains_key(pod));
+    state.streams.ended.retain(|(_, log)| match log {
+        LogId::Pod { pod, .. } => pods.contains_key(pod),
+    });
 }
 
 /// Returns when `expire` has something to do again.
@@ -153,7 +86,11 @@ pub(super) fn next_expiry(state: &State) -> Option<Instant> {
 
 /// Returns whether the log of a run that ended is still being read.
 pub(super) fn is_rest_awaited(state: &State) -> bool {
-    state.streams.wanted.values().any(|stream| stream.log.terminated)
+    state
+        .streams
+        .wanted
+        .values()
+        .any(|stream| stream.log.is_terminated())
 }
 
 /// Returns all logs to read, if those are not what is read already.

@@ -94,7 +94,7 @@ pub(super) fn resource(state: &State, name: &ManifestName, row: &Row) -> Resourc
         culprit: culprit(state, row),
         unwell: row.runtime.health.why.clone(),
         no_pod: why_no_pod::reason(state, row),
-        forwards: forwards::views(state, name, row),
+        forwards: forwards::views(state, row),
         server: row.server.as_ref().map(server),
         first_started: row.started_at.map(|at| state.time_of(at)),
         first_ready: row.runtime.first_ready.map(|at| state.time_of(at)),

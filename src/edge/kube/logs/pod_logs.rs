@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::pace::LogPace;
 use super::reader::LogReader;
 use crate::edge::kube::connection::Cluster;
-use crate::engine::{Event, LogStream};
+use crate::engine::{Event, PodLog};
 use crate::logs::LogStore;
 use crate::model::{ManifestName, ObjectUid};
 
@@ -30,7 +30,7 @@ pub struct PodLogs {
 type Key = (ManifestName, ObjectUid, String);
 
 struct Reader {
-    wanted: watch::Sender<LogStream>,
+    wanted: watch::Sender<PodLog>,
     drains: mpsc::Sender<oneshot::Sender<()>>,
 }
 
@@ -50,9 +50,9 @@ impl PodLogs {
     ///
     /// A stream that is wanted no more is read to its end if that comes within 2 s. A new run of a container continues
     /// where the run before it ended, and reads first what is missing of that one.
-    pub fn set(&self, streams: Vec<LogStream>) {
+    pub fn set(&self, streams: Vec<PodLog>) {
         let mut readers = self.readers.lock().expect("no panic while readers are held");
-        let mut wanted: HashMap<Key, LogStream> = HashMap::new();
+        let mut wanted: HashMap<Key, PodLog> = HashMap::new();
         for stream in streams {
             let key = (
                 stream.manifest.clone(),
@@ -95,7 +95,7 @@ impl PodLogs {
         let _ = tokio::time::timeout(DRAIN_TIMEOUT, futures::future::join_all(ends)).await;
     }
 
-    fn start(&self, stream: LogStream) -> Reader {
+    fn start(&self, stream: PodLog) -> Reader {
         let (wanted, changes) = watch::channel(stream);
         let (drains, drain) = mpsc::channel(1);
         let reader = LogReader::new(
@@ -133,8 +133,8 @@ mod tests {
         first.iter().map(|segment| segment.text.as_str()).collect()
     }
 
-    fn stream(manifest: &str) -> LogStream {
-        LogStream {
+    fn stream(manifest: &str) -> PodLog {
+        PodLog {
             manifest: ManifestName::from(manifest),
             span: SpanId::new(format!("pod:{manifest}:web-1")),
             pod: ObjectUid::new("u"),

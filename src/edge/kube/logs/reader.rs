@@ -20,7 +20,7 @@ use super::pace::LogPace;
 use crate::clock;
 use crate::edge::kube::connection::{Cluster, is_login_refused, is_lost, is_not_found, message};
 use crate::edge::retry::lasting;
-use crate::engine::{Event, LogStream};
+use crate::engine::{Event, PodLog};
 use crate::logs::{Level, LogStore, LogWriter};
 use crate::model::Timestamp;
 
@@ -54,7 +54,7 @@ pub(super) struct LogReader {
     cluster: Cluster,
     logs: LogStore,
     events: mpsc::Sender<Event>,
-    wanted: watch::Receiver<LogStream>,
+    wanted: watch::Receiver<PodLog>,
     drains: mpsc::Receiver<oneshot::Sender<()>>,
     lines: LogLines,
     pace: Arc<LogPace>,
@@ -99,7 +99,7 @@ impl LogReader {
         cluster: Cluster,
         logs: LogStore,
         events: mpsc::Sender<Event>,
-        wanted: watch::Receiver<LogStream>,
+        wanted: watch::Receiver<PodLog>,
         drains: mpsc::Receiver<oneshot::Sender<()>>,
         pace: Arc<LogPace>,
     ) -> Self {
@@ -188,7 +188,7 @@ impl LogReader {
 
     /// Reads the log of a run that has ended to its very end: until a reading brings nothing new, as the runtime may
     /// still be writing, and may have written half a line.
-    async fn read_out(&mut self, stream: &LogStream, reading: Reading) -> Stop {
+    async fn read_out(&mut self, stream: &PodLog, reading: Reading) -> Stop {
         let mut before = None;
         loop {
             match self.read(stream, reading).await {
@@ -203,7 +203,7 @@ impl LogReader {
     }
 
     /// Reads until something else has to be done.
-    async fn read(&mut self, stream: &LogStream, reading: Reading) -> Stop {
+    async fn read(&mut self, stream: &PodLog, reading: Reading) -> Stop {
         // That the log of a run before is gone is no news: it was read while it ran.
         let was_cut = std::mem::replace(&mut self.was_cut, true);
         self.lines.reconnect(reading == Reading::Previous, was_cut);
@@ -290,12 +290,12 @@ impl LogReader {
     }
 
     /// Writes what was read of a last line without a newline.
-    fn finish(&mut self, stream: &LogStream) {
+    fn finish(&mut self, stream: &PodLog) {
         let text = self.lines.finish(&prefix(stream));
         self.write(stream, text);
     }
 
-    fn params(&self, stream: &LogStream, reading: Reading) -> LogParams {
+    fn params(&self, stream: &PodLog, reading: Reading) -> LogParams {
         let since = stream.since.max(self.since);
         let since = since.map(|since| since.0.div_euclid(1_000_000));
         let second = self.lines.second().max(since);
@@ -344,7 +344,7 @@ impl LogReader {
     }
 
     /// Reads what is still there, then stops for good.
-    async fn leave(&mut self, stream: &LogStream, stop: Stop, ended: bool) {
+    async fn leave(&mut self, stream: &PodLog, stop: Stop, ended: bool) {
         if !ended {
             let reading = async {
                 if stream.terminated {
@@ -364,11 +364,8 @@ impl LogReader {
     }
 
     /// Says that a run was read to its end. Returns `true`, for the caller to remember.
-    async fn end(&mut self, stream: &LogStream) -> bool {
-        let event = Event::LogStreamEnded {
-            pod: stream.pod.clone(),
-            container_id: stream.container_id.clone(),
-        };
+    async fn end(&mut self, stream: &PodLog) -> bool {
+        let event = Event::LogStreamEnded(stream.id());
         // The loop may be gone already at exit.
         let _ = self.events.send(event).await;
         true
@@ -386,7 +383,7 @@ impl LogReader {
         self.failures < tries
     }
 
-    fn report(&mut self, stream: &LogStream, error: &kube::Error) {
+    fn report(&mut self, stream: &PodLog, error: &kube::Error) {
         let text = message(error);
         let expected = is_not_found(error)
             || is_login_refused(error)
@@ -400,14 +397,14 @@ impl LogReader {
         }
     }
 
-    fn write(&mut self, stream: &LogStream, text: String) {
+    fn write(&mut self, stream: &PodLog, text: String) {
         if !text.is_empty() {
             self.log(stream).raw(Level::Info, text);
         }
         self.warn_of_watches(stream);
     }
 
-    fn warn_of_watches(&mut self, stream: &LogStream) {
+    fn warn_of_watches(&mut self, stream: &PodLog) {
         if self.lines.take_out_of_watches() {
             self.log(stream).warn(&format!(
                 "Error streaming {} logs: too many inotify watches are in use on the node\n\
@@ -417,7 +414,7 @@ impl LogReader {
         }
     }
 
-    fn log(&self, stream: &LogStream) -> LogWriter {
+    fn log(&self, stream: &PodLog) -> LogWriter {
         LogWriter::new(self.logs.clone(), stream.span.clone(), stream.manifest.clone())
     }
 }
@@ -464,7 +461,7 @@ fn dead() -> Stop {
 }
 
 async fn interruption(
-    wanted: &mut watch::Receiver<LogStream>,
+    wanted: &mut watch::Receiver<PodLog>,
     drains: &mut mpsc::Receiver<oneshot::Sender<()>>,
 ) -> Stop {
     tokio::select! {
@@ -477,7 +474,7 @@ async fn interruption(
     }
 }
 
-fn prefix(stream: &LogStream) -> String {
+fn prefix(stream: &PodLog) -> String {
     if stream.prefixed {
         format!("[{}] ", stream.container)
     } else {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::script::*;
-use crate::engine::{ClusterStatus, Event, Mode};
+use crate::engine::{ClusterStatus, Event, LogId, Mode};
 use crate::model::{CiSettings, Manifest, ManifestName, Pod, PodPhase, PodReadiness};
 
 fn ci(manifests: Vec<Manifest>) -> Script {
@@ -74,10 +74,10 @@ fn the_whole_log_of_a_job_is_read_before_the_end() {
             .see_workload(workload("Job", "exam", COMPLETE))
             .contains("exit")
     );
-    let ended = Event::LogStreamEnded {
+    let ended = Event::LogStreamEnded(LogId::Pod {
         pod: done.uid.clone(),
         container_id: "id-main".to_owned(),
-    };
+    });
     assert_eq!(script.send(ended), "read logs []\nexit Succeeded");
     let mut script = ci(vec![job("exam")]);
     script.finish(1, deployed(&[], &[object("Job", "exam")]));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::script::*;
-use crate::engine::{AppliedObject, Event};
+use crate::engine::{AppliedObject, Event, LogId};
 use crate::model::RuntimeStatus;
 use crate::model::{
     CiSettings, Command, Container, ContainerExit, ContainerState, CustomDeploy, JobState, Manifest,
@@ -477,9 +477,11 @@ fn two_resources_that_claim_one_pod_both_look_at_it_and_show_its_log() {
         told.contains("read logs [web-1/id-main, web-1/id-main]"),
         "{told}"
     );
-    let ended = || Event::LogStreamEnded {
-        pod: "pod-web-1".into(),
-        container_id: "id-main".to_owned(),
+    let ended = || {
+        Event::LogStreamEnded(LogId::Pod {
+            pod: "pod-web-1".into(),
+            container_id: "id-main".to_owned(),
+        })
     };
     assert_eq!(script.send(ended()), "read logs [web-1/id-main]");
     assert_eq!(script.send(ended()), "read logs []");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::script::*;
-use crate::engine::Event;
+use crate::engine::{Event, LogId};
 use crate::model::{ContainerExit, ContainerState, ObjectUid, Pod, PodPhase, PodReadiness, Timestamp};
 use crate::view::RuntimeStatus;
 
@@ -289,10 +289,10 @@ fn a_log_is_read_to_its_end_once() {
         ..pod("web", "web-1", 1)
     };
     script.see(over());
-    let ended = Event::LogStreamEnded {
+    let ended = Event::LogStreamEnded(LogId::Pod {
         pod: "pod-web-1".into(),
         container_id: "id-main".to_owned(),
-    };
+    });
     assert_eq!(script.send(ended.clone()), "read logs []");
     assert_eq!(
         script.see(Pod {

@@ -633,6 +633,7 @@ fn step(step: &crate::engine::ImageStep) -> String {
 }
 
 fn stream(stream: &crate::engine::LogStream) -> String {
+    let crate::engine::LogStream::Pod(stream) = stream;
     let mut words = vec![format!("{}/{}", stream.pod_name, stream.container_id)];
     words.extend(stream.prefixed.then(|| "prefixed".to_owned()));
     words.extend(stream.since.map(|since| format!("since {}", since.0)));

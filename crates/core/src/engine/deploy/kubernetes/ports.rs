@@ -1,0 +1,56 @@
+//! Which pod the local ports of a resource lead to.
+//!
+//! Rule: `docs/rules/runtime.md`, "Port-forwards".
+
+use crate::engine::effect::{Forward, ForwardTarget};
+use crate::engine::row::Row;
+use crate::engine::state::State;
+use crate::k8s::{documented_ports, port_in_pod};
+use crate::model::{Pod, PodPhase, PortForward};
+
+/// Returns the port-forwards of a resource, each with the pod of the moment.
+pub(super) fn forwards(state: &State, row: &Row, ports: &[PortForward]) -> Vec<Forward> {
+    let pod = if ports.is_empty() {
+        None
+    } else {
+        best_pod(state, row)
+    };
+    let forward = |port: &PortForward| Forward {
+        manifest: row.manifest.name.clone(),
+        local_port: port.local_port,
+        host: port.host.clone(),
+        pod: pod.map(|pod| ForwardTarget {
+            pod: pod.uid.clone(),
+            pod_name: pod.name.clone(),
+            namespace: pod.namespace.clone(),
+            port: container_port(row, port),
+            container: pod
+                .containers
+                .first()
+                .map_or_else(String::new, |first| first.name.clone()),
+            node: pod.node.clone(),
+            ready: pod.is_ready(),
+        }),
+    };
+    ports.iter().map(forward).collect()
+}
+
+/// Returns the pod that ports lead to: one that runs, rather not one that is being deleted, the newest.
+fn best_pod<'a>(state: &'a State, row: &Row) -> Option<&'a Pod> {
+    let pods = row
+        .runtime
+        .pods
+        .iter()
+        .filter_map(|uid| state.pods.get(uid))
+        .map(|seen| &seen.pod);
+    pods.filter(|pod| pod.phase == PodPhase::Running || pod.deleting)
+        .max_by_key(|pod| (!pod.deleting, pod.created, &pod.name))
+}
+
+/// Returns the port in the pod.
+fn container_port(row: &Row, port: &PortForward) -> u16 {
+    match port.container_port {
+        0 => port_in_pod(port.local_port, &documented_ports(row.entities())),
+        given => given,
+    }
+}
