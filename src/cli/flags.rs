@@ -33,8 +33,16 @@ pub(super) fn working_directory() -> anyhow::Result<LocalPath> {
     ))
 }
 
-/// Which cluster.
+/// Which cluster, where no namespace matters.
 #[derive(Debug, clap::Args)]
+pub(super) struct Context {
+    /// Kubernetes context to use in place of the current one
+    #[arg(long, value_name = "NAME")]
+    pub(super) context: Option<String>,
+}
+
+/// Which cluster.
+#[derive(Debug, Default, clap::Args)]
 pub(super) struct Cluster {
     /// Kubernetes context to use in place of the current one
     #[arg(long, value_name = "NAME")]
@@ -44,9 +52,12 @@ pub(super) struct Cluster {
     pub(super) namespace: Option<String>,
 }
 
-/// Where the server listens. Accepted, so that scripts keep working; there is no server yet.
+/// Where the server listens.
 #[derive(Debug, clap::Args)]
-#[allow(dead_code, reason = "there is no server yet")]
+#[allow(
+    dead_code,
+    reason = "the files of the page come with the program: `--web-mode` is accepted, so that scripts keep working"
+)]
 pub(super) struct Serve {
     /// Port of the web page (0: none)
     #[arg(long, value_name = "PORT", env = "TILT_PORT", default_value_t = 10350)]

@@ -3,10 +3,14 @@
 //! Parsing records only what was typed; what a command needs beyond that is resolved when it runs. Data goes to
 //! standard output, talk to standard error, both through `say`. Only this room and the stream printer print.
 
+mod analytics;
 mod booleans;
 mod ci;
 mod ci_failure;
 mod completion;
+mod docker;
+mod docker_prune;
+mod doctor;
 mod down;
 mod exit;
 mod flags;
@@ -118,6 +122,16 @@ enum Command {
     Delete(talk::DeleteArgs),
     /// Print the kinds of objects that a session has
     ApiResources(talk::ResourcesArgs),
+    /// Press a button of a running session
+    Click(talk::ClickArgs),
+    /// Print what this machine has of what a session needs
+    Doctor(doctor::Args),
+    /// Run the docker command with the engine that images are built with
+    Docker(docker::Args),
+    /// Remove old images, containers and build caches of a Tiltfile from the Docker engine
+    DockerPrune(docker_prune::Args),
+    /// Show or set whether statistics may be sent; this program never sends any
+    Analytics(analytics::Args),
     /// Commands that may change
     #[command(subcommand)]
     Alpha(Alpha),
@@ -143,10 +157,14 @@ enum Alpha {
     Get(talk::GetArgs),
     /// The same as `tilt api-resources`
     ApiResources(talk::ResourcesArgs),
+    /// Show the resources of a running session as a tree of what depends on what
+    TreeView(talk::TreeViewArgs),
+    /// Open a shell in a container of a resource of a running session
+    Shell(talk::ShellArgs),
 }
 
 /// Commands of Tilt that this version does not have yet; each is answered by name.
-const NOT_YET: [&str; 6] = ["analytics", "demo", "docker", "docker-prune", "doctor", "lsp"];
+const NOT_YET: [&str; 2] = ["demo", "lsp"];
 
 /// Parses the arguments, runs the command, and returns the exit status.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
@@ -203,6 +221,13 @@ fn perform(cli: Cli) -> anyhow::Result<u8> {
         Command::ApiResources(args) | Command::Alpha(Alpha::ApiResources(args)) => {
             talk::like_kubectl(talk::api_resources(&args))
         }
+        Command::Click(args) => talk::click(&args),
+        Command::Alpha(Alpha::TreeView(args)) => talk::tree_view(&args),
+        Command::Alpha(Alpha::Shell(args)) => talk::shell(&args),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Docker(args) => docker::run(args),
+        Command::DockerPrune(args) => docker_prune::run(args),
+        Command::Analytics(args) => analytics::run(args),
         Command::Version => version::run(),
         Command::VerifyInstall => Ok(SUCCESS),
         Command::Completion(args) => completion::run(args),

@@ -20,7 +20,7 @@ use crate::edge::machine::{output_gone, print_stream, signals};
 use crate::engine::{ExitOutcome, Mode};
 use crate::k8s::labels::Ownership;
 use crate::logs::{Level, LogFilter, LogSource, LogStore, LogWriter, StreamPrinter};
-use crate::model::LocalPath;
+use crate::model::{ApiObjects, LocalPath};
 use crate::server;
 use crate::tiltfile::{Load, LoadRequest, Memory, Program, load_on_big_stack};
 use crate::view::View;
@@ -86,6 +86,10 @@ async fn run_in_runtime(options: Options) -> anyhow::Result<Ended> {
             .access
             .is_ok()
             .then(|| (request.kube.name.clone(), request.kube.namespace.clone())),
+        kubeconfig: prepared
+            .kubeconfig
+            .as_ref()
+            .map(|frozen| frozen.path().display().to_string()),
     };
     let printer = StreamPrinter::new(filter(&options.flags.log_filter));
     let printing = tokio::spawn(print_stream(log.reader(), printer, std::io::stdout()));
@@ -158,7 +162,7 @@ pub(super) struct Prepared {
     /// What the user should know before anything is run.
     pub(super) warning: Option<String>,
     /// Kept to the end: commands find it in their environment.
-    pub(super) _kubeconfig: Option<FrozenKubeconfig>,
+    pub(super) kubeconfig: Option<FrozenKubeconfig>,
 }
 
 /// Reads the kubeconfig, and makes everything that is started from now on use the cluster that it means. `served` is the
@@ -192,13 +196,14 @@ pub(super) fn prepare(
         is_main: true,
         program: program(variables::variables(host, port)),
         memory: Memory::default(),
+        extensions: ApiObjects::default(),
         clock: None,
     };
     Ok(Prepared {
         request,
         access,
         warning,
-        _kubeconfig: kubeconfig,
+        kubeconfig,
     })
 }
 

@@ -50,6 +50,16 @@ impl LogWriter {
         }
     }
 
+    /// Returns a writer for a source that may belong to no resource.
+    pub fn of_span(store: LogStore, span: SpanId, manifest: Option<ManifestName>) -> Self {
+        Self {
+            sink: Sink::Store(store),
+            span: Some(span),
+            manifest,
+            indent: "",
+        }
+    }
+
     /// Returns a writer for lines of no resource.
     pub fn global(store: LogStore) -> Self {
         Self {

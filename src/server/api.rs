@@ -189,7 +189,7 @@ fn kind_of(plural: &str) -> Result<&'static Kind, ApiError> {
 }
 
 /// Reads the body of a request: JSON or YAML.
-fn body_of(bytes: &Bytes, headers: &HeaderMap) -> Result<Value, ApiError> {
+pub(super) fn body_of(bytes: &Bytes, headers: &HeaderMap) -> Result<Value, ApiError> {
     let media = text(headers, header::CONTENT_TYPE);
     if media.contains("protobuf") || media.contains("cbor") {
         return Err(ApiError::new(

@@ -85,7 +85,7 @@ impl Shared {
     }
 
     async fn pass_on(&self, change: &Change) {
-        if let Some(event) = wishes(change).and_then(|wish| self.event(wish)) {
+        for event in wishes(change).into_iter().filter_map(|wish| self.event(wish)) {
             let _ = self.handle.events.send(event).await;
         }
     }
@@ -95,6 +95,12 @@ impl Shared {
             Wish::Enable(manifest, enabled) => Event::EnablementChanged { manifest, enabled },
             Wish::Args(args) => Event::ArgsChanged(args),
             Wish::Stop(manifest) => Event::CancelRequested(self.running_span(&manifest)?),
+            Wish::Object(kind, name, object) => Event::ObjectWritten {
+                kind,
+                name,
+                object: object.map(Box::new),
+            },
+            Wish::Click { button, at, inputs } => Event::ButtonClicked { button, at, inputs },
         })
     }
 

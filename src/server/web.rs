@@ -328,6 +328,7 @@ async fn click(
     axum::extract::State(shared): State,
     Path(name): Path<String>,
     method: Method,
+    headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
     let Some(kind) = Kind::named("UIButton") else {
@@ -336,9 +337,9 @@ async fn click(
     if method != Method::PUT {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
-    let body: Value = match serde_json::from_slice(&bytes) {
+    let body: Value = match super::api::body_of(&bytes, &headers) {
         Ok(body) => body,
-        Err(error) => return (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+        Err(error) => return super::api::refusal(&error),
     };
     let how = Write {
         part: Part::Status,

@@ -24,6 +24,7 @@ pub(crate) fn request() -> LoadRequest {
         is_main: true,
         program: Program::default(),
         memory: Memory::default(),
+        extensions: tilt::model::ApiObjects::default(),
         clock: None,
     }
 }

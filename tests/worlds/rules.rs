@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use tilt::engine::{
-    Effect, Event, ExitOutcome, ImageAction, ImageStep, Mode, ObjectId, Server, ServerStatus, UnwantedObject,
-    UpdateOutcome, UpdatePlan,
+    Asker, Effect, Event, ExitOutcome, ImageAction, ImageStep, Mode, ObjectId, Server, ServerStatus,
+    UnwantedObject, UpdateOutcome, UpdatePlan,
 };
 use tilt::model::{
     BuildId, DeployTarget, JobState, ManifestName, PodPhase, PodTrouble, TargetId, TriggerMode, WorkloadState,
@@ -276,14 +276,13 @@ impl<B: Brain> World<B> {
     fn check_servers(&self, servers: &[Server]) -> Verdict {
         let mut names = BTreeSet::new();
         for server in servers {
-            self.check_known(&server.manifest)?;
-            holds(names.insert(&server.manifest), || {
-                format!("{} has two servers", server.manifest)
-            })?;
-            let is_enabled = self.ledger.current[&server.manifest].enabled;
-            holds(is_enabled, || {
-                format!("{} is disabled and serves", server.manifest)
-            })?;
+            let Asker::Resource(name) = &server.asker else {
+                continue;
+            };
+            self.check_known(name)?;
+            holds(names.insert(name), || format!("{name} has two servers"))?;
+            let is_enabled = self.ledger.current[name].enabled;
+            holds(is_enabled, || format!("{name} is disabled and serves"))?;
         }
         Ok(())
     }

@@ -59,7 +59,10 @@ impl<B: Brain> World<B> {
 
     /// Returns the server of a resource, if one is wanted, and what was last told of it.
     pub(crate) fn server_of(&self, name: &ManifestName) -> Option<(&Server, Option<&ServerStatus>)> {
-        let server = self.servers.iter().find(|server| server.manifest == *name)?;
+        let server = self
+            .servers
+            .iter()
+            .find(|server| server.asker.name() == name.as_str())?;
         Some((server, self.told.get(&server.serve)))
     }
 }

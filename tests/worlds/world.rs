@@ -454,6 +454,7 @@ impl<B: Brain> World<B> {
         let fails = project.is_broken;
         let changed = (project != self.project).then(|| LocalPath::new("/src/Tiltfile"));
         let outcome = LoadOutcome {
+            extensions: Default::default(),
             read: [LocalPath::new("/src/Tiltfile")].into(),
             changed_meanwhile: changed.into_iter().collect(),
             manifests: (!fails).then(|| project.manifests()),

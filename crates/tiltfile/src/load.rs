@@ -19,7 +19,7 @@ use super::{BuiltinCall, Host, Memory};
 use crate::Log;
 use crate::assembly::{CallSite, Ignorefile, Naming, Surroundings, assemble};
 use crate::diag::Diagnostic;
-use crate::engine::LoadOutcome;
+use crate::engine::{ExtensionEnd, LoadOutcome};
 use crate::k8s::{Entity, KubeContext, deployable};
 use crate::model::octets::bytes_of;
 use crate::model::{
@@ -49,6 +49,8 @@ pub struct LoadRequest {
     pub program: Program,
     /// What earlier loads of the session left.
     pub memory: Memory,
+    /// Extensions, and their repositories, that users registered beside the Tiltfile.
+    pub extensions: ApiObjects,
     /// Reads the clock, to time the calls of built-ins; `None` for not timing them.
     pub clock: Option<fn() -> Instant>,
 }
@@ -97,6 +99,8 @@ pub struct Load {
     pub secrets: BTreeMap<String, Secret>,
     /// Objects of the API that were registered; also those of a load that failed.
     pub objects: ApiObjects,
+    /// What became of the extensions that ran on their own, by name.
+    pub extensions: BTreeMap<String, ExtensionEnd>,
     /// The host of the session's web page.
     pub web_host: String,
     /// The calls of built-ins in the order in which they ended, if they were timed.
@@ -273,6 +277,7 @@ impl Load {
             ci_settings: self.ci_settings.clone(),
             docker_prune: self.session_settings.docker_prune,
             objects: self.objects.clone(),
+            extensions: self.extensions.clone(),
         }
     }
 }

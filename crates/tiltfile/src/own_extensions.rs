@@ -1,13 +1,16 @@
 //! Extensions that a Tiltfile registers with `v1alpha1.extension()` and does not load: each is a Tiltfile of its own, with
 //! arguments of its own, whose resources join those of the session.
 //!
-//! Rule: `docs/rules/tiltfile.md`, "Extensions". Other than there, one that cannot be run fails the load.
+//! Those that users registered through the API run in the same way.
+//!
+//! Rule: `docs/rules/tiltfile.md`, "Extensions". Other than there, one of the Tiltfile that cannot be run fails the load.
 
 use super::extensions::{DEFAULT_REPO, official_repo, repo_of};
 use super::fault::{Fault, Outcome};
 use super::session::Session;
 use super::{Load, LoadRequest};
 use crate::diag::{Diagnostic, nearest};
+use crate::engine::ExtensionEnd;
 use crate::model::{ApiKind, ApiObject, ApiObjects, LocalPath, Manifest};
 
 impl Load {
@@ -19,12 +22,38 @@ impl Load {
         if !request.is_main || !matches!(request.subcommand, "up" | "ci" | "down") {
             return;
         }
+        for (kind, name, object) in request.extensions.iter() {
+            if self.objects.get(kind, name).is_none() {
+                self.objects.insert(kind, name, object.clone());
+            }
+        }
         let mut done = Vec::new();
         while let Some((name, object)) = next(&self.objects, &done) {
-            match self.extension(session, &name, &object) {
-                Ok(extension) => self.take_in(&name, extension),
-                Err(fault) => self.errors.push(fault.diagnostic()),
-            }
+            let is_users = request.extensions.get(ApiKind::Extension, &name).is_some();
+            let end = match find(session, &self.objects, &name, &object) {
+                Ok(file) => {
+                    let extension = self.extension(session, file.clone(), &object);
+                    let error = extension.error_text();
+                    match &error {
+                        Some(error) if is_users => session.log.warn(error),
+                        _ => self.take_in(&name, extension),
+                    }
+                    ExtensionEnd {
+                        path: Some(file),
+                        error,
+                    }
+                }
+                Err(fault) => {
+                    let fault = fault.diagnostic();
+                    let error = Some(fault.render());
+                    match is_users {
+                        true => session.log.warn(&fault.render()),
+                        false => self.errors.push(fault),
+                    }
+                    ExtensionEnd { path: None, error }
+                }
+            };
+            self.extensions.insert(name.clone(), end);
             done.push(name);
         }
         if !self.errors.is_empty() {
@@ -32,11 +61,11 @@ impl Load {
         }
     }
 
-    fn extension(&self, session: &Session<'_>, name: &str, object: &ApiObject) -> Outcome<Self> {
+    fn extension(&self, session: &Session<'_>, file: LocalPath, object: &ApiObject) -> Self {
         let args = object.spec.get("args").and_then(serde_json::Value::as_array);
         let args = args.into_iter().flatten().filter_map(serde_json::Value::as_str);
         let request = LoadRequest {
-            file: find(session, &self.objects, name, object)?,
+            file,
             args: args.map(str::to_owned).collect(),
             is_main: false,
             ..session.request.clone()
@@ -46,7 +75,7 @@ impl Load {
             ..Self::default()
         };
         extension.evaluate(&session.of_extension(&request, self));
-        Ok(extension)
+        extension
     }
 
     fn take_in(&mut self, name: &str, extension: Self) {

@@ -1,6 +1,7 @@
 //! Commands that talk to a running session.
 
 mod args;
+mod click;
 mod delete;
 mod describe;
 mod dump;
@@ -11,7 +12,9 @@ mod get;
 mod logs;
 mod patch;
 mod printing;
+mod shell;
 mod target;
+mod tree_view;
 mod trigger;
 mod wait;
 mod write;
@@ -19,6 +22,7 @@ mod write;
 use crate::server::client::{ApiClient, ApiFailure, WebClient};
 
 pub(super) use args::Args as ArgsArgs;
+pub(super) use click::Args as ClickArgs;
 pub(super) use delete::Args as DeleteArgs;
 pub(super) use describe::Args as DescribeArgs;
 pub(super) use dump::{Dump, Snapshot};
@@ -28,14 +32,17 @@ pub(super) use explain::Args as ExplainArgs;
 pub(super) use get::{Args as GetArgs, ResourcesArgs};
 pub(super) use logs::Args as LogsArgs;
 pub(super) use patch::Args as PatchArgs;
+pub(super) use shell::Args as ShellArgs;
+pub(super) use tree_view::Args as TreeViewArgs;
 pub(super) use trigger::Args as TriggerArgs;
 pub(super) use wait::Args as WaitArgs;
 pub(super) use write::{ApplyArgs, CreateArgs};
 pub(super) use {
-    args::run as args, delete::run as delete, describe::run as describe, dump::dump, dump::snapshot,
-    edit::run as edit, enable::disable, enable::enable, explain::run as explain,
+    args::run as args, click::run as click, delete::run as delete, describe::run as describe, dump::dump,
+    dump::snapshot, edit::run as edit, enable::disable, enable::enable, explain::run as explain,
     get::resources as api_resources, get::run as get, logs::run as logs, patch::run as patch,
-    trigger::run as trigger, wait::run as wait, write::apply, write::create,
+    shell::run as shell, tree_view::run as tree_view, trigger::run as trigger, wait::run as wait,
+    write::apply, write::create,
 };
 
 /// Which session to talk to.

@@ -62,10 +62,15 @@ pub struct ConnectError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ApiVersion(pub(super) u32, pub(super) u32);
 
-#[derive(serde::Deserialize)]
+/// What an engine says of itself.
+#[derive(Clone, Debug, serde::Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct EngineVersion {
-    api_version: String,
+pub struct EngineVersion {
+    /// The newest API that it speaks.
+    pub api_version: String,
+    /// Its own version.
+    #[serde(default)]
+    pub version: String,
 }
 
 impl Docker {
@@ -162,6 +167,36 @@ impl Docker {
     /// Returns where the engine listens, as in `DOCKER_HOST`.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// Returns what the engine says of itself.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn versions(&self) -> Result<EngineVersion, ConnectError> {
+        let versions = self.http.get::<EngineVersion>("/version").await;
+        versions.map_err(|error| unreachable(&self.host, &self.http.endpoint, &error))
+    }
+
+    /// Returns whether images are built with BuildKit.
+    pub fn uses_buildkit(&self) -> bool {
+        self.uses_buildkit
+    }
+
+    /// Returns the variables with which the docker command uses this engine as it is used here.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let buildkit = if self.uses_buildkit { "1" } else { "0" };
+        let text = |(name, value): (&std::ffi::OsStr, &std::ffi::OsStr)| {
+            (
+                name.to_string_lossy().into_owned(),
+                value.to_string_lossy().into_owned(),
+            )
+        };
+        let own = self.env.iter().map(text);
+        let own = own.filter(|(name, _)| name.starts_with("DOCKER_") && name != "DOCKER_BUILDKIT");
+        std::iter::once(("DOCKER_BUILDKIT".to_owned(), buildkit.to_owned()))
+            .chain(own)
+            .collect()
     }
 
     /// Returns whether the engine answers.

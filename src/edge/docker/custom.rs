@@ -169,7 +169,7 @@ async fn run(
     log: &LogWriter,
     cancel: &CancellationToken,
 ) -> Result<(), BuildError> {
-    let outcome = run_command(command, variables, log, cancel).await;
+    let outcome = run_command(command, variables, log, cancel, async |_| {}).await;
     outcome.map_err(|fault| match fault {
         CommandFault::Canceled => BuildError::Canceled,
         CommandFault::Failed(why) => {

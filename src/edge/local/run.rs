@@ -24,7 +24,7 @@ impl From<io::Error> for CommandFault {
     }
 }
 
-/// Announces a command and runs it; `cancel` stops it.
+/// Announces a command and runs it; `cancel` stops it. `runs` is told the number of its process.
 ///
 /// # Errors
 /// When it cannot be started, does not end with 0, or is canceled.
@@ -35,11 +35,13 @@ pub async fn run_command(
     variables: &CommandVariables,
     log: &LogWriter,
     cancel: &CancellationToken,
+    runs: impl AsyncFnOnce(u32),
 ) -> Result<(), CommandFault> {
     let shown = command.display();
     log.info(&format!("Running cmd: {shown}"));
     let mut process = Process::spawn(&variables.child(command), log)
         .map_err(|error| CommandFault::Failed(format!("{shown} failed to start: {error}")))?;
+    runs(process.pid()).await;
     let exit = tokio::select! {
         exit = process.wait() => exit?,
         () = cancel.cancelled() => {

@@ -1,4 +1,4 @@
-//! The servers of local resources: as many as are wanted, one task each.
+//! The servers of local resources, and users' own commands: as many as are wanted, one task each.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use tokio_util::task::TaskTracker;
 use super::CommandVariables;
 use super::probe::{Prober, Readiness};
 use crate::edge::process::{Exit, MARK, Process, end_marked, mark_of};
-use crate::engine::{Event, Server, ServerEnd, ServerStatus};
+use crate::engine::{Asker, Event, Server, ServerEnd, ServerStatus};
 use crate::logs::{LogStore, LogWriter};
-use crate::model::{ManifestName, ServeId};
+use crate::model::ServeId;
 
-/// Runs servers. Who is no longer wanted is stopped; the next one of the same resource starts only then, so that it
-/// finds its port free.
+/// Runs servers and commands. Who is no longer wanted is stopped; the next one that the same asks for starts only then, so
+/// that it finds its port free.
 pub struct Servers {
     log: LogStore,
     events: mpsc::Sender<Event>,
@@ -26,7 +26,7 @@ pub struct Servers {
 }
 
 struct Running {
-    manifest: ManifestName,
+    asker: Asker,
     stop: CancellationToken,
     ended: CancellationToken,
 }
@@ -70,17 +70,17 @@ impl Servers {
         let before: Vec<CancellationToken> = self
             .running
             .values()
-            .filter(|running| running.manifest == server.manifest)
+            .filter(|running| running.asker == server.asker)
             .map(|running| running.ended.clone())
             .collect();
         let (stop, ended) = (self.shutdown.child_token(), CancellationToken::new());
         let running = Running {
-            manifest: server.manifest.clone(),
+            asker: server.asker.clone(),
             stop: stop.clone(),
             ended: ended.clone(),
         };
         self.running.insert(server.serve, running);
-        let log = LogWriter::new(self.log.clone(), server.span.clone(), server.manifest.clone());
+        let log = LogWriter::of_span(self.log.clone(), server.span.clone(), server.manifest.clone());
         let (events, variables) = (self.events.clone(), Arc::clone(&self.variables));
         let shutdown = self.shutdown.clone();
         self.tasks.spawn(async move {
@@ -148,7 +148,8 @@ impl Serving {
                     Ok(exit) => ServerEnd::Other(exit.to_string()),
                     Err(error) => ServerEnd::Other(error.to_string()),
                 };
-                if how == ServerEnd::Code(0) {
+                let is_server = matches!(self.server.asker, Asker::Resource(_));
+                if is_server && how == ServerEnd::Code(0) {
                     self.log.error("Server exited with exit code 0");
                 }
                 self.tell(ServerStatus::Exited { pid, how }).await;

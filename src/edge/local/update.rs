@@ -1,9 +1,10 @@
 //! The update of a local resource: its command, run to its end.
 
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{CommandFault, CommandVariables, run_command};
-use crate::engine::{UpdateOutcome, UpdatePlan};
+use crate::engine::{Event, UpdateOutcome, UpdatePlan};
 use crate::logs::{LogStore, LogWriter};
 use crate::model::{Command, LocalTarget, SpanId};
 
@@ -16,6 +17,7 @@ pub async fn run_update(
     local: &LocalTarget,
     variables: &CommandVariables,
     cancel: &CancellationToken,
+    events: &mpsc::Sender<Event>,
 ) -> UpdateOutcome {
     let header = LogWriter::new(log.clone(), plan.span.clone(), plan.manifest.clone());
     header.update_started(&plan.header);
@@ -23,7 +25,12 @@ pub async fn run_update(
         Some(command) => {
             let span = SpanId::new(format!("cmd:{}:update", plan.manifest));
             let log = LogWriter::new(log.clone(), span, plan.manifest.clone());
-            run(command, variables, &log, cancel).await
+            let runs = async |pid| {
+                let build = plan.build;
+                // Nobody listens any more once the session ends.
+                let _ = events.send(Event::CommandRuns { build, pid }).await;
+            };
+            run(command, variables, &log, cancel, runs).await
         }
         None => Ok(()),
     };
@@ -39,8 +46,9 @@ async fn run(
     variables: &CommandVariables,
     log: &LogWriter,
     cancel: &CancellationToken,
+    runs: impl AsyncFnOnce(u32),
 ) -> Result<(), String> {
-    let outcome = run_command(command, variables, log, cancel).await;
+    let outcome = run_command(command, variables, log, cancel, runs).await;
     outcome.map_err(|fault| match fault {
         CommandFault::Canceled => "build canceled".to_owned(),
         CommandFault::Failed(reason) => format!("Command {:?} failed: {reason}", command.display()),

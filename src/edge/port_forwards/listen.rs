@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::port::Port;
 use crate::edge::machine::port_holder::holder;
-use crate::engine::{ForwardId, ForwardPart};
+use crate::engine::{Event, ForwardId, ForwardPart};
 
 /// How often it is tried to listen on a port that somebody else has; nothing tells when it becomes free.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -20,8 +20,9 @@ impl Port {
         loop {
             match self.listen().await {
                 Ok(listeners) => {
+                    self.tell_port(&listeners);
                     if self.tell(ForwardPart::Listening, None) {
-                        let (port, manifest) = (self.id.local_port, &self.id.manifest);
+                        let (port, manifest) = (self.id.local_port, self.id.asker.name());
                         self.log
                             .info(&format!("Port {port} is free now and leads to {manifest}"));
                     }
@@ -51,8 +52,12 @@ impl Port {
                 .await?
                 .collect()
         };
-        let (mut listeners, mut refused) = (Vec::new(), None);
-        for address in addresses {
+        let (mut listeners, mut refused) = (Vec::<TcpListener>::new(), None);
+        for mut address in addresses {
+            // Where any port will do, it is the same one in both families.
+            if let (0, Some(first)) = (port, listeners.first()) {
+                address.set_port(first.local_addr()?.port());
+            }
             match TcpListener::bind(address).await {
                 Ok(listener) => listeners.push(listener),
                 // A port that is taken says more than a family that is missing on this machine.
@@ -72,25 +77,34 @@ impl Port {
         }
     }
 
+    /// Tells which port was opened, where any was asked for.
+    fn tell_port(&self, listeners: &[TcpListener]) {
+        let opened = listeners.first().and_then(|listener| listener.local_addr().ok());
+        if let (0, Some(address)) = (self.id.local_port, opened) {
+            self.send(Event::ForwardOpened {
+                forward: self.id.clone(),
+                port: address.port(),
+            });
+        }
+    }
+
     /// Returns who else in this session wants the port: another resource, or this one at another address.
     pub(super) fn rival(&self) -> Option<ForwardId> {
         let wanted = self.wanted.lock().expect("no panic while it is held");
-        let others = wanted
-            .iter()
-            .filter(|other| other.local_port == self.id.local_port && **other != self.id);
-        others
-            .min_by_key(|other| other.manifest == self.id.manifest)
-            .cloned()
+        let others = wanted.iter().filter(|other| {
+            other.local_port == self.id.local_port && other.local_port != 0 && **other != self.id
+        });
+        others.min_by_key(|other| other.asker == self.id.asker).cloned()
     }
 
     fn refused(&self, host: &str, error: &io::Error) -> String {
-        let (port, manifest) = (self.id.local_port, &self.id.manifest);
+        let (port, manifest) = (self.id.local_port, self.id.asker.name());
         let message = format!("Error port-forwarding {manifest}: cannot listen on {host}:{port}: {error}");
         let hint = match error.kind() {
             io::ErrorKind::AddrInUse => match self.rival() {
                 Some(rival) => format!(
                     "port {port} is also forwarded to \"{}\": choose another one for one of them in port_forwards=",
-                    rival.manifest
+                    rival.asker.name()
                 ),
                 None => {
                     let addresses = (host, port).to_socket_addrs().into_iter().flatten();

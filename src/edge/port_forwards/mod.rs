@@ -24,7 +24,6 @@ use super::kube::Cluster;
 use crate::edge::retry::lasting;
 use crate::engine::{Event, Forward, ForwardId, ForwardPart, ForwardTarget};
 use crate::logs::{LogStore, LogWriter};
-use crate::model::SpanId;
 
 /// Keeps port-forwards.
 pub(super) struct PortForwards {
@@ -96,7 +95,7 @@ impl PortForwards {
                     }
                 }
                 None => {
-                    let opened = self.open(id.clone(), forward.pod, cluster.clone());
+                    let opened = self.open(forward, cluster.clone());
                     self.open.insert(id, opened);
                 }
             }
@@ -104,11 +103,11 @@ impl PortForwards {
         self.watch_paths(cluster);
     }
 
-    fn open(&self, id: ForwardId, pod: Option<ForwardTarget>, cluster: Cluster) -> Open {
-        let (target, wanted) = watch::channel(pod);
-        let span = SpanId::new(format!("portforward:{}", id.manifest));
+    fn open(&self, forward: Forward, cluster: Cluster) -> Open {
+        let id = forward.id();
+        let (target, wanted) = watch::channel(forward.pod);
         let port = Arc::new(Port {
-            log: LogWriter::new(self.log.clone(), span, id.manifest.clone()),
+            log: LogWriter::of_span(self.log.clone(), forward.span, forward.manifest),
             events: self.events.clone(),
             errors: Mutex::default(),
             host: id.host.clone().unwrap_or_else(|| self.web_host.clone()),
@@ -134,7 +133,8 @@ impl PortForwards {
             }
             let name = format!(
                 "the port-forward of {} at {}",
-                serving.id.manifest, serving.id.local_port
+                serving.id.asker.name(),
+                serving.id.local_port
             );
             lasting(&name, &serving.log, || serving.serve()).await;
         });

@@ -145,14 +145,14 @@ impl Port {
 
     /// Rule: `docs/rules/runtime.md`, "Port-forwards".
     fn broken(&self, remote: u16, error: &str) -> String {
-        let (manifest, local) = (&self.id.manifest, self.id.local_port);
+        let (manifest, local) = (self.id.asker.name(), self.id.local_port);
         format!("Reconnecting... Error port-forwarding {manifest} ({local} -> {remote}): {error}")
     }
 
     /// Takes in what became of the way to its node.
     pub(super) fn path_changed(&self, remote: u16, error: Option<&str>) {
         if self.tell(ForwardPart::Path, error) {
-            let (manifest, local) = (&self.id.manifest, self.id.local_port);
+            let (manifest, local) = (self.id.asker.name(), self.id.local_port);
             match error {
                 Some(error) => self.log.info(&self.broken(remote, error)),
                 None => self.log.info(&format!(
@@ -172,21 +172,24 @@ impl Port {
             }
         };
         if before.as_deref() != error {
-            let event = Event::ForwardChanged {
+            self.send(Event::ForwardChanged {
                 forward: self.id.clone(),
                 part,
                 error: error.map(str::to_owned),
-            };
-            let events = self.events.clone();
-            // Whoever sets ports is whom the events are for: it must not wait for room in its own queue.
-            if let Err(mpsc::error::TrySendError::Full(event)) = events.try_send(event) {
-                self.tasks.spawn(async move {
-                    // Nobody listens any more once the session ends.
-                    let _ = events.send(event).await;
-                });
-            }
+            });
         }
         before.is_some() != error.is_some()
+    }
+
+    /// Whoever sets ports is whom the events are for: it must not wait for room in its own queue.
+    pub(super) fn send(&self, event: Event) {
+        let events = self.events.clone();
+        if let Err(mpsc::error::TrySendError::Full(event)) = events.try_send(event) {
+            self.tasks.spawn(async move {
+                // Nobody listens any more once the session ends.
+                let _ = events.send(event).await;
+            });
+        }
     }
 }
 

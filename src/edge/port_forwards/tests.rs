@@ -12,9 +12,10 @@ use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 
 use super::*;
 use crate::edge::kube::Cluster;
-use crate::engine::ForwardTarget;
+use crate::engine::{Asker, ForwardTarget};
 use crate::k8s::KubeContext;
 use crate::logs::LogReader;
+use crate::model::SpanId;
 
 /// A keeper, what it tells, and its log.
 fn keeper() -> (PortForwards, mpsc::Receiver<Event>, LogReader) {
@@ -38,7 +39,9 @@ fn cluster() -> Cluster {
 
 fn forward(manifest: &str, local_port: u16, host: Option<&str>) -> Forward {
     Forward {
-        manifest: manifest.into(),
+        asker: Asker::Resource(manifest.into()),
+        manifest: Some(manifest.into()),
+        span: SpanId::new(format!("portforward:{manifest}")),
         local_port,
         host: host.map(str::to_owned),
         pod: None,
@@ -324,14 +327,12 @@ async fn each_of_two_resources_that_want_one_port_knows_of_the_other() {
         Some(&cluster()),
     );
     let rival = |name: &str| {
-        let open = ports
-            .open
-            .values()
-            .find(|open| open.port.id.manifest.as_str() == name);
+        let open = ports.open.values().find(|open| open.port.id.asker.name() == name);
         open.and_then(|open| open.port.rival())
             .expect("a rival")
-            .manifest
-            .to_string()
+            .asker
+            .name()
+            .to_owned()
     };
     assert_eq!((rival("one"), rival("two")), ("two".to_owned(), "one".to_owned()));
 }

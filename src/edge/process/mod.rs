@@ -4,13 +4,13 @@
 //! [`capture`] returns it. Dropping either kills the process and its group. `group` knows all groups that live, for
 //! the moment when this program must go at once.
 
-mod editor;
 mod environment;
 mod exit;
 mod group;
 pub mod guard;
 mod mark;
 mod output;
+mod terminal;
 mod to_end;
 
 use std::ffi::OsString;
@@ -29,7 +29,6 @@ use crate::model::LocalPath;
 use crate::model::octets::bytes_of;
 use crate::tiltfile::why_not_started;
 
-pub use editor::edit;
 pub use environment::{Environment, pin, set_own};
 pub use exit::Exit;
 use group::Group;
@@ -37,6 +36,7 @@ pub use group::kill_all_groups;
 pub use mark::{VARIABLE as MARK, end_marked, mark_of, own_mark};
 use output::Collected;
 pub(in crate::edge) use output::pump_to_log;
+pub use terminal::{become_program, edit, run_at_terminal};
 pub use to_end::run_to_end;
 
 /// How long output is still read once a process has ended: one that left its group may hold the pipe open for ever.

@@ -30,13 +30,20 @@ use crate::engine::{
 };
 use crate::k8s::labels::Ownership;
 use crate::logs::{LogStore, LogWriter};
-use crate::model::{BuildId, DeployTarget, LoadId, ManifestName, SpanId, Timestamp};
+use crate::model::{ApiKind, ApiObjects, BuildId, DeployTarget, LoadId, ManifestName, SpanId, Timestamp};
 use crate::tiltfile::LoadRequest;
 
 /// How long tasks get to stop, and logs to be read to their present end, at the end of a session.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// The same where a user waits for it.
 const ASKED_STOP_TIMEOUT: Duration = Duration::from_millis(900);
+
+/// Kinds of objects that need a cluster.
+const OF_CLUSTER: [ApiKind; 3] = [
+    ApiKind::KubernetesApply,
+    ApiKind::KubernetesDiscovery,
+    ApiKind::PortForward,
+];
 
 /// Carries effects out.
 pub(super) struct Edge {
@@ -149,10 +156,17 @@ impl Edge {
         match event {
             Event::TiltfileLoaded { outcome, .. } => {
                 let manifests = outcome.manifests.as_deref().unwrap_or_default();
-                if manifests.iter().any(|manifest| manifest.deploy.k8s().is_some()) {
+                let needs = |kind: &ApiKind| outcome.objects.of_kind(*kind).next().is_some();
+                let deploys = manifests.iter().any(|manifest| manifest.deploy.k8s().is_some());
+                if deploys || OF_CLUSTER.iter().any(needs) {
                     self.connect(manifests);
                 }
             }
+            Event::ObjectWritten {
+                kind,
+                object: Some(_),
+                ..
+            } if OF_CLUSTER.contains(kind) => self.connect(&[]),
             Event::UpdateFinished { build, outcome } => {
                 let docker = self.docker.get().cloned();
                 if let Some((manifest, _)) = self.updates.remove(build) {
@@ -174,8 +188,9 @@ impl Edge {
                 load,
                 span,
                 args,
+                extensions,
                 moment,
-            } => self.load_tiltfile(load, span, args, moment),
+            } => self.load_tiltfile((load, span), args, extensions, moment),
             Effect::CancelLoad { .. } => self.abandon_load(),
             Effect::StartUpdate(plan) => self.start_update(*plan),
             Effect::CancelUpdate { build } => {
@@ -258,10 +273,17 @@ impl Edge {
         }
     }
 
-    fn load_tiltfile(&mut self, load: LoadId, span: SpanId, args: Vec<String>, moment: Moment) {
+    fn load_tiltfile(
+        &mut self,
+        (load, span): (LoadId, SpanId),
+        args: Vec<String>,
+        extensions: ApiObjects,
+        moment: Moment,
+    ) {
         self.abandon_load();
-        if self.request.args != args {
-            Arc::make_mut(&mut self.request).args = args;
+        if self.request.args != args || self.request.extensions != extensions {
+            let request = Arc::make_mut(&mut self.request);
+            (request.args, request.extensions) = (args, extensions);
         }
         let cancelled = Arc::new(AtomicBool::new(false));
         self.load = Some(Arc::clone(&cancelled));
@@ -298,6 +320,7 @@ impl Edge {
             .insert(build, (plan.manifest.clone(), cancel.clone()));
         let (cluster, docker) = (self.cluster.get().cloned(), self.docker.get().cloned());
         let (log, ownership) = (self.log.clone(), Arc::clone(&self.ownership));
+        let events = self.events.clone();
         let (commands, image_slots) = (Arc::clone(&self.commands), self.image_slots.clone());
         let image_contents = self.image_contents.clone();
         let has_colour = self.has_colour;
@@ -307,7 +330,7 @@ impl Edge {
                 begun.await;
                 let outcome = match (&plan.deploy, cluster) {
                     (DeployTarget::Local(local), _) => {
-                        run_update(&log, &plan, local, &commands, &cancel).await
+                        run_update(&log, &plan, local, &commands, &cancel, &events).await
                     }
                     (
                         _,

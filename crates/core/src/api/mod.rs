@@ -2,7 +2,7 @@
 //!
 //! [`Store`] holds the objects and the history of their changes. A body that a client sends is read by `decode`, patched by
 //! `patch`, chosen by `selector` and shown by `table`; what is wrong is an [`ApiError`]. `objects` makes the objects that
-//! show what the engine does. No server, no clock: the time and the UID of a new object are arguments.
+//! show what the engine does, `shown` knows which of them have to be written. No server, no clock: the time and the UID of a new object are arguments.
 
 mod clicks;
 mod decode;
@@ -13,6 +13,7 @@ mod objects;
 pub mod openapi;
 mod patch;
 mod selector;
+mod shown;
 mod store;
 mod table;
 mod validate;
@@ -23,8 +24,9 @@ mod tests;
 pub use clicks::{Wish, wishes};
 pub use error::{ApiError, Reason};
 pub use kind::{GROUP, KINDS, Kind, VERBS, VERSION};
-pub use objects::{SessionFacts, objects};
+pub use objects::SessionFacts;
 pub use patch::PatchType;
 pub use selector::{FieldSelector, LabelSelector, Selection};
+pub use shown::{News, Shown};
 pub use store::{Change, ChangeKind, Part, Store, Write, list_body};
 pub use table::table;

@@ -3,7 +3,7 @@
 //! There is one counter of versions. Each change gets the next number and is remembered for a while, so that a watch can go
 //! on where it was. An object that is written as it was is not a change.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -21,6 +21,8 @@ const HISTORY: usize = 4096;
 pub struct Store {
     version: u64,
     objects: BTreeMap<&'static str, BTreeMap<String, Arc<Value>>>,
+    /// Which of them only show what the engine does.
+    engines: BTreeSet<(&'static str, String)>,
     history: VecDeque<Change>,
     last_uid: u64,
 }
@@ -38,6 +40,8 @@ pub struct Change {
     pub object: Arc<Value>,
     /// The object before the change.
     pub before: Option<Arc<Value>>,
+    /// Whether the object only shows what the engine does.
+    pub is_engines: bool,
 }
 
 /// What happened to an object.
@@ -252,8 +256,16 @@ impl Store {
         Ok(last)
     }
 
-    /// Writes an object that shows what the engine does, status and all. What is as it was is no change.
-    pub fn show(&mut self, kind: &'static Kind, mut object: Value, now: Timestamp) {
+    /// Writes an object that only shows what the engine does, status and all. What is as it was is no change.
+    pub fn show(&mut self, kind: &'static Kind, object: Value, now: Timestamp) {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        self.engines.insert((kind.plural, name));
+        self.show_users(kind, object, now);
+    }
+
+    /// Writes an object of a user's own as the engine has it, its status too if it has one.
+    pub fn show_users(&mut self, kind: &'static Kind, mut object: Value, now: Timestamp) {
+        self.name_owner(&mut object);
         let how = Write {
             part: Part::Main,
             strict: false,
@@ -273,6 +285,47 @@ impl Store {
         }
         if let Ok(object) = decode(kind, object, false) {
             self.put_if_changed(kind, name, &old, object, how);
+        }
+    }
+
+    /// Writes the status of an object of a user's own, if it is still there.
+    pub fn show_status(&mut self, kind: &'static Kind, name: &str, status: Value, now: Timestamp) {
+        let Some(old) = self.get(kind, name).cloned() else {
+            return;
+        };
+        let how = Write {
+            part: Part::Status,
+            strict: false,
+            dry_run: false,
+            now,
+        };
+        let mut object = (*old).clone();
+        object["status"] = status;
+        if let Ok(object) = decode(kind, object, false) {
+            self.put_if_changed(kind, name.to_owned(), &old, object, how);
+        }
+    }
+
+    /// Takes away an object that the engine no longer has; one that a user made anew since stays.
+    pub fn hide(&mut self, kind: &'static Kind, name: &str) {
+        let is_engines = self.engines.remove(&(kind.plural, name.to_owned()));
+        let is_owned = self
+            .get(kind, name)
+            .is_some_and(|object| !object["metadata"]["ownerReferences"].is_null());
+        if is_engines || is_owned {
+            let _ = self.delete(kind, name, None, false);
+        }
+    }
+
+    /// Fills in the UID of the owner of an object, which only the store knows.
+    fn name_owner(&self, object: &mut Value) {
+        let Some(owner) = object.pointer_mut("/metadata/ownerReferences/0") else {
+            return;
+        };
+        let kind = owner["kind"].as_str().and_then(Kind::named);
+        let name = owner["name"].as_str().unwrap_or_default();
+        if let Some(known) = kind.and_then(|kind| self.get(kind, name)) {
+            owner["uid"] = known["metadata"]["uid"].clone();
         }
     }
 
@@ -375,12 +428,15 @@ impl Store {
         if self.history.len() == HISTORY {
             self.history.pop_front();
         }
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        let is_engines = self.engines.contains(&(kind.plural, name.to_owned()));
         self.history.push_back(Change {
             version: self.version,
             kind,
             change,
             object,
             before,
+            is_engines,
         });
     }
 }

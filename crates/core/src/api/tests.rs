@@ -256,9 +256,98 @@ fn a_click_and_a_config_map_ask_for_the_same() {
             "status": {"lastClickedAt": "2026-01-02T03:04:05.000000Z"},
         })),
         before: None,
+        is_engines: true,
     };
-    assert_eq!(wishes(&button("on")), Some(Wish::Enable("web".into(), false)));
-    assert_eq!(wishes(&button("off")), Some(Wish::Enable("web".into(), true)));
+    let enabled = |action: &str| wishes(&button(action)).into_iter().next();
+    assert_eq!(enabled("on"), Some(Wish::Enable("web".into(), false)));
+    assert_eq!(enabled("off"), Some(Wish::Enable("web".into(), true)));
+}
+
+/// Returns the values that a click on a button with these inputs, and this status of them, gives.
+#[track_caller]
+fn clicked(inputs: Value, given: Value) -> Vec<(String, String)> {
+    let change = Change {
+        version: 1,
+        kind: kind("UIButton"),
+        change: ChangeKind::Modified,
+        object: std::sync::Arc::new(json!({
+            "metadata": {"name": "go"},
+            "spec": {"inputs": inputs},
+            "status": {"lastClickedAt": "2026-01-02T03:04:05.000000Z", "inputs": given},
+        })),
+        before: None,
+        is_engines: true,
+    };
+    match wishes(&change).pop() {
+        Some(Wish::Click { button, inputs, .. }) if button == "go" => inputs,
+        other => panic!("a click was made, not {other:?}"),
+    }
+}
+
+#[test]
+fn each_input_of_a_click_has_a_value() {
+    let (name, choices) = ("x", json!({"choices": ["a", "b"]}));
+    let words = json!({"trueString": "yes", "falseString": ""});
+    let rows = [
+        (
+            json!({"text": {"defaultValue": "d"}}),
+            json!({"text": {"value": "t"}}),
+            "t",
+        ),
+        (json!({"text": {"defaultValue": "d"}}), json!({}), "d"),
+        (json!({"bool": {}}), json!({"bool": {"value": true}}), "true"),
+        (
+            json!({"bool": {"defaultValue": true}}),
+            json!({"bool": {"value": false}}),
+            "false",
+        ),
+        (json!({"bool": words}), json!({"bool": {"value": true}}), "yes"),
+        (json!({"bool": words}), json!({}), ""),
+        (json!({"choice": choices}), json!({"choice": {"value": "b"}}), "b"),
+        (json!({"choice": choices}), json!({"choice": {"value": "c"}}), "a"),
+        (json!({"hidden": {"value": "h"}}), json!({}), "h"),
+    ];
+    for (mut spec, mut status, expected) in rows {
+        (spec["name"], status["name"]) = (name.into(), name.into());
+        let got = clicked(json!([spec]), json!([status]));
+        assert_eq!(got, [(name.to_owned(), expected.to_owned())], "{spec} {status}");
+    }
+}
+
+#[test]
+fn what_a_user_makes_is_asked_for_and_what_only_shows_something_is_not() {
+    let mut store = Store::default();
+    let cmd = json!({"metadata": {"name": "lint"}, "spec": {"args": ["make"]}});
+    store.create(kind("Cmd"), cmd, write()).expect("it is created");
+    store.show(
+        kind("Cmd"),
+        json!({"metadata": {"name": "web:update"}, "spec": {}}),
+        write().now,
+    );
+    let _ = store.delete(kind("Cmd"), "lint", None, false);
+    let asked: Vec<Wish> = store.all_changes_since(0).iter().flat_map(wishes).collect();
+    let [Wish::Object(_, made, Some(object)), Wish::Object(_, gone, None)] = &asked[..] else {
+        panic!("{asked:?}");
+    };
+    assert_eq!((made.as_str(), gone.as_str()), ("lint", "lint"));
+    assert_eq!(object.spec["args"], json!(["make"]));
+}
+
+#[test]
+fn the_status_of_an_object_is_shown_without_undoing_what_was_written() {
+    let mut store = Store::default();
+    let cmd = |args: &str| json!({"metadata": {"name": "lint"}, "spec": {"args": [args]}});
+    store
+        .create(kind("Cmd"), cmd("a"), write())
+        .expect("it is created");
+    store.show_status(kind("Cmd"), "lint", json!({"ready": true}), write().now);
+    let shown = store.find(kind("Cmd"), "lint").expect("it is there");
+    assert_eq!(
+        (&shown["spec"]["args"][0], &shown["status"]["ready"]),
+        (&json!("a"), &json!(true))
+    );
+    store.hide(kind("Cmd"), "lint");
+    assert!(store.get(kind("Cmd"), "lint").is_some(), "it is the user's");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::effect::{ClusterWatch, Effect, WatchedKind};
 use super::event::ClusterStatus;
 use super::row::Row;
 use super::state::State;
-use super::{why_no_pod, workloads};
+use super::{objects, why_no_pod, workloads};
 use crate::model::ClusterEvent;
 use crate::model::{Level, LogEvent};
 use crate::model::{ManifestName, ObjectUid, PodReadiness, SpanId, WorkloadKind};
@@ -178,6 +178,7 @@ fn cluster_watch(state: &State) -> ClusterWatch {
             }
         }
     }
+    namespaces.extend(objects::namespaces(state));
     watch.kinds = kinds
         .into_iter()
         .map(|(api_version, kind, namespace)| WatchedKind {

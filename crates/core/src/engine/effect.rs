@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::event::Moment;
-use crate::model::LogEvent;
+use crate::model::{ApiKind, ApiObjects, LogEvent};
 use crate::model::{
     Batch, BuildId, BuiltImage, Command, ContainerAddress, DeleteId, DeployTarget, Ignore, ImageSelector,
     ImageTarget, LiveUpdateId, LoadId, LocalPath, ManifestName, ObjectUid, Probe, PruneId, Registry, ServeId,
@@ -22,6 +22,8 @@ pub enum Effect {
         span: SpanId,
         /// The arguments of the Tiltfile.
         args: Vec<String>,
+        /// Extensions, and their repositories, that users registered beside the Tiltfile.
+        extensions: ApiObjects,
         /// Its beginning.
         moment: Moment,
     },
@@ -71,8 +73,8 @@ pub enum Effect {
     CheckKubeconfig,
     /// Stream these logs from now on; the edge compares with what it streams.
     StreamLogs(Vec<LogStream>),
-    /// Let these servers run from now on; the edge compares with what runs. Each answers with `ServerChanged`. One that
-    /// is no longer wanted is stopped, and has ended before the next one of its resource starts.
+    /// Let these servers and commands run from now on; the edge compares with what runs. Each answers with `ServerChanged`.
+    /// One that is no longer wanted is stopped, and has ended before the next one that the same asks for starts.
     Serve(Vec<Server>),
     /// Let these local ports lead to these pods from now on; the edge compares with what is open.
     ForwardPorts(Vec<Forward>),
@@ -153,13 +155,47 @@ pub struct UpdatePlan {
     pub moment: Moment,
 }
 
-/// One run of the server of a local resource.
+/// Who wants something to run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Asker {
+    /// A resource.
+    Resource(ManifestName),
+    /// An object of the API that a user made.
+    Object {
+        /// Its kind.
+        kind: ApiKind,
+        /// Its name.
+        name: String,
+        /// Which of the things that it wants, from 0 on.
+        part: usize,
+    },
+}
+
+impl Asker {
+    /// Returns an object, for one of the things that it wants.
+    pub fn object(kind: ApiKind, name: &str, part: usize) -> Self {
+        let name = name.to_owned();
+        Self::Object { kind, name, part }
+    }
+
+    /// Returns its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Resource(name) => name.as_str(),
+            Self::Object { name, .. } => name,
+        }
+    }
+}
+
+/// One run of the server of a local resource, or of a command of a user's own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Server {
     /// Its id.
     pub serve: ServeId,
-    /// Whose it is.
-    pub manifest: ManifestName,
+    /// Who wants it.
+    pub asker: Asker,
+    /// The resource whose log its lines belong to, if any.
+    pub manifest: Option<ManifestName>,
     /// Where its lines go.
     pub span: SpanId,
     /// What runs.
@@ -171,9 +207,13 @@ pub struct Server {
 /// One local port that leads to a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forward {
-    /// Whose it is.
-    pub manifest: ManifestName,
-    /// The port on this machine.
+    /// Who wants it.
+    pub asker: Asker,
+    /// The resource whose log its lines belong to, if any.
+    pub manifest: Option<ManifestName>,
+    /// Where its lines go.
+    pub span: SpanId,
+    /// The port on this machine; 0 for any, which is answered by `ForwardOpened`.
     pub local_port: u16,
     /// The address to listen on; `None` for the host of the session's web page.
     pub host: Option<String>,

@@ -1,13 +1,13 @@
 //! What happened: everything that the engine is ever told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::effect::LogId;
+use super::effect::{Asker, LogId};
 use crate::k8s::Dormancy;
 use crate::model::{
-    ApiObjects, BuildId, BuiltImage, CiSettings, ClusterEvent, DeleteId, DockerPrune, Ignore, LiveUpdateId,
-    LoadId, LocalPath, Manifest, ManifestName, ObjectUid, Pod, PruneId, ServeId, SpanId, SyncFailure, Synced,
-    TargetId, TriggerMode, TriggerReason, UpdateSettings, Workload,
+    ApiKind, ApiObject, ApiObjects, BuildId, BuiltImage, CiSettings, ClusterEvent, DeleteId, DockerPrune,
+    Ignore, LiveUpdateId, LoadId, LocalPath, Manifest, ManifestName, ObjectUid, Pod, PruneId, ServeId,
+    SpanId, SyncFailure, Synced, TargetId, Timestamp, TriggerMode, TriggerReason, UpdateSettings, Workload,
 };
 
 /// Something that happened. Each outcome carries the id that its effect had; the engine ignores an id it no longer runs.
@@ -26,6 +26,13 @@ pub enum Event {
     ClusterChanged(ClusterStatus),
     /// Files changed on disk, after ignores and coalescing. A path comes once per target that watches it.
     FilesChanged(Vec<FileChange>),
+    /// The command of an update of a local resource runs.
+    CommandRuns {
+        /// Which update.
+        build: BuildId,
+        /// The number of its process.
+        pid: u32,
+    },
     /// An update ended, well or badly.
     UpdateFinished {
         /// Which one.
@@ -72,6 +79,13 @@ pub enum Event {
         /// What is wrong; `None` when it works.
         error: Option<String>,
     },
+    /// A local port that could be any was opened.
+    ForwardOpened {
+        /// Which one was asked for.
+        forward: ForwardId,
+        /// Which one it is.
+        port: u16,
+    },
     /// A pod of a watched namespace appeared or changed.
     PodSeen(Box<Pod>),
     /// A pod is gone.
@@ -114,6 +128,24 @@ pub enum Event {
     },
     /// A user gave the Tiltfile other arguments.
     ArgsChanged(Vec<String>),
+    /// A user wrote an object of the API.
+    ObjectWritten {
+        /// Its kind.
+        kind: ApiKind,
+        /// Its name.
+        name: String,
+        /// What it is now; `None` if it was deleted.
+        object: Option<Box<ApiObject>>,
+    },
+    /// A user clicked on a button.
+    ButtonClicked {
+        /// Its name.
+        button: String,
+        /// When, as the click says it.
+        at: Timestamp,
+        /// The values of its inputs.
+        inputs: Vec<(String, String)>,
+    },
     /// A user asked to cancel what writes in this span: an update, or a load of the Tiltfile.
     CancelRequested(SpanId),
     /// The user asked to stop (Ctrl-C, SIGTERM, SIGHUP).
@@ -147,6 +179,17 @@ pub struct LoadOutcome {
     pub docker_prune: DockerPrune,
     /// Objects of the API that the Tiltfile registered; also those of a load that failed.
     pub objects: ApiObjects,
+    /// What became of the extensions that ran on their own, by name.
+    pub extensions: BTreeMap<String, ExtensionEnd>,
+}
+
+/// What became of an extension that ran on its own.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ExtensionEnd {
+    /// Its Tiltfile, if there is one.
+    pub path: Option<LocalPath>,
+    /// Why it could not be run.
+    pub error: Option<String>,
 }
 
 /// The state of the connection to the cluster.
@@ -266,12 +309,12 @@ pub struct AppliedObject {
     pub workload: Option<Workload>,
 }
 
-/// A local port that leads to pods of a resource.
+/// A local port that leads to pods.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ForwardId {
-    /// Whose it is.
-    pub manifest: ManifestName,
-    /// The port on this machine.
+    /// Who wants it.
+    pub asker: Asker,
+    /// The port on this machine; 0 for any.
     pub local_port: u16,
     /// The address to listen on; `None` for the host of the session's web page.
     pub host: Option<String>,

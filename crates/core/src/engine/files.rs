@@ -8,6 +8,7 @@ use super::cycles::{self, Runs};
 use super::deploy;
 use super::effect::{Effect, WatchSet, WatchedTarget};
 use super::event::FileChange;
+use super::objects;
 use super::reload;
 use super::row::{Edit, Row};
 use super::state::{Seq, State};
@@ -25,6 +26,9 @@ pub(super) fn on_files_changed(state: &mut State, changes: Vec<FileChange>) -> V
     let running = cycles::running(state);
     let mut effects = Vec::new();
     for change in changes {
+        if !change.is_same {
+            objects::note_change(state, &change.target, &change.path);
+        }
         if change.target == kubeconfig {
             effects = vec![Effect::CheckKubeconfig];
         } else if change.target == configs {
@@ -153,6 +157,7 @@ pub(super) fn watch_files(state: &mut State) -> Option<Effect> {
     if state.asked.files.as_ref() == Some(&wanted) {
         return None;
     }
+    objects::note_watched(state, &wanted);
     state.asked.files = Some(wanted.clone());
     Some(Effect::WatchFiles(wanted))
 }
@@ -181,6 +186,7 @@ fn watch_set(state: &State) -> WatchSet {
             targets.insert(row.manifest.deploy.id().clone(), watched);
         }
     }
+    targets.extend(objects::watched(state));
     let mut ignores = state.tiltfile.watch_ignores.clone();
     ignores.extend(image_ref_files(state).into_iter().map(|file| Ignore {
         base: file.clone(),

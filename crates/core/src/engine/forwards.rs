@@ -6,19 +6,21 @@
 //! Rule: `docs/rules/runtime.md`, "Port-forwards".
 
 use super::deploy;
-use super::effect::{Effect, Forward};
+use super::effect::{Asker, Effect, Forward, ForwardTarget};
 use super::event::{ForwardId, ForwardPart};
+use super::objects;
 use super::row::Row;
 use super::state::State;
-use crate::model::{Level, LogEvent};
+use crate::model::{Level, LogEvent, Pod};
 use crate::view::ForwardView;
 
 /// Returns all port-forwards that are wanted, if those are others than before, with what is to be said of them.
 pub(super) fn forward(state: &mut State) -> Vec<Effect> {
     let rows = state.rows_in_order().filter(|(_, row)| row.enabled);
     let wanted: Vec<Forward> = rows
-        .filter(|_| state.config.forwards_ports)
         .flat_map(|(_, row)| deploy::of(row).forwards(state, row))
+        .chain(objects::forwards(state))
+        .filter(|_| state.config.forwards_ports)
         .collect();
     if state.asked.forwards == wanted {
         return Vec::new();
@@ -33,7 +35,10 @@ pub(super) fn forward(state: &mut State) -> Vec<Effect> {
 fn tell_of_chosen_ports(state: &mut State, wanted: &[Forward]) -> Vec<Effect> {
     let mut effects = Vec::new();
     for forward in wanted {
-        let (name, local) = (&forward.manifest, forward.local_port);
+        let local = forward.local_port;
+        let Asker::Resource(name) = &forward.asker else {
+            continue;
+        };
         let Some(pod) = forward.pod.as_ref().filter(|pod| pod.port != local) else {
             continue;
         };
@@ -55,7 +60,10 @@ fn tell_of_chosen_ports(state: &mut State, wanted: &[Forward]) -> Vec<Effect> {
 
 /// Takes in what became of a port-forward.
 pub(super) fn on_changed(state: &mut State, forward: ForwardId, part: ForwardPart, error: Option<String>) {
-    let Some(row) = state.rows.get_mut(&forward.manifest) else {
+    let Asker::Resource(name) = &forward.asker else {
+        return objects::on_forward_changed(state, &forward, part, error);
+    };
+    let Some(row) = state.rows.get_mut(name) else {
         return;
     };
     match error {
@@ -95,9 +103,25 @@ impl Forward {
     /// Returns which port it is.
     pub fn id(&self) -> ForwardId {
         ForwardId {
-            manifest: self.manifest.clone(),
+            asker: self.asker.clone(),
             local_port: self.local_port,
             host: self.host.clone(),
+        }
+    }
+}
+
+impl ForwardTarget {
+    /// Returns a port of a pod.
+    pub(super) fn new(pod: &Pod, port: u16) -> Self {
+        let container = pod.containers.first();
+        Self {
+            pod: pod.uid.clone(),
+            pod_name: pod.name.clone(),
+            namespace: pod.namespace.clone(),
+            port,
+            container: container.map_or_else(String::new, |first| first.name.clone()),
+            node: pod.node.clone(),
+            ready: pod.is_ready(),
         }
     }
 }

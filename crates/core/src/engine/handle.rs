@@ -8,8 +8,8 @@ use super::event::Event;
 use super::schedule::Hold;
 use super::state::State;
 use super::{
-    ci, cluster_events, cycles, deleted_by_others, files, forwards, live_update, pods, prune, reload,
-    requests, retry, schedule, serve, streams, update, workloads,
+    ci, cluster_events, cycles, deleted_by_others, files, forwards, live_update, objects, pods, prune,
+    reload, requests, retry, schedule, serve, streams, update, workloads,
 };
 use crate::model::{BuildId, ManifestName};
 use crate::view::{Projection, View, view};
@@ -93,6 +93,10 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
             Vec::new()
         }
         Event::FilesChanged(changes) => files::on_files_changed(state, changes),
+        Event::CommandRuns { build, pid } => {
+            update::on_runs(state, build, pid);
+            Vec::new()
+        }
         Event::UpdateFinished { build, outcome } => update::on_finished(state, build, *outcome),
         Event::ContainerUpdated {
             update,
@@ -128,6 +132,10 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
             forwards::on_changed(state, forward, part, error);
             Vec::new()
         }
+        Event::ForwardOpened { forward, port } => {
+            objects::on_opened(state, &forward, port);
+            Vec::new()
+        }
         Event::PodSeen(pod) => pods::on_seen(state, *pod),
         Event::PodGone(uid) => {
             let effects = deleted_by_others::on_pod_gone(state, &uid);
@@ -157,6 +165,13 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
             Vec::new()
         }
         Event::ArgsChanged(args) => requests::on_args_changed(state, args),
+        Event::ObjectWritten { kind, name, object } => {
+            objects::on_written(state, kind, &name, object.map(|object| *object))
+        }
+        Event::ButtonClicked { button, at, inputs } => {
+            objects::on_clicked(state, &button, at, inputs);
+            Vec::new()
+        }
         Event::CancelRequested(span) => requests::on_cancel_requested(state, &span),
         Event::StopRequested | Event::Wake => Vec::new(),
     }
@@ -168,6 +183,7 @@ fn settle(state: &mut State) -> Vec<Effect> {
     streams::expire(state);
     // A load that goes round in a circle waited for its turn: whatever comes then may find that it is over.
     effects.extend(reload::load_if_changed(state));
+    effects.extend(objects::refresh(state));
     let due = state.looks.iter().filter(|(_, at)| **at <= state.now);
     state.dirty.rows.extend(due.map(|(name, _)| name.clone()));
     effects.extend(refresh_rows(state));
@@ -200,6 +216,7 @@ fn settle(state: &mut State) -> Vec<Effect> {
     effects.extend(updates);
     effects.extend(end(state));
     effects.extend(prune::prune(state));
+    objects::refresh_shown(state);
     effects
 }
 

@@ -20,7 +20,7 @@ mod handle;
 mod health;
 pub(crate) mod live_update;
 mod never_started;
-mod not_yet;
+pub(crate) mod objects;
 mod pods;
 mod prune;
 mod reason;
@@ -43,13 +43,14 @@ mod workloads;
 
 pub use config::{EngineConfig, Mode};
 pub use effect::{
-    CiFailure, ClusterWatch, ContainerUpdate, Effect, ExitOutcome, Forward, ForwardTarget, ImageAction,
-    ImageStep, LiveUpdatePlan, LogId, LogStream, ObjectId, PodLog, PruneRequest, PrunedImage, Server,
-    UnwantedObject, UpdatePlan, WatchSet, WatchedKind, WatchedTarget,
+    Asker, CiFailure, ClusterWatch, ContainerUpdate, Effect, ExitOutcome, Forward, ForwardTarget,
+    ImageAction, ImageStep, LiveUpdatePlan, LogId, LogStream, ObjectId, PodLog, PruneRequest, PrunedImage,
+    Server, UnwantedObject, UpdatePlan, WatchSet, WatchedKind, WatchedTarget,
 };
 pub use event::{
-    AppliedObject, ClusterStatus, Event, FileChange, ForwardId, ForwardPart, LoadOutcome, Moment, ServerEnd,
-    ServerStatus, UpdateOutcome,
+    AppliedObject, ClusterStatus, Event, ExtensionEnd, FileChange, ForwardId, ForwardPart, LoadOutcome,
+    Moment, ServerEnd, ServerStatus, UpdateOutcome,
 };
 pub use handle::Engine;
+pub(crate) use objects::run_status;
 pub use schedule::Hold;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::effect::Effect;
 use super::row::Row;
 use super::state::{SeenPod, State};
-use super::{health, rollout, streams};
+use super::{health, objects, rollout, streams};
 use crate::model::{Level, LogEvent};
 use crate::model::{ManifestName, ObjectUid, Pod, PodPhase, SpanId, Timestamp};
 
@@ -38,7 +38,9 @@ pub(super) fn on_seen(state: &mut State, pod: Pod) -> Vec<Effect> {
         pod,
         claimed_by,
     };
+    let name = seen.pod.name.clone();
     state.pods.insert(seen.pod.uid.clone(), seen);
+    objects::on_pod(state, &name);
     effects
 }
 
@@ -80,6 +82,7 @@ pub(super) fn on_gone(state: &mut State, uid: &ObjectUid) {
         }
     }
     state.dirty.rows.extend(claimed_by);
+    objects::on_pod(state, &pod.name);
 }
 
 /// Forgets the pods of a namespace that a complete list does not have.

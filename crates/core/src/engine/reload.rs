@@ -1,12 +1,13 @@
 //! The Tiltfile: when it is read, and what a new reading changes.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::config::Mode;
 use super::effect::Effect;
 use super::event::LoadOutcome;
 use super::files::{files_changed_line, watch_files};
-use super::not_yet;
+use super::objects;
 use super::pods;
 use super::reason::Reasons;
 use super::requests;
@@ -39,7 +40,8 @@ pub(super) fn load_if_changed(state: &mut State) -> Vec<Effect> {
     let is_obsolete = state.tiltfile.pending.contains(&state.config.tiltfile);
     let is_wanted = !state.tiltfile.pending.is_empty()
         || !state.tiltfile.triggers.is_empty()
-        || state.tiltfile.args_changed;
+        || state.tiltfile.args_changed
+        || state.tiltfile.extensions_changed;
     if !is_wanted || (state.tiltfile.loading.is_some() && !is_obsolete) || cycles::load_waits(state) {
         return Vec::new();
     }
@@ -50,13 +52,17 @@ pub(super) fn load_if_changed(state: &mut State) -> Vec<Effect> {
         args: std::mem::take(&mut state.tiltfile.args_changed),
         ..Reasons::default()
     };
+    let extensions = std::mem::take(&mut state.tiltfile.extensions_changed);
     let mut sets_enabled = std::mem::take(&mut state.tiltfile.sets_enabled) || reasons.args;
     if let Some(abandoned) = state.tiltfile.loading.take() {
         files.extend(abandoned.files);
         sets_enabled |= abandoned.sets_enabled;
     }
     let entry = if files.is_empty() {
-        reasons.text()
+        match reasons.text() {
+            none if none.is_empty() && extensions => "Extensions Changed".to_owned(),
+            text => text,
+        }
     } else {
         files_changed_line(&state.config.cwd, &files)
     };
@@ -88,10 +94,12 @@ fn start_load(
     state.tiltfile.read_at = moment;
     let mut line = LogEvent::line(span.clone(), ManifestName::tiltfile(), entry);
     line.starts_update = true;
+    let extensions = state.objects.own_extensions();
     let load = Effect::LoadTiltfile {
         load,
         span,
         args,
+        extensions,
         moment,
     };
     vec![Effect::Log(line), load]
@@ -143,7 +151,7 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
         state.update_settings = outcome.update_settings;
         state.ci_settings = outcome.ci_settings;
         state.pruning.settings = outcome.docker_prune;
-        effects.extend(not_yet::tell_of_objects(state, &outcome.objects));
+        objects::on_declared(state, &outcome.objects, outcome.extensions);
         let manifests = match state.config.updates_containers {
             true => manifests,
             false => without_live_updates(manifests),
@@ -221,6 +229,7 @@ fn replace_manifests(
     pods::reindex(state);
     state.dirty.rows.extend(state.rows.keys().cloned());
     state.dirty.everything_asked();
+    state.objects.is_stale = true;
     gone.extend(old);
     if !loading.sets_enabled {
         return remove_rows(state, gone);
@@ -251,7 +260,11 @@ fn redefine(
         .target_ids()
         .map(|id| (id.clone(), targets.remove(id).unwrap_or_default()))
         .collect();
-    (row.manifest, row.position) = (manifest, position);
+    row.position = position;
+    // Readers take the very same definition for an unchanged one.
+    if *row.manifest != manifest {
+        row.manifest = Arc::new(manifest);
+    }
     if changed {
         row.live.is_current = false;
         row.targets

@@ -1,5 +1,7 @@
 //! What a user asks for while a session runs: updates, resources switched on and off, another trigger mode, other arguments.
 
+use std::sync::Arc;
+
 use super::effect::Effect;
 use super::reload::release;
 use super::row::Row;
@@ -39,7 +41,7 @@ pub(super) fn on_enablement_changed(state: &mut State, name: &ManifestName, enab
     if enabled {
         row.enabled = true;
     } else {
-        let mut fresh = Row::new(row.manifest.clone(), false, row.position);
+        let mut fresh = Row::new((*row.manifest).clone(), false, row.position);
         fresh.definers.clone_from(&row.definers);
         let old = std::mem::replace(row, fresh);
         state.queue.retain(|queued| queued != name);
@@ -49,6 +51,7 @@ pub(super) fn on_enablement_changed(state: &mut State, name: &ManifestName, enab
     }
     state.dirty.rows.insert(name.clone());
     state.dirty.everything_asked();
+    state.objects.is_stale = true;
     let word = if enabled { "enabled" } else { "disabled" };
     let span = SpanId::new(format!("disabletoggle-{name}"));
     let text = format!(
@@ -87,7 +90,7 @@ fn words(command: &Command) -> String {
 /// Rule: `docs/rules/updates.md`, "Trigger modes".
 pub(super) fn on_trigger_mode_overridden(state: &mut State, name: &ManifestName, mode: TriggerMode) {
     if let Some(row) = state.rows.get_mut(name) {
-        row.manifest.trigger_mode = mode;
+        Arc::make_mut(&mut row.manifest).trigger_mode = mode;
         state.dirty.live.insert(name.clone());
     }
 }

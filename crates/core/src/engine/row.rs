@@ -1,6 +1,7 @@
 //! One resource of a session: what is defined, what was built and deployed of it, and what is still to come.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::cycles::Cycle;
@@ -23,7 +24,7 @@ const HISTORY: usize = 2;
 /// One resource.
 #[derive(Debug)]
 pub(crate) struct Row {
-    pub(crate) manifest: Manifest,
+    pub(crate) manifest: Arc<Manifest>,
     pub(crate) enabled: bool,
     /// Its place in the definition order.
     pub(crate) position: usize,
@@ -165,7 +166,7 @@ impl Row {
                 .target_ids()
                 .map(|id| (id.clone(), TargetState::default()))
                 .collect(),
-            manifest,
+            manifest: Arc::new(manifest),
             enabled,
             position,
             changed_definition: None,

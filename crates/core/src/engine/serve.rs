@@ -8,8 +8,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::effect::{Effect, Server};
+use super::effect::{Asker, Effect, Server};
 use super::event::{ServerEnd, ServerStatus};
+use super::objects;
 use super::row::Row;
 use super::state::State;
 use crate::model::{DeployTarget, LocalTarget, ManifestName, ServeId, SpanId};
@@ -21,8 +22,14 @@ pub(crate) struct RowServer {
     pub(crate) server: Server,
     /// What was last heard of it; `None` until it has started.
     pub(crate) status: Option<ServerStatus>,
+    /// Which one of the session it is, from 1 on.
+    pub(crate) number: u64,
+    /// When it was asked for.
+    pub(crate) began: Instant,
     /// When it was first heard to run.
     runs_since: Option<Instant>,
+    /// When it was heard to have ended.
+    pub(crate) ended: Option<Instant>,
 }
 
 impl RowServer {
@@ -61,7 +68,7 @@ impl RowServer {
 
 /// Asks for a new server of a resource whose update ended well; the one before it is stopped.
 pub(super) fn restart(state: &mut State, name: &ManifestName) {
-    let serve = ServeId(state.last_serve + 1);
+    let (serve, number) = (ServeId(state.last_serve + 1), state.servers_started + 1);
     let Some(row) = state.rows.get_mut(name) else {
         return;
     };
@@ -69,17 +76,21 @@ pub(super) fn restart(state: &mut State, name: &ManifestName) {
     if let Some(local) = row.local().filter(|local| !local.serve_cmd.is_empty()) {
         let server = Server {
             serve,
-            manifest: name.clone(),
-            span: SpanId::new(format!("localserve:{serve}")),
+            asker: Asker::Resource(name.clone()),
+            manifest: Some(name.clone()),
+            span: SpanId::new(format!("localserve:{number}")),
             command: local.serve_cmd.clone(),
             probe: local.readiness_probe.clone(),
         };
         row.server = Some(RowServer {
             server,
+            number,
             status: None,
+            began: state.now,
             runs_since: None,
+            ended: None,
         });
-        state.last_serve = serve.0;
+        (state.last_serve, state.servers_started) = (serve.0, number);
     } else if !had_one {
         return;
     }
@@ -89,27 +100,34 @@ pub(super) fn restart(state: &mut State, name: &ManifestName) {
 /// Takes in what a server does. One that is no longer wanted has nothing to say.
 pub(super) fn on_changed(state: &mut State, serve: ServeId, status: ServerStatus) {
     let now = state.now;
-    let row = state
-        .rows
-        .iter_mut()
-        .find_map(|(name, row)| Some((name, row)).filter(|(_, row)| row.is_served_by(serve)));
-    let Some((name, row)) = row else { return };
+    let served = state.rows.iter().find(|(_, row)| row.is_served_by(serve));
+    let Some(name) = served.map(|(name, _)| name.clone()) else {
+        return objects::on_command_changed(state, serve, status);
+    };
+    let Some(row) = state.rows.get_mut(&name) else {
+        return;
+    };
     if let ServerStatus::Running { ready: true, .. } = status {
         row.runtime.note_ready(now);
     }
     if let Some(server) = &mut row.server {
         server.runs_since.get_or_insert(now);
+        if !matches!(status, ServerStatus::Running { .. }) {
+            server.ended = Some(now);
+        }
         server.status = Some(status);
     }
-    state.dirty.rows.insert(name.clone());
+    state.dirty.rows.insert(name);
 }
 
 /// Returns all servers that are wanted, if those are others than before.
 pub(super) fn serve(state: &mut State) -> Option<Effect> {
     let rows = state.rows_in_order().filter(|(_, row)| row.enabled);
-    let wanted: Vec<Server> = rows
-        .filter_map(|(_, row)| row.server.as_ref())
-        .map(|server| server.server.clone())
+    let servers = rows.filter_map(|(_, row)| row.server.as_ref());
+    let wanted: Vec<Server> = servers
+        .map(|server| &server.server)
+        .chain(objects::servers(state))
+        .cloned()
         .collect();
     if state.asked.servers == wanted {
         return None;

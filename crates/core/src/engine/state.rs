@@ -9,6 +9,7 @@ use super::config::EngineConfig;
 use super::cycles::{Cycle, RecentlyEnded};
 use super::effect::{ClusterWatch, Forward, LogId, LogStream, ObjectId, Server, WatchSet};
 use super::event::{ClusterStatus, Moment};
+use super::objects::{Objects, WatchEvents};
 use super::prune::Pruning;
 use super::row::{DeleteCommand, Deployed, Row};
 use super::rows::Rows;
@@ -58,6 +59,8 @@ pub(crate) struct State {
     pub(crate) deletions: BTreeMap<DeleteId, Deletion>,
     pub(crate) last_delete: u64,
     pub(crate) last_serve: u64,
+    /// How many servers of resources were started.
+    pub(crate) servers_started: u64,
     /// Pods of the watched namespaces, whoever they belong to: most are seen before they are claimed.
     pub(crate) pods: BTreeMap<ObjectUid, SeenPod>,
     /// Workloads of the watched kinds, whoever they belong to.
@@ -72,8 +75,10 @@ pub(crate) struct State {
     pub(crate) selecting: BTreeSet<ManifestName>,
     pub(crate) streams: Streams,
     pub(crate) events: SeenEvents,
-    /// The objects of which it was said that this version does not run them.
-    pub(crate) told_objects: BTreeSet<String>,
+    /// The objects of the API that users made.
+    pub(crate) objects: Objects,
+    /// What the watch of each target saw.
+    pub(crate) file_events: BTreeMap<TargetId, WatchEvents>,
     /// Local ports of which was said which port of the pod was chosen for them.
     pub(crate) told_ports: BTreeSet<(ManifestName, u16, u16)>,
     /// What was last asked of the edge.
@@ -127,6 +132,8 @@ pub(crate) struct Tiltfile {
     pub(crate) args: Vec<String>,
     /// Whether no load has begun with these arguments.
     pub(crate) args_changed: bool,
+    /// Whether users registered other extensions than those of the last load.
+    pub(crate) extensions_changed: bool,
     /// Whether the next good load says anew which resources run: an earlier one that should have failed.
     pub(crate) sets_enabled: bool,
 }
@@ -158,6 +165,8 @@ pub(crate) struct Running {
     pub(crate) force: bool,
     /// Whether the definition changed since: what it builds is not what is wanted now.
     pub(crate) outdated: bool,
+    /// The number of the process of its command, while that runs.
+    pub(crate) pid: Option<u32>,
     /// What takes away what it deploys, if it deploys by a command.
     pub(crate) delete_command: Option<DeleteCommand>,
     /// What the resource had in the cluster, if it is gone from the Tiltfile, or off.
@@ -265,6 +274,7 @@ impl State {
             deletions: BTreeMap::new(),
             last_delete: 0,
             last_serve: 0,
+            servers_started: 0,
             pods: BTreeMap::new(),
             workloads: BTreeMap::new(),
             borrowed: BTreeMap::new(),
@@ -273,7 +283,8 @@ impl State {
             selecting: BTreeSet::new(),
             streams: Streams::default(),
             events: SeenEvents::default(),
-            told_objects: BTreeSet::new(),
+            objects: Objects::default(),
+            file_events: BTreeMap::new(),
             told_ports: BTreeSet::new(),
             asked: Asked::default(),
             dirty: Dirty::default(),

@@ -54,6 +54,7 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Vec<Effect> {
         runs_alone: row.runs_alone(),
         force,
         outdated: false,
+        pid: None,
         delete_command: row.delete_command(),
         orphaned: None,
     };
@@ -124,6 +125,14 @@ fn image_steps(row: &Row, deployed: &BTreeSet<TargetId>) -> Vec<ImageStep> {
         });
     }
     steps
+}
+
+/// Takes in that the command of an update runs.
+pub(super) fn on_runs(state: &mut State, build: BuildId, pid: u32) {
+    if let Some(running) = state.builds.get_mut(&build) {
+        running.pid = Some(pid);
+        state.rows.touch(&running.manifest);
+    }
 }
 
 /// Takes in how an update ended. An answer that is not waited for is ignored.

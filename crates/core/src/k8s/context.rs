@@ -78,6 +78,26 @@ impl Product {
         }
     }
 
+    /// Returns Tilt's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Minikube => "minikube",
+            Self::DockerDesktop => "docker-desktop",
+            Self::Gke => "gke",
+            Self::Eks => "eks",
+            Self::Kind => "kind",
+            Self::MicroK8s => "microk8s",
+            Self::Crc => "crc",
+            Self::Krucible => "krucible",
+            Self::K3d => "k3d",
+            Self::RancherDesktop => "rancher-desktop",
+            Self::Colima => "colima",
+            Self::Orbstack => "orbstack",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// Returns whether anything may be deployed there without permission: a development cluster, or none at all.
     pub fn is_local(self) -> bool {
         !matches!(self, Self::Gke | Self::Eks | Self::Unknown)

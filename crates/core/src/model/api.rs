@@ -1,10 +1,10 @@
-//! Objects of the API group `tilt.dev/v1alpha1` that a Tiltfile registers, as data.
+//! Objects of the API group `tilt.dev/v1alpha1` that users make, in a Tiltfile or through the API, as data.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-/// The kinds that a Tiltfile can register.
+/// The kinds of objects that users make. All but `PortForward` and `ToggleButton` can be registered by a Tiltfile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ApiKind {
     /// A local command.
@@ -21,6 +21,10 @@ pub enum ApiKind {
     KubernetesApply,
     /// Which pods belong to something.
     KubernetesDiscovery,
+    /// Ports of this machine that lead to a pod.
+    PortForward,
+    /// A button that switches a value of a config map.
+    ToggleButton,
     /// A button in the web page.
     UiButton,
 }
@@ -41,6 +45,41 @@ pub struct ApiObject {
 pub struct ApiObjects(BTreeMap<ApiKind, BTreeMap<String, ApiObject>>);
 
 impl ApiKind {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Cmd,
+        Self::ConfigMap,
+        Self::Extension,
+        Self::ExtensionRepo,
+        Self::FileWatch,
+        Self::KubernetesApply,
+        Self::KubernetesDiscovery,
+        Self::PortForward,
+        Self::ToggleButton,
+        Self::UiButton,
+    ];
+
+    /// Returns the name of the kind, such as `UIButton`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cmd => "Cmd",
+            Self::ConfigMap => "ConfigMap",
+            Self::Extension => "Extension",
+            Self::ExtensionRepo => "ExtensionRepo",
+            Self::FileWatch => "FileWatch",
+            Self::KubernetesApply => "KubernetesApply",
+            Self::KubernetesDiscovery => "KubernetesDiscovery",
+            Self::PortForward => "PortForward",
+            Self::ToggleButton => "ToggleButton",
+            Self::UiButton => "UIButton",
+        }
+    }
+
+    /// Returns the kind of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// Returns the name under which the API serves objects of this kind.
     pub fn plural(self) -> &'static str {
         match self {
@@ -51,6 +90,8 @@ impl ApiKind {
             Self::FileWatch => "filewatches",
             Self::KubernetesApply => "kubernetesapplys",
             Self::KubernetesDiscovery => "kubernetesdiscoveries",
+            Self::PortForward => "portforwards",
+            Self::ToggleButton => "togglebuttons",
             Self::UiButton => "uibuttons",
         }
     }
@@ -59,11 +100,12 @@ impl ApiKind {
     fn empty_status(self) -> Option<Value> {
         Some(match self {
             Self::ConfigMap => return None,
-            Self::Cmd | Self::Extension => json!({}),
+            Self::Cmd | Self::Extension | Self::PortForward => json!({}),
             Self::ExtensionRepo => json!({"lastFetchedAt": null}),
             Self::FileWatch => json!({"monitorStartTime": null, "lastEventTime": null}),
             Self::KubernetesApply => json!({"lastApplyTime": null, "lastApplyStartTime": null}),
             Self::KubernetesDiscovery => json!({"monitorStartTime": null, "pods": null}),
+            Self::ToggleButton => json!({"error": ""}),
             Self::UiButton => json!({"lastClickedAt": null}),
         })
     }
@@ -79,6 +121,15 @@ impl ApiObjects {
     pub fn of_kind(&self, kind: ApiKind) -> impl Iterator<Item = (&str, &ApiObject)> {
         let objects = self.0.get(&kind).into_iter().flatten();
         objects.map(|(name, object)| (name.as_str(), object))
+    }
+
+    /// Returns all objects with their kinds and names.
+    pub fn iter(&self) -> impl Iterator<Item = (ApiKind, &str, &ApiObject)> {
+        let kinds = self.0.iter();
+        kinds.flat_map(|(kind, objects)| {
+            let objects = objects.iter();
+            objects.map(move |(name, object)| (*kind, name.as_str(), object))
+        })
     }
 
     /// Returns all objects with their kinds and names.
@@ -110,6 +161,26 @@ impl ApiObjects {
 }
 
 impl ApiObject {
+    /// Returns what a user said of an object in what the API has of it.
+    pub fn of_json(kind: ApiKind, object: &Value) -> Self {
+        let texts = |field: &str| {
+            let given = object["metadata"][field].as_object().into_iter().flatten();
+            let texts = given.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+            texts.collect()
+        };
+        let spec = match kind {
+            ApiKind::ConfigMap => [("data".to_owned(), object["data"].clone())]
+                .into_iter()
+                .collect(),
+            _ => object["spec"].as_object().cloned().unwrap_or_default(),
+        };
+        Self {
+            labels: texts("labels"),
+            annotations: texts("annotations"),
+            spec,
+        }
+    }
+
     /// Returns a text of the spec, empty when it is not there.
     pub fn text(&self, field: &str) -> &str {
         self.spec.get(field).and_then(Value::as_str).unwrap_or_default()

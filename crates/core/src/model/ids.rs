@@ -114,6 +114,8 @@ pub enum TargetKind {
     Local,
     /// The files that a Tiltfile read, or the kubeconfig.
     Configs,
+    /// A `FileWatch` that a user made.
+    Watch,
 }
 
 /// A node of the build graph, printed as `image:web`, `k8s:web`, `local:gen` or `configs:(Tiltfile)`.
@@ -158,6 +160,36 @@ impl TargetId {
         }
     }
 
+    /// Returns the id of a `FileWatch` that a user made.
+    pub fn watch(name: &str) -> Self {
+        Self {
+            kind: TargetKind::Watch,
+            name: name.to_owned(),
+        }
+    }
+
+    /// Returns the name of the `FileWatch` that shows the files of this target.
+    pub fn watch_name(&self) -> String {
+        match self.kind {
+            TargetKind::Watch => self.name.clone(),
+            _ => self.to_string(),
+        }
+    }
+
+    /// Returns the target of a resource, or of the Tiltfile, whose files a `FileWatch` of this name shows.
+    pub fn of_watch_name(name: &str) -> Option<Self> {
+        let (kind, name) = name.split_once(':')?;
+        let kind = match kind {
+            "image" => TargetKind::Image,
+            "k8s" => TargetKind::K8s,
+            "local" => TargetKind::Local,
+            "configs" => TargetKind::Configs,
+            _ => return None,
+        };
+        let name = name.to_owned();
+        Some(Self { kind, name })
+    }
+
     /// Returns the id of the watch of the kubeconfig.
     pub fn kubeconfig() -> Self {
         Self {
@@ -174,6 +206,7 @@ impl fmt::Display for TargetId {
             TargetKind::K8s => "k8s",
             TargetKind::Local => "local",
             TargetKind::Configs => "configs",
+            TargetKind::Watch => "filewatch",
         };
         write!(f, "{kind}:{}", self.name)
     }

@@ -23,6 +23,12 @@ impl Timestamp {
         std::time::Duration::from_micros(u64::try_from(self.0 - earlier.0).unwrap_or(0))
     }
 
+    /// Reads a time as Kubernetes writes it, with or without parts of a second.
+    pub fn parse(text: &str) -> Option<Self> {
+        let instant: jiff::Timestamp = text.parse().ok()?;
+        Some(Self(instant.as_microsecond()))
+    }
+
     /// Returns it with exactly six digits after the second, as in `2026-01-31T12:00:00.000000Z`.
     pub fn to_micro_text(self) -> String {
         format!("{:.6}", self.instant())

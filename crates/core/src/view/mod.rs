@@ -9,12 +9,16 @@ mod report;
 mod snapshot;
 mod ui_objects;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::model::{ManifestName, Pod, SpanId, Timestamp, TriggerMode};
+use crate::engine::{AppliedObject, ServerStatus};
+use crate::model::{
+    ApiKind, ApiObject, BuiltImage, Command, Manifest, ManifestName, Pod, SpanId, TargetId, Timestamp,
+    TriggerMode,
+};
 pub use crate::model::{RuntimeStatus, UpdateStatus};
 
 pub(crate) use project::view;
@@ -36,6 +40,31 @@ pub struct View {
     /// One per resource, in definition order.
     #[serde(serialize_with = "whole_rows")]
     pub resources: Vec<Arc<ResourceView>>,
+    /// The objects that users made, and the watches of files, by kind and name.
+    #[serde(skip)]
+    pub objects: Arc<ObjectViews>,
+}
+
+/// Objects by kind and name.
+pub type ObjectViews = BTreeMap<(ApiKind, String), Arc<ObjectView>>;
+
+/// An object of the API that a user made, or that goes with one, and what it does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObjectView {
+    /// Its kind.
+    pub kind: ApiKind,
+    /// Its name.
+    pub name: String,
+    /// What it was said to be.
+    pub object: ApiObject,
+    /// How it is, in the API's shape; `None` where only users say it.
+    pub status: Option<serde_json::Value>,
+    /// Whether it comes from the Tiltfile.
+    pub is_declared: bool,
+    /// How often this program changed what users can write of it; `None` if users write nothing of it.
+    pub written: Option<u64>,
+    /// The object that it goes with.
+    pub owner: Option<(ApiKind, String)>,
 }
 
 fn whole_rows<S: serde::Serializer>(rows: &[Arc<ResourceView>], to: S) -> Result<S::Ok, S::Error> {
@@ -57,6 +86,7 @@ impl Default for View {
             },
             cluster: ClusterView::Connecting,
             resources: Vec::new(),
+            objects: Arc::default(),
         }
     }
 }
@@ -97,6 +127,17 @@ pub struct ResourceView {
     pub name: ManifestName,
     /// The labels that group it.
     pub labels: BTreeSet<String>,
+    /// What it is defined to be.
+    #[serde(skip)]
+    pub definition: Definition,
+    /// What was built of its images.
+    #[serde(skip)]
+    pub images: Vec<ImageView>,
+    /// What it applied last.
+    #[serde(skip)]
+    pub applied: Vec<AppliedObject>,
+    /// The resources that it waits for.
+    pub depends_on: Vec<ManifestName>,
     /// What it is made of, such as `image:web` and `k8s:web`.
     pub targets: Vec<String>,
     /// Whether it is to run at all.
@@ -173,6 +214,27 @@ impl PodView {
     }
 }
 
+/// What a resource is defined to be. Two are equal if they are the very same.
+#[derive(Clone, Debug)]
+pub struct Definition(pub Arc<Manifest>);
+
+impl PartialEq for Definition {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// What was built of an image of a resource.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageView {
+    /// Which image.
+    pub id: TargetId,
+    /// What was built last, unless it is stale.
+    pub built: Option<BuiltImage>,
+    /// Whether the update that runs builds it.
+    pub is_building: bool,
+}
+
 /// A local port that leads to a pod.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ForwardView {
@@ -212,6 +274,8 @@ pub struct BuildView {
     pub error: Option<String>,
     /// Whether the last lines of its log may explain the error.
     pub explained_by_log: bool,
+    /// The number of the process of its command, while that runs.
+    pub pid: Option<u32>,
 }
 
 /// The server of a local resource.
@@ -219,6 +283,18 @@ pub struct BuildView {
 pub struct ServerView {
     /// Where its lines are.
     pub span: SpanId,
+    /// Which one of the session it is, from 1 on.
+    pub number: u64,
+    /// What runs.
+    #[serde(skip)]
+    pub command: Command,
+    /// How it is doing; `None` before it was heard of.
+    #[serde(skip)]
+    pub status: Option<ServerStatus>,
+    /// When it was started.
+    pub began: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
     /// The number of its process while it runs.
     pub pid: Option<u32>,
     /// Whether its probe says that it is ready, or it has none.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::k8s::display::display_names;
 
 use super::{
-    BuildView, ClusterView, HoldView, PodView, ResourceView, RuntimeStatus, ServerView, TiltfileView,
-    UpdateStatus, View,
+    BuildView, ClusterView, Definition, HoldView, ImageView, PodView, ResourceView, RuntimeStatus,
+    ServerView, TiltfileView, UpdateStatus, View,
 };
 use crate::engine::live_update::state::Round;
 use crate::engine::row::{BuildRecord, Row};
@@ -26,6 +26,7 @@ pub(crate) fn view(state: &State) -> View {
             .rows_in_order()
             .map(|(name, row)| Arc::new(resource(state, name, row)))
             .collect(),
+        objects: Arc::clone(state.objects.shown()),
     }
 }
 
@@ -68,6 +69,10 @@ pub(super) fn resource(state: &State, name: &ManifestName, row: &Row) -> Resourc
     ResourceView {
         name: name.clone(),
         labels: row.manifest.labels.clone(),
+        definition: Definition(Arc::clone(&row.manifest)),
+        images: images(row, running),
+        applied: row.deployed.objects.clone(),
+        depends_on: row.manifest.resource_deps.clone(),
         targets: row.manifest.target_ids().map(ToString::to_string).collect(),
         enabled: row.enabled,
         update_status,
@@ -95,7 +100,7 @@ pub(super) fn resource(state: &State, name: &ManifestName, row: &Row) -> Resourc
         unwell: row.runtime.health.why.clone(),
         no_pod: why_no_pod::reason(state, row),
         forwards: forwards::views(state, row),
-        server: row.server.as_ref().map(server),
+        server: row.server.as_ref().map(|of_row| server(state, of_row)),
         first_started: row.started_at.map(|at| state.time_of(at)),
         first_ready: row.runtime.first_ready.map(|at| state.time_of(at)),
         ever_ready: row.runtime.last_ready.is_some(),
@@ -141,6 +146,7 @@ fn running_build(state: &State, running: &Running) -> BuildView {
         finished: None,
         error: None,
         explained_by_log: false,
+        pid: running.pid,
     }
 }
 
@@ -152,6 +158,7 @@ fn running_round(state: &State, round: &Round) -> BuildView {
         finished: None,
         error: None,
         explained_by_log: false,
+        pid: None,
     }
 }
 
@@ -163,7 +170,19 @@ fn ended_build(state: &State, record: &BuildRecord) -> BuildView {
         finished: Some(state.time_of(record.finished)),
         error: record.error.clone(),
         explained_by_log: record.explained_by_log,
+        pid: None,
     }
+}
+
+fn images(row: &Row, running: Option<&Running>) -> Vec<ImageView> {
+    let images = row.images().iter();
+    images
+        .map(|image| ImageView {
+            id: image.id.clone(),
+            built: row.target(&image.id).and_then(|target| target.result.clone()),
+            is_building: running.is_some_and(|running| running.images.contains_key(&image.id)),
+        })
+        .collect()
 }
 
 fn pods(state: &State, row: &Row) -> Vec<Pod> {
@@ -171,13 +190,18 @@ fn pods(state: &State, row: &Row) -> Vec<Pod> {
     seen.map(|seen| seen.pod.clone()).collect()
 }
 
-fn server(server: &RowServer) -> ServerView {
+fn server(state: &State, server: &RowServer) -> ServerView {
     let (pid, ready) = match &server.status {
         Some(ServerStatus::Running { pid, ready, .. }) => (Some(*pid), *ready),
         _ => (None, false),
     };
     ServerView {
         span: server.server.span.clone(),
+        number: server.number,
+        command: server.server.command.clone(),
+        status: server.status.clone(),
+        began: state.time_of(server.began),
+        ended: server.ended.map(|at| state.time_of(at)),
         pid,
         ready,
         fault: server.fault(),

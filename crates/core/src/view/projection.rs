@@ -18,6 +18,7 @@ impl Projection {
     /// Returns the view of the state as it is; the same as last time if nothing that is shown changed.
     pub(crate) fn refresh(&mut self, state: &mut State) -> Arc<View> {
         let touched = state.rows.take_touched();
+        let objects = Arc::clone(state.objects.shown());
         let state = &*state;
         let mut changed: Vec<(usize, Arc<ResourceView>)> = Vec::new();
         if touched.all {
@@ -41,7 +42,8 @@ impl Projection {
         let is_same = changed.is_empty()
             && self.view.resources.len() == self.places.len()
             && self.view.tiltfile == tiltfile
-            && self.view.cluster == cluster;
+            && self.view.cluster == cluster
+            && Arc::ptr_eq(&self.view.objects, &objects);
         if is_same {
             return Arc::clone(&self.view);
         }
@@ -58,6 +60,7 @@ impl Projection {
             tiltfile,
             cluster,
             resources,
+            objects,
         });
         Arc::clone(&self.view)
     }

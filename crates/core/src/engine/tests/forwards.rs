@@ -1,7 +1,7 @@
 //! Port-forwards: which pod, and which port of it.
 
 use super::script::*;
-use crate::engine::{Event, ForwardId, ForwardPart};
+use crate::engine::{Asker, Event, ForwardId, ForwardPart};
 use crate::k8s::{Entity, Origin};
 use crate::model::{DeployTarget, Manifest, Pod, PodPhase, PortForward};
 use serde_json::json;
@@ -78,7 +78,7 @@ fn a_port_is_healthy_only_with_a_ready_pod_and_nothing_wrong() {
     assert_eq!(shown(&script), "web-1 true ");
     let tell = |script: &mut Script, error: Option<&str>| {
         let forward = ForwardId {
-            manifest: "web".into(),
+            asker: Asker::Resource("web".into()),
             local_port: 9000,
             host: None,
         };

@@ -9,6 +9,7 @@ mod edits;
 mod forwards;
 mod health;
 mod live_update;
+mod objects;
 mod prune;
 mod reload;
 mod reload_rules;

@@ -3,8 +3,7 @@
 use super::script::*;
 use crate::engine::{Effect, Event, LoadOutcome, Mode};
 use crate::model::{
-    ApiKind, Command, CustomDeploy, DiscoveryStrategy, Ignore, LoadId, LocalPath, PodReadiness, TargetId,
-    TriggerMode,
+    Command, CustomDeploy, DiscoveryStrategy, Ignore, LoadId, LocalPath, PodReadiness, TargetId, TriggerMode,
 };
 use crate::view::UpdateStatus;
 
@@ -305,29 +304,6 @@ fn what_was_switched_off_stays_off() {
     script.edit_tiltfile();
     script.load(vec![manifest("web"), manifest("new")]);
     assert!(!script.resource("web").enabled && script.resource("new").enabled);
-}
-
-#[test]
-fn objects_that_this_version_does_not_run_are_told_of_once() {
-    let mut outcome = loaded(vec![manifest("web")]);
-    let object = crate::model::ApiObject::default;
-    outcome.objects.insert(ApiKind::UiButton, "again", object());
-    outcome.objects.insert(ApiKind::Cmd, "lint", object());
-    outcome.objects.insert(ApiKind::ConfigMap, "off", object());
-    let mut by_load = object();
-    by_load
-        .annotations
-        .insert("tilt.dev/managed-by".to_owned(), "tiltfile.loader".to_owned());
-    outcome.objects.insert(ApiKind::Extension, "hello", by_load);
-    let mut script = Script::up(vec![manifest("web")]);
-    script.finish(1, deployed(&[], &[]));
-    script.edit_tiltfile();
-    let text = "this version does not run these objects of the Tiltfile yet: cmds/lint, uibuttons/again";
-    let first = script.finish_load(outcome.clone());
-    assert!(first.contains(text), "{first}");
-    script.edit_tiltfile();
-    let second = script.finish_load(outcome);
-    assert!(!second.contains("does not run"), "{second}");
 }
 
 /// A live update that copies everything.

@@ -9,7 +9,11 @@ use crate::model::{ApiKind, ApiObject};
 /// Returns what is wrong with an object, all of it.
 pub(super) fn problems(kind: ApiKind, object: &ApiObject) -> Vec<String> {
     match kind {
-        ApiKind::Cmd | ApiKind::ConfigMap | ApiKind::Extension => Vec::new(),
+        ApiKind::Cmd
+        | ApiKind::ConfigMap
+        | ApiKind::Extension
+        | ApiKind::PortForward
+        | ApiKind::ToggleButton => Vec::new(),
         ApiKind::ExtensionRepo => extension_repo(object).into_iter().collect(),
         ApiKind::FileWatch => file_watch(object),
         ApiKind::KubernetesApply => kubernetes_apply(object),

@@ -2,11 +2,11 @@
 //!
 //! Rule: `docs/rules/runtime.md`, "Port-forwards".
 
-use crate::engine::effect::{Forward, ForwardTarget};
+use crate::engine::effect::{Asker, Forward, ForwardTarget};
 use crate::engine::row::Row;
 use crate::engine::state::State;
 use crate::k8s::{documented_ports, port_in_pod};
-use crate::model::{Pod, PodPhase, PortForward};
+use crate::model::{Pod, PodPhase, PortForward, SpanId};
 
 /// Returns the port-forwards of a resource, each with the pod of the moment.
 pub(super) fn forwards(state: &State, row: &Row, ports: &[PortForward]) -> Vec<Forward> {
@@ -16,21 +16,12 @@ pub(super) fn forwards(state: &State, row: &Row, ports: &[PortForward]) -> Vec<F
         best_pod(state, row)
     };
     let forward = |port: &PortForward| Forward {
-        manifest: row.manifest.name.clone(),
+        asker: Asker::Resource(row.manifest.name.clone()),
+        manifest: Some(row.manifest.name.clone()),
+        span: SpanId::new(format!("portforward:{}", row.manifest.name)),
         local_port: port.local_port,
         host: port.host.clone(),
-        pod: pod.map(|pod| ForwardTarget {
-            pod: pod.uid.clone(),
-            pod_name: pod.name.clone(),
-            namespace: pod.namespace.clone(),
-            port: container_port(row, port),
-            container: pod
-                .containers
-                .first()
-                .map_or_else(String::new, |first| first.name.clone()),
-            node: pod.node.clone(),
-            ready: pod.is_ready(),
-        }),
+        pod: pod.map(|pod| ForwardTarget::new(pod, container_port(row, port))),
     };
     ports.iter().map(forward).collect()
 }

@@ -1,11 +1,17 @@
 //! The objects that show what the engine does: one truth, the engine's, in the API's shape.
+//!
+//! Here are those of the session and those that every resource has; `local`, `kubernetes` and `images` make the others.
+
+mod images;
+mod kubernetes;
+mod local;
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::Kind;
-use crate::model::{Container, ContainerState, LocalPath, ManifestName, Pod, PodPhase, Timestamp};
+use crate::model::{DeployTarget, LocalPath, ManifestName, Timestamp};
 use crate::view::{ClusterView, ResourceView, UpdateStatus, View, ui_resource, ui_session, ui_tiltfile};
 
 /// What the objects tell of a session that no event changes.
@@ -23,48 +29,74 @@ pub struct SessionFacts {
     pub is_local: bool,
     /// The context and the namespace of its cluster, if a kubeconfig names one.
     pub context: Option<(String, String)>,
+    /// The kubeconfig of what it starts, which means that cluster alone.
+    pub kubeconfig: Option<String>,
 }
 
-/// Returns the objects of each kind that is made from the engine's state.
-pub fn objects(view: &View, facts: &SessionFacts) -> Vec<(&'static Kind, Vec<Value>)> {
-    let resources = view.resources.as_slice();
-    let made = [
-        ("UISession", vec![ui_session(facts.started, &facts.tiltfile)]),
-        ("UIResource", ui_resources(view)),
-        ("Session", vec![session(view, facts)]),
-        ("Tiltfile", vec![tiltfile(view, facts)]),
-        ("Cluster", cluster(view, facts).into_iter().collect()),
-        (
-            "ConfigMap",
-            resources.iter().map(|resource| disable_map(resource)).collect(),
-        ),
-        (
-            "ToggleButton",
-            resources.iter().map(|resource| toggle(resource)).collect(),
-        ),
-        (
-            "UIButton",
-            resources.iter().flat_map(|resource| buttons(resource)).collect(),
-        ),
-        (
-            "KubernetesDiscovery",
-            resources
-                .iter()
-                .filter_map(|resource| discovery(resource))
-                .collect(),
-        ),
+/// An object that shows what the engine does.
+pub(super) type Made = (&'static str, Value);
+
+/// Returns the objects that show the session as a whole.
+pub(super) fn of_session(view: &View, facts: &SessionFacts) -> Vec<Made> {
+    let mut made = vec![
+        ("UISession", ui_session(facts.started, &facts.tiltfile)),
+        ("UIResource", ui_tiltfile(&view.tiltfile)),
+        ("Session", session(view, facts)),
+        ("Tiltfile", tiltfile(view, facts)),
     ];
-    made.into_iter()
-        .filter_map(|(kind, objects)| Some((Kind::named(kind)?, objects)))
-        .collect()
+    made.extend(cluster(view, facts).map(|cluster| ("Cluster", cluster)));
+    made
 }
 
-/// Returns a `UIResource` for the Tiltfile and for each resource.
-fn ui_resources(view: &View) -> Vec<Value> {
-    let resources = view.resources.iter().zip(2..);
-    std::iter::once(ui_tiltfile(&view.tiltfile))
-        .chain(resources.map(|(resource, order)| ui_resource(order, resource)))
-        .collect()
+/// Returns the objects that show a resource, which stands at a place from 2 on: the Tiltfile is the first.
+pub(super) fn of_resource(order: usize, resource: &ResourceView) -> Vec<Made> {
+    let mut made = vec![
+        ("UIResource", ui_resource(order, resource)),
+        ("ConfigMap", disable_map(resource)),
+        ("ToggleButton", toggle(resource)),
+    ];
+    made.extend(buttons(resource).map(|button| ("UIButton", button)));
+    let definition = &*resource.definition.0;
+    made.extend(images::of_resource(resource, definition));
+    match &definition.deploy {
+        DeployTarget::K8s(target) => made.extend(kubernetes::of_resource(resource, target)),
+        DeployTarget::Local(target) => made.extend(local::of_resource(resource, target)),
+    }
+    for (_, object) in made.iter_mut().filter(|(kind, _)| *kind != "UIResource") {
+        set_owner(object);
+    }
+    made
+}
+
+/// Says of an object that it comes of the Tiltfile.
+fn set_owner(object: &mut Value) {
+    object["metadata"]["ownerReferences"] = json!([owner_reference("Tiltfile", ManifestName::TILTFILE)]);
+}
+
+/// Returns a reference to an object that owns another one; the store fills in its UID.
+pub(super) fn owner_reference(kind: &str, name: &str) -> Value {
+    json!({
+        "apiVersion": Kind::api_version(),
+        "kind": kind,
+        "name": name,
+        "uid": "",
+        "controller": true,
+        "blockOwnerDeletion": true,
+    })
+}
+
+/// Returns the metadata of an object of a resource, whose lines are in a span.
+fn metadata(name: &str, resource: &ManifestName, span: &str, more: &[(&str, &str)]) -> Value {
+    let mut annotations = json!({"tilt.dev/resource": resource.as_str(), "tilt.dev/log-span-id": span});
+    for (key, value) in more {
+        annotations[key] = (*value).into();
+    }
+    json!({"name": name, "annotations": annotations})
+}
+
+/// Returns where it is written whether a resource is switched off.
+fn disable_source(resource: &ManifestName) -> Value {
+    json!({"configMap": {"name": format!("{resource}-disable"), "key": "isDisabled"}})
 }
 
 fn session(view: &View, facts: &SessionFacts) -> Value {
@@ -186,10 +218,18 @@ fn cluster(view: &View, facts: &SessionFacts) -> Option<Value> {
         ClusterView::Failed(error) => error.as_str(),
         ClusterView::Connecting | ClusterView::Connected => "",
     };
+    let mut status = json!({"error": error});
+    if view.cluster == ClusterView::Connected {
+        status["connection"] = json!({"kubernetes": {
+            "context": context,
+            "namespace": namespace,
+            "configPath": facts.kubeconfig.as_deref().unwrap_or_default(),
+        }});
+    }
     Some(json!({
         "metadata": {"name": "default"},
         "spec": {"connection": {"kubernetes": {"context": context, "namespace": namespace}}},
-        "status": {"error": error},
+        "status": status,
     }))
 }
 
@@ -225,13 +265,13 @@ fn toggle(resource: &ResourceView) -> Value {
 }
 
 /// Returns the buttons that every resource has: one that switches it off or on, and while it is updated one that stops that.
-fn buttons(resource: &ResourceView) -> Vec<Value> {
+fn buttons(resource: &ResourceView) -> [Value; 2] {
     let name = &resource.name;
     let (text, action) = match resource.enabled {
         true => ("Disable Resource", "on"),
         false => ("Enable Resource", "off"),
     };
-    let mut buttons = vec![json!({
+    let toggle = json!({
         "metadata": {
             "name": format!("toggle-{name}-disable"),
             "annotations": {"tilt.dev/uibutton-type": "DisableToggle", "tilt.dev/resource": name.as_str()},
@@ -242,8 +282,8 @@ fn buttons(resource: &ResourceView) -> Vec<Value> {
             "requiresConfirmation": resource.enabled,
             "inputs": [{"name": "action", "hidden": {"value": action}}],
         },
-    })];
-    buttons.push(json!({
+    });
+    let stop = json!({
         "metadata": {
             "name": format!("{name}-stopbuild"),
             "annotations": {"tilt.dev/uibutton-type": "StopBuild", "tilt.dev/resource": name.as_str()},
@@ -253,78 +293,6 @@ fn buttons(resource: &ResourceView) -> Vec<Value> {
             "text": "Cancel",
             "disabled": resource.building.is_none(),
         },
-    }));
-    buttons
-}
-
-fn discovery(resource: &ResourceView) -> Option<Value> {
-    let is_k8s = resource.targets.iter().any(|id| id.starts_with("k8s:"));
-    is_k8s.then(|| {
-        let pods: Vec<Value> = resource.pods.iter().map(pod_status).collect();
-        json!({
-            "metadata": {
-                "name": resource.name.as_str(),
-                "annotations": {"tilt.dev/resource": resource.name.as_str()},
-            },
-            "spec": {"cluster": "default"},
-            "status": {"pods": pods},
-        })
-    })
-}
-
-fn pod_status(pod: &Pod) -> Value {
-    let conditions: Vec<Value> = pod
-        .conditions
-        .iter()
-        .map(|condition| {
-            json!({
-                "type": condition.kind,
-                "status": condition.status,
-                "reason": condition.reason,
-                "message": condition.message,
-                "lastTransitionTime": condition.last_transition.map(Timestamp::to_text),
-            })
-        })
-        .collect();
-    json!({
-        "uid": pod.uid.as_str(),
-        "name": pod.name,
-        "namespace": pod.namespace,
-        "createdAt": pod.created.to_text(),
-        "phase": phase(pod.phase),
-        "deleting": pod.deleting,
-        "status": pod.status,
-        "errors": pod.errors,
-        "conditions": conditions,
-        "initContainers": pod.init_containers.iter().map(container).collect::<Vec<_>>(),
-        "containers": pod.containers.iter().map(container).collect::<Vec<_>>(),
-    })
-}
-
-fn phase(phase: PodPhase) -> &'static str {
-    match phase {
-        PodPhase::Pending => "Pending",
-        PodPhase::Running => "Running",
-        PodPhase::Succeeded => "Succeeded",
-        PodPhase::Failed => "Failed",
-        PodPhase::Unknown => "Unknown",
-    }
-}
-
-fn container(container: &Container) -> Value {
-    let state = match &container.state {
-        ContainerState::Running => json!({"running": {}}),
-        ContainerState::Waiting { reason, .. } => json!({"waiting": {"reason": reason}}),
-        ContainerState::Terminated { reason, exit_code } => {
-            json!({"terminated": {"reason": reason, "exitCode": exit_code}})
-        }
-        ContainerState::Unknown => json!({}),
-    };
-    json!({
-        "name": container.name,
-        "id": container.id,
-        "ready": container.ready,
-        "restarts": container.restarts,
-        "state": state,
-    })
+    });
+    [toggle, stop]
 }

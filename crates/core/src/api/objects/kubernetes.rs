@@ -1,0 +1,240 @@
+//! The objects of a Kubernetes resource: what is applied, which pods belong to it, their logs, and ports that lead to them.
+
+use serde_json::{Value, json};
+
+use super::{Made, disable_source, metadata};
+use crate::k8s::yaml;
+use crate::model::{
+    Command, Container, ContainerState, DiscoveryStrategy, K8sTarget, Pod, PodPhase, Timestamp,
+    format_go_duration,
+};
+use crate::view::ResourceView;
+
+pub(super) fn of_resource(resource: &ResourceView, target: &K8sTarget) -> Vec<Made> {
+    let mut made = vec![
+        ("KubernetesApply", apply(resource, target)),
+        ("KubernetesDiscovery", discovery(resource, target)),
+    ];
+    made.extend(
+        resource
+            .pods
+            .iter()
+            .map(|pod| ("PodLogStream", log_stream(resource, pod))),
+    );
+    made.extend(port_forward(resource, target).map(|forward| ("PortForward", forward)));
+    made
+}
+
+fn apply(resource: &ResourceView, target: &K8sTarget) -> Value {
+    let name = resource.name.as_str();
+    let mut spec = templates(target);
+    match &target.options.custom_deploy {
+        Some(custom) => {
+            spec["applyCmd"] = command(&custom.apply);
+            spec["deleteCmd"] = command(&custom.delete);
+        }
+        None => {
+            let documents: Vec<String> = target
+                .entities
+                .iter()
+                .map(|entity| yaml::encode(entity.value()))
+                .collect();
+            spec["yaml"] = documents.join("---\n").into();
+        }
+    }
+    if !target.images.is_empty() {
+        let maps: Vec<&str> = target.images.iter().map(|id| id.name.as_str()).collect();
+        spec["imageMaps"] = json!(maps);
+    }
+    let selectors = selectors(target);
+    if !selectors.is_empty() {
+        spec["kubernetesDiscoveryTemplateSpec"] = json!({"extraSelectors": selectors});
+    }
+    spec["timeout"] = format_go_duration(target.upsert_timeout).into();
+    spec["discoveryStrategy"] = target
+        .options
+        .discovery_strategy
+        .map_or("", DiscoveryStrategy::as_str)
+        .into();
+    spec["cluster"] = "default".into();
+    spec["disableSource"] = disable_source(&resource.name);
+    let last = resource.history.first();
+    let time = |at: Option<Timestamp>| at.map(Timestamp::to_micro_text);
+    let managed = [("tilt.dev/managed-by", "buildcontrol")];
+    json!({
+        "metadata": metadata(name, &resource.name, &format!("kubernetesapply:{name}"), &managed),
+        "spec": spec,
+        "status": {
+            "error": last.and_then(|last| last.error.clone()).unwrap_or_default(),
+            "lastApplyStartTime": time(last.map(|last| last.started)),
+            "lastApplyTime": time(last.and_then(|last| last.finished)),
+        },
+    })
+}
+
+fn command(command: &Command) -> Value {
+    json!({
+        "args": command.argv,
+        "dir": command.dir.as_ref().map(ToString::to_string).unwrap_or_default(),
+        "env": command.env,
+    })
+}
+
+fn selectors(target: &K8sTarget) -> Vec<Value> {
+    let selectors = target.extra_pod_selectors.iter();
+    selectors.map(|labels| json!({"matchLabels": labels})).collect()
+}
+
+fn forwards(target: &K8sTarget) -> Vec<Value> {
+    let ports = target.options.port_forwards.iter();
+    ports
+        .map(|port| {
+            json!({
+                "localPort": port.local_port,
+                "containerPort": port.container_port,
+                "host": port.host.as_deref().unwrap_or_default(),
+                "name": port.name,
+                "path": port.path,
+            })
+        })
+        .collect()
+}
+
+fn templates(target: &K8sTarget) -> Value {
+    match forwards(target) {
+        none if none.is_empty() => json!({}),
+        forwards => json!({"portForwardTemplateSpec": {"forwards": forwards}}),
+    }
+}
+
+fn log_stream(resource: &ResourceView, pod: &Pod) -> Value {
+    let name = format!("{}-{}-{}", resource.name, pod.namespace, pod.name);
+    let span = format!("pod:{}:{}", resource.name, pod.name);
+    let containers: Vec<Value> = pod
+        .all_containers()
+        .map(|(_, container)| {
+            json!({
+                "name": container.name,
+                "active": container.state == ContainerState::Running,
+                "terminated": matches!(container.state, ContainerState::Terminated { .. }),
+            })
+        })
+        .collect();
+    json!({
+        "metadata": metadata(&name, &resource.name, &span, &[]),
+        "spec": {"pod": pod.name, "namespace": pod.namespace, "cluster": "default"},
+        "status": {"containerStatuses": containers},
+    })
+}
+
+/// Returns the ports that lead to the pod of the moment.
+fn port_forward(resource: &ResourceView, target: &K8sTarget) -> Option<Value> {
+    let pod = resource.forwards.first()?.pod.clone()?;
+    let namespace = resource
+        .pods
+        .iter()
+        .find(|known| known.name == pod)?
+        .namespace
+        .clone();
+    let ports = target.options.port_forwards.iter().zip(&resource.forwards);
+    let statuses: Vec<Value> = ports
+        .map(|(port, forward)| {
+            json!({
+                "localPort": port.local_port,
+                "containerPort": port.container_port,
+                "addresses": [port.host.as_deref().unwrap_or("localhost")],
+                "startedAt": resource.first_started.map(Timestamp::to_micro_text),
+                "error": forward.error.as_deref().unwrap_or_default(),
+            })
+        })
+        .collect();
+    let name = format!("{}-{pod}", resource.name);
+    Some(json!({
+        "metadata": metadata(&name, &resource.name, &format!("portforward:{}", resource.name), &[]),
+        "spec": {"podName": pod, "namespace": namespace, "forwards": forwards(target), "cluster": "default"},
+        "status": {"forwardStatuses": statuses},
+    }))
+}
+
+fn discovery(resource: &ResourceView, target: &K8sTarget) -> Value {
+    let pods: Vec<Value> = resource.pods.iter().map(pod_status).collect();
+    let watches: Vec<Value> = resource
+        .applied
+        .iter()
+        .map(|object| {
+            let namespace = object.id.namespace.as_deref().unwrap_or_default();
+            json!({"uid": object.uid.as_str(), "namespace": namespace, "name": object.id.name})
+        })
+        .collect();
+    let mut spec = templates(target);
+    spec["watches"] = watches.into();
+    spec["cluster"] = "default".into();
+    let selectors = selectors(target);
+    if !selectors.is_empty() {
+        spec["extraSelectors"] = selectors.into();
+    }
+    let since = resource.first_started.map(Timestamp::to_micro_text);
+    let name = resource.name.as_str();
+    json!({
+        "metadata": metadata(name, &resource.name, &format!("kubernetesdiscovery:{name}"), &[]),
+        "spec": spec,
+        "status": {"monitorStartTime": since, "pods": pods},
+    })
+}
+
+fn pod_status(pod: &Pod) -> Value {
+    let conditions: Vec<Value> = pod
+        .conditions
+        .iter()
+        .map(|condition| {
+            json!({
+                "type": condition.kind,
+                "status": condition.status,
+                "reason": condition.reason,
+                "message": condition.message,
+                "lastTransitionTime": condition.last_transition.map(Timestamp::to_text),
+            })
+        })
+        .collect();
+    json!({
+        "uid": pod.uid.as_str(),
+        "name": pod.name,
+        "namespace": pod.namespace,
+        "createdAt": pod.created.to_text(),
+        "phase": phase(pod.phase),
+        "deleting": pod.deleting,
+        "status": pod.status,
+        "errors": pod.errors,
+        "conditions": conditions,
+        "initContainers": pod.init_containers.iter().map(container).collect::<Vec<_>>(),
+        "containers": pod.containers.iter().map(container).collect::<Vec<_>>(),
+    })
+}
+
+fn phase(phase: PodPhase) -> &'static str {
+    match phase {
+        PodPhase::Pending => "Pending",
+        PodPhase::Running => "Running",
+        PodPhase::Succeeded => "Succeeded",
+        PodPhase::Failed => "Failed",
+        PodPhase::Unknown => "Unknown",
+    }
+}
+
+fn container(container: &Container) -> Value {
+    let state = match &container.state {
+        ContainerState::Running => json!({"running": {}}),
+        ContainerState::Waiting { reason, .. } => json!({"waiting": {"reason": reason}}),
+        ContainerState::Terminated { reason, exit_code } => {
+            json!({"terminated": {"reason": reason, "exitCode": exit_code}})
+        }
+        ContainerState::Unknown => json!({}),
+    };
+    json!({
+        "name": container.name,
+        "id": container.id,
+        "ready": container.ready,
+        "restarts": container.restarts,
+        "state": state,
+    })
+}

@@ -1,0 +1,217 @@
+//! What was shown of the engine's state, and what has to be written since.
+//!
+//! Only rows that are others than last time are looked at: a thousand that are idle cost nothing. Only what is made of something
+//! else is written: what a client wrote meanwhile, and the engine has not heard of yet, stays.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::objects::{Made, SessionFacts, of_resource, of_session, owner_reference};
+use super::{Kind, Store};
+use crate::model::{ApiKind, ManifestName, Timestamp};
+use crate::view::{ObjectView, ObjectViews, ResourceView, View};
+
+/// Remembers what was shown.
+#[derive(Debug, Default)]
+pub struct Shown {
+    session: Vec<Print>,
+    rows: BTreeMap<ManifestName, Row>,
+    objects: Arc<ObjectViews>,
+}
+
+/// A resource that was shown.
+#[derive(Debug)]
+struct Row {
+    order: usize,
+    view: Arc<ResourceView>,
+    made: Vec<Print>,
+}
+
+/// An object that was shown, and what it was like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Print {
+    kind: &'static str,
+    name: String,
+    hash: u64,
+}
+
+/// What has to be written to the store.
+#[derive(Debug, Default)]
+pub struct News(Vec<New>);
+
+#[derive(Debug)]
+enum New {
+    /// An object that only the engine writes.
+    Engines(&'static str, Value),
+    /// An object of a user's own, and who owns it.
+    Users(Arc<ObjectView>),
+    /// Only its status.
+    Status(Arc<ObjectView>),
+    /// One that is gone.
+    Gone(&'static str, String),
+}
+
+impl Shown {
+    /// Returns what differs from what was shown last.
+    pub fn news(&mut self, view: &View, facts: &SessionFacts) -> News {
+        let mut news = News::default();
+        news.compare(&mut self.session, of_session(view, facts));
+        let mut before = std::mem::take(&mut self.rows);
+        for (resource, order) in view.resources.iter().zip(2..) {
+            let mut row = before.remove(&resource.name).unwrap_or_else(|| Row {
+                order: 0,
+                view: Arc::clone(resource),
+                made: Vec::new(),
+            });
+            if row.order != order || !Arc::ptr_eq(&row.view, resource) {
+                news.compare(&mut row.made, of_resource(order, resource));
+                (row.order, row.view) = (order, Arc::clone(resource));
+            }
+            self.rows.insert(resource.name.clone(), row);
+        }
+        for mut gone in before.into_values() {
+            news.compare(&mut gone.made, Vec::new());
+        }
+        self.keep_shared(&mut news);
+        if !Arc::ptr_eq(&self.objects, &view.objects) {
+            news.compare_objects(&self.objects, &view.objects);
+            self.objects = Arc::clone(&view.objects);
+        }
+        news
+    }
+}
+
+impl Shown {
+    /// An image of several resources is shown once: while one of them has it, it stays.
+    fn keep_shared(&self, news: &mut News) {
+        let is_shared = |kind: &str, name: &str| {
+            let mut made = self.rows.values().flat_map(|row| &row.made);
+            made.any(|print| print.kind == kind && print.name == name)
+        };
+        news.0
+            .retain(|new| !matches!(new, New::Gone(kind, name) if is_shared(kind, name)));
+    }
+}
+
+impl News {
+    /// Returns whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Writes it.
+    pub fn write(self, store: &mut Store, now: Timestamp) {
+        for new in self.0 {
+            match new {
+                New::Engines(kind, object) => {
+                    if let Some(kind) = Kind::named(kind) {
+                        store.show(kind, object, now);
+                    }
+                }
+                New::Users(view) => {
+                    let Some(kind) = Kind::named(view.kind.name()) else {
+                        continue;
+                    };
+                    let object = whole(&view);
+                    match view.written {
+                        Some(_) => store.show_users(kind, object, now),
+                        None => store.show(kind, object, now),
+                    }
+                }
+                New::Status(view) => {
+                    if let (Some(kind), Some(status)) = (Kind::named(view.kind.name()), &view.status) {
+                        store.show_status(kind, &view.name, status.clone(), now);
+                    }
+                }
+                New::Gone(kind, name) => {
+                    if let Some(kind) = Kind::named(kind) {
+                        store.hide(kind, &name);
+                    }
+                }
+            }
+        }
+    }
+
+    fn compare(&mut self, before: &mut Vec<Print>, made: Vec<Made>) {
+        let mut gone = std::mem::take(before);
+        for (kind, object) in made {
+            let print = Print {
+                kind,
+                name: object["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
+                hash: hash(&object),
+            };
+            let known = gone
+                .iter()
+                .position(|known| known.kind == kind && known.name == print.name)
+                .map(|at| gone.swap_remove(at));
+            if known.is_none_or(|known| known.hash != print.hash) {
+                self.0.push(New::Engines(kind, object));
+            }
+            before.push(print);
+        }
+        let gone = gone.into_iter().map(|print| New::Gone(print.kind, print.name));
+        self.0.extend(gone);
+    }
+
+    fn compare_objects(&mut self, before: &ObjectViews, now: &ObjectViews) {
+        for (key, view) in now {
+            let old = before.get(key);
+            if old.is_some_and(|old| Arc::ptr_eq(old, view)) {
+                continue;
+            }
+            // What users write is written only where this program changed it: they may have written something since.
+            let is_ours = match (old, view.written) {
+                (_, None) => true,
+                (None, Some(written)) => written > 0,
+                (Some(old), written) => old.written != written,
+            };
+            self.0.push(match is_ours {
+                true => New::Users(Arc::clone(view)),
+                false => New::Status(Arc::clone(view)),
+            });
+        }
+        for (key, view) in before.iter().filter(|(key, _)| !now.contains_key(*key)) {
+            if view.is_declared || view.written.is_none() {
+                self.0.push(New::Gone(key.0.name(), key.1.clone()));
+            }
+        }
+    }
+}
+
+/// Returns an object as it is written.
+fn whole(view: &ObjectView) -> Value {
+    let mut metadata = json!({"name": view.name});
+    for (field, values) in [
+        ("labels", &view.object.labels),
+        ("annotations", &view.object.annotations),
+    ] {
+        if !values.is_empty() {
+            metadata[field] = json!(values);
+        }
+    }
+    let owner = match &view.owner {
+        Some((kind, name)) => Some((kind.name(), name.as_str())),
+        None => view.is_declared.then_some(("Tiltfile", ManifestName::TILTFILE)),
+    };
+    if let Some((kind, name)) = owner {
+        metadata["ownerReferences"] = json!([owner_reference(kind, name)]);
+    }
+    let mut object = match view.kind {
+        ApiKind::ConfigMap => Value::Object(view.object.spec.clone()),
+        _ => json!({"spec": view.object.spec}),
+    };
+    object["metadata"] = metadata;
+    if let Some(status) = &view.status {
+        object["status"] = status.clone();
+    }
+    object
+}
+
+fn hash(object: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    object.to_string().hash(&mut hasher);
+    hasher.finish()
+}

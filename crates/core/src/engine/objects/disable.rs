@@ -1,0 +1,147 @@
+//! Whether an object is switched off: its `disableSource` names keys of config maps that say so.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::spec;
+use super::table::Objects;
+use crate::engine::state::State;
+use crate::model::{ApiKind, ManifestName, Timestamp};
+
+/// Whether an object is switched off, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Disable {
+    state: Option<Switch>,
+    reason: String,
+    since: Timestamp,
+}
+
+/// What config maps say of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Switch {
+    On,
+    Off,
+    /// The config map is not there yet.
+    Pending,
+    /// What is there says neither.
+    Error,
+}
+
+impl Disable {
+    /// Returns whether it does not run.
+    pub(super) fn is_off(&self) -> bool {
+        !matches!(self.state, None | Some(Switch::On))
+    }
+
+    pub(super) fn to_json(&self) -> Option<Value> {
+        let state = match self.state? {
+            Switch::On => "Enabled",
+            Switch::Off => "Disabled",
+            Switch::Pending => "",
+            Switch::Error => "Error",
+        };
+        Some(json!({
+            "disabled": self.is_off(),
+            "lastUpdateTime": self.since.to_text(),
+            "reason": self.reason,
+            "state": state,
+        }))
+    }
+}
+
+/// Finds out anew which objects are switched off.
+pub(super) fn refresh(state: &mut State) {
+    let now = state.time_of(state.now);
+    let kinds = [ApiKind::Cmd, ApiKind::FileWatch, ApiKind::KubernetesApply];
+    let names = kinds.map(|kind| (kind, state.objects.names(kind)));
+    for (kind, name) in names
+        .into_iter()
+        .flat_map(|(kind, names)| names.into_iter().map(move |name| (kind, name)))
+    {
+        let Some(object) = state.objects.get(kind, &name) else {
+            continue;
+        };
+        let (switch, reason) = of_source(state, spec::field(&object.object.spec, "disableSource"));
+        let is_same = object.disable.state == Some(switch) && object.disable.reason == reason;
+        if is_same {
+            continue;
+        }
+        if let Some(object) = state.objects.get_mut(kind, &name) {
+            object.disable = Disable {
+                state: Some(switch),
+                reason,
+                since: now,
+            };
+        }
+    }
+}
+
+fn of_source(state: &State, source: &Value) -> (Switch, String) {
+    if !source.is_object() {
+        return (Switch::On, "object does not specify a DisableSource".to_owned());
+    }
+    if source["configMap"].is_object() {
+        return of_key(state, &source["configMap"]);
+    }
+    let every = source["everyConfigMap"].as_array().map_or(&[][..], Vec::as_slice);
+    if every.is_empty() {
+        return (
+            Switch::Error,
+            "DisableSource specifies no valid sources".to_owned(),
+        );
+    }
+    let not_off = every
+        .iter()
+        .map(|key| of_key(state, key))
+        .find(|(switch, _)| *switch != Switch::Off);
+    not_off.unwrap_or((Switch::Off, "Every ConfigMap disabled".to_owned()))
+}
+
+fn of_key(state: &State, source: &Value) -> (Switch, String) {
+    let (name, key) = (spec::text(&source["name"]), spec::text(&source["key"]));
+    let Some(data) = config_map(state, &name) else {
+        return (Switch::Pending, format!("ConfigMap {name:?} does not exist"));
+    };
+    let Some(value) = data.get(&key) else {
+        return (Switch::Error, format!("ConfigMap {name:?} has no key {key:?}"));
+    };
+    // The words of Go's `strconv.ParseBool`.
+    let is_off = match value.as_str() {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => true,
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => false,
+        _ => {
+            return (
+                Switch::Error,
+                format!(
+                    "error parsing ConfigMap/key {name:?}/{key:?} value {value:?} as a bool: strconv.ParseBool: parsing \
+                     {value:?}: invalid syntax"
+                ),
+            );
+        }
+    };
+    let switch = if is_off { Switch::Off } else { Switch::On };
+    (switch, format!("ConfigMap/key {name:?}/{key:?} is {is_off}"))
+}
+
+/// Returns what a config map holds, be it a user's or that which says whether a resource is switched off.
+pub(super) fn config_map(state: &State, name: &str) -> Option<BTreeMap<String, String>> {
+    if let Some(resource) = name.strip_suffix("-disable")
+        && let Some(row) = state.rows.get(&ManifestName::from(resource))
+    {
+        let is_disabled = (!row.enabled).to_string();
+        return Some(BTreeMap::from([("isDisabled".to_owned(), is_disabled)]));
+    }
+    of_user(&state.objects, name)
+}
+
+fn of_user(objects: &Objects, name: &str) -> Option<BTreeMap<String, String>> {
+    let map = objects.get(ApiKind::ConfigMap, name)?;
+    let data = spec::field(&map.object.spec, "data").as_object();
+    let entries = data.into_iter().flatten();
+    Some(
+        entries
+            .map(|(key, value)| (key.clone(), spec::text(value)))
+            .collect(),
+    )
+}

@@ -1,0 +1,143 @@
+//! What file watches saw: those of users, and those that resources have.
+//!
+//! Rule: `docs/rules/files.md`, "Events".
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde_json::{Value, json};
+
+use super::disable::Disable;
+use super::spec;
+use crate::engine::effect::{WatchSet, WatchedTarget};
+use crate::engine::state::{Seq, State};
+use crate::model::{ApiKind, LocalPath, ManifestName, TargetId, Timestamp};
+
+/// How many events are remembered of each watch.
+const EVENTS: usize = 20;
+
+/// How many files are remembered of each event.
+const FILES: usize = 1_000;
+
+/// What the watch of a target saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Events {
+    /// The first resource whose target it is; the Tiltfile for others.
+    pub(super) resource: ManifestName,
+    /// Since when it is watched.
+    pub(crate) since: Timestamp,
+    /// The moment of the last event; 0 for none.
+    pub(crate) last: Seq,
+    seen: VecDeque<Seen>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Seen {
+    time: Timestamp,
+    files: Vec<LocalPath>,
+}
+
+/// Takes in that these files are watched from now on, and no others.
+pub(crate) fn note_watched(state: &mut State, wanted: &WatchSet) {
+    let since = state.time_of(state.now);
+    let mut known = std::mem::take(&mut state.file_events);
+    let mut resources: BTreeMap<&TargetId, &ManifestName> = BTreeMap::new();
+    for (name, row) in state.rows_in_order() {
+        for target in row.targets.keys() {
+            resources.entry(target).or_insert(name);
+        }
+    }
+    let mut events = BTreeMap::new();
+    let before = state.asked.files.as_ref();
+    let mut changed = Vec::new();
+    for (target, watched) in &wanted.targets {
+        let resource = resources
+            .get(target)
+            .map_or_else(ManifestName::tiltfile, |name| (*name).clone());
+        let is_same = before.is_some_and(|before| {
+            before.ignores == wanted.ignores && before.targets.get(target) == Some(watched)
+        });
+        let mut of_target = known.remove(target).unwrap_or_else(|| Events {
+            resource: resource.clone(),
+            since,
+            last: 0,
+            seen: VecDeque::new(),
+        });
+        if !is_same || of_target.resource != resource {
+            changed.push(target.watch_name());
+        }
+        of_target.resource = resource;
+        events.insert(target.clone(), of_target);
+    }
+    changed.extend(known.keys().map(TargetId::watch_name));
+    state.file_events = events;
+    for name in changed {
+        state.objects.touch(ApiKind::FileWatch, &name);
+    }
+}
+
+/// Takes in that files of a target changed, all at one time.
+pub(crate) fn note(state: &mut State, target: &TargetId, file: &LocalPath) {
+    let (now, seq) = (state.time_of(state.now), state.seq);
+    let Some(events) = state.file_events.get_mut(target) else {
+        return;
+    };
+    if events.last != seq || events.seen.is_empty() {
+        events.last = seq;
+        events.seen.push_back(Seen {
+            time: now,
+            files: Vec::new(),
+        });
+        if events.seen.len() > EVENTS {
+            events.seen.pop_front();
+        }
+    }
+    if let Some(seen) = events.seen.back_mut().filter(|seen| seen.files.len() < FILES) {
+        seen.files.push(file.clone());
+    }
+    state.objects.is_stale = true;
+    state.objects.touch(ApiKind::FileWatch, &target.watch_name());
+}
+
+/// Returns the files that users' watches want.
+pub(crate) fn watched(state: &State) -> Vec<(TargetId, WatchedTarget)> {
+    let watches = state.objects.of_kind(ApiKind::FileWatch);
+    let watches = watches.filter(|(_, row)| !row.disable.is_off());
+    watches
+        .map(|(name, row)| {
+            let spec = &row.object.spec;
+            let paths = spec::texts(spec::field(spec, "watchedPaths"));
+            let watched = WatchedTarget {
+                paths: paths.into_iter().map(LocalPath::new).collect(),
+                ignores: spec::ignores(spec::field(spec, "ignores")),
+            };
+            (TargetId::watch(name), watched)
+        })
+        .collect()
+}
+
+/// Returns the status of a watch as the API shows it.
+pub(super) fn status(events: Option<&Events>, disable: Option<&Disable>) -> Value {
+    let seen = events.map(|events| &events.seen);
+    let file_events: Vec<Value> = seen
+        .into_iter()
+        .flatten()
+        .map(|seen| {
+            let files: Vec<String> = seen.files.iter().map(ToString::to_string).collect();
+            json!({"time": seen.time.to_micro_text(), "seenFiles": files})
+        })
+        .collect();
+    let last = seen
+        .and_then(|seen| seen.back())
+        .map(|seen| seen.time.to_micro_text());
+    let mut status = json!({
+        "monitorStartTime": events.map(|events| events.since.to_micro_text()),
+        "lastEventTime": last,
+    });
+    if !file_events.is_empty() {
+        status["fileEvents"] = file_events.into();
+    }
+    if let Some(disable) = disable.and_then(Disable::to_json) {
+        status["disableStatus"] = disable;
+    }
+    status
+}

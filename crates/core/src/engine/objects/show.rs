@@ -1,0 +1,138 @@
+//! Objects as readers see them: what they were said to be, and their status.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::table::{Does, Key, Object};
+use super::{cmd, file_watch, forward, toggle};
+use crate::engine::state::State;
+use crate::model::{ApiKind, ApiObject, TargetId};
+use crate::view::ObjectView;
+
+/// Makes anew what readers see of objects that may have changed; where nothing did, that is the very same.
+pub(crate) fn refresh(state: &mut State) {
+    let touched = std::mem::take(&mut state.objects.touched);
+    let mut changed = Vec::new();
+    for key in touched {
+        let shown = view(state, &key);
+        if state.objects.shown.get(&key).map(|shown| &**shown) != shown.as_ref() {
+            changed.push((key, shown));
+        }
+    }
+    if changed.is_empty() {
+        return;
+    }
+    let all = Arc::make_mut(&mut state.objects.shown);
+    for (key, shown) in changed {
+        match shown {
+            Some(shown) => all.insert(key, Arc::new(shown)),
+            None => all.remove(&key),
+        };
+    }
+}
+
+fn view(state: &State, (kind, name): &Key) -> Option<ObjectView> {
+    if let Some(row) = state.objects.get(*kind, name) {
+        return Some(ObjectView {
+            kind: *kind,
+            name: name.clone(),
+            object: row.object.clone(),
+            status: status(state, *kind, name, row),
+            is_declared: row.is_declared,
+            written: Some(row.written),
+            owner: None,
+        });
+    }
+    match kind {
+        ApiKind::UiButton => toggle_button(state, name),
+        ApiKind::FileWatch => engine_watch(state, name),
+        _ => None,
+    }
+}
+
+/// Returns the status of an object; `None` where it has none, or only users write it.
+fn status(state: &State, kind: ApiKind, name: &str, row: &Object) -> Option<Value> {
+    Some(match (&row.does, kind) {
+        (Does::Cmd(cmd), _) => cmd::status(cmd, &row.disable),
+        (Does::Toggle { error, .. }, _) => json!({"error": error}),
+        (Does::Forward(forward), _) => forward::status(forward, row, forward::has_pod(state, row)),
+        (Does::Extension(end), _) => json!({
+            "path": end.path.as_ref().map(ToString::to_string).unwrap_or_default(),
+            "error": end.error.as_deref().unwrap_or_default(),
+        }),
+        (_, ApiKind::FileWatch) => {
+            file_watch::status(state.file_events.get(&TargetId::watch(name)), Some(&row.disable))
+        }
+        _ => return None,
+    })
+}
+
+/// Returns the button of a toggle.
+fn toggle_button(state: &State, name: &str) -> Option<ObjectView> {
+    let toggle_name = name.strip_prefix("toggle-")?;
+    let toggle = state.objects.get(ApiKind::ToggleButton, toggle_name)?;
+    let now = toggle::now(state, toggle_name);
+    let kind = ["tilt.dev/uibutton-type", super::RESOURCE];
+    let annotations = kind.into_iter().filter_map(|name| {
+        let value = toggle.object.annotations.get(name)?;
+        Some((name.to_owned(), value.clone()))
+    });
+    Some(ObjectView {
+        kind: ApiKind::UiButton,
+        name: name.to_owned(),
+        object: ApiObject {
+            annotations: annotations.collect(),
+            spec: toggle::button(&toggle.object.spec, now.is_on),
+            ..ApiObject::default()
+        },
+        status: None,
+        is_declared: false,
+        written: None,
+        owner: Some((ApiKind::ToggleButton, toggle_name.to_owned())),
+    })
+}
+
+/// Returns the watch of a target of a resource, or of the Tiltfile.
+fn engine_watch(state: &State, name: &str) -> Option<ObjectView> {
+    let asked = state.asked.files.as_ref()?;
+    let target = &TargetId::of_watch_name(name)?;
+    let (watched, events) = (asked.targets.get(target)?, state.file_events.get(target)?);
+    if watched.paths.is_empty() {
+        return None;
+    }
+    let paths: Vec<String> = watched.paths.iter().map(ToString::to_string).collect();
+    let mut spec = json!({"watchedPaths": paths});
+    let ignores: Vec<Value> = watched
+        .ignores
+        .iter()
+        .chain(&asked.ignores)
+        .map(|ignore| {
+            let mut shown = json!({"basePath": ignore.base.to_string()});
+            if !ignore.patterns.is_empty() {
+                shown["patterns"] = json!(ignore.patterns);
+            }
+            shown
+        })
+        .collect();
+    if !ignores.is_empty() {
+        spec["ignores"] = ignores.into();
+    }
+    let annotations = [
+        ("tilt.dev/target-id", target.to_string()),
+        (super::RESOURCE, events.resource.to_string()),
+    ];
+    Some(ObjectView {
+        kind: ApiKind::FileWatch,
+        name: name.to_owned(),
+        object: ApiObject {
+            annotations: annotations.map(|(key, value)| (key.to_owned(), value)).into(),
+            spec: spec.as_object().cloned().unwrap_or_default(),
+            ..ApiObject::default()
+        },
+        status: Some(file_watch::status(Some(events), None)),
+        is_declared: true,
+        written: None,
+        owner: None,
+    })
+}

@@ -1,0 +1,195 @@
+//! The table of objects: one row for each, with what it was said to be and what it does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::cmd::CmdState;
+use super::disable::Disable;
+use super::forward::ForwardState;
+use crate::engine::event::ExtensionEnd;
+use crate::engine::state::Seq;
+use crate::model::{ApiKind, ApiObject, ApiObjects, Timestamp};
+use crate::view::ObjectView;
+
+/// Which object.
+pub(crate) type Key = (ApiKind, String);
+
+/// All objects that users made.
+#[derive(Debug, Default)]
+pub(crate) struct Objects {
+    rows: BTreeMap<Key, Object>,
+    clicks: BTreeMap<String, Click>,
+    /// Whether something happened since all were last looked at.
+    pub(crate) is_stale: bool,
+    /// Objects that may have to be shown anew.
+    pub(super) touched: BTreeSet<Key>,
+    /// What is shown.
+    pub(super) shown: Arc<BTreeMap<Key, Arc<ObjectView>>>,
+}
+
+/// An object, and what it does.
+#[derive(Debug)]
+pub(crate) struct Object {
+    pub(super) object: ApiObject,
+    /// Whether a Tiltfile registers it.
+    pub(super) is_declared: bool,
+    /// How often this program wrote what users write.
+    pub(super) written: u64,
+    pub(super) disable: Disable,
+    pub(super) does: Does,
+}
+
+/// What an object does, by its kind.
+#[derive(Debug)]
+pub(super) enum Does {
+    /// Nothing by itself.
+    Nothing,
+    /// A command.
+    Cmd(CmdState),
+    /// Ports that lead to a pod.
+    Forward(ForwardState),
+    /// An extension that ran on its own: what became of it.
+    Extension(ExtensionEnd),
+    /// A toggle: what is wrong with it.
+    Toggle { error: String, seen: Seq },
+}
+
+/// A click on a button.
+#[derive(Clone, Debug)]
+pub(crate) struct Click {
+    /// When, in the order of what happens.
+    pub(super) seq: Seq,
+    /// When, as the click said it.
+    pub(super) at: Timestamp,
+    /// The values of the button's inputs.
+    pub(super) inputs: Vec<(String, String)>,
+}
+
+impl Objects {
+    pub(super) fn of_kind(&self, kind: ApiKind) -> impl Iterator<Item = (&str, &Object)> {
+        let rows = self.rows.range((kind, String::new())..);
+        rows.take_while(move |((of, _), _)| *of == kind)
+            .map(|((_, name), object)| (name.as_str(), object))
+    }
+
+    pub(super) fn names(&self, kind: ApiKind) -> Vec<String> {
+        self.of_kind(kind).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    pub(super) fn get(&self, kind: ApiKind, name: &str) -> Option<&Object> {
+        self.rows.get(&(kind, name.to_owned()))
+    }
+
+    /// Returns an object to change it; it will be shown anew.
+    pub(super) fn get_mut(&mut self, kind: ApiKind, name: &str) -> Option<&mut Object> {
+        let key = (kind, name.to_owned());
+        let row = self.rows.get_mut(&key)?;
+        self.touched.insert(key);
+        Some(row)
+    }
+
+    /// Notes that an object may have to be shown anew.
+    pub(super) fn touch(&mut self, kind: ApiKind, name: &str) {
+        self.touched.insert((kind, name.to_owned()));
+    }
+
+    /// Takes in what a user wrote.
+    pub(super) fn put(&mut self, kind: ApiKind, name: &str, object: ApiObject) {
+        self.is_stale = true;
+        match self.get_mut(kind, name) {
+            Some(row) => row.object = object,
+            None => self.insert(kind, name, object, false),
+        }
+    }
+
+    /// Takes in what a Tiltfile registered.
+    pub(super) fn declare(&mut self, kind: ApiKind, name: &str, object: ApiObject) {
+        let Some(row) = self.rows.get_mut(&(kind, name.to_owned())) else {
+            self.is_stale = true;
+            return self.insert(kind, name, object, true);
+        };
+        // What a user registered through the API takes part in the load, and stays theirs.
+        if !row.is_declared && matches!(kind, ApiKind::Extension | ApiKind::ExtensionRepo) {
+            return;
+        }
+        row.is_declared = true;
+        if row.object != object {
+            row.object = object;
+            row.written += 1;
+            self.is_stale = true;
+            self.touch(kind, name);
+        }
+    }
+
+    /// Changes what users write of an object.
+    pub(super) fn write(&mut self, kind: ApiKind, name: &str, change: impl FnOnce(&mut ApiObject)) {
+        self.is_stale = true;
+        if let Some(row) = self.get_mut(kind, name) {
+            change(&mut row.object);
+            row.written += 1;
+        }
+    }
+
+    fn insert(&mut self, kind: ApiKind, name: &str, object: ApiObject, is_declared: bool) {
+        let does = match kind {
+            ApiKind::Cmd => Does::Cmd(CmdState::default()),
+            ApiKind::PortForward => Does::Forward(ForwardState::default()),
+            ApiKind::ToggleButton => Does::Toggle {
+                error: String::new(),
+                seen: 0,
+            },
+            _ => Does::Nothing,
+        };
+        let object = Object {
+            object,
+            is_declared,
+            written: u64::from(is_declared),
+            disable: Disable::default(),
+            does,
+        };
+        self.rows.insert((kind, name.to_owned()), object);
+        self.touch(kind, name);
+    }
+
+    pub(super) fn remove(&mut self, kind: ApiKind, name: &str) {
+        self.is_stale = true;
+        self.touch(kind, name);
+        self.rows.remove(&(kind, name.to_owned()));
+    }
+
+    /// Returns the objects that a Tiltfile registered before, and that are not among these.
+    pub(super) fn no_longer_in(&self, declared: &ApiObjects) -> Vec<Key> {
+        let rows = self.rows.iter();
+        let gone = rows.filter(|((kind, name), row)| row.is_declared && declared.get(*kind, name).is_none());
+        gone.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Notes a click, unless it is older than the last one of that button.
+    pub(super) fn clicked(&mut self, button: &str, click: Click) {
+        let is_news = self.clicks.get(button).is_none_or(|last| last.at < click.at);
+        if is_news {
+            self.is_stale = true;
+            self.clicks.insert(button.to_owned(), click);
+        }
+    }
+
+    pub(super) fn click(&self, button: &str) -> Option<&Click> {
+        self.clicks.get(button)
+    }
+
+    /// Returns what readers were last shown.
+    pub(crate) fn shown(&self) -> &Arc<BTreeMap<Key, Arc<ObjectView>>> {
+        &self.shown
+    }
+
+    /// Returns the extensions and their repositories that users registered through the API.
+    pub(crate) fn own_extensions(&self) -> ApiObjects {
+        let mut objects = ApiObjects::default();
+        for kind in [ApiKind::Extension, ApiKind::ExtensionRepo] {
+            for (name, row) in self.of_kind(kind).filter(|(_, row)| !row.is_declared) {
+                objects.insert(kind, name, row.object.clone());
+            }
+        }
+        objects
+    }
+}

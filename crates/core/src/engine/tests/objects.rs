@@ -1,0 +1,310 @@
+//! Objects that users make: what starts them, what becomes of them, and what is shown.
+
+use serde_json::{Value, json};
+
+use super::script::*;
+use crate::engine::{Event, LoadOutcome, Mode, ServerEnd, ServerStatus};
+use crate::model::{ApiKind, ApiObject, ServeId, TargetId, Timestamp};
+
+fn object(spec: Value) -> ApiObject {
+    ApiObject {
+        spec: spec.as_object().cloned().expect("a map"),
+        ..ApiObject::default()
+    }
+}
+
+fn write(script: &mut Script, kind: ApiKind, name: &str, spec: Value) -> String {
+    script.send(Event::ObjectWritten {
+        kind,
+        name: name.to_owned(),
+        object: Some(Box::new(object(spec))),
+    })
+}
+
+fn delete(script: &mut Script, kind: ApiKind, name: &str) -> String {
+    script.send(Event::ObjectWritten {
+        kind,
+        name: name.to_owned(),
+        object: None,
+    })
+}
+
+fn click(script: &mut Script, button: &str, second: i64, inputs: &[(&str, &str)]) -> String {
+    script.send(Event::ButtonClicked {
+        button: button.to_owned(),
+        at: Timestamp::from_secs(second),
+        inputs: inputs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+    })
+}
+
+#[track_caller]
+fn status(script: &Script, kind: ApiKind, name: &str) -> Value {
+    let view = script.view();
+    let shown = view.objects.get(&(kind, name.to_owned())).expect("it is shown");
+    shown.status.clone().unwrap_or_default()
+}
+
+fn load(script: &mut Script, objects: &[(ApiKind, &str, Value)]) -> String {
+    let mut outcome = LoadOutcome { ..loaded(Vec::new()) };
+    for (kind, name, spec) in objects {
+        outcome.objects.insert(*kind, name, object(spec.clone()));
+    }
+    script.finish_load(outcome)
+}
+
+fn up() -> Script {
+    Script::up(Vec::new())
+}
+
+#[test]
+fn a_command_runs_at_once_and_says_how_it_ended() {
+    let mut script = up();
+    let made = write(
+        &mut script,
+        ApiKind::Cmd,
+        "lint",
+        json!({"args": ["make", "lint"]}),
+    );
+    assert_eq!(made, "serve [make lint as Cmd-lint]");
+    assert_eq!(status(&script, ApiKind::Cmd, "lint")["waiting"], json!({}));
+    let running = ServerStatus::Running {
+        pid: 7,
+        ready: true,
+        fault: None,
+    };
+    script.send(Event::ServerChanged {
+        serve: ServeId(1),
+        status: running,
+    });
+    let shown = status(&script, ApiKind::Cmd, "lint");
+    assert_eq!(
+        shown["running"],
+        json!({"pid": 7, "startedAt": "1970-01-01T00:16:40.500000Z"})
+    );
+    script.send(Event::ServerChanged {
+        serve: ServeId(1),
+        status: ServerStatus::Exited {
+            pid: 7,
+            how: ServerEnd::Code(3),
+        },
+    });
+    let ended = &status(&script, ApiKind::Cmd, "lint")["terminated"];
+    assert_eq!(
+        (&ended["exitCode"], &ended["reason"]),
+        (&json!(3), &json!("exit status 3"))
+    );
+    assert_eq!(
+        script.edit(TargetId::watch("none"), &["/x"]),
+        "",
+        "it is not run again"
+    );
+}
+
+#[test]
+fn a_command_with_a_button_waits_for_it_and_gets_its_inputs() {
+    let mut script = up();
+    let spec = json!({"args": ["greet"], "env": ["A=1"], "startOn": {"uiButtons": ["go"]}});
+    assert_eq!(write(&mut script, ApiKind::Cmd, "hello", spec), "");
+    assert_eq!(
+        status(&script, ApiKind::Cmd, "hello")["waiting"]["reason"],
+        "cmd StartOn has not been triggered"
+    );
+    let effects = script.effects(Event::ButtonClicked {
+        button: "go".to_owned(),
+        at: Timestamp::from_secs(5),
+        inputs: vec![("NAME".to_owned(), "Ann".to_owned())],
+    });
+    let [crate::engine::Effect::Serve(servers)] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(servers[0].command.env, ["A=1", "NAME=Ann"]);
+    assert_eq!(
+        click(&mut script, "go", 5, &[]),
+        "",
+        "the same click again is none"
+    );
+    let again = click(&mut script, "go", 6, &[]);
+    assert_eq!(again, "serve [greet as Cmd-hello]", "it is run anew");
+}
+
+#[test]
+fn another_definition_of_a_command_stops_it_and_runs_it_unless_it_waits() {
+    let mut script = up();
+    write(&mut script, ApiKind::Cmd, "a", json!({"args": ["one"]}));
+    let two = write(&mut script, ApiKind::Cmd, "a", json!({"args": ["two"]}));
+    assert_eq!(two, "serve [two as Cmd-a]");
+    let waiting = json!({"args": ["three"], "startOn": {"uiButtons": ["go"]}});
+    assert_eq!(write(&mut script, ApiKind::Cmd, "a", waiting), "serve []");
+}
+
+#[test]
+fn files_that_a_watch_sees_run_a_command_again() {
+    let mut script = up();
+    let watch = json!({"watchedPaths": ["/src/lib"]});
+    let watched = write(&mut script, ApiKind::FileWatch, "lib", watch);
+    assert!(watched.contains("filewatch:lib"), "{watched}");
+    let cmd = json!({"args": ["test"], "restartOn": {"fileWatches": ["lib"]}});
+    write(&mut script, ApiKind::Cmd, "test", cmd);
+    let again = script.edit(TargetId::watch("lib"), &["/src/lib/a", "/src/lib/b"]);
+    assert_eq!(again, "serve [test as Cmd-test]");
+    let shown = status(&script, ApiKind::FileWatch, "lib");
+    assert_eq!(
+        shown["fileEvents"][0]["seenFiles"],
+        json!(["/src/lib/a", "/src/lib/b"])
+    );
+    assert_eq!(shown["lastEventTime"], shown["fileEvents"][0]["time"]);
+    assert_eq!(delete(&mut script, ApiKind::Cmd, "test"), "serve []");
+}
+
+#[test]
+fn the_watch_of_a_resource_is_shown_and_can_be_named_too() {
+    let mut script = Script::up(vec![{
+        let mut manifest = local("web", "make", "");
+        if let crate::model::DeployTarget::Local(target) = &mut manifest.deploy {
+            target.deps = Some(vec![crate::model::LocalPath::new("/src/web")]);
+        }
+        manifest
+    }]);
+    let cmd = json!({"args": ["test"], "startOn": {"uiButtons": ["go"]}, "restartOn": {"fileWatches": ["local:web"]}});
+    write(&mut script, ApiKind::Cmd, "test", cmd);
+    let told = script.edit(TargetId::local(&"web".into()), &["/src/web/a"]);
+    assert!(told.contains("serve [test as Cmd-test]"), "{told}");
+    let view = script.view();
+    let shown = &view.objects[&(ApiKind::FileWatch, "local:web".to_owned())];
+    assert_eq!(shown.object.spec["watchedPaths"], json!(["/src/web"]));
+    assert_eq!(shown.object.annotations["tilt.dev/resource"], "web");
+}
+
+#[test]
+fn a_config_map_switches_a_command_off_and_on() {
+    let mut script = up();
+    let source = json!({"configMap": {"name": "m", "key": "off"}});
+    let cmd = json!({"args": ["serve"], "disableSource": source});
+    assert_eq!(write(&mut script, ApiKind::Cmd, "s", cmd), "");
+    let disable = &status(&script, ApiKind::Cmd, "s")["disableStatus"];
+    assert_eq!(
+        (&disable["disabled"], &disable["reason"]),
+        (&json!(true), &json!("ConfigMap \"m\" does not exist"))
+    );
+    let map = |off: &str| json!({"data": {"off": off}});
+    let on = write(&mut script, ApiKind::ConfigMap, "m", map("false"));
+    assert_eq!(on, "serve [serve as Cmd-s]");
+    assert_eq!(
+        write(&mut script, ApiKind::ConfigMap, "m", map("true")),
+        "serve []"
+    );
+}
+
+#[test]
+fn a_toggle_shows_its_state_in_a_button_and_a_click_switches_it() {
+    let mut script = up();
+    write(&mut script, ApiKind::ConfigMap, "m", json!({"data": {"k": "no"}}));
+    let toggle = json!({
+        "location": {"componentID": "nav", "componentType": "Global"},
+        "on": {"text": "Stop"},
+        "off": {"text": "Start", "requiresConfirmation": true},
+        "stateSource": {"configMap": {"name": "m", "key": "k", "onValue": "yes", "offValue": "no"}},
+    });
+    write(&mut script, ApiKind::ToggleButton, "t", toggle);
+    let button = |script: &Script| {
+        let view = script.view();
+        view.objects[&(ApiKind::UiButton, "toggle-t".to_owned())]
+            .object
+            .spec
+            .clone()
+    };
+    assert_eq!(button(&script)["text"], "Start");
+    click(&mut script, "toggle-t", 5, &[("action", "on")]);
+    assert_eq!(button(&script)["text"], "Stop");
+    let view = script.view();
+    let map = &view.objects[&(ApiKind::ConfigMap, "m".to_owned())];
+    assert_eq!(map.object.spec["data"]["k"], "yes");
+    click(&mut script, "toggle-t", 6, &[("action", "up")]);
+    assert_eq!(
+        status(&script, ApiKind::ToggleButton, "t")["error"],
+        "button \"toggle-t\" input \"action\" had unexpected value \"up\""
+    );
+    delete(&mut script, ApiKind::ConfigMap, "m");
+    assert_eq!(
+        status(&script, ApiKind::ToggleButton, "t")["error"],
+        "no such ConfigMap \"m\""
+    );
+}
+
+#[test]
+fn a_toggle_over_the_config_map_of_a_resource_switches_that() {
+    let mut script = Script::up(vec![local("web", "make", "")]);
+    let toggle = json!({
+        "on": {"text": "On"},
+        "off": {"text": "Off"},
+        "stateSource": {"configMap": {"name": "web-disable", "key": "isDisabled"}},
+    });
+    write(&mut script, ApiKind::ToggleButton, "t", toggle);
+    click(&mut script, "toggle-t", 5, &[("action", "on")]);
+    assert!(!script.resource("web").enabled);
+}
+
+#[test]
+fn what_a_tiltfile_no_longer_registers_goes_and_what_a_user_made_stays() {
+    let mut script = up();
+    write(&mut script, ApiKind::Cmd, "mine", json!({"args": ["mine"]}));
+    script.edit_tiltfile();
+    load(
+        &mut script,
+        &[
+            (ApiKind::Cmd, "a", json!({"args": ["a"]})),
+            (ApiKind::Cmd, "b", json!({"args": ["b"]})),
+        ],
+    );
+    let view = script.view();
+    let shown = &view.objects[&(ApiKind::Cmd, "a".to_owned())];
+    assert_eq!(shown.object.annotations["tilt.dev/resource"], "(Tiltfile)");
+    script.edit_tiltfile();
+    let rest = load(&mut script, &[(ApiKind::Cmd, "a", json!({"args": ["a"]}))]);
+    assert!(rest.contains("serve [a as Cmd-a, mine as Cmd-mine]"), "{rest}");
+    script.edit_tiltfile();
+    let failed = script.finish_load(broken("no"));
+    assert!(
+        !failed.contains("serve"),
+        "a Tiltfile that fails takes nothing away: {failed}"
+    );
+}
+
+#[test]
+fn an_extension_that_a_user_registers_is_run_with_the_tiltfile() {
+    let mut script = up();
+    let loads = write(
+        &mut script,
+        ApiKind::Extension,
+        "e",
+        json!({"repoName": "default"}),
+    );
+    assert!(loads.contains("Extensions Changed"), "{loads}");
+    let effects = Script::new(Mode::Up).effects(Event::Started);
+    assert!(
+        format!("{effects:?}").contains("extensions: ApiObjects({})"),
+        "{effects:?}"
+    );
+}
+
+#[test]
+fn a_port_leads_to_a_pod_that_a_user_names_once_that_runs() {
+    let mut script = up();
+    let spec = json!({"podName": "db-0", "forwards": [{"localPort": 5432, "containerPort": 5433}]});
+    let asked = write(&mut script, ApiKind::PortForward, "db", spec);
+    assert!(asked.contains("forward [5432 to nowhere]"), "{asked}");
+    assert!(asked.contains("watch cluster {\"default\"}"), "{asked}");
+    let first = |script: &Script| status(script, ApiKind::PortForward, "db")["forwardStatuses"][0].clone();
+    assert_eq!(first(&script)["error"], "the pod does not run");
+    let pod = crate::model::Pod {
+        phase: crate::model::PodPhase::Running,
+        ..pod("db", "db-0", 1)
+    };
+    let seen = script.see(pod);
+    assert_eq!(seen, "forward [5432 to db-0:5433]");
+    assert_eq!(first(&script)["error"], "");
+    assert!(delete(&mut script, ApiKind::PortForward, "db").contains("forward []"));
+}

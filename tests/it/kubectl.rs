@@ -1,0 +1,243 @@
+//! Stock kubectl as a client of a session's API. It must be on the path.
+#![allow(clippy::disallowed_methods, reason = "these tests run a program")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+
+use crate::sessions::Session;
+
+const BUTTON: &str = "apiVersion: tilt.dev/v1alpha1\nkind: UIButton\nmetadata: {name: go}\nspec:\n  text: Go\n  location: \
+                      {componentID: web, componentType: Resource}\n";
+
+fn session() -> Session {
+    let session = Session::start(&[("Tiltfile", "local_resource('web', 'true', labels=['front'])\n")]);
+    session.wait("uiresource/web", ".status.updateStatus", "ok");
+    session
+}
+
+/// Runs kubectl; returns what it printed, and whether it succeeded.
+fn run(session: &Session, args: &[&str], stdin: &str) -> (String, bool) {
+    let mut child = session
+        .kubectl()
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("kubectl is on the path");
+    let mut input = child.stdin.take().expect("a pipe");
+    input.write_all(stdin.as_bytes()).expect("it reads");
+    drop(input);
+    let output = child.wait_with_output().expect("it ends");
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).trim_end().to_owned();
+    (text, output.status.success())
+}
+
+#[track_caller]
+fn ok(session: &Session, args: &[&str]) -> String {
+    ok_with(session, args, "")
+}
+
+#[track_caller]
+fn ok_with(session: &Session, args: &[&str], stdin: &str) -> String {
+    let (text, succeeded) = run(session, args, stdin);
+    assert!(succeeded, "kubectl {args:?}: {text}");
+    text
+}
+
+#[test]
+fn it_gets_objects_in_every_format() {
+    let session = session();
+    let get = |format: &str| ok(&session, &["get", "uiresource", "web", "-o", format]);
+    assert_eq!(get("name"), "uiresource.tilt.dev/web");
+    assert_eq!(get("jsonpath={.status.updateStatus}"), "ok");
+    assert_eq!(get("go-template={{.status.updateStatus}}"), "ok");
+    assert_eq!(
+        get("custom-columns=N:.metadata.name,U:.status.updateStatus"),
+        "N     U\nweb   ok"
+    );
+    assert!(get("json").contains("\"updateStatus\": \"ok\""));
+    assert!(get("yaml").contains("updateStatus: ok"));
+    assert!(get("wide").contains("web"));
+    let table = ok(&session, &["get", "uiresources"]);
+    let rows: Vec<&str> = table
+        .lines()
+        .map(|line| line.split(' ').next().unwrap_or_default())
+        .collect();
+    assert_eq!(rows, ["NAME", "(Tiltfile)", "web"]);
+    assert_eq!(
+        ok(&session, &["get", "uiresource", "-l", "front", "-o", "name"]),
+        "uiresource.tilt.dev/web"
+    );
+    assert_eq!(
+        ok(
+            &session,
+            &[
+                "get",
+                "cm",
+                "--field-selector",
+                "metadata.name=web-disable",
+                "-o",
+                "name"
+            ]
+        ),
+        "configmap.tilt.dev/web-disable"
+    );
+    let (missing, succeeded) = run(&session, &["get", "cmd", "none"], "");
+    assert!(!succeeded);
+    assert_eq!(
+        missing,
+        "Error from server (NotFound): cmds.tilt.dev \"none\" not found"
+    );
+}
+
+#[test]
+fn it_describes_and_explains() {
+    let session = session();
+    let described = ok(&session, &["describe", "cmd", "web:update"]);
+    assert!(described.contains("Exit Code:"), "{described}");
+    let explained = ok(&session, &["explain", "cmd.spec.startOn", "--recursive"]);
+    assert!(explained.contains("uiButtons"), "{explained}");
+    for kind in [
+        "uibutton",
+        "filewatch",
+        "kubernetesapply",
+        "liveupdate",
+        "session",
+    ] {
+        ok(&session, &["explain", kind, "--recursive"]);
+    }
+    let kinds = ok(
+        &session,
+        &["api-resources", "--api-group=tilt.dev", "--no-headers"],
+    );
+    assert_eq!(kinds.lines().count(), 22, "{kinds}");
+}
+
+#[test]
+fn it_applies_edits_patches_labels_annotates_and_deletes() {
+    let session = session();
+    let apply = |args: &[&str], text: &str| {
+        let all = [&["apply", "-f", "-"], args].concat();
+        ok_with(&session, &all, text)
+    };
+    assert_eq!(apply(&[], BUTTON), "uibutton.tilt.dev/go created");
+    assert_eq!(apply(&[], BUTTON), "uibutton.tilt.dev/go unchanged");
+    let other = BUTTON.replace("text: Go", "text: Run");
+    assert_eq!(apply(&[], &other), "uibutton.tilt.dev/go configured");
+    let new = BUTTON.replace("name: go", "name: other");
+    assert_eq!(
+        apply(&["--server-side"], &new),
+        "uibutton.tilt.dev/other serverside-applied"
+    );
+    let text = |name: &str| {
+        ok(
+            &session,
+            &["get", "uibutton", name, "-o", "jsonpath={.spec.text}"],
+        )
+    };
+    assert_eq!(text("go"), "Run");
+    for (kind, patch, expected) in [
+        ("merge", "{\"spec\":{\"text\":\"M\"}}", "M"),
+        ("strategic", "{\"spec\":{\"text\":\"S\"}}", "S"),
+        (
+            "json",
+            "[{\"op\":\"replace\",\"path\":\"/spec/text\",\"value\":\"J\"}]",
+            "J",
+        ),
+    ] {
+        assert_eq!(
+            ok(
+                &session,
+                &["patch", "uibutton", "go", "--type", kind, "-p", patch]
+            ),
+            "uibutton.tilt.dev/go patched"
+        );
+        assert_eq!(text("go"), expected);
+    }
+    assert_eq!(
+        ok(&session, &["label", "uibutton", "go", "a=b"]),
+        "uibutton.tilt.dev/go labeled"
+    );
+    assert_eq!(
+        ok(&session, &["annotate", "uibutton", "go", "a=b"]),
+        "uibutton.tilt.dev/go annotated"
+    );
+    let editor = session.folder.path("editor.sh");
+    std::fs::write(&editor, "#!/bin/sh\nsed -i 's/text: J/text: E/' \"$1\"\n").expect("a file");
+    std::fs::set_permissions(&editor, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let edited = session
+        .kubectl()
+        .args(["edit", "uibutton", "go"])
+        .env("KUBE_EDITOR", &editor)
+        .output()
+        .expect("kubectl is on the path");
+    assert_eq!(
+        String::from_utf8_lossy(&edited.stdout).trim_end(),
+        "uibutton.tilt.dev/go edited"
+    );
+    assert_eq!(text("go"), "E");
+    let (refused, succeeded) = run(
+        &session,
+        &[
+            "patch",
+            "uibutton",
+            "go",
+            "--type=merge",
+            "-p",
+            "{\"spec\":{\"text\":\"\"}}",
+        ],
+        "",
+    );
+    assert!(!succeeded);
+    assert!(
+        refused.contains("spec.text: Required value: Button text cannot be empty"),
+        "{refused}"
+    );
+    assert_eq!(
+        ok(&session, &["delete", "uibutton", "go", "other"]),
+        "uibutton.tilt.dev \"go\" deleted\nuibutton.tilt.dev \"other\" deleted"
+    );
+}
+
+#[test]
+fn it_waits_and_watches() {
+    let session = session();
+    assert_eq!(
+        ok(
+            &session,
+            &["wait", "--for=condition=Ready", "uiresource/web", "--timeout=60s"]
+        ),
+        "uiresource.tilt.dev/web condition met"
+    );
+    let mut watching = session
+        .kubectl()
+        .args(["get", "uibutton", "-w", "-o", "name"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("kubectl is on the path");
+    let mut lines = BufReader::new(watching.stdout.take().expect("a pipe")).lines();
+    let mut until = |name: &str| {
+        let line = lines.by_ref().map_while(Result::ok).find(|line| line == name);
+        assert_eq!(line.as_deref(), Some(name));
+    };
+    until("uibutton.tilt.dev/toggle-web-disable");
+    ok_with(&session, &["create", "-f", "-"], BUTTON);
+    until("uibutton.tilt.dev/go");
+    watching.kill().expect("it lives");
+    watching.wait().expect("it ends");
+    assert_eq!(
+        ok(
+            &session,
+            &["wait", "--for=jsonpath={.spec.text}=Go", "uibutton/go"]
+        ),
+        "uibutton.tilt.dev/go condition met"
+    );
+    ok(&session, &["delete", "uibutton", "go"]);
+    ok(
+        &session,
+        &["wait", "--for=delete", "uibutton/go", "--timeout=60s"],
+    );
+}
