@@ -73,7 +73,9 @@ fn started(project: &Project, replicas: usize) -> Up<'_> {
 }
 
 /// Returns how many image builds were begun.
-fn builds(up: &Up<'_>) -> usize {
+fn builds(up: &mut Up<'_>) -> usize {
+    // What has come by now is read.
+    let _ = up.came("", std::time::Instant::now());
     up.seen()
         .iter()
         .filter(|line| line.contains("Building Dockerfile: [gallery]"))
@@ -100,7 +102,7 @@ fn what_is_saved_during_the_image_build_is_in_the_container_at_last() {
     up.wait_for("Will copy 1 file(s)");
     up.wait_for("updated!");
     all_have(&project, 1, "during the build");
-    assert_eq!(builds(&up), 1, "{:?}", up.seen());
+    assert_eq!(builds(&mut up), 1, "{:?}", up.seen());
 }
 
 #[test]
@@ -114,7 +116,7 @@ fn a_pod_that_is_new_gets_what_the_others_have() {
     project.kubectl(&["delete", "pod", "--all", "--wait=false"]);
     project.write("site/page", "three\n");
     all_have(&project, 3, "three");
-    assert_eq!(builds(&up), 1, "{:?}", up.seen());
+    assert_eq!(builds(&mut up), 1, "{:?}", up.seen());
 }
 
 #[test]
@@ -130,7 +132,8 @@ fn a_container_that_restarted_gets_what_was_saved_before() {
     all_have(&project, 1, "two");
     project.write("site/page", "three\n");
     all_have(&project, 1, "three");
-    assert_eq!((pod_uids(&project), builds(&up)), (uid, 1), "{:?}", up.seen());
+    let seen = (pod_uids(&project), builds(&mut up));
+    assert_eq!(seen, (uid, 1), "{:?}", up.seen());
 }
 
 #[test]
@@ -149,21 +152,34 @@ fn saves_during_a_sync_and_a_pod_that_goes_in_the_middle_lose_nothing() {
     project.kubectl(&["delete", "pod", "--all", "--wait=false"]);
     all_have(&project, 1, "four");
     up.wait_for("had four");
-    assert_eq!(builds(&up), 1, "{:?}", up.seen());
+    assert_eq!(builds(&mut up), 1, "{:?}", up.seen());
 }
 
 #[test]
-fn what_was_saved_while_no_session_ran_is_deployed_when_one_starts() {
+fn what_was_saved_while_no_session_ran_is_synced_when_one_starts_and_nothing_is_built_for_it() {
     let project = gallery(SYNC, 1);
     let mut up = started(&project, 1);
     project.write("site/page", "two\n");
     up.wait_for("updated!");
+    let uid = pod_uids(&project);
     up.stop("INT");
     project.write("site/page", "three\n");
     let mut up = project.up();
+    up.wait_for("Not built: containers of localhost:5000/gallery:tilt-");
     up.wait_for("→ gallery:deployment");
+    up.wait_for("updated!");
     all_have(&project, 1, "three");
+    assert_eq!(pod_uids(&project), uid);
     project.write("site/page", "four\n");
+    all_have(&project, 1, "four");
+    project.kubectl(&["delete", "pod", "--all", "--wait=false"]);
+    up.wait_for("updated!");
+    all_have(&project, 1, "four");
+    up.stop("INT");
+    project.write("site/stop", "a file that stops live updates");
+    let mut up = project.up();
+    up.wait_for("Building image");
+    up.wait_for("→ gallery:deployment");
     all_have(&project, 1, "four");
 }
 
@@ -202,7 +218,7 @@ fn a_command_that_fails_is_red_and_the_next_save_runs_it_again() {
     project.write("site/good", "");
     up.wait_for("[CMD 1/1]");
     up.wait_for("updated!");
-    assert_eq!(builds(&up), 1, "{:?}", up.seen());
+    assert_eq!(builds(&mut up), 1, "{:?}", up.seen());
 }
 
 #[test]
@@ -345,4 +361,125 @@ fn all_is_copied_into_a_new_container_where_the_tiltfile_says_so_also_in_a_run_t
     }
     let page = project.kubectl(&["exec", "deployment/gallery", "--", "cat", "/srv/copy/page"]);
     assert_eq!(page, "one\n");
+}
+
+#[test]
+fn names_of_any_bytes_and_many_files_at_once_arrive_and_go() {
+    use std::os::unix::ffi::OsStrExt;
+    let project = gallery("[sync('site', '/srv/site')]", 1);
+    let mut up = started(&project, 1);
+    let names: [&[u8]; 7] = [
+        b"a b",
+        b"q'u\"o",
+        b"new\nline",
+        b"\xff\xfe",
+        b"-rf",
+        b"$(id)",
+        b"*",
+    ];
+    let site = project.dir().join("site");
+    let here = |name: &[u8]| site.join(std::ffi::OsStr::from_bytes(name));
+    for name in names {
+        std::fs::write(here(name), "there").expect("a file");
+    }
+    let count = |what: &str| {
+        let script = format!("find /srv/site -type f {what} -exec cat {{}} + | wc -c");
+        let args = ["exec", "deployment/gallery", "--", "sh", "-c", &script];
+        let counted = project.command("kubectl", &args).output().expect("kubectl runs");
+        String::from_utf8_lossy(&counted.stdout).trim().to_owned()
+    };
+    eventually("all names are there", || count("! -name page") == "35");
+    for name in names {
+        std::fs::remove_file(here(name)).expect("it is there");
+    }
+    eventually("all names are gone", || count("! -name page") == "0");
+    let many = site.join("many");
+    std::fs::create_dir(&many).expect("a folder");
+    for number in 0..10_000 {
+        std::fs::write(many.join(format!("file-{number}")), "many").expect("a file");
+    }
+    eventually("10,000 files are there", || count("! -name page") == "40000");
+    std::fs::remove_dir_all(&many).expect("it is there");
+    eventually("they are gone", || count("! -name page") == "0");
+    assert_eq!(builds(&mut up), 1, "{:?}", up.seen());
+}
+
+#[test]
+fn a_file_that_cannot_be_replaced_is_written_in_place_and_that_is_told_once() {
+    let project = gallery("[sync('site', '/srv/site')]", 1);
+    let yaml = std::fs::read_to_string(project.dir().join("gallery.yaml")).expect("a file");
+    let pod = "      volumes: [{name: fixed, emptyDir: {}}]
+      initContainers:
+      - {name: make, image: 'localhost:5000/busybox:1', command: [sh, -c, 'echo none >/fixed/page'], volumeMounts: [{name: fixed, mountPath: /fixed}]}
+      containers: [{name: gallery, image: gallery, volumeMounts: [{name: fixed, mountPath: /srv/site/page, subPath: page}]}]\n";
+    let head = yaml.split("      containers:").next().unwrap_or_default();
+    project.write("gallery.yaml", &format!("{head}{pod}"));
+    let mut up = project.up();
+    up.wait_for("→ gallery:deployment");
+    all_have(&project, 1, "none");
+    project.write("site/page", "two\n");
+    let told = up.wait_for("is written in place");
+    assert!(
+        told.contains("'/srv/site/page'") && told.contains("it is a mount point"),
+        "{told}"
+    );
+    all_have(&project, 1, "two");
+    project.write("site/page", "three\n");
+    all_have(&project, 1, "three");
+    up.wait_for("updated!");
+    up.wait_for("updated!");
+    let told = up
+        .seen()
+        .iter()
+        .filter(|line| line.contains("is written in place"));
+    assert_eq!(told.count(), 1, "{:?}", up.seen());
+    assert_eq!(builds(&mut up), 1, "{:?}", up.seen());
+}
+
+#[test]
+fn tar_is_all_that_an_image_needs() {
+    let files = "
+--- Tiltfile
+allow_k8s_contexts('dev')
+docker_build('bare', '.', live_update=[sync('src', '/src'), run(['/cat', '/src/x'])])
+k8s_yaml('bare.yaml')
+--- Dockerfile
+FROM localhost:5000/busybox:1 AS shell
+FROM scratch
+COPY --from=shell /bin/sleep /sleep
+COPY --from=shell /bin/cat /cat
+COPY --from=shell /bin/tar /bin/rm /bin/
+COPY --from=shell /lib /lib
+COPY --from=shell /lib64 /lib64
+COPY src /src
+ENV PATH=/bin
+ENTRYPOINT [\"/sleep\", \"1000\"]
+--- src/x
+one
+--- src/y
+one
+--- bare.yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: bare}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers: [{name: bare, image: bare}]
+";
+    let project = Project::new("tar", files);
+    let mut up = project.up();
+    up.wait_for("→ bare:pod");
+    project.kubectl(&["wait", "--for=condition=Ready", "pod/bare", "--timeout=60s"]);
+    project.write("src/x", "two\n");
+    up.wait_for("[CMD 1/1] /cat /src/x");
+    up.wait_for("bare │ two");
+    up.wait_for("'/src/x' is written in place, so that a reader may see part of it: the image has no `sh`");
+    up.wait_for("→ Container bare/bare updated!");
+    std::fs::remove_file(project.dir().join("src/y")).expect("it is there");
+    up.wait_for("- '/src/y' (matched local path:");
+    up.wait_for("→ Container bare/bare updated!");
+    let gone = project
+        .command("kubectl", &["exec", "bare", "--", "/cat", "/src/y"])
+        .output();
+    assert!(!gone.expect("kubectl runs").status.success());
 }

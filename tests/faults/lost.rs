@@ -65,7 +65,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, now: &AtomicU32, born: u32) {
 }
 
 /// Starts a session whose kubeconfig says something else than the one that others use.
-fn up_with(project: &Project, change: impl FnOnce(&mut serde_json::Value)) -> Up<'_> {
+pub(crate) fn up_with(project: &Project, change: impl FnOnce(&mut serde_json::Value)) -> Up<'_> {
     let text = std::fs::read_to_string(project.kubeconfig()).expect("a file");
     let mut config = serde_json::from_str(&text).expect("JSON");
     change(&mut config);

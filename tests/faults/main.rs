@@ -7,6 +7,7 @@
 
 mod expired;
 mod halted;
+mod live;
 mod lost;
 mod machine;
 #[path = "../cluster/support.rs"]

@@ -593,6 +593,7 @@ impl<B: Brain> LiveWorld<B> {
         if container.state == ContainerState::Running {
             return;
         }
+        container.restarts += u32::from(!container.id.is_empty());
         container.id = format!("run-{id}");
         container.state = ContainerState::Running;
         container.ready = true;
@@ -614,7 +615,6 @@ impl<B: Brain> LiveWorld<B> {
         if container.state != ContainerState::Running {
             return;
         }
-        container.restarts += 1;
         container.ready = false;
         fake.running.remove(&container.name);
         container.state = if crashes {
@@ -623,6 +623,9 @@ impl<B: Brain> LiveWorld<B> {
             waiting("CrashLoopBackOff")
         } else {
             self.tried.insert("a restart");
+            if container.restarts > 0 {
+                self.may_build = Some(self.n_events + 1);
+            }
             ContainerState::Terminated {
                 reason: "Error".to_owned(),
                 exit_code: 1,

@@ -44,6 +44,8 @@ pub struct Docker {
     pub(super) host: String,
     pub(super) uses_buildkit: bool,
     pub(super) sent_times: Arc<SentTimes>,
+    /// Where it is kept what images were made of; `None` where nothing can be kept.
+    pub(in crate::edge) records: Option<PathBuf>,
     pub(super) api: ApiVersion,
     /// Whether this is the engine inside minikube, which runs the cluster's containers.
     pub(super) is_minikubes: bool,
@@ -123,7 +125,10 @@ impl Docker {
             api: version,
             is_minikubes: false,
             host,
-            sent_times: SentTimes::new(kept_in(&env)),
+            sent_times: SentTimes::new(
+                kept_in(&env, "XDG_CACHE_HOME", ".cache").map(|dir| dir.join("contexts")),
+            ),
+            records: kept_in(&env, "XDG_STATE_HOME", ".local/state").map(|dir| dir.join("images")),
             env: Arc::new(env),
         })
     }
@@ -199,6 +204,11 @@ impl Docker {
             .collect()
     }
 
+    /// Returns a variable of the environment that builds take values from.
+    pub(in crate::edge) fn variable(&self, name: &str) -> Option<&std::ffi::OsStr> {
+        self.env.get(name)
+    }
+
     /// Returns whether the engine answers.
     pub(in crate::edge) async fn answers(&self) -> bool {
         self.http.get::<EngineVersion>("/version").await.is_ok()
@@ -267,11 +277,11 @@ impl Docker {
     }
 }
 
-/// Returns where what was sent of build contexts is remembered: below the XDG cache directory.
-fn kept_in(env: &Environment) -> Option<PathBuf> {
+/// Returns our directory in one of those of the XDG convention.
+fn kept_in(env: &Environment, variable: &str, below_home: &str) -> Option<PathBuf> {
     let absolute = |name: &str| env.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
-    Some(cache.join("tilt/contexts"))
+    let dir = absolute(variable).or_else(|| Some(absolute("HOME")?.join(below_home)))?;
+    Some(dir.join("tilt"))
 }
 
 /// Returns what minikube says of its version, nothing where it does not say.

@@ -1,5 +1,6 @@
 //! The files of a build context: what is sent to the engine, in a fixed order.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -10,7 +11,7 @@ use nix::sys::stat::{FileStat, SFlag};
 use sha2::{Digest, Sha256};
 
 use super::beneath::OpenDir;
-use crate::model::{IgnoreMatcher, LocalPath};
+use crate::model::{DockerBuild, IgnoreMatcher, LocalPath};
 
 /// The first fault of reading a context, noted by whoever reads and asked for when a build has failed.
 #[derive(Clone, Debug, Default)]
@@ -124,6 +125,37 @@ impl Context {
         let root = self.root.as_ref().ok_or(io::ErrorKind::NotFound)?;
         root.file(name).map_err(|err| named(&self.path.join(name), &err))
     }
+}
+
+/// What a context holds, by name, each with a stamp: another one once anything about it has changed.
+pub(in crate::edge) type Stamps = BTreeMap<PathBuf, Stamp>;
+
+/// What an entry of a context is, and when it was changed last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::edge) struct Stamp {
+    /// Kind, permissions and length.
+    pub(in crate::edge) what: String,
+    /// Nanoseconds since 1970; 0 for directories, which change with what is in them.
+    pub(in crate::edge) changed_nanos: i64,
+}
+
+/// Returns what the context of a build holds.
+///
+/// # Errors
+/// The first error of reading.
+pub(in crate::edge) fn stamps(build: &DockerBuild) -> io::Result<Stamps> {
+    let ignores = IgnoreMatcher::new(&build.context_ignores);
+    let mut stamps = Stamps::new();
+    Context::open(&build.context)?.walk(&ignores, &Wanted::All, &mut |entry| {
+        let (what, changed_nanos) = match entry.kind {
+            Kind::Directory => (format!("d{:o}", entry.mode), 0),
+            Kind::File { size } => (format!("f{:o}:{size}", entry.mode), entry.changed_nanos),
+            Kind::Symlink(_) => ("l".to_owned(), entry.changed_nanos),
+        };
+        stamps.insert(entry.name, Stamp { what, changed_nanos });
+        Ok(())
+    })?;
+    Ok(stamps)
 }
 
 struct Walker<'a> {

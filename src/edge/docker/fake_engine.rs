@@ -75,6 +75,7 @@ impl FakeEngine {
             env: Arc::new(Environment::default()),
             uses_buildkit: false,
             sent_times: SentTimes::new(None),
+            records: None,
             api: ApiVersion(1, 41),
             is_minikubes: false,
         }

@@ -35,6 +35,7 @@ mod tarball;
 
 pub use build::{BuildRequest, ImageId};
 pub use client::{ConnectError, Docker};
+pub(in crate::edge) use context::{Stamp, Stamps, stamps};
 pub use delivery::{ClusterFacts, Delivery, PushWish, delivery};
 pub use error::BuildError;
 pub(in crate::edge) use image::unless_canceled;

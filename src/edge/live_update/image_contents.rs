@@ -6,8 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex};
 
 use super::container::{ImageContent, content_here};
+use super::image_records::{RecordPlace, Recording};
 use crate::clock;
-use crate::model::{ContainerPath, ImageRef, ImageTarget, Placement, Timestamp};
+use crate::model::{BuiltImage, ContainerPath, ImageRef, ImageTarget, LiveUpdate, Placement, Timestamp};
 
 /// How coarse the times of files may be.
 const TICK_MICROS: i64 = 20_000;
@@ -20,6 +21,9 @@ pub struct ImageContents(Arc<Mutex<BTreeMap<ImageRef, ImageContent>>>);
 pub(in crate::edge) struct Reading {
     began: Timestamp,
     content: Option<tokio::task::JoinHandle<ImageContent>>,
+    record: Option<Recording>,
+    /// What the images that it stands on are made of.
+    beneath: Vec<ImageContent>,
 }
 
 impl ImageContents {
@@ -31,8 +35,14 @@ impl ImageContents {
         content.unwrap_or_default()
     }
 
+    /// Returns what an image of this machine was made of.
+    pub(in crate::edge) fn of_built(&self, built: &BuiltImage) -> ImageContent {
+        let contents = self.0.lock().expect("no panic while it is held");
+        contents.get(&built.local_ref).cloned().unwrap_or_default()
+    }
+
     /// Notes what an image was made of: what nobody has changed since the build began.
-    pub(in crate::edge) async fn note(&self, image: &ImageRef, reading: Reading) {
+    pub(in crate::edge) async fn note(&self, built: &BuiltImage, reading: Reading) {
         let Some(content) = reading.content else {
             return;
         };
@@ -46,21 +56,41 @@ impl ImageContents {
                 .is_ok_and(|metadata| metadata.ctime() * 1_000_000 + metadata.ctime_nsec() / 1_000 < began)
         };
         let older = content.iter().filter(|(_, known)| is_older(known));
-        let content = older
-            .map(|(place, known)| (place.clone(), known.clone()))
-            .collect();
+        let own = older.map(|(place, known)| (place.clone(), known.clone()));
+        let content: ImageContent = if reading.beneath.is_empty() {
+            Arc::new(own.collect())
+        } else {
+            let beneath = reading.beneath.iter().flat_map(|content| content.iter());
+            let beneath = beneath.map(|(place, known)| (place.clone(), known.clone()));
+            Arc::new(beneath.chain(own).collect())
+        };
+        self.note_older(built, Arc::clone(&content));
+        if let Some(record) = reading.record {
+            record.keep(built, content, began).await;
+        }
+    }
+
+    /// Notes what an image of an earlier session was made of.
+    pub(in crate::edge) fn note_older(&self, built: &BuiltImage, content: ImageContent) {
         let mut contents = self.0.lock().expect("no panic while it is held");
-        contents.insert(image.clone(), Arc::new(content));
+        contents.insert(built.local_ref.clone(), Arc::clone(&content));
+        contents.insert(built.cluster_ref.clone(), content);
     }
 }
 
 impl Reading {
-    /// Begins to read what goes into an image whose build begins.
+    /// Begins to read what goes into an image whose build begins, as far as a live update copies it: the image's own, or
+    /// that of what stands on it.
     ///
-    /// Nothing is read where all is copied into each new container: the image may have none of it. Nor are the files of
-    /// images that it stands on: those were built at another time.
-    pub(in crate::edge) fn begin(image: &ImageTarget) -> Self {
-        let update = image.live_update.as_ref().filter(|update| !update.initial_sync);
+    /// Nothing is read where all is copied into each new container: the image may have none of it. Where there is a place
+    /// for a record, all that it is made of is noted for the next session.
+    pub(in crate::edge) fn begin(
+        image: &ImageTarget,
+        update: Option<&LiveUpdate>,
+        beneath: Vec<ImageContent>,
+        record: Option<RecordPlace>,
+    ) -> Self {
+        let update = update.filter(|update| !update.initial_sync);
         let syncs = update.into_iter().flat_map(|update| &update.syncs);
         let own = syncs.filter(|sync| image.watched.iter().any(|path| sync.source.is_within(path)));
         let placements: Vec<Placement> = own
@@ -80,7 +110,9 @@ impl Reading {
         let read = move || content_here(&placements).map(Arc::new).unwrap_or_default();
         Self {
             began: clock::timestamp(),
+            record: record.map(Recording::begin),
             content: update.map(|_| tokio::task::spawn_blocking(read)),
+            beneath,
         }
     }
 }

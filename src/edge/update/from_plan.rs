@@ -99,7 +99,8 @@ impl Update {
             steps.end();
         }
         if !to_build.is_empty() {
-            self.build(&to_build, plan.parallel_images, &mut steps).await?;
+            self.build(&to_build, plan.parallel_images, target, &mut steps)
+                .await?;
         }
         self.deploy(plan, target, &mut steps).await?;
         steps.finish();
@@ -171,17 +172,22 @@ impl Update {
         &mut self,
         to_build: &[&ImageStep],
         max_parallel: usize,
+        target: &K8sTarget,
         steps: &mut Steps,
     ) -> Result<(), Failure> {
+        let default = &self.tools.cluster.context().namespace;
+        let namespace = |entity: &Entity| entity.namespace().unwrap_or(default).to_owned();
+        let namespaces: BTreeSet<String> = target.entities.iter().map(namespace).collect();
         let builds = ImageBuilds {
             tools: &self.tools,
             docker: self.docker()?,
             log: &self.log,
             cancel: &self.cancel,
             max_parallel,
+            namespaces: &namespaces,
         };
         let images = builds.build(to_build, &mut self.images, steps).await;
-        self.outcome.built = images.built;
+        (self.outcome.built, self.outcome.older) = (images.built, images.older);
         self.outcome.explained_by_log = images.explained_by_log;
         images.error.map_or(Ok(()), Err)
     }

@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 use super::from_plan::UpdateTools;
 use super::numbered_steps::{INDENT, Steps};
 use crate::edge::docker::{self, BuildError, ClusterFacts, Docker, ImageRequest, PushWish};
-use crate::edge::live_update::Reading;
+use crate::edge::live_update::{Older, Reading, RecordPlace};
 use crate::edge::retry::Failure;
 use crate::engine::ImageStep;
 use crate::logs::{Lane, LogWriter};
-use crate::model::{BuiltImage, ImageBuild, ImageSelector, OutputMode, TargetId};
+use crate::model::{BuiltImage, ImageBuild, ImageSelector, ImageTarget, LocalPath, OutputMode, TargetId};
 
 /// Images that are there, with the names that Dockerfiles and objects know them by.
 pub(in crate::edge) type Images = BTreeMap<TargetId, (ImageSelector, BuiltImage)>;
@@ -43,6 +43,8 @@ pub(super) struct ImageBuilds<'a> {
     pub(in crate::edge) cancel: &'a CancellationToken,
     /// How many images may be built at a time, in all updates together; one of this update always may.
     pub(super) max_parallel: usize,
+    /// Where containers of the images run that are taken in place of a build.
+    pub(super) namespaces: &'a BTreeSet<String>,
 }
 
 /// What building gave, also where it failed.
@@ -50,6 +52,8 @@ pub(super) struct ImageBuilds<'a> {
 pub(super) struct BuiltImages {
     /// Those that were built and delivered.
     pub(in crate::edge) built: Vec<(TargetId, BuiltImage)>,
+    /// Those of them that an earlier session built, with what changed since.
+    pub(super) older: Vec<(TargetId, Vec<LocalPath>)>,
     pub(in crate::edge) error: Option<Failure>,
     /// Whether the last lines of the log may explain the error.
     pub(super) explained_by_log: bool,
@@ -63,7 +67,14 @@ struct Ended<'s> {
     image: &'s ImageStep,
     steps: Steps,
     log: LogWriter,
-    result: Result<BuiltImage, BuildError>,
+    result: Result<Delivered, BuildError>,
+}
+
+/// An image that is where it is to be.
+struct Delivered {
+    built: BuiltImage,
+    /// What changed since it was built by an earlier session.
+    older: Option<Vec<LocalPath>>,
 }
 
 impl ImageBuilds<'_> {
@@ -92,6 +103,7 @@ impl ImageBuilds<'_> {
                 let bases = bases.filter_map(|base| images.get(base).cloned()).collect();
                 // Before the next one is looked for: that one must find it taken.
                 let slot = self.tools.image_slots.take();
+                let image = (*image, live(to_build, &image.image));
                 let building = self.build_one(number, image, bases, log, steps, stop.clone());
                 running.push(async move {
                     let ended = building.await;
@@ -137,8 +149,9 @@ impl ImageBuilds<'_> {
     fn take_in(&self, ended: Ended<'_>, outcome: &mut BuiltImages, images: &mut Images, steps: &mut Steps) {
         let image = &ended.image.image;
         match (ended.result, &outcome.failed) {
-            (Ok(built), _) => {
+            (Ok(Delivered { built, older }), _) => {
                 outcome.built.push((image.id.clone(), built.clone()));
+                outcome.older.extend(older.map(|files| (image.id.clone(), files)));
                 images.insert(image.id.clone(), (image.selector.clone(), built));
             }
             (Err(error), None) => {
@@ -163,14 +176,14 @@ impl ImageBuilds<'_> {
     async fn build_one<'s>(
         &self,
         number: usize,
-        image: &'s ImageStep,
+        (image, live): (&'s ImageStep, Option<&ImageTarget>),
         bases: Vec<(ImageSelector, BuiltImage)>,
         log: LogWriter,
         mut steps: Steps,
         cancel: CancellationToken,
     ) -> Ended<'s> {
         let result = self
-            .build_and_push(image, &bases, &log, &mut steps, &cancel)
+            .build_and_push((image, live), &bases, &log, &mut steps, &cancel)
             .await;
         Ended {
             number,
@@ -183,12 +196,12 @@ impl ImageBuilds<'_> {
 
     async fn build_and_push(
         &self,
-        step: &ImageStep,
+        (step, live): (&ImageStep, Option<&ImageTarget>),
         bases: &[(ImageSelector, BuiltImage)],
         log: &LogWriter,
         steps: &mut Steps,
         cancel: &CancellationToken,
-    ) -> Result<BuiltImage, BuildError> {
+    ) -> Result<Delivered, BuildError> {
         let mut facts = ClusterFacts::clone(&self.tools.facts);
         facts.registry = facts.registry.or_else(|| step.image.registry.clone());
         let how = match &step.image.build {
@@ -204,19 +217,70 @@ impl ImageBuilds<'_> {
             commands: &self.tools.commands,
             platform: self.tools.platform.as_deref(),
         };
-        let reading = Reading::begin(&step.image);
-        let built = docker::build_image(&self.docker, request, log, cancel).await;
+        let record = live.and_then(|live| RecordPlace::of(&self.docker, &request, live));
+        let older = match record.clone().filter(|_| step.may_be_older) {
+            Some(place) => {
+                let cluster = (&self.tools.cluster, self.namespaces);
+                place
+                    .find(&self.docker, cluster, step.image.watch_ignores.clone())
+                    .await
+            }
+            None => None,
+        };
+        let (built, made_of) = match older {
+            Some(older) => {
+                log.indented(INDENT).info(&older.line());
+                (Ok(older.built.clone()), MadeOf::Older(Box::new(older)))
+            }
+            None => {
+                let update = live.and_then(|live| live.live_update.as_ref());
+                let contents = &self.tools.image_contents;
+                let beneath = bases.iter().map(|(_, base)| contents.of_built(base)).collect();
+                let reading = Reading::begin(&step.image, update, beneath, record);
+                let built = docker::build_image(&self.docker, request, log, cancel).await;
+                (built, MadeOf::Read(Box::new(reading)))
+            }
+        };
         steps.end();
         let built = built?;
         steps.begin(&format!("Pushing {}", built.local_ref.familiar()));
         let delivered =
             docker::deliver_image(&self.docker, &built, push_wish(step), &facts, log, cancel).await;
         steps.end();
-        if let Ok(built) = &delivered {
-            self.tools.image_contents.note(&built.cluster_ref, reading).await;
-        }
-        delivered
+        let built = delivered?;
+        let contents = &self.tools.image_contents;
+        let older = match made_of {
+            MadeOf::Read(reading) => {
+                contents.note(&built, *reading).await;
+                None
+            }
+            MadeOf::Older(older) => {
+                contents.note_older(&built, older.content);
+                Some(older.changed)
+            }
+        };
+        Ok(Delivered { built, older })
     }
+}
+
+/// Returns whose live update takes in what changes in an image: its own, or that of an image that stands on it.
+fn live<'s>(steps: &[&'s ImageStep], image: &ImageTarget) -> Option<&'s ImageTarget> {
+    let mut beneath = vec![&image.id];
+    // Each comes after what it stands on.
+    let mut above = steps.iter().filter_map(|step| {
+        let stands_on_it = step.image.base_images.iter().any(|base| beneath.contains(&base));
+        if stands_on_it {
+            beneath.push(&step.image.id);
+        }
+        (stands_on_it || step.image.id == image.id).then_some(&step.image)
+    });
+    above.find(|image| image.live_update.is_some())
+}
+
+/// How it is known what an image is made of.
+enum MadeOf {
+    Read(Box<Reading>),
+    Older(Box<Older>),
 }
 
 fn push_wish(step: &ImageStep) -> PushWish {
@@ -371,6 +435,7 @@ mod tests {
             },
             needs_push: true,
             action: ImageAction::Build,
+            may_be_older: false,
         }
     }
 

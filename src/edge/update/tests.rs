@@ -58,6 +58,7 @@ fn plan() -> UpdatePlan {
                 local_ref: built.clone(),
                 cluster_ref: built,
             }),
+            may_be_older: false,
         }],
         deploy: DeployTarget::K8s(K8sTarget {
             id: TargetId::k8s(&manifest),

@@ -249,6 +249,9 @@ pub struct ImageStep {
     pub needs_push: bool,
     /// What to do about it.
     pub action: ImageAction,
+    /// Whether what an earlier session built will do in place of a build, if all that changed since can be taken into
+    /// containers in place.
+    pub may_be_older: bool,
 }
 
 /// What to do about an image of an update.

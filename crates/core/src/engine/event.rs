@@ -278,6 +278,8 @@ impl FileChange {
 pub struct UpdateOutcome {
     /// Images that were built, with their new references. Kept also when a later step failed.
     pub built: Vec<(TargetId, BuiltImage)>,
+    /// Those of them that an earlier session built, with what has changed since, and is to go into their containers.
+    pub older: Vec<(TargetId, Vec<LocalPath>)>,
     /// Objects that the API server accepted, also when a later one failed.
     pub applied: Vec<AppliedObject>,
     /// Whether the deploy step began: from then on there may be something to take away.

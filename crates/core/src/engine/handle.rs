@@ -210,9 +210,7 @@ fn settle(state: &mut State) -> Vec<Effect> {
     if std::mem::take(&mut state.dirty.forwards) {
         effects.extend(forwards::forward(state));
     }
-    if std::mem::take(&mut state.dirty.containers) {
-        effects.extend(live_update::expect_containers(state));
-    }
+    effects.extend(expect_containers(state));
     effects.extend(updates);
     effects.extend(end(state));
     effects.extend(prune::prune(state));
@@ -228,10 +226,18 @@ fn refresh_rows(state: &mut State) -> Vec<Effect> {
 fn update_containers(state: &mut State) -> Vec<Effect> {
     let mut names = std::mem::take(&mut state.dirty.live);
     names.extend(live_update::due(state));
-    names
-        .iter()
-        .flat_map(|name| live_update::refresh(state, name))
+    let changes = names.iter().map(|name| live_update::refresh(state, name));
+    let changes: Vec<Vec<Effect>> = changes.collect();
+    // First comes what is expected: what a container has from its image is known only from then on.
+    expect_containers(state)
+        .into_iter()
+        .chain(changes.into_iter().flatten())
         .collect()
+}
+
+fn expect_containers(state: &mut State) -> Option<Effect> {
+    let is_dirty = std::mem::take(&mut state.dirty.containers);
+    is_dirty.then(|| live_update::expect_containers(state)).flatten()
 }
 
 fn start_updates(state: &mut State) -> Vec<Effect> {

@@ -4,13 +4,16 @@
 
 use std::collections::BTreeSet;
 
+use super::config::Mode;
 use super::effect::{Effect, ImageAction, ImageStep, UpdatePlan};
 use super::event::UpdateOutcome;
 use super::files::files_changed_line;
 use super::reason::Reasons;
 use super::row::{BuildRecord, Row, TargetState};
 use super::state::{Running, Seq, State};
-use super::{cluster_events, cycles, deleted_by_others, gc, pods, retry, serve, why_no_pod, workloads};
+use super::{
+    cluster_events, cycles, deleted_by_others, gc, live_update, pods, retry, serve, why_no_pod, workloads,
+};
 use crate::model::{BuildId, BuiltImage, ImageTarget, LocalPath, ManifestName, SpanId, TargetId};
 use crate::model::{Level, LogEvent};
 
@@ -37,7 +40,9 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Vec<Effect> {
     } else {
         files_changed_line(&state.config.cwd, &files)
     };
-    let images = image_steps(row, &state.deployed_images);
+    let is_first = reasons.init && reasons.triggers.is_empty() && !force;
+    let may_be_older = is_first && state.config.mode == Mode::Up && state.config.updates_containers;
+    let images = image_steps(row, &state.deployed_images, may_be_older);
     let is_built = |step: &&ImageStep| step.action == ImageAction::Build;
     let running = Running {
         manifest: name.clone(),
@@ -105,7 +110,7 @@ fn edits(row: &Row) -> Vec<LocalPath> {
 /// Returns what to do about each image: what is stale is built, and what is built on it.
 ///
 /// Rule: `docs/rules/images.md`, "Build or reuse"; whether an image still exists is checked at the edge.
-fn image_steps(row: &Row, deployed: &BTreeSet<TargetId>) -> Vec<ImageStep> {
+fn image_steps(row: &Row, deployed: &BTreeSet<TargetId>, may_be_older: bool) -> Vec<ImageStep> {
     let mut built: BTreeSet<&TargetId> = BTreeSet::new();
     let mut steps = Vec::new();
     for image in row.images().iter().filter(|image| !image.is_live_update_only()) {
@@ -122,6 +127,7 @@ fn image_steps(row: &Row, deployed: &BTreeSet<TargetId>) -> Vec<ImageStep> {
             image: image.clone(),
             needs_push: deployed.contains(&image.id),
             action,
+            may_be_older: may_be_older && live_update::takes_what_changed(row, image),
         });
     }
     steps
@@ -212,6 +218,11 @@ fn record_end(state: &mut State, running: &Running, outcome: &UpdateOutcome) {
             target.consume_until(running.started_seq);
         } else {
             target.settle_until(running.started_seq);
+        }
+    }
+    for (id, files) in outcome.older.iter().filter(|_| !running.outdated) {
+        if let Some(target) = row.targets.get_mut(id) {
+            target.note_lacking(files, seq);
         }
     }
     row.changed_definition = row

@@ -170,6 +170,12 @@ impl Channel {
         self.run(b":".to_vec()).await.map(drop)
     }
 
+    /// Runs a script in the shell itself. Returns what it printed, and our own lines in it.
+    pub(super) async fn ask(&mut self, script: Vec<u8>) -> Result<(Vec<u8>, Vec<Vec<u8>>), SyncFailure> {
+        let answer = self.run(script).await?;
+        Ok((answer.text, answer.marks))
+    }
+
     /// Runs a script in the shell itself.
     async fn run(&mut self, script: Vec<u8>) -> Result<Answer, SyncFailure> {
         self.begin(FrameKind::Run, 0, script.len() as u64).await?;
@@ -376,7 +382,7 @@ impl Channel {
     }
 
     async fn next(&mut self, patience: Option<Duration>) -> Result<Item, SyncFailure> {
-        let mut buffer = [0; 16 * 1024];
+        let mut buffer = vec![0; 16 * 1024];
         loop {
             if let Some(item) = self.marks.next() {
                 return Ok(item);
@@ -400,7 +406,7 @@ impl Channel {
             to.flush().await
         };
         tokio::pin!(write);
-        let mut buffer = [0; 4096];
+        let mut buffer = vec![0; 4096];
         let mut can_read = true;
         let written = loop {
             tokio::select! {

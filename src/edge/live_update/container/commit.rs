@@ -19,8 +19,8 @@ const MANY_DIRS: usize = 4;
 /// What is to be made true.
 pub(super) struct Commit<'a> {
     pub(super) differences: &'a Differences,
-    /// What each write holds.
-    pub(super) known: &'a [Known],
+    /// What each write holds, and how long it is.
+    pub(super) known: &'a [(Known, u64)],
     /// The number of the place that is responsible for each directory.
     pub(super) places: &'a BTreeMap<ContainerPath, usize>,
     /// Which places keep a journal.
@@ -91,12 +91,12 @@ impl Commit<'_> {
             .map(|(path, _)| path)
             .filter(|path| !goes_with_above(path));
         let (first, last): (Vec<&ContainerPath>, Vec<&ContainerPath>) = deleted.partition(makes_room);
-        script.command("rm -rf --", &first, " || return");
+        script.command("del", &first, " || return");
         self.directories(&mut script, &groups);
         for (stage, group) in groups.iter().enumerate() {
             script.put(stage, group);
         }
-        script.command("rm -rf --", &last, " || return");
+        script.command("del", &last, " || return");
         let absent = deletes
             .iter()
             .filter(|(path, _)| !self.differences.writes_within(path))
@@ -105,7 +105,7 @@ impl Commit<'_> {
                 (path, entered(path, &Known { local, content }))
             });
         let written = writes.iter().zip(self.known);
-        let written = written.map(|(write, known)| (&write.container, entered(&write.container, known)));
+        let written = written.map(|(write, (known, _))| (&write.container, entered(&write.container, known)));
         self.journal(&mut script, written.chain(absent));
         script.line("}");
         script.line("c");
@@ -200,7 +200,7 @@ impl Script {
 }
 
 /// Returns ranges that are not too long for one command.
-fn chunks(lengths: impl Iterator<Item = usize>) -> Vec<std::ops::Range<usize>> {
+pub(super) fn chunks(lengths: impl Iterator<Item = usize>) -> Vec<std::ops::Range<usize>> {
     let (mut chunks, mut start, mut n_bytes, mut end) = (Vec::new(), 0, 0, 0);
     for (at, length) in lengths.enumerate() {
         if at > start && (at - start >= MAX_NAMES || n_bytes + length > MAX_BYTES) {

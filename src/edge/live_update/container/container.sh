@@ -57,6 +57,17 @@ put() {
   done
 }
 
+# Deletes paths. One that is below what is no directory is gone already.
+del() {
+  e=$(rm -rf -- "$@" 2>&1) && return
+  for n; do
+    if [ -e "$n" ] || [ -L "$n" ]; then
+      printf '%s\n' "$e"
+      return 1
+    fi
+  done
+}
+
 # Whether a place is still this channel's: a later one takes it over.
 mine() {
   { read -r o <"$1/owner"; } 2>/dev/null && [ "$o" = "$N" ] && return

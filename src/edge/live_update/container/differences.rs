@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
+use super::claims::Claim;
 use super::journal::{Content, Held, Known};
 use crate::edge::live_update::container::settled_read;
 use crate::model::{ContainerPath, IgnoreMatcher, LocalPath, Placement, SyncFailure};
@@ -19,6 +20,8 @@ pub(super) struct Differences {
     pub(super) deletes: Vec<(ContainerPath, LocalPath)>,
     /// How many files and links are there already as they are here.
     pub(super) n_unchanged: usize,
+    /// Those of the files among them of which only the image says so.
+    pub(super) claimed: Vec<Claim>,
 }
 
 impl Differences {
@@ -201,7 +204,8 @@ fn compare(
         Found::Missing | Found::Link(_) | Found::File(_) if is_root => return Ok(()),
         Found::Missing => {
             let is_covered = |(deleted, _): &(ContainerPath, LocalPath)| container.is_within(deleted);
-            if there != Some(&Content::Absent) && !differences.deletes.last().is_some_and(is_covered) {
+            let is_there = there != Some(&Content::Absent) && !held.is_below_none(&container);
+            if is_there && !differences.deletes.last().is_some_and(is_covered) {
                 differences.deletes.push((container, local));
             }
             return Ok(());
@@ -223,6 +227,9 @@ fn compare(
         Found::File(version) => {
             if is_there(&local, version, there)? {
                 differences.n_unchanged += 1;
+                if let Some(Content::File { hash, .. }) = there.filter(|_| held.is_claim(&container)) {
+                    differences.claimed.push((container, *hash));
+                }
                 return Ok(());
             }
             Kind::File { size: version.size }

@@ -15,11 +15,13 @@ pub(super) fn of_program(text: &str, what: &str) -> SyncFailure {
     const FULL: [&str; 2] = ["no space left", "quota exceeded"];
     const READ_ONLY: [&str; 1] = ["read-only file system"];
     const DENIED: [&str; 3] = ["permission denied", "operation not permitted", "cannot open"];
+    // What is no file where one is to be, or no directory, cannot be opened either.
+    const IN_THE_WAY: [&str; 3] = ["file exists", "is a directory", "not a directory"];
     if says(&FULL) {
         SyncFailure::DiskFull(line(&FULL))
     } else if says(&READ_ONLY) {
         SyncFailure::ReadOnly(line(&READ_ONLY))
-    } else if says(&DENIED) {
+    } else if says(&DENIED) && !says(&IN_THE_WAY) {
         SyncFailure::PermissionDenied(line(&DENIED))
     } else if text.is_empty() {
         SyncFailure::Other(format!("{what} failed in the container"))

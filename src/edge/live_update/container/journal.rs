@@ -4,11 +4,12 @@
 //! synced there and whenever, and gone when the container is. A path is struck out before it is changed and entered once
 //! it was, so the journal never claims what is not there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::claims::Claim;
 use super::quoting::{decode, encode};
 use crate::model::{ContainerPath, LocalPath};
 
@@ -50,6 +51,8 @@ pub type ImageContent = Arc<BTreeMap<ContainerPath, Known>>;
 pub(super) struct Held {
     image: ImageContent,
     now: BTreeMap<ContainerPath, Known>,
+    /// What the image was made of and the container was seen to hold.
+    proven: BTreeSet<ContainerPath>,
 }
 
 impl Held {
@@ -58,17 +61,48 @@ impl Held {
         Self {
             now: (*image).clone(),
             image,
+            proven: BTreeSet::new(),
         }
     }
 
     /// Forgets all but the image, for what the container's journals say.
     pub(super) fn begin_anew(&mut self) {
         self.now = (*self.image).clone();
+        self.proven.clear();
+    }
+
+    /// Returns whether what is known of a place is only what the image was made of.
+    pub(super) fn is_claim(&self, path: &ContainerPath) -> bool {
+        !self.proven.contains(path)
+            && self
+                .image
+                .get(path)
+                .is_some_and(|known| self.now.get(path) == Some(known))
+    }
+
+    /// Notes that the container was asked about places, and in which of them is something else.
+    pub(super) fn prove(&mut self, asked: Vec<Claim>, is_false: Vec<ContainerPath>) {
+        self.proven.extend(asked.into_iter().map(|(path, _)| path));
+        for path in is_false {
+            self.forget(&path);
+        }
     }
 
     /// Returns what is known to be at a place; `None` where that is not known.
     pub(super) fn get(&self, path: &ContainerPath) -> Option<&Content> {
         self.now.get(path).map(|known| &known.content)
+    }
+
+    /// Returns whether a place is known to be below what is no directory, or not there.
+    pub(super) fn is_below_none(&self, path: &ContainerPath) -> bool {
+        let mut above = path.parent();
+        while above.parent() != above {
+            if let Some(content) = self.get(&above) {
+                return matches!(content, Content::File { .. } | Content::Absent);
+            }
+            above = above.parent();
+        }
+        false
     }
 
     /// Returns what is known of a directory and what is below it, in order.
@@ -129,6 +163,19 @@ impl Held {
     }
 }
 
+/// Returns what an image was made of as the text of a journal.
+pub fn journal_of(content: &ImageContent) -> String {
+    let lines = content.iter().map(|(path, known)| entered(path, known) + "\n");
+    lines.collect()
+}
+
+/// Returns what the text of a journal says.
+pub fn content_of(journal: &str) -> ImageContent {
+    let mut held = Held::default();
+    journal.lines().for_each(|line| held.replay(line));
+    Arc::new(held.now)
+}
+
 const STRUCK: &str = "?";
 const STRUCK_DIR: &str = "/";
 const ENTERED: &str = "=";
@@ -172,7 +219,7 @@ fn known<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<Known> {
     (words.next()? == ".").then_some(Known { local, content })
 }
 
-fn hex(hash: &[u8; 32]) -> String {
+pub(super) fn hex(hash: &[u8; 32]) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

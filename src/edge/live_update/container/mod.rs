@@ -1,11 +1,13 @@
 //! The way into running containers: files are written and deleted there, commands run, each batch as a whole.
 //!
 //! Start with [`Containers::sync`]. A shell is kept open in each container (`channel`); what the container holds is known by
-//! content, from a journal that is in the container itself (`journal`). `differences` compares that with the disk, `stage`
-//! sends what differs beside its place, `commit` renames all of it at once. Which containers, files and commands, and what
-//! a failure leads to, is the engine's part.
+//! content, from a journal that is in the container itself (`journal`), and from what its image is said to be made of (`claims`).
+//! `differences` compares that with the disk, `stage` sends what differs beside its place, `commit` renames all of it at once.
+//! Where an image lacks what that takes, `without_channel` does with less. Which containers, files and commands, and what a
+//! failure leads to, is the engine's part.
 
 mod channel;
+mod claims;
 mod commit;
 mod differences;
 mod failure;
@@ -15,11 +17,13 @@ mod output;
 mod program;
 mod quoting;
 mod settled_read;
+mod socket;
 mod stage;
 mod staging_place;
 mod target;
 #[cfg(test)]
 mod tests;
+mod without_channel;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -28,8 +32,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::differences::content_here;
-pub use self::journal::{Content, ImageContent, Known};
+pub use self::journal::{Content, ImageContent, Known, content_of, journal_of};
 use self::program::{AnyWay, PodExec};
+pub use self::quoting::{decode, encode};
 use self::target::{Job, Target};
 use crate::clock;
 use crate::edge::kube::Cluster;

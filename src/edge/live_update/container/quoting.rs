@@ -23,7 +23,7 @@ pub(super) fn quote_path(path: impl AsRef<OsStr>, script: &mut Vec<u8>) {
 }
 
 /// Returns a path as a word of plain characters: what is none is `%` and two hex digits.
-pub(super) fn encode(path: &Path) -> String {
+pub fn encode(path: &Path) -> String {
     let mut word = String::new();
     for byte in path.as_os_str().as_bytes() {
         match byte {
@@ -37,7 +37,7 @@ pub(super) fn encode(path: &Path) -> String {
 }
 
 /// Returns the path that a word stands for; `None` where it stands for none.
-pub(super) fn decode(word: &str) -> Option<PathBuf> {
+pub fn decode(word: &str) -> Option<PathBuf> {
     let mut bytes = Vec::with_capacity(word.len());
     let mut rest = word.as_bytes();
     while let Some((byte, after)) = rest.split_first() {

@@ -11,6 +11,7 @@ use super::commit::{Commit, groups};
 use super::differences::{Differences, Kind, Write, is_gone, unreadable};
 use super::journal::{Content, Known};
 use super::settled_read::{self, Reading};
+use crate::clock;
 use crate::model::{ContainerPath, SyncFailure};
 
 /// A file that is longer is not kept in memory, and a tar with more is sent.
@@ -102,17 +103,16 @@ pub(super) fn stage(
         }
     }
     let known: Vec<(Known, u64)> = known.into_iter().flatten().collect();
-    let all: Vec<Known> = known.iter().map(|(known, _)| known.clone()).collect();
     let script = Commit {
         differences,
-        known: &all,
+        known: &known,
         places: &to.places,
         has_journal: &to.has_journal,
     }
     .script();
     if let Some(place) = place {
         tar.add(
-            &mut header(tar::EntryType::Regular, 0o600, script.len() as u64),
+            &mut header(tar::EntryType::Regular, 0o600, script.len() as u64, 0),
             "commit".as_ref(),
             &script,
         );
@@ -144,20 +144,62 @@ pub(super) fn send_whole(
     send(Piece::Data(bytes.into()))
 }
 
+/// Reads what is written and sends it as the pieces of one tar. Returns what each write holds, and how long it is.
+///
+/// # Errors
+/// See [`Stop`].
+pub(super) fn archive(
+    writes: &[Write],
+    send: &mut dyn FnMut(Piece) -> Result<(), Stop>,
+) -> Result<Vec<(Known, u64)>, Stop> {
+    // It is unpacked as it is: a time of 1970 would look older than what was there.
+    let now = u64::try_from(clock::timestamp().0 / 1_000_000).unwrap_or(0);
+    let mut tar = Tar {
+        mtime: now,
+        is_one: true,
+        ..Tar::default()
+    };
+    let mut known = Vec::with_capacity(writes.len());
+    for write in writes {
+        let path = write.container.as_path();
+        let path = path.strip_prefix("/").unwrap_or(path);
+        if let Kind::Dir { mode, .. } = write.kind
+            && path.file_name().is_some()
+        {
+            let mut header = tar.header(tar::EntryType::Directory, mode, 0);
+            tar.add(&mut header, path, &[]);
+        }
+        known.push(tar.write(write, path, 0, send)?);
+    }
+    let rest = tar.builder.into_inner().expect("memory can be written");
+    send(Piece::Data(rest.into()))?;
+    Ok(known)
+}
+
 /// A tar that is being filled.
 struct Tar {
     builder: tar::Builder<Vec<u8>>,
+    /// Seconds since 1970.
+    mtime: u64,
+    /// Whether all that is sent is one tar, and not each piece by itself.
+    is_one: bool,
 }
 
 impl Default for Tar {
     fn default() -> Self {
         Self {
             builder: tar::Builder::new(Vec::new()),
+            mtime: 0,
+            is_one: false,
         }
     }
 }
 
 impl Tar {
+    fn header(&self, kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
+        header(kind, mode, size, self.mtime)
+    }
+
     /// Adds a file or link, or sends it by itself if it is long.
     fn write(
         &mut self,
@@ -169,19 +211,25 @@ impl Tar {
         let (content, size) = match &write.kind {
             Kind::File { size } if *size > MAX_IN_MEMORY => {
                 self.send(FrameKind::Stage, place, send)?;
-                send_long(write, path, place, send)?
+                let end = if self.is_one { 0 } else { 2 * BLOCK };
+                let long = Long {
+                    path,
+                    mtime: self.mtime,
+                    end,
+                };
+                long.send(write, place, send)?
             }
             Kind::File { .. } => {
                 let read = settled_read::read(&write.local);
                 let (bytes, version) = read.map_err(|error| fault(write, &error))?;
-                let mut header = header(tar::EntryType::Regular, version.mode, bytes.len() as u64);
+                let mut header = self.header(tar::EntryType::Regular, version.mode, bytes.len() as u64);
                 self.add(&mut header, path, &bytes);
                 let hash = Sha256::digest(&bytes).into();
                 let mode = version.mode;
                 (Content::File { mode, hash }, bytes.len() as u64)
             }
             Kind::Link { target } => {
-                let mut header = header(tar::EntryType::Symlink, 0o777, 0);
+                let mut header = self.header(tar::EntryType::Symlink, 0o777, 0);
                 let added = self.builder.append_link(&mut header, path, target);
                 added.map_err(|error| fault(write, &error))?;
                 (Content::Link(target.clone()), 0)
@@ -211,6 +259,10 @@ impl Tar {
         if self.builder.get_ref().is_empty() {
             return Ok(());
         }
+        if self.is_one {
+            let bytes = std::mem::take(self.builder.get_mut());
+            return send(Piece::Data(bytes.into()));
+        }
         let builder = std::mem::take(self).builder;
         let bytes = builder.into_inner().expect("memory can be written");
         send_whole(kind, place, bytes, send)
@@ -226,79 +278,89 @@ fn fault(write: &Write, error: &io::Error) -> Stop {
     }
 }
 
-fn header(kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
+fn header(kind: tar::EntryType, mode: u32, size: u64, mtime: u64) -> tar::Header {
     let mut header = tar::Header::new_gnu();
     header.set_entry_type(kind);
     header.set_mode(mode);
     header.set_size(size);
     header.set_uid(0);
     header.set_gid(0);
-    header.set_mtime(0);
+    header.set_mtime(mtime);
     header
 }
 
-/// Sends a file that does not fit into memory, until what was sent is whole.
-fn send_long(
-    write: &Write,
-    path: &std::path::Path,
-    place: usize,
-    send: &mut dyn FnMut(Piece) -> Result<(), Stop>,
-) -> Result<(Content, u64), Stop> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let mut reading = Reading::open(&write.local).map_err(|error| fault(write, &error))?;
-        let (size, mode) = (reading.version.size, reading.version.mode);
-        let head = long_head(path, mode, size).map_err(|error| fault(write, &error))?;
-        let padding = size.next_multiple_of(BLOCK) - size + 2 * BLOCK;
-        let length = head.len() as u64 + size + padding;
-        let kind = FrameKind::Stage;
-        send(Piece::Begin { kind, place, length })?;
-        send(Piece::Data(head.into()))?;
-        let (mut hasher, mut left) = (Sha256::new(), size);
-        while left > 0 {
-            let mut piece = vec![0; PIECE.min(usize::try_from(left).unwrap_or(PIECE))];
-            let n = reading
-                .file
-                .read(&mut piece)
-                .map_err(|error| fault(write, &error))?;
-            if n == 0 {
-                break;
-            }
-            piece.truncate(n);
-            hasher.update(&piece);
-            left -= n as u64;
-            send(Piece::Data(piece.into()))?;
-        }
-        let is_whole = left == 0 && reading.is_whole(&write.local);
-        // Shorter than it was when it was opened: the frame is as long as was said, and sent anew.
-        while left > 0 {
-            let piece = vec![0; PIECE.min(usize::try_from(left).unwrap_or(PIECE))];
-            left -= piece.len() as u64;
-            send(Piece::Data(piece.into()))?;
-        }
-        send(Piece::Data(vec![0; usize::try_from(padding).unwrap_or(0)].into()))?;
-        if is_whole || tries == TRIES {
-            let hash = hasher.finalize().into();
-            return Ok((Content::File { mode, hash }, size));
-        }
-    }
+/// A file that does not fit into memory, in a tar.
+struct Long<'a> {
+    path: &'a std::path::Path,
+    mtime: u64,
+    /// Bytes that end the tar.
+    end: u64,
 }
 
-/// Returns the beginning of a tar, up to the content of its only file.
-fn long_head(path: &std::path::Path, mode: u32, size: u64) -> io::Result<Vec<u8>> {
-    let mut builder = tar::Builder::new(Vec::new());
-    let mut empty = header(tar::EntryType::Regular, mode, 0);
-    builder.append_data(&mut empty, path, io::empty())?;
-    let mut bytes = builder.get_ref().clone();
-    // The name may have taken blocks of its own; the last one is the file's.
-    let at = bytes.len() - usize::try_from(BLOCK).unwrap_or(0);
-    let mut last = tar::Header::new_gnu();
-    last.as_mut_bytes().copy_from_slice(&bytes[at..]);
-    last.set_size(size);
-    last.set_cksum();
-    bytes[at..].copy_from_slice(last.as_bytes());
-    Ok(bytes)
+impl Long<'_> {
+    /// Sends the file until what was sent is whole.
+    fn send(
+        &self,
+        write: &Write,
+        place: usize,
+        send: &mut dyn FnMut(Piece) -> Result<(), Stop>,
+    ) -> Result<(Content, u64), Stop> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let mut reading = Reading::open(&write.local).map_err(|error| fault(write, &error))?;
+            let (size, mode) = (reading.version.size, reading.version.mode);
+            let head = self.head(mode, size).map_err(|error| fault(write, &error))?;
+            let padding = size.next_multiple_of(BLOCK) - size + self.end;
+            let length = head.len() as u64 + size + padding;
+            let kind = FrameKind::Stage;
+            send(Piece::Begin { kind, place, length })?;
+            send(Piece::Data(head.into()))?;
+            let (mut hasher, mut left) = (Sha256::new(), size);
+            while left > 0 {
+                let mut piece = vec![0; PIECE.min(usize::try_from(left).unwrap_or(PIECE))];
+                let n = reading
+                    .file
+                    .read(&mut piece)
+                    .map_err(|error| fault(write, &error))?;
+                if n == 0 {
+                    break;
+                }
+                piece.truncate(n);
+                hasher.update(&piece);
+                left -= n as u64;
+                send(Piece::Data(piece.into()))?;
+            }
+            let is_whole = left == 0 && reading.is_whole(&write.local);
+            // Shorter than it was when it was opened: the frame is as long as was said, and sent anew.
+            while left > 0 {
+                let piece = vec![0; PIECE.min(usize::try_from(left).unwrap_or(PIECE))];
+                left -= piece.len() as u64;
+                send(Piece::Data(piece.into()))?;
+            }
+            send(Piece::Data(vec![0; usize::try_from(padding).unwrap_or(0)].into()))?;
+            if is_whole || tries == TRIES {
+                let hash = hasher.finalize().into();
+                return Ok((Content::File { mode, hash }, size));
+            }
+        }
+    }
+
+    /// Returns the beginning of a tar, up to the content of its only file.
+    fn head(&self, mode: u32, size: u64) -> io::Result<Vec<u8>> {
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut empty = header(tar::EntryType::Regular, mode, 0, self.mtime);
+        builder.append_data(&mut empty, self.path, io::empty())?;
+        let mut bytes = builder.get_ref().clone();
+        // The name may have taken blocks of its own; the last one is the file's.
+        let at = bytes.len() - usize::try_from(BLOCK).unwrap_or(0);
+        let mut last = tar::Header::new_gnu();
+        last.as_mut_bytes().copy_from_slice(&bytes[at..]);
+        last.set_size(size);
+        last.set_cksum();
+        bytes[at..].copy_from_slice(last.as_bytes());
+        Ok(bytes)
+    }
 }
 
 #[cfg(test)]
@@ -311,7 +373,12 @@ mod tests {
             ("d0/a".to_owned(), 5 << 30),
             (format!("d0/{}", "n".repeat(200)), 9 << 30),
         ] {
-            let head = long_head(name.as_ref(), 0o640, size).unwrap();
+            let long = Long {
+                path: name.as_ref(),
+                mtime: 0,
+                end: 0,
+            };
+            let head = long.head(0o640, size).unwrap();
             let mut archive = tar::Archive::new(head.as_slice());
             let entry = archive.entries().unwrap().next().unwrap().unwrap();
             assert_eq!(entry.path().unwrap().to_str(), Some(name.as_str()));

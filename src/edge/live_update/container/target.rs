@@ -11,12 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::Progress;
 use super::channel::{Answer, Channel};
+use super::claims;
 use super::commit::groups;
 use super::differences::{Differences, Kind, differences};
 use super::journal::{Content, Held, ImageContent, Known};
 use super::output::Output;
 use super::program::AnyWay;
 use super::stage::{Destinations, Stop, stage};
+use super::without_channel::{self, Brought};
 use crate::clock;
 use crate::logs::LogWriter;
 use crate::model::{
@@ -26,7 +28,7 @@ use crate::model::{
 /// How often a batch is begun anew because files here became something else meanwhile.
 const TRIES: u32 = 10;
 /// Pieces that are read ahead of what the container takes.
-const AHEAD: usize = 4;
+const AHEAD: usize = 1;
 /// From how many stages on what is left of them is removed at once, not when the channel is opened next.
 const MANY_STAGES: usize = 64;
 /// How long a command has to end once it was asked to, and once it was killed.
@@ -37,6 +39,8 @@ pub(super) struct Target {
     way: AnyWay,
     channel: Option<Channel>,
     held: Held,
+    /// What the image lacks that a channel needs: then each thing takes a program of its own.
+    lacks: Option<String>,
     /// What is written in place there, as was told.
     told: BTreeSet<ContainerPath>,
 }
@@ -63,6 +67,7 @@ impl Target {
             way,
             channel: None,
             held: Held::of_image(image),
+            lacks: None,
             told: BTreeSet::new(),
         }
     }
@@ -72,13 +77,24 @@ impl Target {
     /// # Errors
     /// Where nothing can be started in the container, or it lacks what is needed.
     pub(super) async fn open(&mut self) -> Result<bool, SyncFailure> {
+        if self.lacks.is_some() {
+            return Ok(true);
+        }
         if let Some(channel) = &mut self.channel {
             if channel.is_alive().await {
                 return Ok(true);
             }
             self.channel = None;
         }
-        self.channel = Some(Channel::open(self.way.as_ref(), &mut self.held).await?);
+        match Channel::open(self.way.as_ref(), &mut self.held).await {
+            Ok(channel) => self.channel = Some(channel),
+            Err(SyncFailure::MissingProgram { program }) if program != "tar" => {
+                // Without a journal nobody knows what others have changed there.
+                self.held = Held::default();
+                self.lacks = Some(program);
+            }
+            Err(failure) => return Err(failure),
+        }
         Ok(false)
     }
 
@@ -136,6 +152,20 @@ impl Target {
     }
 
     async fn compare(&mut self, batch: &Batch) -> Result<Differences, SyncFailure> {
+        let mut differences = self.look(batch).await?;
+        if let Some(channel) = self.channel.as_mut().filter(|_| !differences.claimed.is_empty()) {
+            let claimed = std::mem::take(&mut differences.claimed);
+            let is_false = claims::false_ones(channel, &claimed).await?;
+            let are_true = is_false.is_empty();
+            self.held.prove(claimed, is_false);
+            if !are_true {
+                return self.look(batch).await;
+            }
+        }
+        Ok(differences)
+    }
+
+    async fn look(&mut self, batch: &Batch) -> Result<Differences, SyncFailure> {
         let (files, held) = (batch.files.clone(), std::mem::take(&mut self.held));
         let compared = spawn_blocking(move || (differences(&files, &held), held)).await;
         let (differences, held) = compared.map_err(|error| SyncFailure::Other(error.to_string()))?;
@@ -148,6 +178,9 @@ impl Target {
             n_unchanged: differences.n_unchanged,
             ..Synced::default()
         };
+        if let Some(lacks) = self.lacks.clone() {
+            return Box::pin(self.carry_plainly(differences, synced, &lacks, job)).await;
+        }
         let Some(channel) = &mut self.channel else {
             return Err(SyncFailure::ConnectionLost("the channel was closed".to_owned()));
         };
@@ -161,15 +194,7 @@ impl Target {
         let directories = directories(&differences);
         let to = channel.destinations(&directories).await?;
         synced.times.ready = clock::now().saturating_duration_since(job.started);
-        for write in &differences.writes {
-            // What is in a directory stays there.
-            if !matches!(write.kind, Kind::Dir { was_link: false, .. }) {
-                self.held.forget(&write.container);
-            }
-        }
-        for (path, _) in &differences.deletes {
-            self.held.forget(path);
-        }
+        forget(&mut self.held, &differences);
         let arrived = match send(channel, differences, to).await? {
             Sent::Answered(arrived) => *arrived,
             Sent::Changed => return Ok(Carried::Changed),
@@ -192,6 +217,38 @@ impl Target {
             }
         }
         self.note(differences, known, &mut synced);
+        Ok(Carried::Through(synced))
+    }
+
+    /// Carries differences out where the image lacks something.
+    async fn carry_plainly(
+        &mut self,
+        differences: Differences,
+        mut synced: Synced,
+        lacks: &str,
+        job: &mut Job<'_>,
+    ) -> Result<Carried, SyncFailure> {
+        let since = |started| clock::now().saturating_duration_since(started);
+        synced.times.ready = since(job.started);
+        if !differences.is_empty() {
+            tell(&differences, job);
+            forget(&mut self.held, &differences);
+            let (differences, known) = match without_channel::bring(&self.way, differences).await? {
+                Brought::All(differences, known) => (differences, known),
+                Brought::Changed => return Ok(Carried::Changed),
+            };
+            let files = differences.writes.iter();
+            let mut files = files.filter(|write| matches!(write.kind, Kind::File { .. }));
+            if let Some(file) = files.next().filter(|_| self.told.is_empty()) {
+                self.told.insert(file.container.clone());
+                synced.in_place.push(InPlace {
+                    container: file.container.clone(),
+                    why: format!("the image has no `{lacks}`"),
+                });
+            }
+            self.note(differences, known, &mut synced);
+        }
+        synced.times.visible = since(job.started);
         Ok(Carried::Through(synced))
     }
 
@@ -238,6 +295,9 @@ impl Target {
     /// Runs one command.
     async fn run(&mut self, run: &BatchRun, job: &Job<'_>) -> Result<(), SyncFailure> {
         self.open().await?;
+        if self.lacks.is_some() {
+            return Box::pin(self.run_plainly(run, job)).await;
+        }
         let Some(channel) = &mut self.channel else {
             return Err(SyncFailure::ConnectionLost("the channel was closed".to_owned()));
         };
@@ -263,22 +323,50 @@ impl Target {
         };
         drop(sink);
         output.finish().await;
-        match ended {
-            Some(Ok(0)) => Ok(()),
-            Some(Ok(exit_code)) => Err(SyncFailure::CommandFailed {
-                command: shown(run),
-                exit_code,
-            }),
-            Some(Err(failure)) => {
-                self.channel = None;
-                Err(failure)
-            }
-            None => {
-                // If it did not end, its answer would be taken for another one's.
-                self.channel = None;
-                Err(SyncFailure::Canceled)
-            }
+        if !matches!(ended, Some(Ok(_))) {
+            // If it did not end, its answer would be taken for another one's.
+            self.channel = None;
         }
+        judge(run, ended)
+    }
+
+    /// Runs one command where the image lacks something.
+    async fn run_plainly(&mut self, run: &BatchRun, job: &Job<'_>) -> Result<(), SyncFailure> {
+        let (output, mut sink) = Output::new(job.log.clone());
+        let mut hear = |text: &[u8]| sink.push(text);
+        let ended = tokio::select! {
+            ended = without_channel::run(&self.way, &run.argv, &mut hear) => Some(ended),
+            () = job.cancel.cancelled() => None,
+        };
+        drop(sink);
+        output.finish().await;
+        judge(run, ended)
+    }
+}
+
+/// Forgets what is about to change.
+fn forget(held: &mut Held, differences: &Differences) {
+    for write in &differences.writes {
+        // What is in a directory stays there.
+        if !matches!(write.kind, Kind::Dir { was_link: false, .. }) {
+            held.forget(&write.container);
+        }
+    }
+    for (path, _) in &differences.deletes {
+        held.forget(path);
+    }
+}
+
+/// Says what the end of a command means; `None` is one that was cancelled.
+fn judge(run: &BatchRun, ended: Option<Result<i32, SyncFailure>>) -> Result<(), SyncFailure> {
+    match ended {
+        Some(Ok(0)) => Ok(()),
+        Some(Ok(exit_code)) => Err(SyncFailure::CommandFailed {
+            command: shown(run),
+            exit_code,
+        }),
+        Some(Err(failure)) => Err(failure),
+        None => Err(SyncFailure::Canceled),
     }
 }
 

@@ -13,3 +13,4 @@ pub(crate) mod state;
 
 pub(super) use hold::hold;
 pub(super) use rounds::{due, expect_containers, next_retry, on_came_back, on_updated, refresh};
+pub(super) use select::takes_what_changed;

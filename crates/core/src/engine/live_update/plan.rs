@@ -91,7 +91,7 @@ pub(crate) fn plan(
     if difference.files.is_empty() && difference.whole.is_none() {
         return Plan::Nothing;
     }
-    if is_crashing(&container.state) {
+    if is_crashing(container) {
         return Plan::Build(FallBack {
             reason: "CrashLoopBackOff",
             message: format!("Cannot live update because container crashing. Pod: {}", pod.name),
@@ -169,8 +169,14 @@ pub(crate) fn has_ended(pod: &Pod, container: &Container) -> bool {
     }
 }
 
-fn is_crashing(state: &ContainerState) -> bool {
-    matches!(state, ContainerState::Waiting { reason, .. } if reason == "CrashLoopBackOff")
+/// Returns whether a container will not run again soon. The first time that one ends it runs again at once, from then on the
+/// kubelet waits longer and longer, and it takes a while until it says so.
+fn is_crashing(container: &Container) -> bool {
+    match &container.state {
+        ContainerState::Waiting { reason, .. } => reason == "CrashLoopBackOff",
+        ContainerState::Terminated { .. } => container.restarts > 0,
+        _ => false,
+    }
 }
 
 fn work(update: &LiveUpdate, files: &[&LocalPath], difference: &Difference<'_>) -> Work {

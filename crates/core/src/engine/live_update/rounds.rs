@@ -433,6 +433,7 @@ fn start(state: &mut State, name: &ManifestName, started: Vec<Started>) -> Vec<E
                 update,
                 upto,
                 started: seq,
+                is_initial: !container.whole.is_empty() && !container.is_check,
             });
             round.pods.insert(key.1.clone(), container.container.pod.clone());
             round.waits_for.insert(key);
@@ -550,10 +551,9 @@ fn take_in(
             None
         }
         Some(Remedy::FullBuild) => {
-            let reason = if instance.whole_done || instance.tried > 0 {
-                "UpdateFailed"
-            } else {
-                "InitialSyncError"
+            let reason = match change.is_initial {
+                true => "InitialSyncError",
+                false => "UpdateFailed",
             };
             let message = format!("Updating pod {pod}: {failure}");
             instance.impossible = Some(FallBack {

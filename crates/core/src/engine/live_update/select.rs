@@ -30,6 +30,20 @@ pub(super) fn live_images(row: &Row) -> impl Iterator<Item = (&ImageTarget, &Liv
     })
 }
 
+/// Returns whether what changed in an image since it was built could be taken into containers without asking, so that it
+/// need not be built: whether that holds for each file is seen where files are looked at.
+pub(in crate::engine) fn takes_what_changed(row: &Row, image: &ImageTarget) -> bool {
+    let deployed = row.k8s().map_or(&[][..], |k8s| &k8s.images);
+    let deployed = row.images().iter().filter(|other| deployed.contains(&other.id));
+    let mut made_of_it = deployed.filter(|other| sources(row, other).contains(&image.id));
+    let (Some(only), None) = (made_of_it.next(), made_of_it.next()) else {
+        return false;
+    };
+    let copies = |update: &LiveUpdate| !update.syncs.is_empty() && !update.initial_sync;
+    row.manifest.trigger_mode.auto_on_change()
+        && live_images(row).any(|(live, update)| live.id == only.id && copies(update))
+}
+
 /// Returns the images whose files an image has: its own, and those of all that it is built on.
 pub(super) fn sources<'a>(row: &'a Row, image: &'a ImageTarget) -> BTreeSet<&'a TargetId> {
     let mut sources = BTreeSet::new();

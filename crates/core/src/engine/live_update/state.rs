@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::plan::FallBack;
-use crate::engine::row::TargetState;
+use crate::engine::row::{Edit, TargetState};
 use crate::engine::state::Seq;
 use crate::model::{ContainerAddress, LiveUpdateId, LocalPath, SpanId, TargetId, TriggerReason};
 
@@ -68,6 +68,8 @@ pub(crate) struct Change {
     pub(crate) upto: Seq,
     /// When it was begun.
     pub(crate) started: Seq,
+    /// Whether it is the first copy into a container.
+    pub(crate) is_initial: bool,
 }
 
 /// How a live update is doing.
@@ -164,6 +166,18 @@ impl Live {
 }
 
 impl TargetState {
+    /// Notes files that what was built is not made of as they are now.
+    pub(crate) fn note_lacking(&mut self, files: &[LocalPath], now: Seq) {
+        for file in files {
+            let edit = Edit {
+                heard: now,
+                after: now,
+            };
+            self.files.entry(file.clone()).or_insert(edit);
+            self.since_build.entry(file.clone()).or_insert(now);
+        }
+    }
+
     /// Forgets the changes that the deployed image has, and returns them.
     pub(crate) fn forget_built(&mut self) -> Vec<LocalPath> {
         let built_from = self.built_from;

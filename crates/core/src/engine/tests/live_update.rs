@@ -136,6 +136,11 @@ mod rules {
             phase,
             ..runs.clone()
         };
+        let again = |state| {
+            let mut pod = with(state);
+            pod.containers[0].restarts = 1;
+            pod
+        };
         let once = |state| Pod {
             restarts: RestartPolicy::Never,
             ..with(state)
@@ -164,6 +169,12 @@ mod rules {
                 &with(terminated(1)),
                 &[file],
                 "Wait(Container)",
+            ),
+            (
+                "one that ended again, so that it has to wait",
+                &again(terminated(1)),
+                &[file],
+                crashing,
             ),
             (
                 "a file that no step copies",
@@ -845,4 +856,106 @@ fn no_container_is_changed_where_images_are_always_built() {
     script.see(pod("web", "web-1", 1));
     let built = edit(&mut script, &["code/a"]);
     assert!(built.starts_with("start build:2"), "{built}");
+}
+
+/// Returns how an update ends that takes an image of an earlier session, in place of one with this file.
+fn older(file: &str) -> crate::engine::UpdateOutcome {
+    crate::engine::UpdateOutcome {
+        older: vec![(app(), vec![LocalPath::new(file)])],
+        ..deployed(&[("app", "t0")], &[object("Deployment", "web")])
+    }
+}
+
+#[test]
+fn what_changed_since_an_earlier_session_built_the_image_goes_into_its_containers() {
+    let mut script = Script::up(vec![live(as_declared)]);
+    script.finish(1, older("/src/app/code/a"));
+    assert_eq!(
+        (status(&script), hold(&script)),
+        (UpdateStatus::Pending, Some("waiting-for-deploy"))
+    );
+    let mut survivor = pod("web", "web-1", -60);
+    survivor.containers[0].image = "app:t0".to_owned();
+    let synced = script.see(survivor.clone());
+    assert!(
+        synced.contains(r#""1 File Changed: [app/code/a]": web-1/id-main"#),
+        "{synced}"
+    );
+    updated(&mut script, 1);
+    assert_eq!((status(&script), hold(&script)), (UpdateStatus::Ok, None));
+    script.send(Event::PodGone(ObjectUid::new("pod-web-1")));
+    let mut new = pod("web", "web-2", 9);
+    new.containers[0].id = "id-new".to_owned();
+    let synced = script.see(new);
+    assert!(
+        synced.contains("web-2/id-new [/src/app/code/a->/code/a]"),
+        "{synced}"
+    );
+}
+
+#[test]
+fn an_image_of_an_earlier_session_is_built_where_its_containers_cannot_be_changed() {
+    let mut script = Script::up(vec![live(as_declared)]);
+    script.finish(1, older("/src/app/code/a"));
+    let built = script.see(with_container("web-1", "id-main", waiting("CrashLoopBackOff")));
+    assert!(built.contains("start build:2"), "{built}");
+    deploy(&mut script, 2, "t1");
+    assert_eq!(hold(&script), None);
+}
+
+#[test]
+fn only_the_first_update_takes_an_image_of_an_earlier_session() {
+    fn may_be_older(mode: Mode, change: impl FnOnce(&mut Manifest)) -> Vec<bool> {
+        let mut manifest = live(as_declared);
+        change(&mut manifest);
+        let mut script = Script::new(mode);
+        script.send(Event::ClusterChanged(ClusterStatus::Connected));
+        script.send(Event::Started);
+        let effects = script.effects(Event::TiltfileLoaded {
+            load: LoadId(1),
+            outcome: Box::new(loaded(vec![manifest])),
+        });
+        let steps = effects.iter().filter_map(|effect| match effect {
+            crate::engine::Effect::StartUpdate(plan) => Some(&plan.images),
+            _ => None,
+        });
+        steps.flatten().map(|step| step.may_be_older).collect()
+    }
+    assert_eq!(may_be_older(Mode::Up, |_| {}), [true]);
+    let manual = |manifest: &mut Manifest| manifest.trigger_mode = TriggerMode::ManualWithAutoInit;
+    assert_eq!(may_be_older(Mode::Up, manual), [false]);
+    let dead = |manifest: &mut Manifest| manifest.images[0].live_update = None;
+    assert_eq!(may_be_older(Mode::Up, dead), [false]);
+    let copied = |manifest: &mut Manifest| {
+        let update = manifest.images[0].live_update.as_mut();
+        update.expect("it has one").initial_sync = true;
+    };
+    assert_eq!(may_be_older(Mode::Up, copied), [false]);
+    let ci = Mode::Ci {
+        timeout_override: None,
+        fail_fast: false,
+    };
+    assert_eq!(may_be_older(ci, |_| {}), [false]);
+    let mut script = running(live(as_declared));
+    let other = crate::engine::FileChange::new(app(), LocalPath::new("/src/app/other"));
+    let effects = script.effects(Event::FilesChanged(vec![other]));
+    let later = effects.iter().find_map(|effect| match effect {
+        crate::engine::Effect::StartUpdate(plan) => plan.images.first(),
+        _ => None,
+    });
+    assert!(!later.expect("it is built").may_be_older);
+}
+
+#[test]
+fn a_container_is_expected_before_it_is_changed() {
+    let mut script = Script::up(vec![live(|update| update.initial_sync = true)]);
+    deploy(&mut script, 1, "t1");
+    let effects = script.effects(Event::PodSeen(Box::new(pod("web", "web-1", 1))));
+    let at = |wanted: fn(&crate::engine::Effect) -> bool| effects.iter().position(wanted);
+    let expected = at(|effect| matches!(effect, crate::engine::Effect::ExpectContainers(_)));
+    let changed = at(|effect| matches!(effect, crate::engine::Effect::UpdateContainers(_)));
+    assert!(
+        expected.is_some() && expected < changed,
+        "{expected:?} {changed:?}"
+    );
 }

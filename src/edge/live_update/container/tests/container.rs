@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::Progress;
 use super::super::journal::ImageContent;
-use super::super::program::{Streams, Way};
+use super::super::program::{Program, Streams, Way};
 use super::super::target::{Job, Target};
 use crate::clock;
 use crate::logs::{LogStore, LogWriter};
@@ -159,7 +159,8 @@ impl Scene {
             cancel,
             started: clock::now(),
         };
-        self.target.sync(job).await
+        // As a part of the futures of tests it would not fit on their stacks.
+        Box::pin(self.target.sync(job)).await
     }
 
     /// Fails unless the container has what the project has, and nothing else.
@@ -231,7 +232,7 @@ impl Way for Local {
                 .stderr(Stdio::null())
                 .kill_on_drop(false)
                 .spawn();
-            let mut child = spawned.map_err(|error| super::super::failure::of_end(&error.to_string()))?;
+            let mut child = spawned.map_err(|error| not_started(&argv, &error))?;
             let to = Box::new(Cut {
                 inner: child.stdin.take(),
                 left: Arc::clone(&self.cut_after),
@@ -249,7 +250,48 @@ impl Way for Local {
                 to,
                 from,
                 ended: ended.boxed(),
-                _process: None,
+                _task: None,
+            })
+        }
+        .boxed()
+    }
+
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "it names its directory and its environment"
+    )]
+    fn start(&self, argv: Vec<String>) -> BoxFuture<'_, Result<Program, SyncFailure>> {
+        async move {
+            let bin = self.dir.join("bin");
+            let spawned = tokio::process::Command::new(bin.join(&argv[0]))
+                .args(&argv[1..])
+                .current_dir(self.dir.join("container"))
+                .env_clear()
+                .env("PATH", &bin)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn();
+            let mut child = spawned.map_err(|error| not_started(&argv, &error))?;
+            let to = Box::new(Cut {
+                inner: child.stdin.take(),
+                left: Arc::clone(&self.cut_after),
+            });
+            let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+            let cut = Arc::clone(&self.cut_after);
+            let ended = async move {
+                let status = child.wait().await.unwrap();
+                match cut.load(Ordering::SeqCst) {
+                    0 => Err(SyncFailure::ConnectionLost("cut".to_owned())),
+                    _ => Ok(status.code().unwrap_or(137)),
+                }
+            };
+            Ok(Program {
+                to,
+                out: Box::new(out),
+                err: Box::new(err),
+                ended: ended.boxed(),
+                _task: None,
             })
         }
         .boxed()
@@ -257,6 +299,15 @@ impl Way for Local {
 
     fn first_places(&self) -> Vec<PathBuf> {
         vec![self.dir.join("container")]
+    }
+}
+
+fn not_started(argv: &[String], error: &std::io::Error) -> SyncFailure {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => SyncFailure::MissingProgram {
+            program: argv[0].clone(),
+        },
+        _ => super::super::failure::of_end(&error.to_string()),
     }
 }
 

@@ -93,6 +93,34 @@ async fn what_an_image_was_made_of_is_not_sent_until_a_sync_has_changed_it() {
 }
 
 #[tokio::test]
+async fn what_an_image_is_said_to_be_made_of_is_sent_where_it_is_not_so() {
+    for shell in SHELLS {
+        for program in ["sha256sum", "cat"] {
+            let programs = ["sh", "tar", "mv", "rm", "mkdir", "chmod", "cat", "head", program];
+            let mut scene = Scene::with_programs(shell, &programs[..if program == "cat" { 8 } else { 9 }]);
+            for name in ["a", "b c", "d"] {
+                scene.write(name, "image");
+            }
+            let image = Arc::new(content_here(&[scene.placement(".")]).unwrap());
+            for (name, content) in [("a", "image"), ("b c", "other")] {
+                std::fs::create_dir_all(scene.there("")).unwrap();
+                std::fs::write(scene.there(name), content).unwrap();
+            }
+            scene.anew_of(image);
+            let sent = scene.sync(&["a", "b c", "d"]).await.unwrap().sent;
+            let sent: Vec<PathBuf> = sent.iter().map(|file| file.local.as_path().to_owned()).collect();
+            let expected = match program {
+                "cat" => vec![],
+                _ => vec![scene.here("b c"), scene.here("d")],
+            };
+            assert_eq!(sent, expected, "{shell} {program}");
+            let again = scene.sync(&["a", "b c", "d"]).await.unwrap();
+            assert_eq!(again.n_unchanged, 3, "{shell} {program}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_container_that_was_replaced_gets_all_again() {
     for shell in SHELLS {
         let mut scene = Scene::new(shell);
@@ -130,6 +158,17 @@ async fn kinds_change_into_one_another() {
         let synced = scene.sync(&["x", "never/was"]).await.unwrap();
         assert_eq!(synced.deleted.len(), 2, "{shell}");
         scene.assert_equal("after all was deleted");
+        scene.write("d/e", "in a directory");
+        scene.sync(&["."]).await.unwrap();
+        std::fs::remove_dir_all(scene.here("d")).unwrap();
+        scene.write("d", "a file");
+        scene.sync(&["d"]).await.unwrap();
+        scene.sync(&["d/e"]).await.unwrap();
+        scene.assert_equal("after a deletion that was reported late");
+        scene.anew();
+        std::fs::remove_file(scene.there(".tilt-live-update/journal")).unwrap_or_default();
+        scene.sync(&["d/e"]).await.unwrap();
+        scene.assert_equal("after the same where nothing is known");
     }
 }
 

@@ -102,3 +102,25 @@ async fn a_cancelled_command_is_killed_with_all_that_it_started() {
         scene.run("true", &CancellationToken::new()).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn commands_run_also_where_the_image_has_no_shell_for_a_channel() {
+    let mut scene = Scene::with_programs("busybox", &["sh", "tar"]);
+    let live = CancellationToken::new();
+    let failure = scene
+        .run("echo out; echo err >&2; exit 3", &live)
+        .await
+        .unwrap_err();
+    let SyncFailure::CommandFailed { exit_code: 3, .. } = failure else {
+        panic!("{failure}");
+    };
+    let mut said: Vec<String> = logged(&scene).lines().map(str::to_owned).collect();
+    said.sort();
+    assert_eq!(said, ["err", "out"]);
+    scene.run("true", &live).await.unwrap();
+    let mut bare = Scene::with_programs("busybox", &["tar"]);
+    let failure = bare.run("true", &live).await.unwrap_err();
+    let SyncFailure::CommandFailed { exit_code: 127, .. } = failure else {
+        panic!("{failure}");
+    };
+}
