@@ -118,4 +118,38 @@ mod tests {
         assert_eq!(decode(&line), Some(segment));
         assert_eq!(decode(&line[..line.len() / 2]), None);
     }
+
+    #[test]
+    fn its_fields_are_those_that_the_page_knows() {
+        let table = include_str!("../../crates/core/src/view/wire.txt");
+        let known = table
+            .lines()
+            .find_map(|line| line.strip_prefix("type page.LogLine "));
+        let known: Vec<_> = known
+            .unwrap()
+            .split(' ')
+            .filter_map(|field| field.split(['?', ':']).next())
+            .collect();
+        let stored = Stored {
+            p: 1,
+            c: 1,
+            t: 1,
+            l: 1,
+            s: Some("".into()),
+            m: Some("".into()),
+            f: 1,
+            g: Some("".into()),
+            x: "".into(),
+        };
+        let written = serde_json::to_value(&stored).unwrap();
+        // The last one is how a line was found.
+        let written: Vec<_> = written
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .chain(["k"])
+            .collect();
+        assert_eq!(written, known);
+    }
 }

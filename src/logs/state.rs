@@ -41,7 +41,7 @@ pub(super) struct State {
     pub(super) holds: Vec<u64>,
     spans: HashMap<Source, OpenLine>,
     /// How many warnings and errors each source has; only those that have any.
-    pub(super) faults: HashMap<SpanId, LogFaults>,
+    pub(super) faults: BTreeMap<SpanId, SpanFaults>,
     pub(super) scrubber: Arc<Scrubber>,
     secrets: BTreeMap<String, String>,
 }
@@ -62,6 +62,17 @@ pub struct LogFaults {
     pub warnings: u64,
     /// Errors.
     pub errors: u64,
+}
+
+/// What a source of a resource has told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpanFaults {
+    /// The source.
+    pub span: SpanId,
+    /// The resource.
+    pub manifest: Option<ManifestName>,
+    /// How many it told.
+    pub faults: LogFaults,
 }
 
 type Source = (Option<SpanId>, Option<ManifestName>);
@@ -95,7 +106,7 @@ impl State {
             hangs: false,
             holds: Vec::new(),
             spans: HashMap::new(),
-            faults: HashMap::new(),
+            faults: BTreeMap::new(),
             scrubber: Arc::default(),
             secrets: BTreeMap::new(),
         }
@@ -260,7 +271,12 @@ impl State {
 
     fn push(&mut self, segment: Segment) {
         if let Some(span) = segment.span.as_ref().filter(|_| segment.anchor) {
-            let faults = self.faults.entry(span.clone()).or_default();
+            let of = self.faults.entry(span.clone()).or_insert_with(|| SpanFaults {
+                span: span.clone(),
+                manifest: segment.manifest.clone(),
+                faults: LogFaults::default(),
+            });
+            let faults = &mut of.faults;
             match segment.level {
                 Level::Error => faults.errors += 1,
                 _ => faults.warnings += 1,

@@ -14,10 +14,10 @@ use std::time::Duration;
 use etcetera::base_strategy::{BaseStrategy, Xdg};
 use tokio::sync::watch;
 
-use super::disk::SessionFiles;
+use super::disk::{SegmentFile, SessionFiles};
 use super::place::Place;
-use super::state::{Disk, LogFaults, State};
-use super::{LogEvent, LogReader};
+use super::state::{Disk, LogFaults, SpanFaults, State};
+use super::{LogEvent, LogReader, Segment};
 use crate::clock;
 use crate::model::{SpanId, Timestamp};
 
@@ -213,8 +213,26 @@ impl LogStore {
             .lock()
             .faults
             .get(span)
-            .copied()
+            .map(|of| of.faults)
             .unwrap_or_default()
+    }
+
+    /// Returns how many warnings and errors each source has told, of those that told any.
+    pub fn all_faults(&self) -> Vec<SpanFaults> {
+        self.handle.shared.lock().faults.values().cloned().collect()
+    }
+
+    /// Returns the files, the window in memory, where that begins, and the position after the last segment.
+    pub(super) fn parts(&self) -> (Arc<Vec<SegmentFile>>, Vec<Arc<Segment>>, u64, u64) {
+        let state = self.handle.shared.lock();
+        let files = if state.hangs {
+            Arc::default()
+        } else {
+            Arc::clone(&state.files)
+        };
+        let start = state.window_start();
+        let window = state.copy_window(start, usize::MAX, usize::MAX);
+        (files, window, start, state.next)
     }
 
     /// Returns the position that the next segment will have.

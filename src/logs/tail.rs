@@ -8,22 +8,16 @@ use crate::model::SpanId;
 
 /// Returns the end of the log, about so many bytes of text.
 pub fn last_segments(log: &LogStore, max_bytes: usize) -> Vec<Arc<Segment>> {
-    let (mut reader, mut bytes, mut end) = (log.reader(), 0, VecDeque::new());
-    loop {
-        let batch = reader.try_next_batch();
-        if batch.is_empty() {
-            return end.into();
+    let (mut bytes, mut end) = (0, VecDeque::new());
+    log.newest_first(|segment| {
+        bytes += segment.text.len();
+        let fits = bytes <= max_bytes;
+        if fits {
+            end.push_front(segment);
         }
-        for segment in batch {
-            bytes += segment.text.len();
-            end.push_back(segment);
-            while bytes > max_bytes
-                && let Some(oldest) = end.pop_front()
-            {
-                bytes -= oldest.text.len();
-            }
-        }
-    }
+        fits
+    });
+    end.into()
 }
 
 /// Returns the last lines that each of these sources said itself, with what stands for odd bytes; warnings and errors

@@ -2,6 +2,7 @@
 
 mod filters;
 mod lines;
+mod search;
 mod secrets_everywhere;
 mod store;
 

@@ -7,11 +7,14 @@
 mod api;
 pub mod client;
 mod identity;
+mod log_pages;
+mod page;
 mod registry;
 mod shared;
 mod show;
 mod tls;
 mod view_stream;
+pub mod viewer;
 mod watch;
 mod web;
 

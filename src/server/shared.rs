@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use super::identity::is_equal;
 use crate::api::{ApiError, Change, SessionFacts, Store, Wish, wishes};
 use crate::clock;
 use crate::edge::session::Handle;
@@ -43,6 +44,12 @@ impl Shared {
     /// Returns the token of this session.
     pub(super) fn token(&self) -> &str {
         &self.token
+    }
+
+    /// Returns whether a token is that of this session or of its user.
+    pub(super) fn knows(&self, token: &str) -> bool {
+        let of_user = self.user_token.as_deref();
+        is_equal(token, &self.token) || of_user.is_some_and(|of_user| is_equal(token, of_user))
     }
 
     /// Returns the objects, to read them. The lock is held only for that: never across an await.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::shared::Shared;
 use crate::api::{Kind, Selection};
-use crate::logs::{last_segments, odd_bytes};
+use crate::logs::{SpanFaults, last_segments, odd_bytes};
 use crate::view::log_list;
 
 /// How much text of the log the whole view has, in bytes.
@@ -30,16 +30,35 @@ const SHOWN: [(&str, &str); 3] = [
     ("Cluster", "clusters"),
 ];
 
+/// What a view has of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Log {
+    /// Its lines, as Tilt's page takes them.
+    Whole,
+    /// Where it ends and how many warnings and errors there are: the page reads the lines that it shows by itself.
+    Paged,
+}
+
 /// Returns the whole view, and the place in the log after it.
-pub(super) fn whole(shared: &Shared) -> (Value, u64) {
-    let log = last_segments(&shared.log, LOG_BYTES);
-    let end = log.last().map_or(0, |last| last.position + 1);
-    let list = log_list(&log, (0, i64::try_from(end).unwrap_or(i64::MAX)));
+pub(super) fn whole(shared: &Shared, log: Log) -> (Value, u64) {
     let mut view = json!({
         "tiltStartTime": shared.facts.started.to_micro_text(),
         "isComplete": true,
-        "logList": list,
     });
+    let end = match log {
+        Log::Whole => {
+            let log = last_segments(&shared.log, LOG_BYTES);
+            let end = log.last().map_or(0, |last| last.position + 1);
+            view["logList"] = log_list(&log, (0, i64::try_from(end).unwrap_or(i64::MAX)));
+            end
+        }
+        Log::Paged => {
+            let end = shared.log.end();
+            view["logEnd"] = end.into();
+            view["logFaults"] = log_faults(&shared.log.all_faults());
+            end
+        }
+    };
     let store = shared.store();
     if let Some(session) = session(&store) {
         view["uiSession"] = (*session).clone();
@@ -80,19 +99,21 @@ struct Sent {
     session: Option<Arc<Value>>,
     objects: [BTreeMap<String, Arc<Value>>; 3],
     log: u64,
+    faults: Vec<SpanFaults>,
 }
 
 /// Sends the view to a page until it or the session goes away.
-pub(super) async fn serve(shared: Arc<Shared>, mut socket: WebSocket) {
+pub(super) async fn serve(shared: Arc<Shared>, mut socket: WebSocket, log: Log) {
     let mut versions = shared.versions();
     versions.mark_unchanged();
-    let (view, end) = whole(&shared);
+    let (view, end) = whole(&shared, log);
     let mut sent = {
         let store = shared.store();
         Sent {
             session: session(&store),
             objects: SHOWN.map(|(kind, _)| objects(&store, kind)),
             log: end,
+            faults: shared.log.all_faults(),
         }
     };
     if socket.send(Message::Text(text_of(&view).into())).await.is_err() {
@@ -123,7 +144,7 @@ pub(super) async fn serve(shared: Arc<Shared>, mut socket: WebSocket) {
         tokio::time::sleep_until(last + PACE).await;
         last = Instant::now();
         versions.mark_unchanged();
-        let Some(delta) = delta(&shared, &mut sent, batch, &mut lines) else {
+        let Some(delta) = delta(&shared, &mut sent, batch, &mut lines, log) else {
             continue;
         };
         if socket.send(Message::Text(text_of(&delta).into())).await.is_err() {
@@ -138,6 +159,7 @@ fn delta(
     sent: &mut Sent,
     mut batch: Vec<Arc<crate::logs::Segment>>,
     lines: &mut crate::logs::LogReader,
+    log: Log,
 ) -> Option<Value> {
     let mut delta = json!({"tiltStartTime": shared.facts.started.to_micro_text()});
     let mut is_news = false;
@@ -165,11 +187,35 @@ fn delta(
     if let Some(last) = batch.last() {
         let end = last.position + 1;
         let number = |position: u64| i64::try_from(position).unwrap_or(i64::MAX);
-        delta["logList"] = log_list(&batch, (number(sent.log), number(end)));
+        match log {
+            Log::Whole => delta["logList"] = log_list(&batch, (number(sent.log), number(end))),
+            Log::Paged => delta["logEnd"] = end.into(),
+        }
         sent.log = end;
         is_news = true;
     }
+    if log == Log::Paged {
+        let faults = shared.log.all_faults();
+        if faults != sent.faults {
+            delta["logFaults"] = log_faults(&faults);
+            sent.faults = faults;
+        }
+    }
     is_news.then_some(delta)
+}
+
+fn log_faults(faults: &[SpanFaults]) -> Value {
+    faults
+        .iter()
+        .map(|of| {
+            json!({
+                "spanId": of.span.as_str(),
+                "manifestName": of.manifest.as_ref().map_or("", |manifest| manifest.as_str()),
+                "errors": of.faults.errors,
+                "warnings": of.faults.warnings,
+            })
+        })
+        .collect()
 }
 
 fn changed(

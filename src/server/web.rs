@@ -10,17 +10,18 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{DefaultBodyLimit, Path, Query, Request};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::identity::is_equal;
 use super::shared::{Shared, State};
-use super::view_stream;
+use super::{log_pages, page, view_stream};
 use crate::api::{Kind, Part, Write};
 use crate::engine::Event;
 use crate::model::{ManifestName, TriggerMode, TriggerReason};
+use crate::view::detail;
 
 /// The longest body of a request, in bytes.
 const MAX_BODY: usize = 1 << 20;
@@ -35,10 +36,12 @@ pub(super) fn routes(shared: Arc<Shared>) -> Router {
         .route("/api/snapshot/{id}", any(snapshot))
         .route("/api/dump/engine", any(dump))
         .route("/api/websocket_token", any(websocket_token))
-        .route("/api/log", get(log))
+        .route("/api/log", get(log_pages::log))
+        .route("/api/log.txt", get(log_pages::text))
+        .route("/api/resource/{name}", get(resource))
         .route("/api/trigger", any(trigger))
         .route("/api/override/trigger_mode", any(trigger_mode))
-        .route("/api/set_tiltfile_args", axum::routing::post(set_args).get(page))
+        .route("/api/set_tiltfile_args", post(set_args).get(page))
         .route("/api/analytics", any(nothing))
         .route("/api/analytics_opt", any(nothing))
         .route("/proxy/apis/tilt.dev/v1alpha1/uibuttons/{name}", get(read_button))
@@ -54,6 +57,7 @@ pub(super) fn routes(shared: Arc<Shared>) -> Router {
     Router::new()
         .merge(guarded)
         .route("/ws/view", get(socket))
+        .route("/api/login", post(log_in))
         .fallback(page)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), same_origin))
@@ -64,15 +68,19 @@ pub(super) fn routes(shared: Arc<Shared>) -> Router {
 /// has its own name point here must not be taken for ours.
 async fn same_origin(axum::extract::State(shared): State, request: Request, next: Next) -> Response {
     let headers = request.headers();
+    if !is_own(headers, shared.facts.is_local) {
+        return (StatusCode::FORBIDDEN, "cross-origin request forbidden").into_response();
+    }
+    next.run(request).await
+}
+
+/// Returns whether a request can come from our own page.
+pub(super) fn is_own(headers: &HeaderMap, is_local: bool) -> bool {
     let host = header_text(headers, header::HOST);
     let origin = header_text(headers, header::ORIGIN);
     let origin_host = origin.split_once("://").map_or(origin, |(_, host)| host);
     let is_foreign = !origin.is_empty() && origin_host != host;
-    let is_rebound = shared.facts.is_local && !is_local_name(host);
-    if is_foreign || is_rebound {
-        return (StatusCode::FORBIDDEN, "cross-origin request forbidden").into_response();
-    }
-    next.run(request).await
+    !is_foreign && (!is_local || is_local_name(host))
 }
 
 /// Returns whether a host, with or without a port, can only mean this machine.
@@ -103,10 +111,7 @@ async fn authorize(axum::extract::State(shared): State, request: Request, next: 
     let headers = request.headers();
     let given = headers.get("x-tilt-token").and_then(|value| value.to_str().ok());
     let allowed = match given {
-        Some(token) => {
-            let of_user = shared.user_token.as_deref();
-            Some(is_equal(token, shared.token()) || of_user.is_some_and(|of_user| is_equal(token, of_user)))
-        }
+        Some(token) => Some(shared.knows(token)),
         None => cookie(headers).map(|token| is_equal(token, shared.token())),
     };
     match allowed {
@@ -127,7 +132,7 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 }
 
 async fn view(axum::extract::State(shared): State) -> Response {
-    let (view, _) = view_stream::whole(&shared);
+    let (view, _) = view_stream::whole(&shared, view_stream::Log::Whole);
     json_text(view_stream::text_of(&view))
 }
 
@@ -136,7 +141,7 @@ fn json_text(text: String) -> Response {
 }
 
 async fn snapshot(axum::extract::State(shared): State) -> Response {
-    let (view, _) = view_stream::whole(&shared);
+    let (view, _) = view_stream::whole(&shared, view_stream::Log::Whole);
     let snapshot = json!({"view": view, "createdAt": shared.now().to_micro_text()});
     json_text(view_stream::text_of(&snapshot))
 }
@@ -154,39 +159,10 @@ async fn websocket_token(axum::extract::State(shared): State) -> String {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct LogOptions {
-    /// The position of the first segment.
-    from: u64,
-    /// Whether to go on with what comes.
-    follow: bool,
-}
-
-/// The log from a position on, a segment a line, in the form in which it is kept on disk. A slow reader costs nothing.
-async fn log(axum::extract::State(shared): State, Query(options): Query<LogOptions>) -> Response {
-    let reader = match options.from {
-        0 => shared.log.reader(),
-        from => shared.log.reader_from(from),
-    };
-    super::api::stream_body(futures::stream::unfold(reader, move |mut reader| async move {
-        let mut batch = reader.try_next_batch();
-        if batch.is_empty() {
-            if !options.follow {
-                return None;
-            }
-            batch = reader.next_batch().await?;
-        }
-        let mut lines = Vec::new();
-        for segment in batch {
-            crate::logs::codec::encode(&segment, &mut lines).ok()?;
-        }
-        Some((Bytes::from(lines), reader))
-    }))
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 struct Csrf {
     csrf: String,
+    /// "paged" is a page that reads the log by itself.
+    logs: String,
 }
 
 async fn socket(
@@ -197,7 +173,11 @@ async fn socket(
     if !is_equal(&given.csrf, &shared.csrf) {
         return (StatusCode::FORBIDDEN, "invalid websocket token").into_response();
     }
-    upgrade.on_upgrade(move |socket| view_stream::serve(shared, socket))
+    let log = match given.logs.as_str() {
+        "paged" => view_stream::Log::Paged,
+        _ => view_stream::Log::Whole,
+    };
+    upgrade.on_upgrade(move |socket| view_stream::serve(shared, socket, log))
 }
 
 /// Reads the body of a request that must be a POST.
@@ -353,48 +333,33 @@ async fn click(
     }
 }
 
-/// The page, for whatever path: it routes by itself.
-async fn page(axum::extract::State(shared): State) -> Response {
-    let mut headers = HeaderMap::new();
-    let set = |headers: &mut HeaderMap, name: header::HeaderName, value: &str| {
-        if let Ok(value) = value.parse() {
-            headers.insert(name, value);
-        }
-    };
-    set(&mut headers, header::CACHE_CONTROL, "no-store, max-age=0");
-    set(&mut headers, header::REFERRER_POLICY, "no-referrer");
-    set(
-        &mut headers,
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'",
-    );
-    if shared.facts.is_local {
-        let value = format!("{COOKIE}={}; Path=/; SameSite=Strict; HttpOnly", shared.token());
-        set(&mut headers, header::SET_COOKIE, &value);
+/// A file of the page, or for whatever other path the page.
+async fn page(axum::extract::State(shared): State, request: Request) -> Response {
+    let headers = request.headers();
+    if let Some(asset) = page::asset(request.uri().path(), headers) {
+        return asset;
     }
-    let view = shared.handle.view.borrow().clone();
-    let rows: String = view
-        .resources
-        .iter()
-        .map(|resource| {
-            format!(
-                "<tr><td>{}</td><td>{}</td><td>{}</td></tr>",
-                escaped(resource.name.as_str()),
-                resource.update_status.as_str(),
-                resource.runtime_status.as_str()
-            )
-        })
-        .collect();
-    let html = format!(
-        "<!doctype html><html lang=en><meta charset=utf-8><title>Tilt</title><h1>Tilt</h1>\
-         <p>This version has no web page yet. These are the resources of the session; load the page again to see what \
-         changed.</p><table><tr><th>Resource<th>Update<th>Runtime</tr>{rows}</table></html>"
-    );
-    (headers, Html(html)).into_response()
+    let cookie = shared.facts.is_local.then(|| cookie_of(&shared));
+    page::index(headers, cookie.as_deref())
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+fn cookie_of(shared: &Shared) -> String {
+    format!("{COOKIE}={}; Path=/; SameSite=Strict; HttpOnly", shared.token())
+}
+
+/// Gives a page its cookie for a token that it was told.
+async fn log_in(axum::extract::State(shared): State, token: String) -> Response {
+    if !shared.knows(token.trim()) {
+        return (StatusCode::UNAUTHORIZED, "this is not the token of the session").into_response();
+    }
+    ([(header::SET_COOKIE, cookie_of(&shared))], StatusCode::NO_CONTENT).into_response()
+}
+
+/// What is known of one resource.
+async fn resource(axum::extract::State(shared): State, Path(name): Path<String>) -> Response {
+    let view = shared.handle.view.borrow().clone();
+    match detail(&view, &ManifestName::from(name.as_str())) {
+        Some(detail) => json_text(shared.log.without_secrets(&detail.to_string())),
+        None => (StatusCode::NOT_FOUND, format!("resource {name:?} does not exist")).into_response(),
+    }
 }

@@ -1,4 +1,4 @@
-//! `tilt dump` and `tilt snapshot create`: what a session knows, as files.
+//! `tilt dump` and `tilt snapshot`: what a session knows, as files.
 
 use anyhow::{Context, bail};
 use http::Method;
@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::super::{exit, say};
 use super::printing::sorted;
+use super::snapshot_view::{self, View};
 use super::{Connect, block_on};
 use crate::api::openapi;
 
@@ -34,6 +35,8 @@ pub(in super::super) struct Where {
 pub(in super::super) enum Snapshot {
     /// Write what a running session shows to a file, or to standard output
     Create(Create),
+    /// Show a snapshot in the web page
+    View(View),
 }
 
 #[derive(Debug, clap::Args)]
@@ -57,7 +60,10 @@ pub(in super::super) fn dump(what: &Dump) -> anyhow::Result<u8> {
 }
 
 pub(in super::super) fn snapshot(what: &Snapshot) -> anyhow::Result<u8> {
-    let Snapshot::Create(create) = what;
+    let create = match what {
+        Snapshot::Create(create) => create,
+        Snapshot::View(view) => return snapshot_view::run(view),
+    };
     let text = format!("{}\n", asked(&create.connect, "/api/snapshot/now")?);
     match &create.file {
         Some(file) => std::fs::write(file, text).with_context(|| format!("cannot write {file}"))?,

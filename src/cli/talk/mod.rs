@@ -13,6 +13,7 @@ mod logs;
 mod patch;
 mod printing;
 mod shell;
+mod snapshot_view;
 mod target;
 mod tree_view;
 mod trigger;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Command, DockerBuildSite, ImageSelector, K8sOptions, LiveUpdate, LocalPath, LocalTarget, Registry,
+    Command, DockerBuildSite, ImageSelector, K8sOptions, Link, LiveUpdate, LocalPath, LocalTarget, Registry,
     TargetId,
 };
 use crate::k8s::Entity;
@@ -163,6 +163,14 @@ impl DeployTarget {
         match self {
             Self::K8s(k8s) => &k8s.id,
             Self::Local(local) => &local.id,
+        }
+    }
+
+    /// Returns the links that were declared for it.
+    pub fn links(&self) -> &[Link] {
+        match self {
+            Self::K8s(k8s) => &k8s.options.links,
+            Self::Local(local) => &local.links,
         }
     }
 

@@ -3,11 +3,14 @@
 //! [`View`] is the whole; one [`ResourceView`] stands for each row. The engine makes a new one on demand; readers may
 //! miss states in between. Log text is not here: `logs` has it, by span.
 
+mod detail;
 mod project;
 mod projection;
 mod report;
 mod snapshot;
 mod ui_objects;
+#[cfg(test)]
+mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,6 +23,7 @@ use crate::model::{
     TriggerMode,
 };
 pub use crate::model::{RuntimeStatus, UpdateStatus};
+pub use detail::detail;
 
 pub(crate) use project::view;
 pub(crate) use projection::Projection;
@@ -173,6 +177,8 @@ pub struct ResourceView {
     pub no_pod: Option<String>,
     /// The server of a local resource.
     pub server: Option<ServerView>,
+    /// Links that the Tiltfile names: URL, and what is shown in its place.
+    pub links: Vec<(String, String)>,
     /// Its port-forwards.
     pub forwards: Vec<ForwardView>,
     /// When its first update started.

@@ -14,7 +14,7 @@ use crate::engine::serve::RowServer;
 use crate::engine::state::{Running, State, Tiltfile};
 use crate::engine::{ClusterStatus, ServerStatus};
 use crate::engine::{forwards, why_no_pod};
-use crate::model::{ManifestName, Pod, PodTrouble};
+use crate::model::{Link, ManifestName, Pod, PodTrouble};
 
 /// Returns what readers see of the state.
 pub(crate) fn view(state: &State) -> View {
@@ -99,6 +99,7 @@ pub(super) fn resource(state: &State, name: &ManifestName, row: &Row) -> Resourc
         culprit: culprit(state, row),
         unwell: row.runtime.health.why.clone(),
         no_pod: why_no_pod::reason(state, row),
+        links: links(row),
         forwards: forwards::views(state, row),
         server: row.server.as_ref().map(|of_row| server(state, of_row)),
         first_started: row.started_at.map(|at| state.time_of(at)),
@@ -188,6 +189,11 @@ fn images(row: &Row, running: Option<&Running>) -> Vec<ImageView> {
 fn pods(state: &State, row: &Row) -> Vec<Pod> {
     let seen = row.runtime.pods.iter().filter_map(|uid| state.pods.get(uid));
     seen.map(|seen| seen.pod.clone()).collect()
+}
+
+fn links(row: &Row) -> Vec<(String, String)> {
+    let shown = |link: &Link| (link.url.to_string(), link.name.clone());
+    row.manifest.deploy.links().iter().map(shown).collect()
 }
 
 fn server(state: &State, server: &RowServer) -> ServerView {

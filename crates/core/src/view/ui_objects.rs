@@ -83,7 +83,9 @@ pub fn ui_resource(order: usize, resource: &ResourceView) -> Value {
     let links: Vec<Value> = resource
         .forwards
         .iter()
-        .map(|forward| json!({"url": forward.url, "name": forward.name}))
+        .map(|forward| (&forward.url, &forward.name))
+        .chain(resource.links.iter().map(|(url, name)| (url, name)))
+        .map(|(url, name)| json!({"url": url, "name": name}))
         .collect();
     let good = resource.history.iter().find(|build| build.error.is_none());
     let mut status = json!({

@@ -1,0 +1,62 @@
+//! `tilt snapshot view`: the page, showing a file.
+//!
+//! It runs until a signal, also without a terminal.
+
+use std::io::Read;
+use std::net::TcpListener;
+
+use anyhow::{Context, bail};
+
+use super::super::{exit, say, web_port};
+use super::block_on;
+use crate::server::viewer;
+
+#[derive(Debug, clap::Args)]
+pub(in super::super) struct View {
+    /// The file; "-" is standard input
+    #[arg(value_name = "FILE")]
+    file: String,
+    /// Port of the page; 0 is any
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    port: u16,
+    /// Host of the page
+    #[arg(long, value_name = "HOST", default_value = "localhost")]
+    host: String,
+    /// Do not open a browser; none is opened, so this changes nothing
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", hide = true)]
+    #[allow(dead_code, reason = "it is accepted, so that scripts keep working")]
+    no_open: bool,
+}
+
+pub(super) fn run(args: &View) -> anyhow::Result<u8> {
+    let text = read(&args.file)?;
+    let snapshot: serde_json::Value =
+        serde_json::from_str(&text).with_context(|| format!("{} is no snapshot", args.file))?;
+    if !snapshot["view"].is_object() {
+        bail!("{} is no snapshot: it has no \"view\"", args.file);
+    }
+    let listener: TcpListener = web_port::listen(&args.host, args.port)?;
+    let port = listener.local_addr().context("the port has no address")?.port();
+    say::out(&format!(
+        "Serving snapshot at http://{}:{port}/snapshot/local\nPress Ctrl-C to exit\n",
+        args.host
+    ));
+    block_on(async move {
+        tokio::select! {
+            served = viewer::serve(listener, text) => served?,
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        Ok(exit::SUCCESS)
+    })
+}
+
+fn read(file: &str) -> anyhow::Result<String> {
+    if file == "-" {
+        let mut text = String::new();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .context("cannot read standard input")?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))
+}
