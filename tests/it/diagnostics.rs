@@ -508,18 +508,6 @@ fn entities_that_mean_no_workload_or_several() {
 }
 
 #[test]
-fn builtins_that_are_not_there_yet() {
-    assert_snapshot!(errors("--- Tiltfile\nx = docker_compose('a.yaml')\n"), @r"
-    Traceback (most recent call last):
-      /src/Tiltfile:1:19: in <toplevel>
-    Error in docker_compose: docker_compose is not supported by this version yet
-      |
-    1 | x = docker_compose('a.yaml')
-      |     ^^^^^^^^^^^^^^
-    ");
-}
-
-#[test]
 fn nothing_declared() {
     assert_snapshot!(errors("--- Tiltfile\n"), @r"No resources found. Check out https://docs.tilt.dev/tutorial.html to get started!");
 }

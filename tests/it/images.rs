@@ -291,7 +291,7 @@ fn the_platform_is_that_of_the_environment_unless_the_call_says_another() {
         let load = load_with(&request(), &host).0;
         match load.manifests.unwrap().remove(0).images.remove(0).build {
             ImageBuild::Docker(build) => build.options.platform,
-            ImageBuild::Custom(_) => None,
+            ImageBuild::Custom(_) | ImageBuild::Compose(_) => None,
         }
     };
     assert_eq!(platform(&docker("")).as_deref(), Some("linux/arm64"));

@@ -31,7 +31,7 @@ fn k8s(files: &str, name: &str) -> (K8sTarget, TriggerMode) {
         .expect("a resource of that name");
     match manifest.deploy {
         DeployTarget::K8s(target) => (target, manifest.trigger_mode),
-        DeployTarget::Local(_) => panic!("{name} is local"),
+        _ => panic!("{name} is not deployed to Kubernetes"),
     }
 }
 

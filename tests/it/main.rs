@@ -5,6 +5,7 @@ mod api_objects;
 mod ci_pipes;
 mod ci_runs;
 mod commands;
+mod compose;
 mod diagnostics;
 mod dialect;
 mod documentation;

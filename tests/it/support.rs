@@ -5,8 +5,12 @@ use std::sync::atomic::AtomicBool;
 
 use tilt::k8s::{KubeContext, Product};
 use tilt::logs::{LogStore, LogWriter};
-use tilt::model::{Command, DeployTarget, LocalPath, LocalTarget, Manifest};
+use tilt::model::LocalPath;
 use tilt::tiltfile::{Load, LoadRequest, Memory, MemoryHost, Program, load_on_big_stack};
+
+#[path = "../common/describe.rs"]
+mod describe;
+pub(crate) use describe::describe;
 
 /// Returns a request for `/src/Tiltfile` on a local cluster.
 pub(crate) fn request() -> LoadRequest {
@@ -76,52 +80,6 @@ pub(crate) fn resources(files: &str) -> String {
     assert_eq!(load.error_text(), None);
     let manifests = load.manifests.expect("a load without errors has manifests");
     manifests.iter().map(describe).collect::<Vec<_>>().join("\n")
-}
-
-pub(crate) fn describe(manifest: &Manifest) -> String {
-    let target = match &manifest.deploy {
-        DeployTarget::K8s(target) => target,
-        DeployTarget::Local(target) => return describe_local(manifest, target),
-    };
-    let objects: Vec<String> = target
-        .entities
-        .iter()
-        .map(|entity| format!("{}/{}", entity.kind(), entity.name()))
-        .collect();
-    let mut line = format!("{}: {}", manifest.name, objects.join(" "));
-    if !manifest.images.is_empty() {
-        let images: Vec<&str> = manifest
-            .images
-            .iter()
-            .map(|image| image.id.name.as_str())
-            .collect();
-        line.push_str(&format!("; images {}", images.join(" ")));
-    }
-    line.push_str(&format!("; {}", target.readiness.as_str()));
-    if !manifest.resource_deps.is_empty() {
-        let deps: Vec<&str> = manifest.resource_deps.iter().map(|dep| dep.as_str()).collect();
-        line.push_str(&format!("; after {}", deps.join(" ")));
-    }
-    if !manifest.labels.is_empty() {
-        let labels: Vec<&str> = manifest.labels.iter().map(String::as_str).collect();
-        line.push_str(&format!("; labels {}", labels.join(" ")));
-    }
-    line
-}
-
-fn describe_local(manifest: &Manifest, target: &LocalTarget) -> String {
-    let update = target.update_cmd.as_ref().map(Command::display);
-    let mut line = format!(
-        "{}: {} / {}",
-        manifest.name,
-        update.unwrap_or_default(),
-        target.serve_cmd.display()
-    );
-    if !manifest.resource_deps.is_empty() {
-        let deps: Vec<&str> = manifest.resource_deps.iter().map(|dep| dep.as_str()).collect();
-        line.push_str(&format!("; after {}", deps.join(" ")));
-    }
-    line
 }
 
 /// Returns a Deployment as YAML.

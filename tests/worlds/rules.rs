@@ -156,6 +156,7 @@ fn revision(plan: &UpdatePlan) -> u64 {
             let mut words = commands.into_iter().flatten().flat_map(|command| &command.argv);
             words.next().map(String::as_str)
         }
+        DeployTarget::Compose(_) => None,
     };
     text.expect("everything of ours has one")
         .parse()
@@ -244,7 +245,7 @@ impl<B: Brain> World<B> {
                 }),
             ) => local.is_alone,
             (DeployTarget::Local(local), _) => !local.allow_parallel,
-            (DeployTarget::K8s(_), _) => false,
+            (DeployTarget::K8s(_) | DeployTarget::Compose(_), _) => false,
         };
         let runs_alone = self.updates.values().any(|update| is_alone(&update.plan));
         holds(

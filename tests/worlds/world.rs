@@ -505,7 +505,7 @@ impl<B: Brain> World<B> {
         // What has nothing to do cannot fail.
         let only_serves = |deploy: &DeployTarget| match deploy {
             DeployTarget::Local(local) => local.update_cmd.is_none(),
-            DeployTarget::K8s(_) => false,
+            DeployTarget::K8s(_) | DeployTarget::Compose(_) => false,
         };
         let luck = if only_serves(&update.plan.deploy) { 0 } else { luck };
         let mut outcome = UpdateOutcome::default();

@@ -13,6 +13,7 @@ use crate::diag::Diagnostic;
 const DECLARING: &[&str] = &[
     "ci_settings",
     "custom_build",
+    "dc_resource",
     "default_registry",
     "docker_build",
     "docker_prune_settings",

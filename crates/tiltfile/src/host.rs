@@ -32,6 +32,13 @@ pub trait Host: Send + Sync {
         Ok((Sha256::digest(&content).into(), n_bytes))
     }
 
+    /// Keeps a text where programs can read it as a file, also after this program has ended; the same name always holds the
+    /// same text.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn store(&self, name: &str, content: &[u8]) -> io::Result<LocalPath>;
+
     /// Returns whether there is a directory.
     fn is_dir(&self, path: &LocalPath) -> bool;
 

@@ -9,6 +9,7 @@ use tilt_core::{assembly, diag, engine, k8s, model};
 mod builtins;
 mod call;
 mod checkout;
+mod compose;
 mod config;
 mod converters;
 mod data;

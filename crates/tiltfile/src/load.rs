@@ -79,6 +79,8 @@ pub struct Load {
     pub errors: Vec<Diagnostic>,
     /// Files whose change makes another evaluation necessary; sorted.
     pub config_files: Vec<LocalPath>,
+    /// Files that count like those, though Tilt does not list them; sorted.
+    pub unlisted_files: Vec<LocalPath>,
     /// Ignores that hold for every watch: `.tiltignore`, `watch_settings()`.
     pub watch_ignores: Vec<Ignore>,
     /// Settings for updates.
@@ -138,6 +140,10 @@ impl Load {
         }
         self.objects = session.objects.take();
         self.config_files = session.config_files.take().into_iter().collect();
+        let unlisted = session.unlisted_files.take().into_iter();
+        self.unlisted_files = unlisted
+            .filter(|file| !self.config_files.contains(file))
+            .collect();
         self.warnings = session.warnings.take();
         self.calls = session.calls.take();
     }
@@ -263,13 +269,19 @@ impl Load {
         Some(manifests)
     }
 
+    /// Returns all files whose change makes another evaluation necessary.
+    pub fn watched_files(&self) -> Vec<LocalPath> {
+        let all = self.config_files.iter().chain(&self.unlisted_files);
+        all.collect::<BTreeSet<_>>().into_iter().cloned().collect()
+    }
+
     /// Returns what the engine is told.
     pub fn outcome(&self) -> LoadOutcome {
         LoadOutcome {
             manifests: self.deployable_manifests(),
             enabled: self.enabled.clone(),
             error: self.error_text(),
-            config_files: self.config_files.clone(),
+            config_files: self.watched_files(),
             read: BTreeSet::new(),
             changed_meanwhile: Vec::new(),
             watch_ignores: self.watch_ignores.clone(),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::checkout::Checkout;
+use super::compose::KeptProject;
 use super::reuse::{Fingerprint, Kept};
 
 /// What a session remembers from one load to the next. A clone is the same memory.
@@ -16,6 +17,8 @@ pub(super) struct Remembered {
     pub(super) checkouts: HashMap<(String, String), Checkout>,
     /// Results of commands, by what was run.
     pub(super) results: HashMap<Fingerprint, Kept>,
+    /// Compose projects, by the command that reads them.
+    pub(super) projects: HashMap<Fingerprint, KeptProject>,
     /// How many loads there were.
     n_loads: u64,
 }

@@ -18,6 +18,7 @@ pub struct MemoryHost {
     ran: Arc<Mutex<Vec<String>>>,
     stdin: Arc<Mutex<Vec<Vec<u8>>>>,
     repos: BTreeMap<(String, String), LocalPath>,
+    stored: Arc<Mutex<BTreeMap<LocalPath, Vec<u8>>>>,
 }
 
 impl MemoryHost {
@@ -79,6 +80,13 @@ impl MemoryHost {
         self
     }
 
+    /// Returns the texts that were stored, by path.
+    pub fn stored(&self) -> BTreeMap<LocalPath, Vec<u8>> {
+        self.stored
+            .lock()
+            .map_or_else(|_| BTreeMap::new(), |stored| stored.clone())
+    }
+
     fn keep(&mut self, file: Option<(LocalPath, String)>) {
         if let Some((path, content)) = file {
             self.files.insert(path, content.into_bytes());
@@ -90,9 +98,18 @@ impl Host for MemoryHost {
     fn read(&self, path: &LocalPath) -> io::Result<Vec<u8>> {
         match self.files.get(path) {
             Some(content) => Ok(content.clone()),
+            None if self.stored().contains_key(path) => Ok(self.stored().remove(path).unwrap_or_default()),
             None if self.is_dir(path) => Err(io::ErrorKind::IsADirectory.into()),
             None => Err(io::ErrorKind::NotFound.into()),
         }
+    }
+
+    fn store(&self, name: &str, content: &[u8]) -> io::Result<LocalPath> {
+        let path = LocalPath::new("/stored").join(name);
+        if let Ok(mut stored) = self.stored.lock() {
+            stored.insert(path.clone(), content.to_vec());
+        }
+        Ok(path)
     }
 
     fn is_dir(&self, path: &LocalPath) -> bool {

@@ -37,26 +37,14 @@ pub fn reference_page() -> String {
         .filter(|builtin| is_name(builtin.name))
         .collect();
     functions.sort_by_key(|builtin| builtin.name);
-    let (missing, there): (Vec<&Builtin>, Vec<&Builtin>) = functions
-        .into_iter()
-        .partition(|builtin| builtins::is_missing(builtin));
     page.push_str("\n## Functions\n");
-    for builtin in there {
+    for builtin in functions {
         function(&mut page, builtin);
     }
     let mut modules: Vec<&'static Members> = builtins::modules().collect();
     modules.sort_by_key(|members| members.name);
     for members in modules {
         module(&mut page, members);
-    }
-    if !missing.is_empty() {
-        page.push_str("\n## Not supported by this version yet\n\n");
-        let names: Vec<String> = missing
-            .iter()
-            .map(|builtin| format!("`{}`", builtin.name))
-            .collect();
-        page.push_str(&names.join(", "));
-        page.push_str(".\n");
     }
     page
 }
@@ -103,7 +91,6 @@ fn module(page: &mut String, members: &'static Members) {
     let mut modules: Vec<&'static Members> = Vec::new();
     for (name, member) in members.all() {
         match member {
-            Member::Function(builtin) if builtins::is_missing(builtin) => {}
             Member::Function(builtin) => functions.push(builtin),
             Member::Text(_) => others.push(format!("- `{}.{name}` (string)\n", members.name)),
             Member::Value(value) => {

@@ -2,6 +2,7 @@
 //!
 //! Rule: `docs/rules/tiltfile-result.md`, "The whole". Fields of features that this version lacks have their values for "not used".
 
+mod compose;
 mod go_formatter;
 mod images;
 mod kubernetes;
@@ -196,7 +197,7 @@ fn secret((value, secret): (&String, &Secret)) -> (String, Value) {
 }
 
 fn manifest(manifest: &Manifest, web_host: &str, server_side_apply: bool) -> Value {
-    let has_images = manifest.deploy.k8s().is_some()
+    let has_images = !matches!(manifest.deploy, DeployTarget::Local(_))
         && manifest.name.as_str() != crate::model::ManifestName::UNCATEGORIZED;
     let images = manifest
         .images
@@ -206,6 +207,7 @@ fn manifest(manifest: &Manifest, web_host: &str, server_side_apply: bool) -> Val
     let deploy = match &manifest.deploy {
         DeployTarget::K8s(target) => kubernetes::target(manifest, target, web_host, server_side_apply),
         DeployTarget::Local(target) => local::local_target(manifest, target),
+        DeployTarget::Compose(target) => compose::target(manifest, target),
     };
     let labels: Map<String, Value> = manifest
         .labels

@@ -120,9 +120,13 @@ impl Session<'_> {
     pub(super) fn forget_unused_results(&self) {
         let mut memory = self.request.memory.lock();
         memory.results.retain(|_, kept| kept.used_by >= self.load_number);
+        memory
+            .projects
+            .retain(|_, kept| kept.is_used_by(self.load_number));
     }
 
-    fn identity(&self, command: &Command, stdin: &[u8]) -> Fingerprint {
+    /// Returns what a command is: its arguments, directory, environment and input.
+    pub(super) fn identity(&self, command: &Command, stdin: &[u8]) -> Fingerprint {
         let mut hash = Sha256::new();
         let mut add = |text: &[u8]| {
             hash.update(text.len().to_le_bytes());
@@ -145,7 +149,7 @@ impl Session<'_> {
     }
 
     /// Returns a fingerprint of the content of paths; `None` when something cannot be read, or is too much.
-    fn fingerprint(&self, paths: &[LocalPath]) -> Option<Fingerprint> {
+    pub(super) fn fingerprint(&self, paths: &[LocalPath]) -> Option<Fingerprint> {
         let mut walk = Walk {
             session: self,
             hash: Sha256::new(),

@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::AtomicBool;
 
-use super::host::{HostCommand, Ran, Stream};
+use super::host::{Host, HostCommand, Ran, Stream};
 use super::session::Session;
 use crate::model::{Command, LocalPath};
 
@@ -39,6 +40,45 @@ impl Session<'_> {
         };
         let ran = self.host.run(&mut run, &self.cancelled);
         ran.map_err(|error| self.why_not_started(command, &error))
+    }
+
+    /// Runs commands at the same time, each to its end, without anybody hearing what they print.
+    ///
+    /// # Errors
+    /// For each, as [`Session::run_command`].
+    pub(super) fn run_together(&self, commands: &[Command]) -> Vec<Result<Ran, String>> {
+        if self.must_end() {
+            return commands
+                .iter()
+                .map(|_| Err("the load has failed before".to_owned()))
+                .collect();
+        }
+        let (host, cancelled): (&dyn Host, &AtomicBool) = (self.host, &self.cancelled);
+        let ran: Vec<io::Result<Ran>> = std::thread::scope(|scope| {
+            let running: Vec<_> = commands
+                .iter()
+                .map(|command| {
+                    let environment = self.environment_of(command);
+                    scope.spawn(move || {
+                        let mut run = HostCommand {
+                            command,
+                            environment,
+                            stdin: Vec::new(),
+                            output: &mut |_, _| {},
+                        };
+                        host.run(&mut run, cancelled)
+                    })
+                })
+                .collect();
+            let ended = running.into_iter().map(|thread| thread.join());
+            ended
+                .map(|ran| ran.unwrap_or_else(|_| Err(io::Error::other("it was not watched to its end"))))
+                .collect()
+        });
+        let of_commands = ran.into_iter().zip(commands);
+        of_commands
+            .map(|(ran, command)| ran.map_err(|error| self.why_not_started(command, &error)))
+            .collect()
     }
 
     /// Returns the whole environment of a command.

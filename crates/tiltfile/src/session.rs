@@ -49,6 +49,8 @@ pub(super) struct Session<'h> {
     /// Objects of the API that were registered so far.
     pub(super) objects: RefCell<ApiObjects>,
     pub(super) config_files: RefCell<BTreeSet<LocalPath>>,
+    /// Files that count like those, though Tilt does not list them.
+    pub(super) unlisted_files: RefCell<BTreeSet<LocalPath>>,
     pub(super) warnings: RefCell<Vec<Diagnostic>>,
     /// Tracebacks of the `k8s_yaml` calls that registered an object, by what identifies the object.
     pub(super) registered: RefCell<HashMap<String, Rc<str>>>,
@@ -58,6 +60,8 @@ pub(super) struct Session<'h> {
     pub(super) last_loaded: RefCell<String>,
     /// The version of the installed helm, once it was asked for.
     pub(super) helm_version: RefCell<Option<String>>,
+    /// The command that is Compose, once it was looked for.
+    pub(super) compose_program: RefCell<Option<Vec<String>>>,
     /// The function that names resources, if there is one.
     pub(super) naming: RefCell<Option<NamingFunction>>,
     /// Whether that function runs: most built-ins cannot be called then.
@@ -120,11 +124,13 @@ impl<'h> Session<'h> {
             declared: RefCell::default(),
             objects: RefCell::default(),
             config_files: RefCell::default(),
+            unlisted_files: RefCell::default(),
             warnings: RefCell::default(),
             registered: RefCell::default(),
             executed: RefCell::default(),
             last_loaded: RefCell::default(),
             helm_version: RefCell::default(),
+            compose_program: RefCell::default(),
             naming: RefCell::default(),
             naming_runs: Cell::new(false),
             load_number: request.memory.next_load(),
@@ -184,6 +190,11 @@ impl<'h> Session<'h> {
         if !self.host.is_dir(path) {
             self.config_files.borrow_mut().insert(path.clone());
         }
+    }
+
+    /// Records a file whose change makes another load necessary, though Tilt does not list it.
+    pub(super) fn also_reads(&self, path: &LocalPath) {
+        self.unlisted_files.borrow_mut().insert(path.clone());
     }
 
     /// Records a path whose change, or that of anything below it, makes another load necessary.

@@ -44,6 +44,12 @@ pub async fn build_image(
     let build = match &request.image.build {
         ImageBuild::Docker(build) => build,
         ImageBuild::Custom(build) => return build_custom_image(docker, request, build, log, cancel).await,
+        ImageBuild::Compose(build) => {
+            return Err(BuildError::new(format!(
+                "the image of {} is built by Compose",
+                build.service
+            )));
+        }
     };
     let build_request = BuildRequest {
         dockerfile: effective_dockerfile(build, request.bases)

@@ -15,6 +15,7 @@ use etcetera::base_strategy::{BaseStrategy, Xdg};
 use sha2::{Digest, Sha256};
 
 use super::git_checkouts::GitCheckouts;
+use super::stored_files;
 use crate::edge::process::{ChildCommand, Environment, os_text, run_to_end, set_own};
 use crate::edge::watch_files::print;
 use crate::model::LocalPath;
@@ -93,6 +94,10 @@ impl Host for RealHost {
         let mut hash = Sha256::new();
         let n_bytes = io::copy(&mut file, &mut hash)?;
         Ok((hash.finalize().into(), n_bytes))
+    }
+
+    fn store(&self, name: &str, content: &[u8]) -> io::Result<LocalPath> {
+        stored_files::store(name, content)
     }
 
     fn is_dir(&self, path: &LocalPath) -> bool {

@@ -6,6 +6,7 @@
 mod git_checkouts;
 mod host;
 pub mod load;
+mod stored_files;
 
 pub use git_checkouts::GitCheckouts;
 pub use host::RealHost;

@@ -94,7 +94,7 @@ impl RecordPlace {
         let path = |image: &ImageTarget| {
             let context = match &image.build {
                 ImageBuild::Docker(build) => Some(&build.context),
-                ImageBuild::Custom(_) => None,
+                ImageBuild::Custom(_) | ImageBuild::Compose(_) => None,
             };
             Some(
                 docker

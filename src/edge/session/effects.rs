@@ -332,6 +332,10 @@ impl Edge {
                     (DeployTarget::Local(local), _) => {
                         run_update(&log, &plan, local, &commands, &cancel, &events).await
                     }
+                    (DeployTarget::Compose(_), _) => UpdateOutcome {
+                        error: Some("Compose services are not deployed by this version yet".to_owned()),
+                        ..UpdateOutcome::default()
+                    },
                     (
                         _,
                         Some(Connected {

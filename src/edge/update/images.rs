@@ -207,6 +207,7 @@ impl ImageBuilds<'_> {
         let how = match &step.image.build {
             ImageBuild::Docker(_) => "Dockerfile",
             ImageBuild::Custom(_) => "Custom Build",
+            ImageBuild::Compose(_) => "Compose",
         };
         let name = step.image.selector.image.familiar();
         steps.begin(&format!("Building {how}: [{name}]"));

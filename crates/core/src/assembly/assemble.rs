@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::compose::Services;
 use super::dependencies::{self, DeclaredDeps};
 use super::grouping::{Grouping, Resource};
 use super::images::Images;
@@ -49,8 +50,9 @@ pub fn assemble(
 ) -> Assembled {
     let mut assembled = Assembled::default();
     let errors = &mut assembled.errors;
-    let registry = declared.default_registry.map(|(registry, _)| registry);
-    let mut images = Images::new(declared.images, registry, errors);
+    let registry = declared.default_registry;
+    let to_push = registry.as_ref().map(|(registry, _)| registry.clone());
+    let mut images = Images::new(declared.images, to_push, errors);
     let grouping = Grouping::new(
         declared.objects,
         &mut images,
@@ -68,17 +70,27 @@ pub fn assemble(
     if errors.len() == n_errors {
         errors.extend(grouping.resources.iter().filter_map(without_objects));
     }
+    let services = Services::new(declared.projects, registry.as_ref(), &mut images, errors);
     let allowed = &declared.unused_images_allowed;
     assembled
         .warnings
-        .extend(unused::warning(&images, &grouping, allowed));
+        .extend(unused::warning(&images, &grouping, &services, allowed));
     let deploys = !grouping.objects.is_empty() || !grouping.resources.is_empty();
-    let declared_deps = declared_deps(&grouping, &declared.locals);
+    let mut declared_deps = declared_deps(&grouping, &declared.locals);
+    declared_deps.extend(services.declared_deps());
     let upsert_timeout = surroundings.upsert_timeout;
     let on_change = declared
         .on_change
         .map_or(OnChange::default(), |(on_change, _)| on_change);
-    build_manifests(&mut grouping, &images, on_change, upsert_timeout, &mut assembled);
+    let mut built = build_manifests(&mut grouping, &images, on_change, upsert_timeout, &mut assembled);
+    let of_services = services.manifests(&images, on_change, &mut assembled.errors);
+    assembled.manifests.extend(of_services);
+    built.extend(
+        services
+            .images()
+            .flat_map(|at| images.with_bases(&[at]).unwrap_or_default()),
+    );
+    assembled.dockerignores = dockerignores(built, &images);
     let locals = declared.locals.into_iter();
     assembled
         .manifests
@@ -89,6 +101,7 @@ pub fn assemble(
     errors_of_live_updates(
         declared.live_update_steps,
         &grouping,
+        &services,
         &images,
         &mut assembled.errors,
     );
@@ -108,11 +121,16 @@ pub fn assemble(
 fn errors_of_live_updates(
     steps: StepLedger,
     grouping: &Grouping,
+    services: &Services,
     images: &Images,
     errors: &mut Vec<Diagnostic>,
 ) {
     errors.extend(live_update::restarts(grouping, images));
-    live_update::check_paths(grouping, images, errors);
+    let of_workloads = grouping
+        .resources
+        .iter()
+        .flat_map(|resource| resource.images.iter().copied());
+    live_update::check_paths(of_workloads.chain(services.images()), images, errors);
     errors.extend(steps.unused());
 }
 
@@ -153,20 +171,22 @@ fn context_fault(surroundings: Surroundings<'_>) -> Option<Diagnostic> {
     })
 }
 
+/// Makes the resources of Kubernetes, and returns the positions of the images that are built for them.
 fn build_manifests(
     grouping: &mut Grouping,
     images: &Images,
     on_change: OnChange,
     upsert_timeout: Duration,
     assembled: &mut Assembled,
-) {
+) -> Vec<usize> {
     let mut built = Vec::new();
     let mut resources = std::mem::take(&mut grouping.resources);
     for resource in &mut resources {
         let targets = match images.with_bases(&resource.images) {
             Ok(targets) => targets,
             Err(cycle) => {
-                assembled.errors.push(image_cycle(resource, images, &cycle.0));
+                let fault = images.cycle_fault(&resource.name, &resource.images, &cycle);
+                assembled.errors.push(fault);
                 continue;
             }
         };
@@ -203,24 +223,18 @@ fn build_manifests(
         });
     }
     grouping.resources = resources;
-    built.sort_unstable();
-    built.dedup();
-    assembled.dockerignores = built
-        .into_iter()
-        .flat_map(|at| images.declared(at).dockerignores())
-        .cloned()
-        .collect();
+    built
 }
 
-fn image_cycle(resource: &Resource, images: &Images, image: &str) -> Diagnostic {
-    let name = &resource.name;
-    let error = Diagnostic::error(format!(
-        "getting image build info for {name}: Image dependency cycle: {image}"
-    ));
-    match resource.images.first() {
-        Some(at) => error.at(images.declared(*at).site.argument("ref", 0)),
-        None => error,
-    }
+/// Returns the dockerignore files of images.
+fn dockerignores(mut built: Vec<usize>, images: &Images) -> Vec<LocalPath> {
+    built.sort_unstable();
+    built.dedup();
+    let declared = built.into_iter().map(|at| images.declared(at));
+    declared
+        .flat_map(super::DeclaredImage::dockerignores)
+        .cloned()
+        .collect()
 }
 
 /// Returns every configured place of images that is for one of the resource's objects.

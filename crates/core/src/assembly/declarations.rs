@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::live_update::StepLedger;
-use super::{CallSite, DeclaredDeploy, DeclaredImage, DeclaredLocal};
+use super::{CallSite, DeclaredDeploy, DeclaredImage, DeclaredLocal, DeclaredProject};
 use crate::k8s::json_path::JsonPath;
 use crate::k8s::{Entity, ObjectMatcher};
 use crate::model::{
@@ -30,6 +30,8 @@ pub struct Declarations {
     pub live_update_steps: StepLedger,
     /// Calls of `k8s_custom_deploy`.
     pub deploys: Vec<DeclaredDeploy>,
+    /// Projects given to `docker_compose`.
+    pub projects: Vec<DeclaredProject>,
     /// Calls of `local_resource`.
     pub locals: Vec<DeclaredLocal>,
     /// Names of resources that are taken when the call runs, each with the built-in that made the resource.

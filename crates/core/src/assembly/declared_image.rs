@@ -1,9 +1,9 @@
 //! What a call says of an image.
 
-use super::{CallSite, Ignorefile};
+use super::{CallSite, DeclaredComposeBuild, Ignorefile};
 use crate::model::{Command, DockerOptions, ImageRef, Injection, LiveUpdate, LocalPath, OutputMode};
 
-/// A `docker_build` or `custom_build` call.
+/// A `docker_build` or `custom_build` call, or the `build` section of a Compose service.
 #[derive(Clone, Debug)]
 pub struct DeclaredImage {
     /// Its reference.
@@ -33,6 +33,8 @@ pub enum DeclaredBuild {
     Docker(Box<DeclaredDockerBuild>),
     /// By a command.
     Custom(Box<DeclaredCustomBuild>),
+    /// By Compose.
+    Compose(Box<DeclaredComposeBuild>),
 }
 
 /// What only `docker_build` says.
@@ -52,8 +54,8 @@ pub struct DeclaredDockerBuild {
     pub stage: Option<String>,
     /// Paths of `only=`.
     pub only: Vec<String>,
-    /// The dockerignore file that holds for it, existing or not.
-    pub dockerignore: Ignorefile,
+    /// The dockerignore file that holds for it, existing or not; `None` where there is no such context.
+    pub dockerignore: Option<Ignorefile>,
     /// What the engine is told beside.
     pub options: DockerOptions,
 }
@@ -83,14 +85,16 @@ impl DeclaredImage {
         match &self.build {
             DeclaredBuild::Docker(build) => std::slice::from_ref(&build.context),
             DeclaredBuild::Custom(build) => build.deps.as_deref().unwrap_or_default(),
+            DeclaredBuild::Compose(build) => &build.contexts,
         }
     }
 
     /// Returns the dockerignore files that hold for it, existing or not.
     pub(super) fn dockerignores(&self) -> Vec<&LocalPath> {
         match &self.build {
-            DeclaredBuild::Docker(build) => vec![&build.dockerignore.path],
+            DeclaredBuild::Docker(build) => build.dockerignore.iter().map(|file| &file.path).collect(),
             DeclaredBuild::Custom(build) => build.directories.iter().map(|(_, file)| &file.path).collect(),
+            DeclaredBuild::Compose(build) => build.dockerignore.iter().map(|file| &file.path).collect(),
         }
     }
 
@@ -102,13 +106,14 @@ impl DeclaredImage {
                 let has_own_name = build.output == OutputMode::Remote && build.tag.is_some();
                 !self.is_live_update_only() && !has_own_name
             }
+            DeclaredBuild::Compose(_) => false,
         }
     }
 
     /// Returns whether it is never built: its command does nothing, and its containers are changed in place.
     pub(super) fn is_live_update_only(&self) -> bool {
         match &self.build {
-            DeclaredBuild::Docker(_) => false,
+            DeclaredBuild::Docker(_) | DeclaredBuild::Compose(_) => false,
             DeclaredBuild::Custom(build) => self.live_update.is_some() && build.command.display() == ":",
         }
     }

@@ -6,11 +6,13 @@ use crate::model::{DockerBuildSite, DockerfileText};
 
 /// Returns where a call and the text of its Dockerfile stand.
 pub(super) fn find(call: &CallSite, build: &DeclaredDockerBuild) -> DockerBuildSite {
-    let has_ignores = !build.dockerignore.patterns.is_empty();
+    let dockerignore = build.dockerignore.as_ref();
     DockerBuildSite {
         text: text(call, build),
         target: call.argument("target", 12),
-        dockerignore: has_ignores.then(|| build.dockerignore.path.clone()),
+        dockerignore: dockerignore
+            .filter(|file| !file.patterns.is_empty())
+            .map(|file| file.path.clone()),
     }
 }
 

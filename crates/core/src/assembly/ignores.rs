@@ -2,7 +2,7 @@
 //!
 //! Rule: `docs/rules/assembly.md`, "Ignores".
 
-use super::{DeclaredBuild, DeclaredCustomBuild, DeclaredDockerBuild, DeclaredImage};
+use super::{DeclaredBuild, DeclaredComposeBuild, DeclaredCustomBuild, DeclaredDockerBuild, DeclaredImage};
 use crate::model::{Ignore, LocalPath, escaped_pattern, go_path};
 
 /// Returns what is not sent to the engine: the declaring file, `.git`, `ignore=`, what `only=` leaves out, and the
@@ -12,7 +12,8 @@ pub(super) fn of_context(image: &DeclaredImage, build: &DeclaredDockerBuild) -> 
     let ignore = image.ignore.iter().filter(|pattern| !means_all(pattern));
     ignores.extend(below(&build.context, ignore.cloned().collect()));
     ignores.extend(below(&build.context, only_patterns(&build.only)));
-    ignores.extend(build.dockerignore.ignore_below(&build.context));
+    let dockerignore = build.dockerignore.as_ref();
+    ignores.extend(dockerignore.and_then(|file| file.ignore_below(&build.context)));
     ignores
 }
 
@@ -25,6 +26,7 @@ pub(super) fn of_watch(image: &DeclaredImage) -> Vec<Ignore> {
             ignores
         }
         DeclaredBuild::Custom(build) => of_custom_watch(image, build),
+        DeclaredBuild::Compose(build) => of_compose_watch(build),
     }
 }
 
@@ -34,6 +36,18 @@ fn of_custom_watch(image: &DeclaredImage, build: &DeclaredCustomBuild) -> Vec<Ig
         ignores.extend(below(directory, image.ignore.clone()));
         ignores.extend(dockerignore.ignore_below(directory));
     }
+    ignores
+}
+
+/// The Dockerfile is watched as a part of the configuration, and what is mounted into the containers is there already.
+fn of_compose_watch(declared: &DeclaredComposeBuild) -> Vec<Ignore> {
+    let build = &declared.build;
+    let dockerignore = declared.dockerignore.as_ref().zip(build.context.as_ref());
+    let mounted = build.mounted.iter().filter(|source| source.starts_with('/'));
+    let mut ignores = Vec::new();
+    ignores.extend(dockerignore.and_then(|(file, context)| file.ignore_below(context)));
+    ignores.extend(build.dockerfile.clone().map(whole));
+    ignores.extend(mounted.map(|path| whole(LocalPath::new(path))));
     ignores
 }
 

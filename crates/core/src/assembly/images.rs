@@ -1,6 +1,6 @@
 //! Declared images: which references mean them, and what they are built on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{
     DeclaredBuild, DeclaredCustomBuild, DeclaredDockerBuild, DeclaredImage, docker_site, dockerfile, ignores,
@@ -16,6 +16,8 @@ pub(super) struct Images {
     /// Positions of the images of each name, in order.
     by_name: HashMap<String, Vec<usize>>,
     in_env_vars: bool,
+    /// Names of the images that declared ones are built on, as people write them.
+    base_names: BTreeSet<String>,
     /// Where images are pushed, if the Tiltfile says so.
     registry: Option<Registry>,
 }
@@ -61,12 +63,34 @@ impl Images {
             list: list.collect(),
             by_name,
             in_env_vars,
+            base_names: BTreeSet::new(),
             registry,
         };
         for at in 0..images.list.len() {
             images.find_bases(at, errors);
         }
         images
+    }
+
+    /// Adds an image that is used, and returns its position.
+    pub(super) fn add(&mut self, declared: DeclaredImage) -> usize {
+        let at = self.list.len();
+        let same_name = self.by_name.entry(declared.image.name()).or_default();
+        same_name.push(at);
+        let mut selector = ImageSelector::new(declared.image.clone());
+        if same_name.len() > 1 {
+            selector.exact = true;
+            same_name[..same_name.len() - 1]
+                .iter()
+                .for_each(|other| self.list[*other].selector.exact = true);
+        }
+        self.list.push(Image {
+            declared,
+            selector,
+            bases: Vec::new(),
+            used: true,
+        });
+        at
     }
 
     /// Returns the first declared image that a reference means, and marks it as used.
@@ -104,6 +128,11 @@ impl Images {
         Ok(sorted)
     }
 
+    /// Returns the names of the images that declared ones are built on.
+    pub(super) fn base_names(&self) -> &BTreeSet<String> {
+        &self.base_names
+    }
+
     /// Returns the id of an image.
     pub(super) fn id(&self, at: usize) -> TargetId {
         TargetId::image(&self.list[at].declared.image.familiar())
@@ -133,6 +162,7 @@ impl Images {
             build: match &declared.build {
                 DeclaredBuild::Docker(build) => ImageBuild::Docker(docker_build(declared, build)),
                 DeclaredBuild::Custom(build) => ImageBuild::Custom(custom_build(declared, build)),
+                DeclaredBuild::Compose(build) => ImageBuild::Compose(build.build.clone()),
             },
             injection: declared.injection.clone(),
             registry: self.registry.clone().filter(|_| declared.is_named_by_registry()),
@@ -160,6 +190,18 @@ impl Images {
             .map(|image| &image.declared)
     }
 
+    /// Returns the fault that the images of a resource are built on each other.
+    pub(super) fn cycle_fault(&self, resource: &str, direct: &[usize], cycle: &ImageCycle) -> Diagnostic {
+        let image = &cycle.0;
+        let error = Diagnostic::error(format!(
+            "getting image build info for {resource}: Image dependency cycle: {image}"
+        ));
+        match direct.first() {
+            Some(at) => error.at(self.declared(*at).site.argument("ref", 0)),
+            None => error,
+        }
+    }
+
     fn find_bases(&mut self, at: usize, errors: &mut Vec<Diagnostic>) {
         let declared = &self.list[at].declared;
         let images = match &declared.build {
@@ -173,10 +215,13 @@ impl Images {
             DeclaredBuild::Custom(build) => {
                 return self.find_image_deps(at, &build.image_deps.clone(), errors);
             }
+            // Compose itself finds what its images are built on.
+            DeclaredBuild::Compose(_) => return,
         };
         match images {
             Ok(images) => {
                 let bases: Vec<usize> = images.iter().filter_map(|image| self.find(image)).collect();
+                self.base_names.extend(images.iter().map(ImageRef::familiar_name));
                 self.list[at].bases = bases;
             }
             Err(error) => errors.push(error),

@@ -91,8 +91,12 @@ pub(super) fn restarts(grouping: &Grouping, images: &Images) -> Option<Diagnosti
 }
 
 /// Checks that what the deployed images sync, and what stops that, is watched.
-pub(super) fn check_paths(grouping: &Grouping, images: &Images, errors: &mut Vec<Diagnostic>) {
-    let mut deployed: Vec<usize> = grouping.resources.iter().flat_map(|r| r.images.clone()).collect();
+pub(super) fn check_paths(
+    deployed: impl Iterator<Item = usize>,
+    images: &Images,
+    errors: &mut Vec<Diagnostic>,
+) {
+    let mut deployed: Vec<usize> = deployed.collect();
     deployed.sort_unstable();
     deployed.dedup();
     for at in deployed {

@@ -5,8 +5,10 @@
 
 mod assemble;
 mod call_site;
+mod compose;
 mod declarations;
 mod declared_image;
+mod declared_project;
 mod dependencies;
 mod deploys;
 mod docker_site;
@@ -26,6 +28,7 @@ pub use assemble::{Assembled, Surroundings, assemble};
 pub use call_site::{CallShape, CallSite};
 pub use declarations::{Declarations, DeclaredKind, DeclaredObject, Ignorefile, ResourceOptions, Subject};
 pub use declared_image::{DeclaredBuild, DeclaredCustomBuild, DeclaredDockerBuild, DeclaredImage};
+pub use declared_project::{DeclaredComposeBuild, DeclaredProject, DeclaredService, ServiceOptions};
 pub use deploys::DeclaredDeploy;
 pub use live_update::StepLedger;
 pub use locals::DeclaredLocal;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use super::compose::Services;
 use super::grouping::Grouping;
 use super::images::Images;
 use crate::diag::Diagnostic;
@@ -12,24 +13,39 @@ use crate::diag::Diagnostic;
 const MAX_SUGGESTIONS: usize = 3;
 
 /// Returns a warning about the first image that nothing uses.
-pub(super) fn warning(images: &Images, grouping: &Grouping, allowed: &[String]) -> Option<Diagnostic> {
+pub(super) fn warning(
+    images: &Images,
+    grouping: &Grouping,
+    services: &Services,
+    allowed: &[String],
+) -> Option<Diagnostic> {
     let unused = images.unused(allowed).next()?;
-    let message = if grouping.objects.is_empty() {
+    let message = if grouping.objects.is_empty() && services.is_empty() {
         "We could not find any deployment instructions, e.g. `k8s_yaml` or `docker_compose`.\n\
          Skipping all image builds until we know how to deploy them."
             .to_owned()
-    } else if grouping.resources.is_empty() {
+    } else if grouping.resources.is_empty() && services.is_empty() {
         "No Kubernetes configs with images found.\n\
          If you are using CRDs, add k8s_kind() to tell Tilt how to find images.\n\
          https://docs.tilt.dev/api.html#api.k8s_kind"
             .to_owned()
     } else {
         let name = unused.image.familiar();
+        let kind = if services.is_empty() {
+            "Kubernetes"
+        } else {
+            "Docker Compose"
+        };
+        let deployed = grouping.deployed_images.iter().cloned();
+        let known: BTreeSet<String> = deployed
+            .chain(services.image_names())
+            .chain(images.base_names().iter().cloned())
+            .collect();
         format!(
-            "Image not used in any Kubernetes config:\n    ✕ {name}\n{}Skipping this image build\n\
+            "Image not used in any {kind} config:\n    ✕ {name}\n{}Skipping this image build\n\
              If this is deliberate, suppress this warning with: \
              update_settings(suppress_unused_image_warnings=[\"{name}\"])",
-            suggestions(&name, &grouping.deployed_images)
+            suggestions(&name, &known)
         )
     };
     Some(Diagnostic::warning(message).at(unused.site.argument("ref", 0)))

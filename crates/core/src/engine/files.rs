@@ -202,7 +202,7 @@ fn image_ref_files(state: &State) -> BTreeSet<&LocalPath> {
     let images = state.rows.values().flat_map(|row| row.images());
     let files = images.filter_map(|image| match &image.build {
         ImageBuild::Custom(build) => build.image_ref_file.as_ref(),
-        ImageBuild::Docker(_) => None,
+        ImageBuild::Docker(_) | ImageBuild::Compose(_) => None,
     });
     files.collect()
 }

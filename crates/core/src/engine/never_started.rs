@@ -16,6 +16,7 @@ pub(super) fn wait_in_vain(state: &State) -> Option<(&str, String)> {
             .any(|image| matches!(image.build, ImageBuild::Custom(_)));
         let is_command = match &row.manifest.deploy {
             DeployTarget::Local(_) => true,
+            DeployTarget::Compose(_) => false,
             DeployTarget::K8s(k8s) => k8s.options.custom_deploy.is_some(),
         };
         is_command || commands_in_images

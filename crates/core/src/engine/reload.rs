@@ -303,6 +303,7 @@ fn same_images(old: &[ImageTarget], new: &[ImageTarget]) -> bool {
                 image.watched.clear();
                 image.watch_ignores.clear();
             }
+            ImageBuild::Compose(_) => {}
         }
         image
     };

@@ -141,7 +141,7 @@ impl Row {
     pub(crate) fn local(&self) -> Option<&LocalTarget> {
         match &self.manifest.deploy {
             DeployTarget::Local(local) => Some(local),
-            DeployTarget::K8s(_) => None,
+            DeployTarget::K8s(_) | DeployTarget::Compose(_) => None,
         }
     }
 

@@ -112,13 +112,15 @@ pub enum TargetKind {
     K8s,
     /// The commands of a local resource.
     Local,
+    /// The service of a Compose project.
+    Compose,
     /// The files that a Tiltfile read, or the kubeconfig.
     Configs,
     /// A `FileWatch` that a user made.
     Watch,
 }
 
-/// A node of the build graph, printed as `image:web`, `k8s:web`, `local:gen` or `configs:(Tiltfile)`.
+/// A node of the build graph, printed as `image:web`, `k8s:web`, `local:gen`, `docker-compose:db` or `configs:(Tiltfile)`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TargetId {
     /// The kind of node.
@@ -148,6 +150,14 @@ impl TargetId {
     pub fn local(manifest: &ManifestName) -> Self {
         Self {
             kind: TargetKind::Local,
+            name: manifest.as_str().to_owned(),
+        }
+    }
+
+    /// Returns the id of the deploy target of a Compose resource.
+    pub fn compose(manifest: &ManifestName) -> Self {
+        Self {
+            kind: TargetKind::Compose,
             name: manifest.as_str().to_owned(),
         }
     }
@@ -205,6 +215,7 @@ impl fmt::Display for TargetId {
             TargetKind::Image => "image",
             TargetKind::K8s => "k8s",
             TargetKind::Local => "local",
+            TargetKind::Compose => "docker-compose",
             TargetKind::Configs => "configs",
             TargetKind::Watch => "filewatch",
         };

@@ -64,7 +64,7 @@ impl ImageRef {
             let lower = path.to_lowercase();
             let only_case = lower != path && lower.split('/').all(component_is_valid);
             return Err(if only_case {
-                ImageRefError::Uppercase(name.to_owned())
+                ImageRefError::Uppercase(path)
             } else {
                 ImageRefError::Format
             });

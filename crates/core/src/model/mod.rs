@@ -6,6 +6,7 @@
 mod api;
 mod cluster_event;
 mod command;
+mod compose;
 mod container_path;
 mod docker_build_site;
 mod duration;
@@ -42,6 +43,10 @@ mod workload;
 pub use api::{ApiKind, ApiObject, ApiObjects};
 pub use cluster_event::ClusterEvent;
 pub use command::Command;
+pub use compose::{
+    ComposeBuild, ComposeCondition, ComposeDependency, ComposeMount, ComposePort, ComposeProject,
+    ComposeService, ComposeTarget,
+};
 pub use container_path::ContainerPath;
 pub use docker_build_site::{DockerBuildSite, DockerfileText};
 pub use duration::{format_go_duration, parse_go_duration};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Command, DockerBuildSite, ImageSelector, K8sOptions, Link, LiveUpdate, LocalPath, LocalTarget, Registry,
-    TargetId,
+    Command, ComposeBuild, ComposeTarget, DockerBuildSite, ImageSelector, K8sOptions, Link, LiveUpdate,
+    LocalPath, LocalTarget, Registry, TargetId,
 };
 use crate::k8s::Entity;
 
@@ -45,6 +45,8 @@ pub enum ImageBuild {
     Docker(DockerBuild),
     /// By a command.
     Custom(CustomBuild),
+    /// By Compose, as a service's `build` section says.
+    Compose(ComposeBuild),
 }
 
 /// How an image is put into objects.
@@ -155,6 +157,8 @@ pub enum DeployTarget {
     K8s(K8sTarget),
     /// Commands on this machine.
     Local(Box<LocalTarget>),
+    /// A service of a Compose project.
+    Compose(Box<ComposeTarget>),
 }
 
 impl DeployTarget {
@@ -163,6 +167,7 @@ impl DeployTarget {
         match self {
             Self::K8s(k8s) => &k8s.id,
             Self::Local(local) => &local.id,
+            Self::Compose(compose) => &compose.id,
         }
     }
 
@@ -171,6 +176,7 @@ impl DeployTarget {
         match self {
             Self::K8s(k8s) => &k8s.options.links,
             Self::Local(local) => &local.links,
+            Self::Compose(compose) => &compose.links,
         }
     }
 
@@ -178,7 +184,15 @@ impl DeployTarget {
     pub fn k8s(&self) -> Option<&K8sTarget> {
         match self {
             Self::K8s(k8s) => Some(k8s),
-            Self::Local(_) => None,
+            Self::Local(_) | Self::Compose(_) => None,
+        }
+    }
+
+    /// Returns the Compose service that is deployed, if it is one.
+    pub fn compose(&self) -> Option<&ComposeTarget> {
+        match self {
+            Self::Compose(compose) => Some(compose),
+            Self::K8s(_) | Self::Local(_) => None,
         }
     }
 }

@@ -171,13 +171,22 @@ fn only(arg: &Arg<'_>) -> Outcome<Vec<String>> {
     }
 }
 
-/// Returns the ignore file that holds for an image: the Dockerfile's own if there is one, else the context's.
-fn dockerignore(session: &Session<'_>, dockerfile: &LocalPath, context: &LocalPath) -> Ignorefile {
+/// Returns the ignore file that holds for an image: the Dockerfile's own if there is one, else the context's. As in Tilt it is
+/// not listed where there is no such context.
+pub(super) fn dockerignore(
+    session: &Session<'_>,
+    dockerfile: &LocalPath,
+    context: &LocalPath,
+) -> Option<Ignorefile> {
     let own = LocalPath::new(format!("{dockerfile}.dockerignore"));
     let path = if session.host.exists(&own) {
         own
     } else {
         context.join(".dockerignore")
     };
-    images::ignorefile(session, path)
+    session.also_reads(&path);
+    session
+        .host
+        .is_dir(context)
+        .then(|| images::ignorefile(session, path))
 }

@@ -2,13 +2,15 @@
 //!
 //! To add one, write a [`Builtin`] into the table of the file that fits. A signature is written as in the
 //! documentation (`ref, context, build_args={}, *, name=?`), and `run` asks the [`Call`] for its arguments by name and
-//! kind. What Tilt has and this version lacks is listed in `unsupported`.
+//! kind.
 
 mod commands;
 mod config;
 mod custom_build;
 mod custom_deploy;
+mod dc_resource;
 mod docker;
+mod docker_compose;
 mod encoding;
 mod environ;
 mod files;
@@ -29,7 +31,6 @@ mod program;
 mod records;
 mod resources;
 mod settings;
-mod unsupported;
 mod v1alpha1;
 mod workloads;
 
@@ -124,7 +125,8 @@ pub(super) fn functions() -> impl Iterator<Item = &'static Builtin> {
         live_update::BUILTINS,
         local_resource::BUILTINS,
         probes::BUILTINS,
-        unsupported::BUILTINS,
+        docker_compose::BUILTINS,
+        dc_resource::BUILTINS,
     ]
     .into_iter()
     .flatten()
@@ -166,11 +168,6 @@ pub(super) fn globals() -> &'static Globals {
     &GLOBALS
 }
 
-/// Returns whether a built-in only says that it is not there yet.
-pub(super) fn is_missing(builtin: &Builtin) -> bool {
-    builtin.doc == unsupported::DOC
-}
-
 /// Returns the parameters of a signature as they are written.
 pub(super) fn parameters(signature: &'static str) -> Vec<&'static str> {
     super::signature::split(signature)
@@ -209,7 +206,7 @@ mod tests {
             let names = parameters(builtin.signature).into_iter();
             names.map(|parameter| parameter.split('=').next().unwrap_or_default())
         };
-        for builtin in all.filter(|builtin| !is_missing(builtin) && !builtin.name.starts_with("__")) {
+        for builtin in all.filter(|builtin| !builtin.name.starts_with("__")) {
             if !described_arguments(builtin.name).is_empty() {
                 continue;
             }
@@ -226,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn every_supported_builtin_is_documented_and_its_signature_can_be_read() {
+    fn every_builtin_is_documented_and_its_signature_can_be_read() {
         for builtin in functions().chain(os::OS.functions) {
             assert!(!builtin.doc.is_empty(), "{} has no docstring", builtin.name);
             Signature::parse(builtin.signature);

@@ -83,7 +83,7 @@ fn k8s_resource<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
         labels: optional(call, "labels", |arg| arg.labels())?,
         discovery_strategy: optional(call, "discovery_strategy", discovery_strategy)?,
         on_change: optional(call, "trigger_mode", |arg| arg.on_change().map(Some))?,
-        auto_init: optional(call, "auto_init", auto_init)?,
+        auto_init: optional(call, "auto_init", optional_bool)?,
         site: call.site(),
     };
     call.session().declared.borrow_mut().resources.push(options);
@@ -139,7 +139,8 @@ fn subject(call: &Call<'_, '_, '_, '_>, has_new_name: bool, has_objects: bool) -
     }
 }
 
-fn auto_init(arg: &Arg<'_>) -> Outcome<Option<bool>> {
+/// A bool, or nothing for `None`.
+pub(super) fn optional_bool(arg: &Arg<'_>) -> Outcome<Option<bool>> {
     match arg.value.unpack_bool() {
         None if !arg.value.is_none() => {
             let got = go_type(arg.value);

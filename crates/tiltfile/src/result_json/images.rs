@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::list_or_null;
 use crate::model::{
-    CustomBuild, DockerBuild, Exec, Ignore, ImageBuild, ImageTarget, LiveUpdate, LocalPath, Manifest,
+    ComposeBuild, CustomBuild, DockerBuild, Exec, Ignore, ImageBuild, ImageTarget, LiveUpdate, LocalPath,
+    Manifest,
 };
 
 pub(super) fn image_target(manifest: &Manifest, image: &ImageTarget) -> Value {
@@ -42,12 +43,19 @@ pub(super) fn image_target(manifest: &Manifest, image: &ImageTarget) -> Value {
     let (docker_name, cmd_name, details) = match &image.build {
         ImageBuild::Docker(build) => (name, String::new(), docker_build(image, build)),
         ImageBuild::Custom(build) => (String::new(), name, custom_build(image, build)),
+        ImageBuild::Compose(build) => (String::new(), String::new(), compose_build(build)),
     };
     add("DockerImageName", docker_name.into());
     add("CmdImageName", cmd_name.into());
     add("BuildDetails", details);
     add("IsLiveUpdateOnly", image.is_live_update_only().into());
-    add("FileWatchIgnores", ignores(&image.watch_ignores));
+    add(
+        "FileWatchIgnores",
+        match &image.build {
+            ImageBuild::Compose(build) => compose_ignores(image, build),
+            ImageBuild::Docker(_) | ImageBuild::Custom(_) => ignores(&image.watch_ignores),
+        },
+    );
     Value::Object(fields)
 }
 
@@ -92,6 +100,30 @@ fn live_update(update: Option<&LiveUpdate>) -> Value {
         add("initialSync", json!({}));
     }
     Value::Object(fields)
+}
+
+fn compose_build(build: &ComposeBuild) -> Value {
+    let context = build.context.as_ref().map(ToString::to_string);
+    json!({"Service": build.service, "Context": context.unwrap_or_default()})
+}
+
+/// Tilt lists volumes like paths, and a Dockerfile also where there is none.
+fn compose_ignores(image: &ImageTarget, build: &ComposeBuild) -> Value {
+    let with_patterns = image
+        .watch_ignores
+        .iter()
+        .filter(|ignore| !ignore.patterns.is_empty());
+    let mut listed = ignores(&with_patterns.cloned().collect::<Vec<_>>());
+    let dockerfile = build.definition["dockerfile"].as_str().unwrap_or("Dockerfile");
+    let dockerfile = match &build.context {
+        Some(context) => context.join(dockerfile).to_string(),
+        None => dockerfile.to_owned(),
+    };
+    if let Value::Array(listed) = &mut listed {
+        let whole = std::iter::once(&dockerfile).chain(&build.mounted);
+        listed.extend(whole.map(|path| json!({"basePath": path})));
+    }
+    listed
 }
 
 fn custom_build(image: &ImageTarget, build: &CustomBuild) -> Value {

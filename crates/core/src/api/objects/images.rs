@@ -51,6 +51,8 @@ fn of_image(resource: &ResourceView, image: &ImageTarget, view: &ImageView) -> V
                     }),
                 ));
             }
+            // It is part of the service's own object.
+            ImageBuild::Compose(_) => {}
         }
     }
     if let Some(rules) = &image.live_update {

@@ -61,6 +61,7 @@ pub(super) fn of_resource(order: usize, resource: &ResourceView) -> Vec<Made> {
     match &definition.deploy {
         DeployTarget::K8s(target) => made.extend(kubernetes::of_resource(resource, target)),
         DeployTarget::Local(target) => made.extend(local::of_resource(resource, target)),
+        DeployTarget::Compose(_) => {}
     }
     for (_, object) in made.iter_mut().filter(|(kind, _)| *kind != "UIResource") {
         set_owner(object);

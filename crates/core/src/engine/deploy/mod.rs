@@ -4,6 +4,7 @@
 //! [`of`] gives the kind of a resource. A new kind is a variant of `DeployTarget`, a file here, and a way to carry its
 //! updates out at the edge.
 
+mod compose;
 mod kubernetes;
 mod local;
 
@@ -49,5 +50,6 @@ pub(super) fn of_target(target: &DeployTarget) -> &dyn Deploy {
     match target {
         DeployTarget::K8s(k8s) => k8s,
         DeployTarget::Local(local) => &**local,
+        DeployTarget::Compose(compose) => &**compose,
     }
 }

@@ -1,0 +1,191 @@
+//! Reads Compose projects, as `docker compose config` resolves them.
+//!
+//! There is no reader of our own: what a project means is what compose says. [`resolve`] asks it, and keeps the answer for
+//! later loads of the session while no file that it is made of has changed. Which files these are is found in `files`;
+//! `program` finds compose itself, `resolved` reads its answer, `fault` finds the place of what it complains about.
+
+mod fault;
+mod files;
+mod program;
+mod resolved;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+pub(super) use resolved::{BuildSection, Resolved};
+
+use super::fault::{Fault, Outcome};
+use super::host::Ran;
+use super::reuse::Fingerprint;
+use super::session::Session;
+use crate::model::{Command, ComposeProject, LocalPath};
+use files::ProjectFiles;
+
+/// What a project was resolved to, and from what.
+#[derive(Clone, Debug)]
+pub(super) struct KeptProject {
+    /// All files that it is made of.
+    files: BTreeSet<LocalPath>,
+    /// Their content, and what it means; `None` when that is not known.
+    known: Option<(Fingerprint, Arc<Resolved>)>,
+    used_by: u64,
+}
+
+impl KeptProject {
+    /// Returns whether a load with this number, or a later one, used it.
+    pub(super) fn is_used_by(&self, load: u64) -> bool {
+        self.used_by >= load
+    }
+}
+
+/// Returns the command that runs compose, with what makes it Compose.
+///
+/// # Errors
+/// When there is none, or one that is too old.
+pub(super) fn program(session: &Session<'_>) -> Outcome<Vec<String>> {
+    program::find(session)
+}
+
+/// Returns what compose says of a project.
+///
+/// # Errors
+/// When the project cannot be read; marked in the file at fault where that is known.
+pub(super) fn resolve(session: &Session<'_>, project: &ComposeProject) -> Outcome<Arc<Resolved>> {
+    let command = config(session, project, &["--format", "json"]);
+    let identity = session.identity(&command, &[]);
+    let kept = session.request.memory.lock().projects.get(&identity).cloned();
+    let files = ProjectFiles::find(session, project);
+    files.paths().for_each(|file| session.also_reads(&file));
+    let mut all: BTreeSet<LocalPath> = files.paths().collect();
+    if let Some(kept) = &kept {
+        all.extend(kept.files.iter().cloned());
+    }
+    let before = fingerprint(session, &all).filter(|_| files.are_all_known());
+    if let Some((of_kept, resolved)) = kept.and_then(|kept| kept.known)
+        && Some(of_kept) == before
+    {
+        session
+            .log
+            .info(&format!("Nothing has changed for: {}", command.display()));
+        session.reused.set(true);
+        keep(session, identity, all, Some((of_kept, Arc::clone(&resolved))));
+        warn(session, &resolved);
+        return Ok(resolved);
+    }
+    let resolved = Arc::new(ask(session, project, command, &files)?);
+    resolved.files.iter().for_each(|file| session.also_reads(file));
+    warn(session, &resolved);
+    let after: BTreeSet<LocalPath> = files.paths().chain(resolved.files.iter().cloned()).collect();
+    let is_complete = after.is_subset(&all) && fingerprint(session, &all) == before;
+    let known = before.filter(|_| is_complete);
+    all.extend(after);
+    keep(
+        session,
+        identity,
+        all,
+        known.map(|before| (before, Arc::clone(&resolved))),
+    );
+    Ok(resolved)
+}
+
+fn ask(
+    session: &Session<'_>,
+    project: &ComposeProject,
+    command: Command,
+    files: &ProjectFiles,
+) -> Outcome<Resolved> {
+    // Only what is not resolved says which files of variables and labels a service has.
+    let second: &[&str] = match files.name_more_files() {
+        true => &["--format", "json", "--no-interpolate"],
+        false => &["--hash", "*"],
+    };
+    let commands = [command, config(session, project, second)];
+    let mut answers = session.run_together(&commands).into_iter();
+    let mut next = || answers.next().unwrap_or_else(|| Err("it was not run".to_owned()));
+    let (answer, second) = (next(), next());
+    let answer = answer.map_err(Fault::new)?;
+    if answer.failure.is_some() {
+        return Err(fault::of(files, &config(session, project, &[]), &answer));
+    }
+    let text = |ran: Result<Ran, String>| {
+        let ran = ran.ok().filter(|ran| ran.failure.is_none());
+        ran.map(|ran| String::from_utf8_lossy(&ran.stdout).into_owned())
+    };
+    let (hashes, model) = match files.name_more_files() {
+        true => (text(hashes_of_resolved(session, project, &answer)), text(second)),
+        false => (text(second), None),
+    };
+    let variables = || {
+        let ran = session.run_together(&[config(session, project, &["--environment"])]);
+        ran.into_iter().next().and_then(text).unwrap_or_default()
+    };
+    let text_of = |ran: &Ran| String::from_utf8_lossy(&ran.stdout).into_owned();
+    let read = resolved::read(
+        project,
+        &text_of(&answer),
+        &hashes.unwrap_or_default(),
+        model.as_deref(),
+        variables,
+    );
+    let mut resolved = read.map_err(|why| {
+        Fault::new(format!("{}: {why}", commands[0].display()))
+            .hint("this version of Compose answers in a way that is not understood")
+    })?;
+    let is_left_out = |name: &str| !resolved.services.iter().any(|service| service.name == name);
+    let left_out = files.services().iter().filter(|(name, _)| is_left_out(name));
+    resolved.left_out = left_out.cloned().collect();
+    resolved.warnings = fault::warnings(files, &answer);
+    Ok(resolved)
+}
+
+/// Asks for the hashes of a project that is resolved: compose would leave out what files of variables say.
+fn hashes_of_resolved(
+    session: &Session<'_>,
+    project: &ComposeProject,
+    resolved: &Ran,
+) -> Result<Ran, String> {
+    let without_files = ComposeProject {
+        config_paths: Vec::new(),
+        ..project.clone()
+    };
+    let mut command = config(session, &without_files, &["--hash", "*"]);
+    command.argv.extend(["-f", "-"].map(str::to_owned));
+    session.run_command(&command, resolved.stdout.clone(), &mut |_, _| {})
+}
+
+fn warn(session: &Session<'_>, resolved: &Resolved) {
+    for warning in &resolved.warnings {
+        session.warn(warning.clone());
+    }
+}
+
+/// Returns a `config` command for a project.
+fn config(session: &Session<'_>, project: &ComposeProject, options: &[&str]) -> Command {
+    let mut argv = project.argv();
+    argv.push("config".to_owned());
+    argv.extend(options.iter().map(|option| (*option).to_owned()));
+    Command {
+        argv,
+        dir: Some(session.directory()),
+        env: Vec::new(),
+    }
+}
+
+fn fingerprint(session: &Session<'_>, files: &BTreeSet<LocalPath>) -> Option<Fingerprint> {
+    let files: Vec<LocalPath> = files.iter().cloned().collect();
+    session.fingerprint(&files)
+}
+
+fn keep(
+    session: &Session<'_>,
+    identity: Fingerprint,
+    files: BTreeSet<LocalPath>,
+    known: Option<(Fingerprint, Arc<Resolved>)>,
+) {
+    let kept = KeptProject {
+        files,
+        known,
+        used_by: session.load_number,
+    };
+    session.request.memory.lock().projects.insert(identity, kept);
+}

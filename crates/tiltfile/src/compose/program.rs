@@ -1,0 +1,141 @@
+//! Which program is Compose on this machine, and whether it is new enough.
+//!
+//! Rule: `docs/rules/compose.md`, "Projects".
+
+use crate::diag::Diagnostic;
+use crate::fault::{Fault, Outcome};
+use crate::host::Ran;
+use crate::model::Command;
+use crate::session::Session;
+
+/// A single word that replaces `docker compose`.
+const VARIABLE: &str = "TILT_DOCKER_COMPOSE_CMD";
+
+/// Older ones are refused; the same words as in Tilt.
+const OLDEST: Version = Version(1, 28, 3);
+/// Older ones cannot print a project as JSON.
+const OLDEST_WITH_JSON: Version = Version(2, 0, 0);
+/// Older ones are warned about.
+const OLDEST_GOOD: Version = Version(2, 2, 0);
+
+const HOW_TO_INSTALL: &str = "https://docs.docker.com/compose/install/ says how to install it";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Version(u32, u32, u32);
+
+/// Finds Compose, once in a load: what `$TILT_DOCKER_COMPOSE_CMD` names, else `docker compose`, else `docker-compose`.
+pub(super) fn find(session: &Session<'_>) -> Outcome<Vec<String>> {
+    if let Some(command) = session.compose_program.borrow().as_ref() {
+        return Ok(command.clone());
+    }
+    let own = session.host.env(VARIABLE).filter(|program| !program.is_empty());
+    let candidates = match &own {
+        Some(program) => vec![vec![program.clone()]],
+        None => vec![words(&["docker", "compose"]), words(&["docker-compose"])],
+    };
+    let mut failures = Vec::new();
+    for command in candidates {
+        match ask_version(session, &command) {
+            Ok(printed) => {
+                check(session, &printed)?;
+                *session.compose_program.borrow_mut() = Some(command.clone());
+                return Ok(command);
+            }
+            Err(why) => failures.push(format!("{}: {why}", command.join(" "))),
+        }
+    }
+    let fault = Fault::new(format!("Unable to find Docker Compose.\n{}", failures.join("\n")));
+    Err(match own {
+        Some(_) => fault.hint(format!("{VARIABLE} must be a single program, without arguments")),
+        None => fault.hint(HOW_TO_INSTALL),
+    })
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// Returns what a command says of its version, or why it does not.
+fn ask_version(session: &Session<'_>, command: &[String]) -> Result<String, String> {
+    let command = Command {
+        argv: command.iter().cloned().chain(["version".to_owned()]).collect(),
+        dir: Some(session.directory()),
+        env: Vec::new(),
+    };
+    let ran: Ran = session.run_or_reuse(&command, Vec::new(), &[], &mut |_, _| {})?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match ran.failure {
+        None => Ok(text(&ran.stdout)),
+        Some(failure) => {
+            let stderr = text(&ran.stderr);
+            let first = stderr.lines().map(str::trim).find(|line| !line.is_empty());
+            Err(first.map_or(failure, str::to_owned))
+        }
+    }
+}
+
+/// A version that cannot be read is not checked, as in Tilt.
+fn check(session: &Session<'_>, printed: &str) -> Outcome<()> {
+    let Some(version) = version(printed) else {
+        return Ok(());
+    };
+    let Version(major, minor, patch) = version;
+    let shown = format!("v{major}.{minor}.{patch}");
+    if version < OLDEST {
+        return Err(Fault::new(format!(
+            "Tilt requires Docker Compose v1.28.3+ (you have {shown}). Please upgrade and re-launch Tilt."
+        ))
+        .hint(HOW_TO_INSTALL));
+    }
+    if version < OLDEST_WITH_JSON {
+        return Err(Fault::new(format!(
+            "Docker Compose {shown} cannot print a project as JSON; v2.2.0 or newer is needed."
+        ))
+        .hint(HOW_TO_INSTALL));
+    }
+    if version < OLDEST_GOOD {
+        session.warn(Diagnostic::warning(format!(
+            "Using Docker Compose {shown} (version < 2.2) may result in errors or broken functionality.\n\
+             For best results, we recommend upgrading to Docker Compose >= v2.2.0."
+        )));
+    }
+    Ok(())
+}
+
+/// Reads `Docker Compose version v2.40.3` and `docker-compose version 1.29.2, build 5becea4c`.
+fn version(printed: &str) -> Option<Version> {
+    let first = printed.lines().map(str::trim).find(|line| !line.is_empty())?;
+    let (_, rest) = first.split_once("version")?;
+    let rest = rest.trim_start().trim_start_matches('v');
+    let mut numbers = rest
+        .split(|letter: char| !letter.is_ascii_digit())
+        .map_while(|part| part.parse().ok());
+    let major = numbers.next()?;
+    Some(Version(
+        major,
+        numbers.next().unwrap_or(0),
+        numbers.next().unwrap_or(0),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_as_both_programs_print_them() {
+        for (printed, expected) in [
+            ("Docker Compose version v2.40.3\n", Some(Version(2, 40, 3))),
+            ("Docker Compose version 2.26.1-4\n", Some(Version(2, 26, 1))),
+            (
+                "docker-compose version 1.29.2, build 5becea4c\ndocker-py version: 5.0.0\n",
+                Some(Version(1, 29, 2)),
+            ),
+            ("Docker Compose version dev\n", None),
+            ("podman-compose 1.0\n", None),
+            ("", None),
+        ] {
+            assert_eq!(version(printed), expected, "{printed:?}");
+        }
+    }
+}

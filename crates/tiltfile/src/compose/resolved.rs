@@ -1,0 +1,289 @@
+//! What `docker compose config` answers, as values.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::{Map, Value};
+
+use super::files::{interpolated, variables as read_variables};
+use crate::diag::Diagnostic;
+use crate::model::{
+    ComposeCondition, ComposeDependency, ComposeMount, ComposePort, ComposeProject, ComposeService,
+    ContainerPath, LocalPath, ManifestName,
+};
+
+/// A project with everything resolved.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Resolved {
+    /// Its services, each after those that it needs, else by name.
+    pub(crate) services: Vec<ComposeService>,
+    /// How compose builds the images of services, by service.
+    pub(crate) builds: HashMap<String, BuildSection>,
+    /// The files that variables of containers are taken from.
+    pub(crate) env_files: Vec<LocalPath>,
+    /// Other files that services name.
+    pub(crate) files: BTreeSet<LocalPath>,
+    /// Services that are not part of it, each with the profiles that would make it one.
+    pub(crate) left_out: Vec<(String, Vec<String>)>,
+    /// What compose warned of.
+    pub(crate) warnings: Vec<Diagnostic>,
+}
+
+/// The `build` section of a service.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct BuildSection {
+    /// The directory that it starts from; `None` where that is elsewhere.
+    pub(crate) context: Option<LocalPath>,
+    /// The Dockerfile; `None` where it is part of the section, or elsewhere.
+    pub(crate) dockerfile: Option<LocalPath>,
+    /// The directories on this machine that it is made of, its context first.
+    pub(crate) contexts: Vec<LocalPath>,
+    /// All of it.
+    pub(crate) definition: Value,
+}
+
+/// Reads what compose printed: a project as JSON, a hash for each service, and the project before variables were put into
+/// it, where that was asked for. `variables` asks for those that compose knows.
+///
+/// # Errors
+/// When it is no project.
+pub(super) fn read(
+    project: &ComposeProject,
+    answer: &str,
+    hashes: &str,
+    model: Option<&str>,
+    variables: impl FnOnce() -> String,
+) -> Result<Resolved, String> {
+    // Compose writes each `$` twice, so that its output could be its input.
+    let answer: Value = serde_json::from_str(&answer.replace("$$", "$")).map_err(|why| why.to_string())?;
+    let hashes: HashMap<&str, &str> = hashes.lines().filter_map(|line| line.split_once(' ')).collect();
+    let mut listed = ListedFiles::read(model, variables);
+    let empty = Map::new();
+    let services = answer["services"].as_object().unwrap_or(&empty);
+    let mut resolved = Resolved::default();
+    for name in order(services) {
+        let mut definition = services[name].clone();
+        if let Some(build) = build(&definition["build"]) {
+            resolved.builds.insert(name.clone(), build);
+        }
+        let hash = hashes
+            .get(name.as_str())
+            .filter(|_| is_hashed_as_run(&definition) && !listed.has_labels(name));
+        let hash = hash.copied().unwrap_or_default();
+        listed.add_to(name, &mut definition);
+        resolved
+            .services
+            .push(service(project, name, hash, definition, services));
+    }
+    resolved.env_files = listed.env_files;
+    resolved.files = listed.others;
+    resolved.files.extend(resolved.env_files.iter().cloned());
+    Ok(resolved)
+}
+
+/// The files that services name; only what is not resolved says so.
+struct ListedFiles {
+    services: Value,
+    variables: BTreeMap<String, String>,
+    env_files: Vec<LocalPath>,
+    others: BTreeSet<LocalPath>,
+}
+
+impl ListedFiles {
+    fn read(model: Option<&str>, variables: impl FnOnce() -> String) -> Self {
+        let mut model: Value = model
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default();
+        let services = model["services"].take();
+        let listed = || {
+            let services = services.as_object().into_iter().flatten();
+            services.flat_map(|(_, service)| [&service["env_file"], &service["label_file"]])
+        };
+        let has_variables = listed().any(|files| files.to_string().contains('$'));
+        let variables = if has_variables {
+            read_variables(&variables())
+        } else {
+            BTreeMap::new()
+        };
+        Self {
+            services,
+            variables,
+            env_files: Vec::new(),
+            others: BTreeSet::new(),
+        }
+    }
+
+    /// Returns whether a service has files of labels: their names are part of its hash, and are not told.
+    fn has_labels(&self, name: &str) -> bool {
+        !self.services[name]["label_file"].is_null()
+    }
+
+    /// Adds to a service which files its variables were taken from, as Tilt shows it.
+    fn add_to(&mut self, name: &str, definition: &mut Value) {
+        let listed = self.services[name].take();
+        let path = |value: &Value| {
+            let text = value.as_str().or_else(|| value["path"].as_str())?;
+            Some(LocalPath::new(interpolated(text, &self.variables)?))
+        };
+        let entries = |value: &Value| -> Vec<Value> {
+            match value {
+                Value::Array(list) => list.clone(),
+                Value::Null => Vec::new(),
+                one => vec![one.clone()],
+            }
+        };
+        let labels = entries(&listed["label_file"]);
+        self.others.extend(labels.iter().filter_map(path));
+        let mut env_files = Vec::new();
+        for entry in entries(&listed["env_file"]) {
+            let Some(path) = path(&entry) else {
+                continue;
+            };
+            let mut shown = Map::from_iter([("path".to_owned(), path.to_string().into())]);
+            if entry["required"] == false {
+                shown.insert("required".to_owned(), false.into());
+            }
+            if let Some(format) = entry.get("format") {
+                shown.insert("format".to_owned(), format.clone());
+            }
+            env_files.push(Value::Object(shown));
+            self.env_files.push(path);
+        }
+        if let Value::Object(fields) = definition
+            && !env_files.is_empty()
+        {
+            fields.insert("env_file".to_owned(), env_files.into());
+        }
+    }
+}
+
+/// Compose puts the containers of other services in the place of their names before it makes the hash of a container.
+fn is_hashed_as_run(definition: &Value) -> bool {
+    let names_service = |key: &str| {
+        definition[key]
+            .as_str()
+            .is_some_and(|mode| mode.starts_with("service:"))
+    };
+    !["network_mode", "ipc", "pid"].into_iter().any(names_service) && definition["volumes_from"].is_null()
+}
+
+fn service(
+    project: &ComposeProject,
+    name: &str,
+    hash: &str,
+    definition: Value,
+    services: &Map<String, Value>,
+) -> ComposeService {
+    let text = |key: &str| definition[key].as_str().map(str::to_owned);
+    let depends_on = definition["depends_on"].as_object().into_iter().flatten();
+    let depends_on = depends_on.filter(|(needed, _)| services.contains_key(*needed));
+    let list = |key: &str| definition[key].as_array().into_iter().flatten();
+    ComposeService {
+        name: name.to_owned(),
+        container_name: text("container_name"),
+        image: text("image").unwrap_or_else(|| format!("{}-{name}", project.name)),
+        builds: definition["build"].is_object(),
+        depends_on: depends_on.map(dependency).collect(),
+        ports: list("ports").filter_map(port).collect(),
+        mounts: list("volumes").filter_map(mount).collect(),
+        has_healthcheck: has_healthcheck(&definition["healthcheck"]),
+        restart: text("restart").unwrap_or_default(),
+        config_hash: hash.to_owned(),
+        definition,
+    }
+}
+
+fn dependency((name, said): (&String, &Value)) -> ComposeDependency {
+    let condition = said["condition"].as_str().and_then(ComposeCondition::parse);
+    ComposeDependency {
+        service: name.clone(),
+        resource: ManifestName::new(name.as_str()),
+        condition: condition.unwrap_or_default(),
+        restart: said["restart"] == true,
+        required: said["required"] != false,
+    }
+}
+
+fn port(port: &Value) -> Option<ComposePort> {
+    let number = |value: &Value| match value {
+        Value::String(text) => text.parse().ok(),
+        value => value.as_u64().and_then(|number| u16::try_from(number).ok()),
+    };
+    Some(ComposePort {
+        container_port: number(&port["target"])?,
+        host_port: number(&port["published"]).filter(|port| *port != 0),
+        host_ip: port["host_ip"].as_str().map(str::to_owned),
+        protocol: port["protocol"].as_str().unwrap_or("tcp").to_owned(),
+    })
+}
+
+fn mount(mount: &Value) -> Option<ComposeMount> {
+    Some(ComposeMount {
+        kind: mount["type"].as_str().unwrap_or("volume").to_owned(),
+        source: mount["source"].as_str().map(str::to_owned),
+        target: ContainerPath::new(mount["target"].as_str()?),
+        read_only: mount["read_only"] == true,
+    })
+}
+
+/// Only what the file says is known: an image may have a check of its own.
+fn has_healthcheck(check: &Value) -> bool {
+    let is_none = check["test"][0] == "NONE" || check["disable"] == true;
+    check["test"].is_array() && !is_none
+}
+
+fn build(section: &Value) -> Option<BuildSection> {
+    // Only what is on this machine comes as an absolute path.
+    let local = |value: &Value| {
+        value
+            .as_str()
+            .filter(|path| path.starts_with('/'))
+            .map(LocalPath::new)
+    };
+    let context = section.as_object().map(|_| local(&section["context"]))?;
+    let is_inline = section["dockerfile_inline"].is_string();
+    let dockerfile = section["dockerfile"].as_str().unwrap_or("Dockerfile");
+    let contexts = section["additional_contexts"].as_object().into_iter().flatten();
+    Some(BuildSection {
+        dockerfile: context
+            .as_ref()
+            .filter(|_| !is_inline)
+            .map(|context| context.join(dockerfile)),
+        contexts: context
+            .iter()
+            .cloned()
+            .chain(contexts.filter_map(|(_, path)| local(path)))
+            .collect(),
+        context,
+        definition: section.clone(),
+    })
+}
+
+/// Returns the names of services, each after those that it needs, else by name.
+fn order(services: &Map<String, Value>) -> Vec<&String> {
+    fn add<'a>(
+        name: &'a String,
+        services: &'a Map<String, Value>,
+        seen: &mut BTreeSet<&'a str>,
+        sorted: &mut Vec<&'a String>,
+    ) {
+        if !seen.insert(name) {
+            return;
+        }
+        for needed in services[name]["depends_on"]
+            .as_object()
+            .into_iter()
+            .flat_map(Map::keys)
+        {
+            if let Some((needed, _)) = services.get_key_value(needed) {
+                add(needed, services, seen, sorted);
+            }
+        }
+        sorted.push(name);
+    }
+    let mut sorted = Vec::new();
+    let mut seen = BTreeSet::new();
+    services
+        .keys()
+        .for_each(|name| add(name, services, &mut seen, &mut sorted));
+    sorted
+}
