@@ -6,6 +6,7 @@
 
 mod api;
 pub mod client;
+mod connections;
 mod identity;
 mod log_pages;
 mod page;
@@ -86,7 +87,7 @@ pub async fn start(options: Options) -> anyhow::Result<Server> {
     let listener = tls::Listener::new(listener, acceptor);
     let routes = api::routes(Arc::clone(&shared));
     serve(Box::pin(async move {
-        let _ = axum::serve(listener, routes).await;
+        connections::serve(listener, routes).await;
     }));
     options
         .web
@@ -95,7 +96,7 @@ pub async fn start(options: Options) -> anyhow::Result<Server> {
     let web = TcpListener::from_std(options.web).context("cannot listen for the web page")?;
     let routes = web::routes(Arc::clone(&shared));
     serve(Box::pin(async move {
-        let _ = axum::serve(web, routes).await;
+        connections::serve(web, routes).await;
     }));
     let registered = match registry::register(&name, address.port(), &certificate, shared.token()) {
         Ok(registered) => Some(registered),

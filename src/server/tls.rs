@@ -8,7 +8,7 @@ use anyhow::Context;
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -17,6 +17,9 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many connections that shook hands may wait to be served.
 const WAITING: usize = 64;
+
+/// How many connections may be shaking hands; others are let go.
+const SHAKING: usize = 200;
 
 /// Returns what accepts connections, and the certificate as PEM.
 pub(super) fn make() -> anyhow::Result<(TlsAcceptor, String)> {
@@ -42,11 +45,16 @@ impl Listener {
     pub(super) fn new(mut listener: TcpListener, acceptor: TlsAcceptor) -> Self {
         let (sender, accepted) = mpsc::channel(WAITING);
         let address = listener.local_addr();
+        let places = Arc::new(Semaphore::new(SHAKING));
         let accepting = tokio::spawn(async move {
             loop {
                 let (stream, address) = axum::serve::Listener::accept(&mut listener).await;
                 let (acceptor, sender) = (acceptor.clone(), sender.clone());
+                let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                    continue;
+                };
                 tokio::spawn(async move {
+                    let _place = place;
                     let shaken = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await;
                     if let Ok(Ok(stream)) = shaken {
                         let _ = sender.send((stream, address)).await;

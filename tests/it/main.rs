@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "tests state their claims in their names")]
 
 mod api_objects;
+mod attacks;
 mod ci_pipes;
 mod ci_runs;
 mod commands;

@@ -90,6 +90,7 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
         Event::TiltfileLoaded { load, outcome } => reload::on_loaded(state, load, *outcome),
         Event::ClusterChanged(status) => {
             state.cluster = status;
+            state.objects.is_stale = true;
             Vec::new()
         }
         Event::FilesChanged(changes) => files::on_files_changed(state, changes),

@@ -151,7 +151,7 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
         state.update_settings = outcome.update_settings;
         state.ci_settings = outcome.ci_settings;
         state.pruning.settings = outcome.docker_prune;
-        objects::on_declared(state, &outcome.objects, outcome.extensions);
+        effects.extend(objects::on_declared(state, &outcome.objects, outcome.extensions));
         let manifests = match state.config.updates_containers {
             true => manifests,
             false => without_live_updates(manifests),

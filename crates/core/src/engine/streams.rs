@@ -16,10 +16,15 @@ const LINGER: Duration = Duration::from_secs(5);
 
 /// Finds out anew which logs of a resource are read.
 pub(super) fn refresh(state: &mut State, name: &ManifestName) {
-    let Some(row) = state.rows.get(name) else {
-        return;
-    };
-    let logs = deploy::of(row).logs(state, row).into_iter();
+    if let Some(row) = state.rows.get(name) {
+        let logs = deploy::of(row).logs(state, row);
+        set(state, name, logs);
+    }
+}
+
+/// Lets these logs be read for somebody, and no others.
+pub(super) fn set(state: &mut State, name: &ManifestName, logs: Vec<LogStream>) {
+    let logs = logs.into_iter();
     let mut listed: BTreeMap<StreamKey, LogStream> =
         logs.map(|log| ((name.clone(), log.id()), log)).collect();
     listed.retain(|key, _| !state.streams.ended.contains(key));

@@ -12,7 +12,8 @@ use super::reason::Reasons;
 use super::row::{BuildRecord, Row, TargetState};
 use super::state::{Running, Seq, State};
 use super::{
-    cluster_events, cycles, deleted_by_others, gc, live_update, pods, retry, serve, why_no_pod, workloads,
+    cluster_events, cycles, deleted_by_others, gc, live_update, objects, pods, retry, serve, why_no_pod,
+    workloads,
 };
 use crate::model::{BuildId, BuiltImage, ImageTarget, LocalPath, ManifestName, SpanId, TargetId};
 use crate::model::{Level, LogEvent};
@@ -146,7 +147,7 @@ pub(super) fn on_runs(state: &mut State, build: BuildId, pid: u32) {
 /// Rule: `docs/rules/updates.md`, "When an update ends".
 pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutcome) -> Vec<Effect> {
     let Some(mut running) = state.builds.remove(&build) else {
-        return Vec::new();
+        return objects::on_applied(state, build, outcome);
     };
     if let Some(mut remains) = running.orphaned.take() {
         remains.deployed = gc::add_applied(remains.deployed, &running, &outcome);

@@ -4,6 +4,7 @@
 //! miss states in between. Log text is not here: `logs` has it, by span.
 
 mod detail;
+mod pod_json;
 mod project;
 mod projection;
 mod report;
@@ -25,6 +26,7 @@ use crate::model::{
 pub use crate::model::{RuntimeStatus, UpdateStatus};
 pub use detail::detail;
 
+pub(crate) use pod_json::pod_json;
 pub(crate) use project::view;
 pub(crate) use projection::Projection;
 pub use report::{ReportRow, report, table};

@@ -5,10 +5,9 @@ use serde_json::{Value, json};
 use super::{Made, disable_source, metadata};
 use crate::k8s::yaml;
 use crate::model::{
-    Command, Container, ContainerState, DiscoveryStrategy, K8sTarget, Pod, PodPhase, Timestamp,
-    format_go_duration,
+    Command, ContainerState, DiscoveryStrategy, K8sTarget, Pod, Timestamp, format_go_duration,
 };
-use crate::view::ResourceView;
+use crate::view::{ResourceView, pod_json};
 
 pub(super) fn of_resource(resource: &ResourceView, target: &K8sTarget) -> Vec<Made> {
     let mut made = vec![
@@ -157,7 +156,7 @@ fn port_forward(resource: &ResourceView, target: &K8sTarget) -> Option<Value> {
 }
 
 fn discovery(resource: &ResourceView, target: &K8sTarget) -> Value {
-    let pods: Vec<Value> = resource.pods.iter().map(pod_status).collect();
+    let pods: Vec<Value> = resource.pods.iter().map(pod_json).collect();
     let watches: Vec<Value> = resource
         .applied
         .iter()
@@ -179,62 +178,5 @@ fn discovery(resource: &ResourceView, target: &K8sTarget) -> Value {
         "metadata": metadata(name, &resource.name, &format!("kubernetesdiscovery:{name}"), &[]),
         "spec": spec,
         "status": {"monitorStartTime": since, "pods": pods},
-    })
-}
-
-fn pod_status(pod: &Pod) -> Value {
-    let conditions: Vec<Value> = pod
-        .conditions
-        .iter()
-        .map(|condition| {
-            json!({
-                "type": condition.kind,
-                "status": condition.status,
-                "reason": condition.reason,
-                "message": condition.message,
-                "lastTransitionTime": condition.last_transition.map(Timestamp::to_text),
-            })
-        })
-        .collect();
-    json!({
-        "uid": pod.uid.as_str(),
-        "name": pod.name,
-        "namespace": pod.namespace,
-        "createdAt": pod.created.to_text(),
-        "phase": phase(pod.phase),
-        "deleting": pod.deleting,
-        "status": pod.status,
-        "errors": pod.errors,
-        "conditions": conditions,
-        "initContainers": pod.init_containers.iter().map(container).collect::<Vec<_>>(),
-        "containers": pod.containers.iter().map(container).collect::<Vec<_>>(),
-    })
-}
-
-fn phase(phase: PodPhase) -> &'static str {
-    match phase {
-        PodPhase::Pending => "Pending",
-        PodPhase::Running => "Running",
-        PodPhase::Succeeded => "Succeeded",
-        PodPhase::Failed => "Failed",
-        PodPhase::Unknown => "Unknown",
-    }
-}
-
-fn container(container: &Container) -> Value {
-    let state = match &container.state {
-        ContainerState::Running => json!({"running": {}}),
-        ContainerState::Waiting { reason, .. } => json!({"waiting": {"reason": reason}}),
-        ContainerState::Terminated { reason, exit_code } => {
-            json!({"terminated": {"reason": reason, "exitCode": exit_code}})
-        }
-        ContainerState::Unknown => json!({}),
-    };
-    json!({
-        "name": container.name,
-        "id": container.id,
-        "ready": container.ready,
-        "restarts": container.restarts,
-        "state": state,
     })
 }

@@ -8,6 +8,8 @@ mod compose;
 mod kubernetes;
 mod local;
 
+pub(in crate::engine) use kubernetes::pod_logs;
+
 use super::ci::Runtime;
 use super::effect::{Forward, LogStream, WatchedTarget};
 use super::health::Judgement;

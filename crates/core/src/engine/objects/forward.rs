@@ -46,7 +46,7 @@ pub(crate) fn forwards(state: &State) -> Vec<Forward> {
 }
 
 /// Returns the namespaces whose pods are looked at for them.
-pub(crate) fn namespaces(state: &State) -> impl Iterator<Item = &str> {
+pub(super) fn namespaces(state: &State) -> impl Iterator<Item = &str> {
     let objects = state.objects.of_kind(ApiKind::PortForward);
     objects.map(|(_, row)| namespace(state, row))
 }
@@ -156,7 +156,7 @@ pub(super) fn has_pod(state: &State, row: &Object) -> bool {
 }
 
 /// Notes that a pod came, changed or went that ports may lead to.
-pub(crate) fn on_pod(state: &mut State, pod: &str) {
+pub(super) fn on_pod(state: &mut State, pod: &str) {
     let meant: Vec<String> = state
         .objects
         .of_kind(ApiKind::PortForward)

@@ -1,13 +1,15 @@
 //! Objects of the API that users make: what a Tiltfile registers, and what is written to the API.
 //!
 //! Both are rows of one table and run by one way. Here they come, change and go; what each kind does is in a file of its own:
-//! `cmd`, `file_watch`, `toggle`, `forward`. What starts and stops them (clicks, files, config
+//! `cmd`, `file_watch`, `toggle`, `forward`, `apply`, `discovery`. What starts and stops them (clicks, files, config
 //! maps) only notes that all have to be looked at again; [`refresh`] does that, once after each event.
 //!
 //! Rule: `docs/rules/api.md`, "Ownership".
 
+mod apply;
 mod cmd;
 mod disable;
+mod discovery;
 mod file_watch;
 mod forward;
 mod show;
@@ -23,9 +25,10 @@ use super::reload;
 use super::state::{Seq, State};
 use crate::model::{ApiKind, ApiObject, ApiObjects, ManifestName, SpanId, Timestamp};
 
+pub(crate) use apply::on_finished as on_applied;
 pub(crate) use cmd::{on_changed as on_command_changed, run_status, servers};
 pub(crate) use file_watch::{Events as WatchEvents, note as note_change, note_watched, watched};
-pub(crate) use forward::{forwards, namespaces, on_changed as on_forward_changed, on_opened, on_pod};
+pub(crate) use forward::{forwards, on_changed as on_forward_changed, on_opened};
 pub(crate) use show::refresh as refresh_shown;
 pub(crate) use table::Objects;
 use table::{Click, Does};
@@ -44,12 +47,14 @@ pub(super) fn on_written(
     object: Option<ApiObject>,
 ) -> Vec<Effect> {
     let reloads = matches!(kind, ApiKind::Extension | ApiKind::ExtensionRepo);
+    let mut effects = Vec::new();
     match object {
         Some(object) => state.objects.put(kind, name, object),
-        None => remove(state, kind, name),
+        None => effects = remove(state, kind, name),
     }
     state.tiltfile.extensions_changed |= reloads;
-    reload::load_if_changed(state)
+    effects.extend(reload::load_if_changed(state));
+    effects
 }
 
 /// Takes in that a user clicked on a button.
@@ -63,7 +68,7 @@ pub(super) fn on_declared(
     state: &mut State,
     declared: &ApiObjects,
     extensions: BTreeMap<String, ExtensionEnd>,
-) {
+) -> Vec<Effect> {
     for (kind, name, object) in declared.iter() {
         let mut object = object.clone();
         let resource = object.annotations.entry(RESOURCE.to_owned()).or_default();
@@ -72,21 +77,28 @@ pub(super) fn on_declared(
         }
         state.objects.declare(kind, name, object);
     }
-    for (kind, name) in state.objects.no_longer_in(declared) {
-        remove(state, kind, &name);
-    }
+    let gone = state.objects.no_longer_in(declared);
+    let gone = gone.into_iter();
+    let effects = gone.flat_map(|(kind, name)| remove(state, kind, &name)).collect();
     for (name, end) in extensions {
         if let Some(row) = state.objects.get_mut(ApiKind::Extension, &name) {
             row.does = Does::Extension(end);
         }
     }
+    effects
 }
 
-fn remove(state: &mut State, kind: ApiKind, name: &str) {
+fn remove(state: &mut State, kind: ApiKind, name: &str) -> Vec<Effect> {
+    if kind == ApiKind::KubernetesApply {
+        state.objects.touch(ApiKind::KubernetesDiscovery, name);
+    }
     if kind == ApiKind::ToggleButton {
         state.objects.touch(ApiKind::UiButton, &toggle::button_name(name));
     }
-    state.objects.remove(kind, name);
+    match state.objects.remove(kind, name) {
+        Some(object) => apply::release(state, name, object),
+        None => Vec::new(),
+    }
 }
 
 /// Looks again at what each object has to do, if anything happened that may change that.
@@ -98,6 +110,8 @@ pub(super) fn refresh(state: &mut State) -> Vec<Effect> {
     disable::refresh(state);
     cmd::refresh(state);
     forward::refresh(state);
+    effects.extend(apply::refresh(state));
+    discovery::refresh(state);
     // What a toggle switched may change what others do.
     if state.objects.is_stale {
         effects.extend(refresh(state));
@@ -105,6 +119,20 @@ pub(super) fn refresh(state: &mut State) -> Vec<Effect> {
     (state.dirty.servers, state.dirty.files) = (true, true);
     (state.dirty.forwards, state.dirty.cluster) = (true, true);
     effects
+}
+
+/// Returns the namespaces whose pods are looked at for objects.
+pub(crate) fn namespaces(state: &State) -> impl Iterator<Item = &str> {
+    let of_ports = forward::namespaces(state);
+    of_ports
+        .chain(apply::namespaces(state))
+        .chain(discovery::namespaces(state))
+}
+
+/// Notes that a pod came, changed or went.
+pub(crate) fn on_pod(state: &mut State, pod: &str) {
+    forward::on_pod(state, pod);
+    discovery::on_pod(state);
 }
 
 /// Returns where the lines of an object go.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::table::{Does, Key, Object};
-use super::{cmd, file_watch, forward, toggle};
+use super::{apply, cmd, discovery, file_watch, forward, toggle};
 use crate::engine::state::State;
 use crate::model::{ApiKind, ApiObject, TargetId};
 use crate::view::ObjectView;
@@ -47,6 +47,7 @@ fn view(state: &State, (kind, name): &Key) -> Option<ObjectView> {
     match kind {
         ApiKind::UiButton => toggle_button(state, name),
         ApiKind::FileWatch => engine_watch(state, name),
+        ApiKind::KubernetesDiscovery => of_applied(state, name),
         _ => None,
     }
 }
@@ -56,6 +57,8 @@ fn status(state: &State, kind: ApiKind, name: &str, row: &Object) -> Option<Valu
     Some(match (&row.does, kind) {
         (Does::Cmd(cmd), _) => cmd::status(cmd, &row.disable),
         (Does::Toggle { error, .. }, _) => json!({"error": error}),
+        (Does::Apply(apply), _) => apply::status(state, apply, &row.disable),
+        (_, ApiKind::KubernetesDiscovery) => discovery::status(state, row),
         (Does::Forward(forward), _) => forward::status(forward, row, forward::has_pod(state, row)),
         (Does::Extension(end), _) => json!({
             "path": end.path.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -90,6 +93,25 @@ fn toggle_button(state: &State, name: &str) -> Option<ObjectView> {
         is_declared: false,
         written: None,
         owner: Some((ApiKind::ToggleButton, toggle_name.to_owned())),
+    })
+}
+
+/// Returns which pods belong to what an object applied.
+fn of_applied(state: &State, name: &str) -> Option<ObjectView> {
+    let row = state.objects.get(ApiKind::KubernetesApply, name)?;
+    let spec = discovery::of_applied(row)?;
+    Some(ObjectView {
+        kind: ApiKind::KubernetesDiscovery,
+        name: name.to_owned(),
+        object: ApiObject {
+            annotations: row.object.annotations.clone(),
+            spec: spec.as_object().cloned().unwrap_or_default(),
+            ..ApiObject::default()
+        },
+        status: Some(discovery::status(state, row)),
+        is_declared: false,
+        written: None,
+        owner: Some((ApiKind::KubernetesApply, name.to_owned())),
     })
 }
 

@@ -1,6 +1,8 @@
 //! The parts of objects as values: what a user wrote, read leniently. Types and required fields were checked when it was
 //! written.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use crate::model::{Ignore, LocalPath, Probe, ProbeAction};
@@ -29,6 +31,12 @@ pub(super) fn ignores(value: &Value) -> Vec<Ignore> {
             patterns: texts(&item["patterns"]),
         })
         .collect()
+}
+
+/// Returns labels that must all match.
+pub(super) fn match_labels(selector: &Value) -> BTreeMap<String, String> {
+    let labels = selector["matchLabels"].as_object().into_iter().flatten();
+    labels.map(|(key, value)| (key.clone(), text(value))).collect()
 }
 
 /// Returns a port; 0 for one that is none.

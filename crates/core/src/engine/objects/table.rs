@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::apply::{ApplyState, Orphan};
 use super::cmd::CmdState;
 use super::disable::Disable;
 use super::forward::ForwardState;
 use crate::engine::event::ExtensionEnd;
 use crate::engine::state::Seq;
-use crate::model::{ApiKind, ApiObject, ApiObjects, Timestamp};
+use crate::model::{ApiKind, ApiObject, ApiObjects, ManifestName, Timestamp};
 use crate::view::ObjectView;
 
 /// Which object.
@@ -21,6 +22,10 @@ pub(crate) struct Objects {
     clicks: BTreeMap<String, Click>,
     /// Whether something happened since all were last looked at.
     pub(crate) is_stale: bool,
+    /// Objects that went away while they were being applied.
+    pub(super) orphans: Vec<Orphan>,
+    /// Whose pods' logs are read.
+    pub(super) streaming: BTreeSet<ManifestName>,
     /// Objects that may have to be shown anew.
     pub(super) touched: BTreeSet<Key>,
     /// What is shown.
@@ -46,6 +51,8 @@ pub(super) enum Does {
     Nothing,
     /// A command.
     Cmd(CmdState),
+    /// Something that is applied to the cluster.
+    Apply(Box<ApplyState>),
     /// Ports that lead to a pod.
     Forward(ForwardState),
     /// An extension that ran on its own: what became of it.
@@ -133,6 +140,7 @@ impl Objects {
     fn insert(&mut self, kind: ApiKind, name: &str, object: ApiObject, is_declared: bool) {
         let does = match kind {
             ApiKind::Cmd => Does::Cmd(CmdState::default()),
+            ApiKind::KubernetesApply => Does::Apply(Box::default()),
             ApiKind::PortForward => Does::Forward(ForwardState::default()),
             ApiKind::ToggleButton => Does::Toggle {
                 error: String::new(),
@@ -151,10 +159,10 @@ impl Objects {
         self.touch(kind, name);
     }
 
-    pub(super) fn remove(&mut self, kind: ApiKind, name: &str) {
+    pub(super) fn remove(&mut self, kind: ApiKind, name: &str) -> Option<Object> {
         self.is_stale = true;
         self.touch(kind, name);
-        self.rows.remove(&(kind, name.to_owned()));
+        self.rows.remove(&(kind, name.to_owned()))
     }
 
     /// Returns the objects that a Tiltfile registered before, and that are not among these.

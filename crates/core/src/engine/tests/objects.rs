@@ -308,3 +308,79 @@ fn a_port_leads_to_a_pod_that_a_user_names_once_that_runs() {
     assert_eq!(first(&script)["error"], "");
     assert!(delete(&mut script, ApiKind::PortForward, "db").contains("forward []"));
 }
+
+const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\n";
+
+#[test]
+fn what_a_user_applies_is_applied_again_when_it_changes_and_deleted_when_it_goes() {
+    let mut script = up();
+    let first = write(&mut script, ApiKind::KubernetesApply, "k", json!({"yaml": MAP}));
+    assert!(first.contains("start KubernetesApply-k \"Applying\""), "{first}");
+    assert_eq!(
+        write(&mut script, ApiKind::KubernetesApply, "k", json!({"yaml": MAP})),
+        ""
+    );
+    script.finish(1, deployed(&[], &[super::script::object("ConfigMap", "m")]));
+    let shown = status(&script, ApiKind::KubernetesApply, "k");
+    assert_eq!(
+        (&shown["error"], shown["lastApplyTime"].is_string()),
+        (&json!(""), true)
+    );
+    let other = MAP.replace("name: m", "name: n");
+    let again = write(&mut script, ApiKind::KubernetesApply, "k", json!({"yaml": other}));
+    assert!(again.contains("\"Applying again\""), "{again}");
+    let dangling = script.finish(2, deployed(&[], &[super::script::object("ConfigMap", "n")]));
+    assert!(dangling.contains("ConfigMap/m"), "{dangling}");
+    let gone = delete(&mut script, ApiKind::KubernetesApply, "k");
+    assert!(gone.contains("ConfigMap/n"), "{gone}");
+}
+
+#[test]
+fn what_is_being_applied_when_it_goes_is_cancelled_and_then_deleted() {
+    let mut script = up();
+    write(&mut script, ApiKind::KubernetesApply, "k", json!({"yaml": MAP}));
+    assert!(delete(&mut script, ApiKind::KubernetesApply, "k").contains("cancel"));
+    let deleted = script.finish(1, deployed(&[], &[super::script::object("ConfigMap", "m")]));
+    assert!(deleted.contains("ConfigMap/m"), "{deleted}");
+}
+
+#[test]
+fn what_cannot_be_applied_says_why() {
+    let mut script = up();
+    let told = write(
+        &mut script,
+        ApiKind::KubernetesApply,
+        "k",
+        json!({"yaml": "a: [", "annotations": {}}),
+    );
+    assert!(told.contains("kubernetesapply k: "), "{told}");
+    let error = status(&script, ApiKind::KubernetesApply, "k")["error"].clone();
+    assert_ne!(error, "");
+}
+
+#[test]
+fn pods_belong_to_what_names_their_owners_or_labels() {
+    let mut script = up();
+    let watches = json!({"watches": [{"uid": "deployment-db", "namespace": "default"}]});
+    write(&mut script, ApiKind::KubernetesDiscovery, "db", watches);
+    let selects = json!({"watches": [], "extraSelectors": [{"matchLabels": {"app": "x"}}]});
+    write(&mut script, ApiKind::KubernetesDiscovery, "x", selects);
+    let seen = script.see(pod("db", "db-0", 1));
+    assert!(seen.contains("read logs"), "{seen}");
+    let names = |script: &Script, name: &str| -> Vec<String> {
+        let pods = status(script, ApiKind::KubernetesDiscovery, name)["pods"].clone();
+        let pods = pods.as_array().into_iter().flatten();
+        pods.map(|pod| pod["name"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    };
+    assert_eq!(names(&script, "db"), ["db-0"]);
+    assert!(names(&script, "x").is_empty());
+    let labelled = crate::model::Pod {
+        labels: vec![("app".to_owned(), "x".to_owned())],
+        ..pod("other", "x-0", 1)
+    };
+    script.see(labelled);
+    assert_eq!(names(&script, "x"), ["x-0"]);
+    let gone = delete(&mut script, ApiKind::KubernetesDiscovery, "db");
+    assert!(gone.contains("read logs"), "{gone}");
+}

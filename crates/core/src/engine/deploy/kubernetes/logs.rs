@@ -14,11 +14,18 @@ const IGNORED: [&str; 4] = ["istio-init", "istio-proxy", "linkerd-proxy", "linke
 /// Rule: `docs/rules/runtime.md`, "Pod logs".
 pub(super) fn logs(state: &State, row: &Row) -> Vec<LogStream> {
     let seen = row.runtime.pods.iter().filter_map(|uid| state.pods.get(uid));
-    seen.flat_map(|seen| logs_of(state, &row.manifest.name, &seen.pod))
+    let name = &row.manifest.name;
+    seen.flat_map(|seen| logs_of(state, name, name, &seen.pod))
         .collect()
 }
 
-fn logs_of(state: &State, name: &ManifestName, pod: &Pod) -> Vec<LogStream> {
+/// Returns the logs of a pod that somebody wants (`key`), under the name of a resource.
+pub(in crate::engine) fn logs_of(
+    state: &State,
+    key: &ManifestName,
+    name: &ManifestName,
+    pod: &Pod,
+) -> Vec<LogStream> {
     let read = |container: &Container| !IGNORED.contains(&container.name.as_str());
     let several = pod.containers.iter().filter(|container| read(container)).count() > 1;
     let is_new = state.is_from_this_session(pod.created);
@@ -37,7 +44,7 @@ fn logs_of(state: &State, name: &ManifestName, pod: &Pod) -> Vec<LogStream> {
             container_id: container.id.clone(),
             prefixed: is_init || several,
             since: (!is_new).then_some(state.config.started),
-            missed_run: missed_run(state, name, pod, container),
+            missed_run: missed_run(state, key, pod, container),
             // One that waits with an id has run: it crashed, and is about to be started again.
             terminated: container.state != ContainerState::Running,
         })

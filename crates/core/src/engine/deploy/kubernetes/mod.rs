@@ -4,6 +4,8 @@ mod ci;
 mod logs;
 mod ports;
 
+pub(in crate::engine) use logs::logs_of as pod_logs;
+
 use super::Deploy;
 use crate::engine::ci::Runtime;
 use crate::engine::effect::{Forward, LogStream, WatchedTarget};
