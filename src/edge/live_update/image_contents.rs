@@ -1,7 +1,6 @@
 //! What images that were built in this session were made of, as far as it goes into containers in place: what a container
 //! has from its image need not be sent.
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex};
 
@@ -13,9 +12,12 @@ use crate::model::{BuiltImage, ContainerPath, ImageRef, ImageTarget, LiveUpdate,
 /// How coarse the times of files may be.
 const TICK_MICROS: i64 = 20_000;
 
-/// The contents of images, by the reference that containers name. Cheap to clone.
+/// How many images of a name are remembered: containers of one before the last may still run.
+const REMEMBERED: usize = 4;
+
+/// The contents of images, by the reference that containers name, the latest last. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct ImageContents(Arc<Mutex<BTreeMap<ImageRef, ImageContent>>>);
+pub struct ImageContents(Arc<Mutex<Vec<(ImageRef, ImageContent)>>>);
 
 /// What an image is being made of.
 pub(in crate::edge) struct Reading {
@@ -30,15 +32,18 @@ impl ImageContents {
     /// Returns what an image was made of; nothing where that is not known.
     pub(in crate::edge) fn of(&self, image: &str) -> ImageContent {
         let image = ImageRef::parse(image);
-        let contents = self.0.lock().expect("no panic while it is held");
-        let content = image.ok().and_then(|image| contents.get(&image).cloned());
-        content.unwrap_or_default()
+        image.map_or_else(|_| ImageContent::default(), |image| self.find(&image))
     }
 
     /// Returns what an image of this machine was made of.
     pub(in crate::edge) fn of_built(&self, built: &BuiltImage) -> ImageContent {
+        self.find(&built.local_ref)
+    }
+
+    fn find(&self, image: &ImageRef) -> ImageContent {
         let contents = self.0.lock().expect("no panic while it is held");
-        contents.get(&built.local_ref).cloned().unwrap_or_default()
+        let known = contents.iter().find(|(known, _)| known == image);
+        known.map_or_else(ImageContent::default, |(_, content)| Arc::clone(content))
     }
 
     /// Notes what an image was made of: what nobody has changed since the build began.
@@ -73,8 +78,17 @@ impl ImageContents {
     /// Notes what an image of an earlier session was made of.
     pub(in crate::edge) fn note_older(&self, built: &BuiltImage, content: ImageContent) {
         let mut contents = self.0.lock().expect("no panic while it is held");
-        contents.insert(built.local_ref.clone(), Arc::clone(&content));
-        contents.insert(built.cluster_ref.clone(), content);
+        for image in [&built.local_ref, &built.cluster_ref] {
+            contents.retain(|(known, _)| known != image);
+            let is_same = |(known, _): &(ImageRef, ImageContent)| known.name() == image.name();
+            let n_same = contents.iter().filter(|known| is_same(known)).count();
+            if n_same >= REMEMBERED
+                && let Some(oldest) = contents.iter().position(is_same)
+            {
+                contents.remove(oldest);
+            }
+            contents.push((image.clone(), Arc::clone(&content)));
+        }
     }
 }
 
@@ -114,5 +128,35 @@ impl Reading {
             content: update.map(|_| tokio::task::spawn_blocking(read)),
             beneath,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_latest_images_of_a_name_are_remembered() {
+        let contents = ImageContents::default();
+        let image = |name: &str, at: usize| {
+            let image = ImageRef::parse(&format!("localhost:5000/{name}:tilt-{at}")).unwrap();
+            BuiltImage {
+                local_ref: image.clone(),
+                cluster_ref: image,
+            }
+        };
+        let known = crate::edge::live_update::container::Known {
+            local: crate::model::LocalPath::new("/src/a"),
+            content: crate::edge::live_update::container::Content::Absent,
+        };
+        let content: ImageContent = Arc::new([(ContainerPath::new("/a"), known)].into());
+        contents.note_older(&image("other", 0), Arc::clone(&content));
+        for at in [0, 1, 2, 3, 4, 5, 2] {
+            contents.note_older(&image("web", at), Arc::clone(&content));
+        }
+        let known = |name: &str, at: usize| !contents.of_built(&image(name, at)).is_empty();
+        let remembered: Vec<usize> = (0..6).filter(|at| known("web", *at)).collect();
+        assert_eq!(remembered, [2, 3, 4, 5]);
+        assert!(known("other", 0));
     }
 }

@@ -176,11 +176,11 @@ impl Older {
     /// Returns what is said of it.
     pub(in crate::edge) fn line(&self) -> String {
         let files = match self.changed.len() {
-            1 => "1 file has".to_owned(),
-            n_files => format!("{n_files} files have"),
+            1 => "1 file that changed since is".to_owned(),
+            n_files => format!("{n_files} files that changed since are"),
         };
         format!(
-            "Not built: containers of {} are running, and the {files} changed since is synced into them",
+            "Not built: containers of {} are running, and {files} synced into them",
             self.built.local_ref.familiar(),
         )
     }
