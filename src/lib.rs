@@ -4,7 +4,7 @@
 //! `engine`, `view`), how a Tiltfile is read (the crate `tilt_tiltfile`), where output goes (`logs`), and who acts
 //! (`edge`, `cli`). `docs/ARCHITECTURE.md` is the map.
 
-pub use tilt_core::{api, assembly, diag, engine, k8s, model, view};
+pub use tilt_core::{api, assembly, diag, engine, history, k8s, model, plan, report, view};
 pub use tilt_tiltfile as tiltfile;
 
 /// The command line.

@@ -4,11 +4,11 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use super::ci_failure::explain;
-use super::{exit, flags, say, session, snapshot};
+use super::{exit, flags, report, say, session, snapshot};
 use crate::clock;
 use crate::engine::{ExitOutcome, Mode};
 use crate::model::parse_go_duration;
-use crate::view::{report, table};
+use crate::view::{report as rows_of, table};
 
 /// Start the resources of a Tiltfile, wait until all are healthy or one has failed, and exit
 ///
@@ -27,12 +27,20 @@ pub(super) struct Args {
     /// Write a snapshot to this file at exit
     #[arg(long, value_name = "PATH")]
     output_snapshot_on_exit: Option<String>,
+    /// Write what the run came to into this file: .xml is JUnit, .json, .md; github is its job summary and annotations
+    /// (repeatable)
+    #[arg(long, value_name = "FILE", value_parser = report::target)]
+    report: Vec<report::Target>,
+    /// Write the whole log of each resource into a file in this directory
+    #[arg(long, value_name = "DIR")]
+    logs_dir: Option<String>,
     /// Arguments for the Tiltfile
     #[arg(value_name = "TILTFILE_ARGS")]
     args: Vec<String>,
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<u8> {
+    let started = clock::timestamp();
     let ended = session::run(session::Options {
         mode: Mode::Ci {
             timeout_override: args.timeout,
@@ -45,12 +53,18 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         updates_containers: true,
     })?;
     snapshot::write(args.output_snapshot_on_exit.as_deref(), &ended);
-    let mut rows = report(&ended.view, clock::timestamp());
+    let mut rows = rows_of(&ended.view, clock::timestamp());
     for row in &mut rows {
         row.reason = ended.log.without_secrets(&row.reason);
     }
     if !rows.is_empty() {
         say::out(&format!("\n{}", table(&rows)));
+    }
+    if !args.report.is_empty() {
+        report::write(&args.report, &report::of_run(&ended, &rows, started));
+    }
+    if let Some(dir) = &args.logs_dir {
+        report::write_logs(dir, &ended.log);
     }
     Ok(match &ended.outcome {
         ExitOutcome::Succeeded => {

@@ -14,6 +14,9 @@ mod doctor;
 mod down;
 mod exit;
 mod flags;
+mod mcp;
+mod plan;
+mod report;
 mod say;
 mod session;
 mod snapshot;
@@ -107,6 +110,14 @@ enum Command {
     /// Write down what a session knows, for those who look for a fault in it
     #[command(subcommand)]
     Dump(talk::Dump),
+    /// Serve the questions that can be asked of a session as tools for coding agents (Model Context Protocol)
+    Mcp(mcp::Args),
+    /// Tell what `tilt up` would do now, and why; nothing is done
+    Plan(plan::Args),
+    /// Tell why a resource was updated, or what a file is to the project
+    Why(talk::WhyArgs),
+    /// Wait until what changed on disk until now has led to what it leads to
+    Await(talk::AwaitArgs),
     /// Save what a session shows
     #[command(subcommand)]
     Snapshot(talk::Snapshot),
@@ -212,6 +223,10 @@ fn perform(cli: Cli) -> anyhow::Result<u8> {
         Command::Explain(args) => talk::like_kubectl(talk::explain(&args)),
         Command::Edit(args) => talk::like_kubectl(talk::edit(&args)),
         Command::Dump(what) => talk::dump(&what),
+        Command::Mcp(args) => mcp::run(args),
+        Command::Plan(args) => plan::run(&args),
+        Command::Why(args) => talk::why(&args),
+        Command::Await(args) => talk::settle(&args),
         Command::Snapshot(what) => talk::snapshot(&what),
         Command::Wait(args) => talk::like_kubectl(talk::wait(&args)),
         Command::Create(args) => talk::create(&args),

@@ -3,8 +3,10 @@
 //! `session` owns the engine and the loop, and hands each effect to the room that carries it out: `evaluation` (a
 //! Tiltfile), `update` (images and objects, from a plan), `live_update` (running containers), `local` (commands and
 //! servers), `port_forwards`. These use what knows one thing outside: `docker`, `kube`, `process`, `watch_files`, `machine`.
-//! `retry` says what passes and is tried again. No room uses one that stands before it here.
+//! `retry` says what passes and is tried again, `stages` where the time of an update goes. `plan` only
+//! looks. No room uses one that stands before it here.
 
+pub mod plan;
 pub mod session;
 
 pub mod evaluation;
@@ -20,3 +22,4 @@ pub mod process;
 mod watch_files;
 
 mod retry;
+mod stages;

@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use etcetera::base_strategy::{BaseStrategy, Xdg};
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::disk::{SegmentFile, SessionFiles};
@@ -136,7 +137,7 @@ impl LogStore {
     }
 
     /// Returns the directory of this session's files, if there is one.
-    pub(super) fn dir(&self) -> Option<PathBuf> {
+    pub fn dir(&self) -> Option<PathBuf> {
         self.handle.dir.clone()
     }
 
@@ -268,10 +269,42 @@ pub struct SecretHider {
 }
 
 impl SecretHider {
+    /// Replaces secrets in all texts of a value, and in the names of its fields.
+    ///
+    /// Text that is JSON already may hold a secret in another form: with escapes.
+    pub fn hide_in(&self, value: &mut Value) {
+        let scrubber = Arc::clone(&self.shared.lock().scrubber);
+        hide_in(&scrubber, value);
+    }
+
     /// Returns a text with secrets replaced.
     pub fn hide(&self, text: &str) -> String {
         let scrubber = Arc::clone(&self.shared.lock().scrubber);
         scrubber.scrubbed(text).unwrap_or_else(|| text.to_owned())
+    }
+}
+
+fn hide_in(scrubber: &super::scrub::Scrubber, value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Some(hidden) = scrubber.scrubbed(text) {
+                *text = hidden;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| hide_in(scrubber, item)),
+        Value::Object(fields) => {
+            let is_secret = |name: &&String| scrubber.scrubbed(name).is_some();
+            if fields.keys().any(|name| is_secret(&name)) {
+                let old = std::mem::take(fields);
+                let renamed = old.into_iter().map(|(name, value)| {
+                    let hidden = scrubber.scrubbed(&name);
+                    (hidden.unwrap_or(name), value)
+                });
+                fields.extend(renamed);
+            }
+            fields.values_mut().for_each(|value| hide_in(scrubber, value));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -10,7 +10,9 @@ mod connections;
 mod identity;
 mod log_pages;
 mod page;
+mod questions;
 mod registry;
+mod settle;
 mod shared;
 mod show;
 mod tls;
@@ -32,6 +34,7 @@ use crate::edge::session::Handle;
 use crate::logs::LogStore;
 
 pub use identity::user_token;
+pub use questions::AwaitRequest;
 use registry::Registered;
 pub use registry::{Entry, entries, entry, server_name, tilt_dir};
 use shared::Shared;

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::identity::is_equal;
+use super::questions;
 use super::shared::{Shared, State};
 use super::{log_pages, page, view_stream};
 use crate::api::{Kind, Part, Write};
@@ -33,6 +34,7 @@ const COOKIE: &str = "Tilt-Token";
 pub(super) fn routes(shared: Arc<Shared>) -> Router {
     let guarded = Router::new()
         .route("/api/view", any(view))
+        .merge(questions::routes())
         .route("/api/snapshot/{id}", any(snapshot))
         .route("/api/dump/engine", any(dump))
         .route("/api/websocket_token", any(websocket_token))
@@ -136,7 +138,7 @@ async fn view(axum::extract::State(shared): State) -> Response {
     json_text(view_stream::text_of(&view))
 }
 
-fn json_text(text: String) -> Response {
+pub(super) fn json_text(text: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 

@@ -12,6 +12,7 @@ mod live;
 mod planted;
 mod project;
 mod pure;
+mod records;
 mod rng;
 mod rules;
 mod servers;

@@ -328,6 +328,7 @@ impl<B: Brain> World<B> {
         let view = self.view();
         self.check_published(&view)?;
         self.coverage.note_holds(&view);
+        self.check_records()?;
         if self.chaos.mode == Mode::Up && self.exit.is_none() {
             self.check_holds(&view)?;
         }

@@ -10,6 +10,7 @@ use tilt::engine::{
     ClusterStatus, ClusterWatch, Effect, Engine, EngineConfig, Event, FileChange, ImageAction, LoadOutcome,
     LogStream, Mode, Moment, ObjectId, PodLog, Server, ServerStatus, UpdateOutcome, UpdatePlan, WatchSet,
 };
+use tilt::history::UpdateRecord;
 use tilt::model::{
     ApiObjects, BuildId, BuiltImage, CiSettings, ClusterEvent, DeleteId, DeployTarget, DockerPrune,
     ImageBuild, ImageRef, LoadId, LocalPath, ObjectUid, PruneId, ServeId, TargetId, TargetKind, Timestamp,
@@ -131,6 +132,10 @@ pub(crate) struct World<B> {
     pub(crate) is_connected: bool,
     pub(crate) last_uid: u64,
     pub(crate) ledger: Ledger,
+    /// What became of updates.
+    pub(crate) records: Vec<Arc<UpdateRecord>>,
+    /// Marks that were not answered yet.
+    pub(crate) marks: Vec<u64>,
     /// What happened, if anyone wants to know.
     story: Option<String>,
 }
@@ -189,6 +194,8 @@ impl<B: Brain> World<B> {
             is_connected: false,
             last_uid: 0,
             ledger: Ledger::default(),
+            records: Vec::new(),
+            marks: Vec::new(),
             story: None,
         }
     }
@@ -310,6 +317,8 @@ impl<B: Brain> World<B> {
             Effect::Serve(servers) => self.servers = servers,
             Effect::Prune(request) => self.pruning = Some(request.prune),
             Effect::ExpectContainers(_) | Effect::UpdateContainers(_) | Effect::CancelLiveUpdate { .. } => {}
+            Effect::Record(record) => self.records.push(record),
+            Effect::CatchUp { mark } => self.marks.push(mark),
             Effect::Log(_) | Effect::ForwardPorts(_) | Effect::CheckKubeconfig => {}
             Effect::Exit(outcome) => self.exit = Some(outcome),
         }
@@ -460,6 +469,7 @@ impl<B: Brain> World<B> {
             manifests: (!fails).then(|| project.manifests()),
             enabled: project.enabled(),
             error: fails.then(|| "the Tiltfile is broken".to_owned()),
+            error_place: None,
             config_files: vec![LocalPath::new("/src/Tiltfile")],
             watch_ignores: Vec::new(),
             update_settings: UpdateSettings {
@@ -553,6 +563,7 @@ impl<B: Brain> World<B> {
             outcome.unreachable = !canceled && self.rng.percent(30);
             outcome.error = Some(if canceled { "build canceled" } else { "it broke" }.to_owned());
         }
+        outcome.stages = self.made_up_stages();
         self.ledger.ended(&update, &outcome, self.now);
         self.send(Event::UpdateFinished {
             build,

@@ -24,7 +24,7 @@ use crate::k8s::{Entity, KubeContext, deployable};
 use crate::model::octets::bytes_of;
 use crate::model::{
     ApiObjects, CiSettings, DeployTarget, Ignore, LocalPath, Manifest, ManifestName, Registry,
-    SessionSettings, UpdateSettings,
+    SessionSettings, SourcePlace, UpdateSettings,
 };
 
 /// The stack of a thread that evaluates: Starlark functions recurse on it, up to 10,000 deep.
@@ -275,12 +275,22 @@ impl Load {
         all.collect::<BTreeSet<_>>().into_iter().cloned().collect()
     }
 
+    /// Returns where the first of the faults is written, if it is a line of a file.
+    fn error_place(&self) -> Option<SourcePlace> {
+        let place = self.errors.iter().find_map(|error| error.place.as_deref())?;
+        place.file.starts_with('/').then(|| SourcePlace {
+            file: place.file.clone(),
+            line: place.line,
+        })
+    }
+
     /// Returns what the engine is told.
     pub fn outcome(&self) -> LoadOutcome {
         LoadOutcome {
             manifests: self.deployable_manifests(),
             enabled: self.enabled.clone(),
             error: self.error_text(),
+            error_place: self.error_place(),
             config_files: self.watched_files(),
             read: BTreeSet::new(),
             changed_meanwhile: Vec::new(),

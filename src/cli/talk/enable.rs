@@ -64,32 +64,58 @@ fn switch(which: &Which, on: bool, only: bool) -> anyhow::Result<u8> {
     if !which.all && which.names.is_empty() && which.labels.is_empty() {
         bail!("must specify at least one resource");
     }
-    block_on(async {
-        let api = which.connect.api()?;
-        let list = api
-            .request(Method::GET, "/apis/tilt.dev/v1alpha1/uiresources", JSON, None)
-            .await?;
-        let resources = list["items"].as_array().cloned().unwrap_or_default();
-        check(&which.names, &resources)?;
-        for resource in &resources {
-            let name = resource["metadata"]["name"].as_str().unwrap_or_default();
-            let labels = resource["metadata"]["labels"].as_object();
-            let has_label = which
-                .labels
-                .iter()
-                .any(|label| labels.is_some_and(|labels| labels.contains_key(label)));
-            let is_meant = which.all || has_label || which.names.iter().any(|wanted| wanted == name);
-            let wanted = match (is_meant, only) {
-                (true, _) => on,
-                (false, true) if which.labels.is_empty() => !on,
-                (false, _) => continue,
-            };
+    block_on(switch_all(which, on, only))
+}
+
+impl Connect {
+    /// Switches a resource on or off.
+    ///
+    /// # Errors
+    /// There is no session, or no such resource.
+    pub(in super::super) async fn switch(&self, name: &str, on: bool) -> anyhow::Result<()> {
+        let api = self.api()?;
+        let resources = resources(&api).await?;
+        check(&[name.to_owned()], &resources)?;
+        for resource in resources
+            .iter()
+            .filter(|resource| resource["metadata"]["name"] == name)
+        {
             for source in sources(resource) {
-                set(&api, source, !wanted).await?;
+                set(&api, source, !on).await?;
             }
         }
-        Ok(exit::SUCCESS)
-    })
+        Ok(())
+    }
+}
+
+async fn resources(api: &ApiClient) -> anyhow::Result<Vec<Value>> {
+    let path = "/apis/tilt.dev/v1alpha1/uiresources";
+    let list = api.request(Method::GET, path, JSON, None).await?;
+    Ok(list["items"].as_array().cloned().unwrap_or_default())
+}
+
+async fn switch_all(which: &Which, on: bool, only: bool) -> anyhow::Result<u8> {
+    let api = which.connect.api()?;
+    let resources = resources(&api).await?;
+    check(&which.names, &resources)?;
+    for resource in &resources {
+        let name = resource["metadata"]["name"].as_str().unwrap_or_default();
+        let labels = resource["metadata"]["labels"].as_object();
+        let has_label = which
+            .labels
+            .iter()
+            .any(|label| labels.is_some_and(|labels| labels.contains_key(label)));
+        let is_meant = which.all || has_label || which.names.iter().any(|wanted| wanted == name);
+        let wanted = match (is_meant, only) {
+            (true, _) => on,
+            (false, true) if which.labels.is_empty() => !on,
+            (false, _) => continue,
+        };
+        for source in sources(resource) {
+            set(&api, source, !wanted).await?;
+        }
+    }
+    Ok(exit::SUCCESS)
 }
 
 fn sources(resource: &Value) -> impl Iterator<Item = &Value> {

@@ -12,12 +12,14 @@ mod get;
 mod logs;
 mod patch;
 mod printing;
+mod settle;
 mod shell;
 mod snapshot_view;
 mod target;
 mod tree_view;
 mod trigger;
 mod wait;
+mod why;
 mod write;
 
 use crate::server::client::{ApiClient, ApiFailure, WebClient};
@@ -33,17 +35,20 @@ pub(super) use explain::Args as ExplainArgs;
 pub(super) use get::{Args as GetArgs, ResourcesArgs};
 pub(super) use logs::Args as LogsArgs;
 pub(super) use patch::Args as PatchArgs;
+pub(super) use settle::Args as AwaitArgs;
 pub(super) use shell::Args as ShellArgs;
+pub(super) use target::escaped;
 pub(super) use tree_view::Args as TreeViewArgs;
 pub(super) use trigger::Args as TriggerArgs;
 pub(super) use wait::Args as WaitArgs;
+pub(super) use why::Args as WhyArgs;
 pub(super) use write::{ApplyArgs, CreateArgs};
 pub(super) use {
     args::run as args, click::run as click, delete::run as delete, describe::run as describe, dump::dump,
     dump::snapshot, edit::run as edit, enable::disable, enable::enable, explain::run as explain,
     get::resources as api_resources, get::run as get, logs::run as logs, patch::run as patch,
-    shell::run as shell, tree_view::run as tree_view, trigger::run as trigger, wait::run as wait,
-    write::apply, write::create,
+    settle::run as settle, shell::run as shell, tree_view::run as tree_view, trigger::run as trigger,
+    wait::run as wait, why::run as why, write::apply, write::create,
 };
 
 /// Which session to talk to.

@@ -71,7 +71,7 @@ impl Target {
 }
 
 /// Writes a name as a segment of a path.
-pub(super) fn escaped(name: &str) -> String {
+pub(in super::super) fn escaped(name: &str) -> String {
     let mut path = String::new();
     for byte in name.bytes() {
         match byte {

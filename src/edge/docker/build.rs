@@ -21,6 +21,7 @@ use super::tarball::{self, ContextProgress};
 use crate::assembly::dockerfile::base_images;
 use crate::clock;
 use crate::edge::process::Environment;
+use crate::edge::stages::note;
 use crate::logs::LogWriter;
 use crate::model::{DockerBuild, DockerOptions, IgnoreMatcher};
 
@@ -313,6 +314,7 @@ async fn follow(reply: Reply, log: &LogWriter) -> Result<ImageId, StepFault> {
             Ok(Some(message)) => message,
             Ok(None) => break,
             Err(error) => {
+                note(|facts| steps.tell(facts));
                 let step = steps.failed_step().or(last_step);
                 return Err(StepFault { error, step });
             }
@@ -329,6 +331,7 @@ async fn follow(reply: Reply, log: &LogWriter) -> Result<ImageId, StepFault> {
         }
     }
     print(log, stream.finish());
+    note(|facts| steps.tell(facts));
     let missing = || ApiError::Unreadable("the engine did not say which image it built".to_owned());
     Ok(image.map(ImageId).ok_or_else(missing)?)
 }

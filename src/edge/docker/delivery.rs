@@ -50,6 +50,17 @@ pub enum Delivery {
 }
 
 impl Delivery {
+    /// Returns why nothing is sent to a registry; `None` where something may be.
+    pub fn why_not_pushed(self) -> Option<&'static str> {
+        match self {
+            Self::DoneByBuild => Some("its build pushes it"),
+            Self::BaseImage => Some("other images are built on it; it is not deployed"),
+            Self::SharedEngine => Some("the cluster runs the engine's own images"),
+            Self::LoadIntoKind => Some("loaded into kind"),
+            Self::Push => None,
+        }
+    }
+
     /// Returns the line that is printed for it.
     pub fn line(self) -> &'static str {
         match self {

@@ -10,6 +10,7 @@ use super::error::BuildError;
 use super::sharing::{Sharing, sharing};
 use crate::assembly::dockerfile::replace_base_images;
 use crate::edge::local::CommandVariables;
+use crate::edge::stages::note;
 use crate::logs::LogWriter;
 use crate::model::{
     BuiltImage, DockerBuild, DockerOptions, ImageBuild, ImageRef, ImageSelector, ImageTarget, Registry,
@@ -115,6 +116,9 @@ pub async fn deliver_image(
     let shared = docker.is_minikubes || sharing(docker.host(), cluster) == Sharing::Shared;
     let how = delivery(push, shared, image, cluster);
     log.info(how.line());
+    if let Some(why) = how.why_not_pushed() {
+        note(|facts| facts.not_pushed = Some(why.to_owned()));
+    }
     match how {
         Delivery::DoneByBuild | Delivery::BaseImage | Delivery::SharedEngine => Ok(image.clone()),
         Delivery::LoadIntoKind => {

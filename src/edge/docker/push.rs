@@ -13,6 +13,7 @@ use super::error::BuildError;
 use super::http::{ApiError, body, query};
 use super::stream_output::StreamOutput;
 use crate::clock;
+use crate::edge::stages::note;
 use crate::logs::LogWriter;
 use crate::model::ImageRef;
 
@@ -88,6 +89,7 @@ impl Docker {
             }
             if found.is_some() {
                 log.info("Already there: nothing to send");
+                note(|facts| facts.not_pushed = Some("the registry has it already".to_owned()));
             } else {
                 log.info("Sending image data");
                 self.send_image(&name, login, log).await.map_err(failed)?;
@@ -195,6 +197,7 @@ impl Docker {
         while let Some(message) = messages.next().await.transpose()? {
             print(log, output.update(clock::now(), &message));
         }
+        note(|facts| facts.pushed_bytes = Some(output.pushed_bytes()));
         Ok(())
     }
 }

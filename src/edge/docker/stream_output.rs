@@ -18,6 +18,8 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 #[derive(Default)]
 pub(super) struct StreamOutput {
     printed_at: HashMap<String, Instant>,
+    /// How much of each layer was sent.
+    pushed: HashMap<String, i64>,
     partial_line: String,
 }
 
@@ -34,6 +36,14 @@ impl StreamOutput {
                 .collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// Returns how many bytes were sent to a registry.
+    pub(super) fn pushed_bytes(&self) -> u64 {
+        self.pushed
+            .values()
+            .filter_map(|sent| u64::try_from(*sent).ok())
+            .sum()
     }
 
     /// Returns the last line, if it had no end.
@@ -66,6 +76,10 @@ impl StreamOutput {
         let (current, total) = detail.map_or((0, 0), |d| (d.current.unwrap_or(0), d.total.unwrap_or(0)));
         if current == 0 && matches!(status, "Waiting" | "Preparing") {
             return None;
+        }
+        if status == "Pushing" {
+            let sent = self.pushed.entry(id.to_owned()).or_default();
+            *sent = current.max(*sent);
         }
         let complete = current == total;
         let due = match self.printed_at.get(id) {

@@ -16,10 +16,10 @@ mod watch;
 const NO_KUBECONFIG: &str = "no kubeconfig names a cluster\n\
     hint: set KUBECONFIG or write ~/.kube/config; `kubectl config get-contexts` shows what there is";
 
-pub(in crate::edge) use apply::what_it_holds;
 pub use apply::{
     ApplyOutcome, ApplyRequest, Patience, applied_object, apply, collect_garbage, delete, take_down,
 };
+pub(in crate::edge) use apply::{Coming, plan_objects, what_it_holds};
 pub(in crate::edge) use connection::message as error_message;
 pub use connection::{
     Cluster, ClusterAccess, ClusterInfo, ConnectError, ContextError, FrozenKubeconfig, RegistryHosting,

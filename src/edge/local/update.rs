@@ -4,7 +4,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{CommandFault, CommandVariables, run_command};
+use crate::edge::stages::timed;
 use crate::engine::{Event, UpdateOutcome, UpdatePlan};
+use crate::history::StageKind;
 use crate::logs::{LogStore, LogWriter};
 use crate::model::{Command, LocalTarget, SpanId};
 
@@ -21,6 +23,7 @@ pub async fn run_update(
 ) -> UpdateOutcome {
     let header = LogWriter::new(log.clone(), plan.span.clone(), plan.manifest.clone());
     header.update_started(&plan.header);
+    let mut stages = Vec::new();
     let result = match &local.update_cmd {
         Some(command) => {
             let span = SpanId::new(format!("cmd:{}:update", plan.manifest));
@@ -30,13 +33,17 @@ pub async fn run_update(
                 // Nobody listens any more once the session ends.
                 let _ = events.send(Event::CommandRuns { build, pid }).await;
             };
-            run(command, variables, &log, cancel, runs).await
+            let running = run(command, variables, &log, cancel, runs);
+            let (result, stage) = timed(StageKind::Command, command.display(), running).await;
+            stages.push(stage);
+            result
         }
         None => Ok(()),
     };
     UpdateOutcome {
         deployed: result.is_ok(),
         error: result.err(),
+        stages,
         ..UpdateOutcome::default()
     }
 }

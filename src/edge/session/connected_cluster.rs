@@ -56,8 +56,8 @@ impl Connected {
             Some(docker) => choose_engine(&cluster, docker, &global).await?,
             // Images may come with a later load; then it is too late to look for another engine.
             None => (
-                facts(&cluster),
-                minikubes_engine(&facts(&cluster)).await.ok().flatten(),
+                cluster_facts(&cluster),
+                minikubes_engine(&cluster_facts(&cluster)).await.ok().flatten(),
             ),
         };
         Ok(Self {
@@ -82,7 +82,7 @@ async fn choose_engine(
     docker: &Docker,
     log: &LogWriter,
 ) -> Result<(ClusterFacts, Option<Arc<Docker>>), String> {
-    let mut facts = facts(cluster);
+    let mut facts = cluster_facts(cluster);
     if let Some(own) = minikubes_engine(&facts).await? {
         return Ok((facts, Some(own)));
     }
@@ -107,7 +107,8 @@ async fn minikubes_engine(facts: &ClusterFacts) -> Result<Option<Arc<Docker>>, S
         .map_err(|error| error.to_string())
 }
 
-fn facts(cluster: &Cluster) -> ClusterFacts {
+/// Returns what of a cluster matters to images.
+pub(in crate::edge) fn cluster_facts(cluster: &Cluster) -> ClusterFacts {
     let (context, info) = (cluster.context(), cluster.info());
     ClusterFacts {
         product: context.product,
@@ -121,7 +122,7 @@ fn facts(cluster: &Cluster) -> ClusterFacts {
 /// Returns the platform that images for nodes of this architecture are built for.
 ///
 /// Rule: `docs/rules/images.md`, "Docker builds".
-fn platform(arch: &str) -> Option<String> {
+pub(in crate::edge) fn platform(arch: &str) -> Option<String> {
     match arch {
         "amd64" | "arm64" | "riscv64" | "ppc64le" | "s390x" | "386" | "mips64" | "mips64le" => {
             Some(format!("linux/{arch}"))

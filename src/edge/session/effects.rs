@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::connected_cluster::Connected;
 use super::event_loop::Session;
 use super::reachable_again::Comebacks;
+use super::records::Records;
 use crate::clock;
 use crate::edge::docker::{Docker, PruneError};
 use crate::edge::evaluation::load;
@@ -49,6 +50,7 @@ const OF_CLUSTER: [ApiKind; 3] = [
 pub(super) struct Edge {
     request: Arc<LoadRequest>,
     pub(in crate::edge) log: LogStore,
+    records: Records,
     pub(in crate::edge) started: Timestamp,
     pub(in crate::edge) events: mpsc::Sender<Event>,
     pub(in crate::edge) tasks: TaskTracker,
@@ -127,6 +129,7 @@ impl Edge {
             ),
             forwarded: Vec::new(),
             request: Arc::new(session.request),
+            records: Records::start(&session.log),
             log: session.log,
             started,
             events,
@@ -263,6 +266,8 @@ impl Edge {
             }
             Effect::Prune(request) => self.prune(request),
             Effect::Log(event) => self.log.append(event),
+            Effect::CatchUp { mark } => self.catch_up(mark),
+            Effect::Record(record) => self.records.keep(record),
             Effect::Exit(_) => {}
         }
     }
@@ -327,7 +332,9 @@ impl Edge {
         let begun = self.files.begin(plan.moment);
         self.report(
             async move {
+                let from = log.end();
                 begun.await;
+                let store = log.clone();
                 let outcome = match (&plan.deploy, cluster) {
                     (DeployTarget::Local(local), _) => {
                         run_update(&log, &plan, local, &commands, &cancel, &events).await
@@ -368,7 +375,10 @@ impl Edge {
                 };
                 Event::UpdateFinished {
                     build,
-                    outcome: Box::new(outcome),
+                    outcome: Box::new(UpdateOutcome {
+                        log: Some((from, store.end())),
+                        ..outcome
+                    }),
                 }
             },
             move |panic| Event::UpdateFinished {
@@ -379,6 +389,13 @@ impl Edge {
                 }),
             },
         );
+    }
+
+    /// Lets all changes of files until now be reported, and then that they were.
+    fn catch_up(&self, mark: u64) {
+        let caught_up = self.files.catch_up(mark);
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(until(shutdown, caught_up));
     }
 
     /// Prunes the Docker engine that images are built with. Nothing waits for it, not even the end of the session.
@@ -434,6 +451,7 @@ impl Edge {
     /// Reads logs to their present end and stops every task, all at once; then ends what is left of what was started.
     pub(in crate::edge) async fn stop(mut self, is_asked: bool) {
         self.abandon_load();
+        self.records.close();
         self.shutdown.cancel();
         self.tasks.close();
         let drained = async {

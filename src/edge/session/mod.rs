@@ -8,5 +8,7 @@ mod connected_cluster;
 mod effects;
 mod event_loop;
 mod reachable_again;
+mod records;
 
+pub(in crate::edge) use connected_cluster::{cluster_facts, platform};
 pub use event_loop::{Handle, Session, Way, run, way};

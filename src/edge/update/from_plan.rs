@@ -14,10 +14,12 @@ use crate::edge::kube::{self, ApplyRequest, Cluster};
 use crate::edge::live_update::ImageContents;
 use crate::edge::local::CommandVariables;
 use crate::edge::retry::Failure;
+use crate::edge::stages::timed;
 use crate::edge::update::custom_deploy;
 use crate::engine::{
     AppliedObject, ImageAction, ImageStep, ObjectId, UnwantedObject, UpdateOutcome, UpdatePlan,
 };
+use crate::history::{StageKind, StageTime};
 use crate::k8s::Entity;
 use crate::k8s::inject::InjectedImage;
 use crate::k8s::labels::Ownership;
@@ -80,7 +82,9 @@ struct Update {
 
 impl Update {
     async fn carry_out(&mut self, plan: &UpdatePlan) -> Result<(), Failure> {
-        let (reused, to_build) = self.sort_images(&plan.images).await?;
+        let (sorted, stage) = timed(StageKind::Prepare, "", self.sort_images(&plan.images)).await;
+        self.outcome.stages.push(stage);
+        let (reused, to_build) = sorted?;
         let total = 1 + 2 * to_build.len() + usize::from(!reused.is_empty()) + usize::from(plan.force);
         let mut steps = Steps::new(self.log.clone(), total, self.tools.has_colour);
         let Some(target) = plan.deploy.k8s() else {
@@ -88,7 +92,8 @@ impl Update {
         };
         if plan.force {
             steps.begin("Force update");
-            self.delete_first(target).await;
+            let ((), stage) = timed(StageKind::Delete, "", self.delete_first(target)).await;
+            self.outcome.stages.push(stage);
             steps.end();
         }
         if !reused.is_empty() {
@@ -99,10 +104,16 @@ impl Update {
             steps.end();
         }
         if !to_build.is_empty() {
-            self.build(&to_build, plan.parallel_images, target, &mut steps)
-                .await?;
+            let building = self.build(&to_build, plan.parallel_images, target, &mut steps);
+            let (built, stage) = timed(StageKind::Images, "", building).await;
+            let (built, parts) = built?;
+            self.outcome.stages.push(StageTime { parts, ..stage });
+            built?;
         }
-        self.deploy(plan, target, &mut steps).await?;
+        let (kind, name) = deploy_stage(target);
+        let (deployed, stage) = timed(kind, name, self.deploy(plan, target, &mut steps)).await;
+        self.outcome.stages.push(stage);
+        deployed?;
         steps.finish();
         Ok(())
     }
@@ -174,7 +185,7 @@ impl Update {
         max_parallel: usize,
         target: &K8sTarget,
         steps: &mut Steps,
-    ) -> Result<(), Failure> {
+    ) -> Result<(Result<(), Failure>, Vec<StageTime>), Failure> {
         let default = &self.tools.cluster.context().namespace;
         let namespace = |entity: &Entity| entity.namespace().unwrap_or(default).to_owned();
         let namespaces: BTreeSet<String> = target.entities.iter().map(namespace).collect();
@@ -189,7 +200,7 @@ impl Update {
         let images = builds.build(to_build, &mut self.images, steps).await;
         (self.outcome.built, self.outcome.older) = (images.built, images.older);
         self.outcome.explained_by_log = images.explained_by_log;
-        images.error.map_or(Ok(()), Err)
+        Ok((images.error.map_or(Ok(()), Err), images.stages))
     }
 
     async fn deploy(
@@ -269,6 +280,14 @@ impl Update {
             .docker
             .clone()
             .ok_or_else(|| "there is no Docker engine to build images with".to_owned())
+    }
+}
+
+/// Returns what deploying is, for the record, and of what.
+fn deploy_stage(target: &K8sTarget) -> (StageKind, String) {
+    match &target.options.custom_deploy {
+        Some(custom) => (StageKind::Command, custom.apply.display()),
+        None => (StageKind::Apply, String::new()),
     }
 }
 

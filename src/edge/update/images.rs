@@ -10,14 +10,20 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::build_memos::Inputs;
 use super::from_plan::UpdateTools;
 use super::numbered_steps::{INDENT, Steps};
+use crate::clock;
 use crate::edge::docker::{self, BuildError, ClusterFacts, Docker, ImageRequest, PushWish};
 use crate::edge::live_update::{Older, Reading, RecordPlace};
 use crate::edge::retry::Failure;
+use crate::edge::stages::timed;
 use crate::engine::ImageStep;
+use crate::history::{StageKind, StageTime};
 use crate::logs::{Lane, LogWriter};
-use crate::model::{BuiltImage, ImageBuild, ImageSelector, ImageTarget, LocalPath, OutputMode, TargetId};
+use crate::model::{
+    BuiltImage, ImageBuild, ImageSelector, ImageTarget, LocalPath, OutputMode, Registry, TargetId,
+};
 
 /// Images that are there, with the names that Dockerfiles and objects know them by.
 pub(in crate::edge) type Images = BTreeMap<TargetId, (ImageSelector, BuiltImage)>;
@@ -57,6 +63,8 @@ pub(super) struct BuiltImages {
     pub(in crate::edge) error: Option<Failure>,
     /// Whether the last lines of the log may explain the error.
     pub(super) explained_by_log: bool,
+    /// How long each build and each push took.
+    pub(super) stages: Vec<StageTime>,
     /// The image that the error is about.
     failed: Option<String>,
 }
@@ -68,6 +76,7 @@ struct Ended<'s> {
     steps: Steps,
     log: LogWriter,
     result: Result<Delivered, BuildError>,
+    stages: Vec<StageTime>,
 }
 
 /// An image that is where it is to be.
@@ -148,6 +157,7 @@ impl ImageBuilds<'_> {
 
     fn take_in(&self, ended: Ended<'_>, outcome: &mut BuiltImages, images: &mut Images, steps: &mut Steps) {
         let image = &ended.image.image;
+        outcome.stages.extend(ended.stages);
         match (ended.result, &outcome.failed) {
             (Ok(Delivered { built, older }), _) => {
                 outcome.built.push((image.id.clone(), built.clone()));
@@ -182,10 +192,12 @@ impl ImageBuilds<'_> {
         mut steps: Steps,
         cancel: CancellationToken,
     ) -> Ended<'s> {
+        let mut stages = Vec::new();
         let result = self
-            .build_and_push((image, live), &bases, &log, &mut steps, &cancel)
+            .build_and_push((image, live), &bases, &log, (&mut steps, &mut stages), &cancel)
             .await;
         Ended {
+            stages,
             number,
             image,
             steps,
@@ -194,12 +206,30 @@ impl ImageBuilds<'_> {
         }
     }
 
+    /// Begins to look at what an image is about to be built from.
+    fn read_inputs(
+        &self,
+        step: &ImageStep,
+        bases: &[(ImageSelector, BuiltImage)],
+        registry: Option<&Registry>,
+    ) -> tokio::task::JoinHandle<Inputs> {
+        let (step, bases, began) = (step.clone(), bases.to_vec(), clock::timestamp());
+        let (registry, platform) = (
+            registry.map(|registry| registry.host.clone()),
+            self.tools.platform.clone(),
+        );
+        tokio::task::spawn_blocking(move || {
+            let registry = registry.as_deref();
+            Inputs::of(&step, &bases, registry, platform.as_deref(), Some(began))
+        })
+    }
+
     async fn build_and_push(
         &self,
         (step, live): (&ImageStep, Option<&ImageTarget>),
         bases: &[(ImageSelector, BuiltImage)],
         log: &LogWriter,
-        steps: &mut Steps,
+        (steps, stages): (&mut Steps, &mut Vec<StageTime>),
         cancel: &CancellationToken,
     ) -> Result<Delivered, BuildError> {
         let mut facts = ClusterFacts::clone(&self.tools.facts);
@@ -218,6 +248,7 @@ impl ImageBuilds<'_> {
             commands: &self.tools.commands,
             platform: self.tools.platform.as_deref(),
         };
+        let inputs = self.read_inputs(step, bases, facts.registry.as_ref());
         let record = live.and_then(|live| RecordPlace::of(&self.docker, &request, live));
         let older = match record.clone().filter(|_| step.may_be_older) {
             Some(place) => {
@@ -238,21 +269,27 @@ impl ImageBuilds<'_> {
                 let contents = &self.tools.image_contents;
                 let beneath = bases.iter().map(|(_, base)| contents.of_built(base)).collect();
                 let reading = Reading::begin(&step.image, update, beneath, record);
-                let built = docker::build_image(&self.docker, request, log, cancel).await;
+                let building = docker::build_image(&self.docker, request, log, cancel);
+                let (built, stage) = timed(StageKind::Build, &*name, building).await;
+                stages.push(stage);
                 (built, MadeOf::Read(Box::new(reading)))
             }
         };
         steps.end();
         let built = built?;
         steps.begin(&format!("Pushing {}", built.local_ref.familiar()));
-        let delivered =
-            docker::deliver_image(&self.docker, &built, push_wish(step), &facts, log, cancel).await;
+        let pushing = docker::deliver_image(&self.docker, &built, push_wish(step), &facts, log, cancel);
+        let (delivered, stage) = timed(StageKind::Push, name, pushing).await;
+        stages.push(stage);
         steps.end();
         let built = delivered?;
         let contents = &self.tools.image_contents;
         let older = match made_of {
             MadeOf::Read(reading) => {
                 contents.note(&built, *reading).await;
+                if let Ok(inputs) = inputs.await {
+                    inputs.remember(&built);
+                }
                 None
             }
             MadeOf::Older(older) => {

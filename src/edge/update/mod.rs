@@ -3,6 +3,7 @@
 //! `from_plan` puts it in a row, `images` has the images built and pushed, each at its time, and `custom_deploy` is a
 //! command of the user's in the place of objects. What changes in running containers is `live_update`'s.
 
+mod build_memos;
 pub mod custom_deploy;
 mod from_plan;
 mod images;
@@ -10,5 +11,6 @@ mod numbered_steps;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::edge) use build_memos::{Comparison, Inputs};
 pub use from_plan::{UpdateTools, run};
 pub(in crate::edge) use images::ImageSlots;

@@ -75,8 +75,8 @@ struct Pending {
     is_gone: bool,
 }
 
-/// A changed path, and the latest moment that had passed when it last changed.
-pub(super) type Due = (LocalPath, Moment);
+/// A changed path, the latest moment that had passed when it last changed, and when it first changed.
+pub(super) type Due = (LocalPath, Moment, Instant);
 
 impl Coalescer {
     /// Takes a change in; `after` is the latest moment that has passed.
@@ -153,7 +153,7 @@ impl Coalescer {
     }
 
     /// Returns when the oldest of the pending paths first changed.
-    fn oldest(&self) -> Option<Instant> {
+    pub(super) fn oldest(&self) -> Option<Instant> {
         self.pending.iter().flatten().next().map(|pending| pending.since)
     }
 
@@ -235,7 +235,9 @@ impl Coalescer {
         let gone = due.iter().filter(|pending| pending.is_gone);
         self.gone.extend(gone.map(|pending| (pending.path.clone(), now)));
         self.delivered = Some(now);
-        let due = due.into_iter().map(|pending| (pending.path, pending.after));
+        let due = due
+            .into_iter()
+            .map(|pending| (pending.path, pending.after, pending.since));
         Some(due.collect())
     }
 }
@@ -254,7 +256,7 @@ mod tests {
             if let Some(due) = coalescer.poll(at) {
                 let names: Vec<_> = due
                     .iter()
-                    .map(|(path, _)| path.to_string().replace('/', ""))
+                    .map(|(path, ..)| path.to_string().replace('/', ""))
                     .collect();
                 out.push(format!("{}: {}", (at - start).as_millis(), names.join(" ")));
             }
@@ -380,7 +382,7 @@ mod tests {
             coalescer.on_event(now, LocalPath::new("a"), change, after);
         }
         let due = coalescer.poll(now + QUIET);
-        assert_eq!(due, Some(vec![(LocalPath::new("a"), 2)]));
+        assert_eq!(due, Some(vec![(LocalPath::new("a"), 2, now)]));
     }
 
     #[test]

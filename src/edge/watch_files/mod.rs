@@ -114,6 +114,19 @@ impl FileWatcher {
         }
     }
 
+    /// Lets all changes until now be reported, and then [`Event::FilesCaughtUp`].
+    pub fn catch_up(&self, mark: u64) -> impl Future<Output = ()> + Send + use<> {
+        let (sender, known) = oneshot::channel();
+        // It is no beginning of anything: no moment passes.
+        self.send(Message::Begins(0, sender));
+        let sender = self.sender.clone();
+        async move {
+            let is_known = matches!(tokio::time::timeout(PATIENCE, known).await, Ok(Ok(())));
+            // Where the system does not tell, all is looked at.
+            let _ = sender.send(Message::CatchUp(mark, !is_known));
+        }
+    }
+
     /// Takes in what a load of the Tiltfile has read: while a file holds that, it is no news.
     pub(super) fn note_read(&self, prints: Vec<(LocalPath, u64)>) {
         self.send(Message::Read(prints));
@@ -142,6 +155,8 @@ enum Message {
     Seen(notify::Result<notify::Event>),
     /// Something begins that reads files; it waits for the answer.
     Begins(Moment, oneshot::Sender<()>),
+    /// All that happened before is to be reported; whether it has to be looked for.
+    CatchUp(u64, bool),
     /// A load has read these files.
     Read(Vec<(LocalPath, u64)>),
     Stop,
@@ -159,6 +174,8 @@ struct FileWatch {
     passed: Passed,
     /// What waits until all that happened before was seen.
     beginning: Vec<(Moment, oneshot::Sender<()>)>,
+    /// Marks before which all is to be reported, and when each was set.
+    marks: Vec<(u64, Instant)>,
     /// The last rename of which the new name is still to come.
     renamed: Option<(usize, Vec<LocalPath>)>,
     /// When to look at what cannot be watched.
@@ -180,6 +197,7 @@ impl FileWatch {
             passed,
             contents: Contents::default(),
             beginning: Vec::new(),
+            marks: Vec::new(),
             renamed: None,
             wanted: WatchSet::default(),
             rules: WatchRules::default(),
@@ -193,13 +211,18 @@ impl FileWatch {
     fn run(mut self, inbox: &Receiver<Message>, events: &mpsc::Sender<Event>, log: &LogWriter) {
         let mut told = BTreeSet::new();
         while let Some(changes) = self.next_changes(inbox, |faults| faults::tell(log, &faults, &mut told)) {
-            if events.blocking_send(Event::FilesChanged(changes)).is_err() {
-                return;
+            let changed = (!changes.is_empty()).then_some(Event::FilesChanged(changes));
+            let marks = self.take_passed_marks();
+            let marks = marks.into_iter().map(|mark| Event::FilesCaughtUp { mark });
+            for event in changed.into_iter().chain(marks) {
+                if events.blocking_send(event).is_err() {
+                    return;
+                }
             }
         }
     }
 
-    /// Returns the next changes to report; `None` when it is over.
+    /// Returns the next changes to report, none where only a mark has passed; `None` when it is over.
     fn next_changes(
         &mut self,
         inbox: &Receiver<Message>,
@@ -228,12 +251,12 @@ impl FileWatch {
                 tell(std::mem::take(&mut self.faults));
             }
             let due = self.coalescer.poll(clock::now()).unwrap_or_default();
-            let is_same = self.contents.report(due.iter().map(|(path, _)| path));
+            let is_same = self.contents.report(due.iter().map(|(path, ..)| path));
             let due = due.iter().zip(is_same);
             let changes: Vec<_> = due
                 .flat_map(|(due, is_same)| self.changes_of(due, is_same))
                 .collect();
-            if !changes.is_empty() {
+            if !changes.is_empty() || self.has_passed_mark() {
                 return Some(changes);
             }
         }
@@ -243,6 +266,7 @@ impl FileWatch {
         match message {
             Message::Wanted(files) => self.apply(files),
             Message::Begins(moment, begins) => self.begin(moment, begins),
+            Message::CatchUp(mark, must_look) => self.catch_up(mark, must_look),
             Message::Read(prints) => self.contents.note_read(prints),
             Message::Seen(Ok(event)) if Mark::is_met(&event) => self.pass(),
             Message::Seen(Ok(event)) => self.see(&event),
@@ -258,6 +282,36 @@ impl FileWatch {
         if !self.tree.as_ref().is_some_and(Tree::mark) {
             self.pass();
         }
+    }
+
+    /// Takes in a mark: what changed before it is to be reported. What cannot be watched is looked at.
+    fn catch_up(&mut self, mark: u64, must_look: bool) {
+        if let Some(tree) = &mut self.tree {
+            let found = match must_look {
+                true => tree.rescan_after_loss(&self.rules),
+                false if tree.must_look() => tree.rescan(&self.rules),
+                false => Vec::new(),
+            };
+            self.take_in(found);
+        }
+        self.marks.push((mark, clock::now()));
+    }
+
+    /// Returns whether all that changed before a mark was passed on.
+    fn has_passed_mark(&self) -> bool {
+        let oldest = self.coalescer.oldest();
+        self.marks
+            .iter()
+            .any(|(_, at)| oldest.is_none_or(|oldest| oldest > *at))
+    }
+
+    fn take_passed_marks(&mut self) -> Vec<u64> {
+        let oldest = self.coalescer.oldest();
+        let is_passed = |(_, at): &mut (u64, Instant)| oldest.is_none_or(|oldest| oldest > *at);
+        self.marks
+            .extract_if(.., is_passed)
+            .map(|(mark, _)| mark)
+            .collect()
     }
 
     fn pass(&mut self) {
@@ -383,7 +437,7 @@ impl FileWatch {
         }
     }
 
-    fn changes_of(&self, (path, after): &Due, is_same: bool) -> Vec<FileChange> {
+    fn changes_of(&self, (path, after, since): &Due, is_same: bool) -> Vec<FileChange> {
         let targets = self.rules.targets_of(path).into_iter();
         targets
             .map(|target| FileChange {
@@ -391,6 +445,7 @@ impl FileWatch {
                 path: path.clone(),
                 after: *after,
                 is_same,
+                seen: Some(*since),
             })
             .collect()
     }

@@ -1,9 +1,11 @@
 //! What to do: everything that the engine ever asks for. Plain data: it can be compared, logged and replayed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::event::Moment;
+use crate::history::UpdateRecord;
 use crate::model::{ApiKind, ApiObjects, LogEvent};
 use crate::model::{
     Batch, BuildId, BuiltImage, Command, ContainerAddress, DeleteId, DeployTarget, Ignore, ImageSelector,
@@ -67,6 +69,11 @@ pub enum Effect {
     },
     /// Watch these files from now on; the edge compares with what it watches.
     WatchFiles(WatchSet),
+    /// Report all changes of files until now, then `FilesCaughtUp`.
+    CatchUp {
+        /// What stands for this moment.
+        mark: u64,
+    },
     /// Watch these parts of the cluster from now on; the edge compares with what it watches.
     WatchCluster(ClusterWatch),
     /// Read the kubeconfig again, and tell the user in the log if it no longer means the cluster of this session.
@@ -82,6 +89,8 @@ pub enum Effect {
     Prune(PruneRequest),
     /// Write to the log.
     Log(LogEvent),
+    /// Keep what became of an update.
+    Record(Arc<UpdateRecord>),
     /// End the session. The edge reads logs to their present end first.
     Exit(ExitOutcome),
 }

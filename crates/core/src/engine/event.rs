@@ -1,13 +1,16 @@
 //! What happened: everything that the engine is ever told.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use super::effect::{Asker, LogId};
+use crate::history::StageTime;
 use crate::k8s::Dormancy;
 use crate::model::{
     ApiKind, ApiObject, ApiObjects, BuildId, BuiltImage, CiSettings, ClusterEvent, DeleteId, DockerPrune,
     Ignore, LiveUpdateId, LoadId, LocalPath, Manifest, ManifestName, ObjectUid, Pod, PruneId, ServeId,
-    SpanId, SyncFailure, Synced, TargetId, Timestamp, TriggerMode, TriggerReason, UpdateSettings, Workload,
+    SourcePlace, SpanId, SyncFailure, Synced, TargetId, Timestamp, TriggerMode, TriggerReason,
+    UpdateSettings, Workload,
 };
 
 /// Something that happened. Each outcome carries the id that its effect had; the engine ignores an id it no longer runs.
@@ -146,6 +149,16 @@ pub enum Event {
         /// The values of its inputs.
         inputs: Vec<(String, String)>,
     },
+    /// Somebody asks to be told once all changes of files until now are known.
+    CatchUpRequested {
+        /// What stands for that moment.
+        mark: u64,
+    },
+    /// All changes of files up to a mark were reported.
+    FilesCaughtUp {
+        /// Which.
+        mark: u64,
+    },
     /// A user asked to cancel what writes in this span: an update, or a load of the Tiltfile.
     CancelRequested(SpanId),
     /// The user asked to stop (Ctrl-C, SIGTERM, SIGHUP).
@@ -163,6 +176,8 @@ pub struct LoadOutcome {
     pub enabled: BTreeSet<ManifestName>,
     /// Why the load failed, rendered; already in the log. Starts with the lines that people search for.
     pub error: Option<String>,
+    /// Where the first of its faults is written, if that is known.
+    pub error_place: Option<SourcePlace>,
     /// Files whose change reloads the Tiltfile.
     pub config_files: Vec<LocalPath>,
     /// The files that were read.
@@ -259,6 +274,8 @@ pub struct FileChange {
     pub after: Moment,
     /// Whether the file holds what it held when it was last reported, or read by a load.
     pub is_same: bool,
+    /// When the change was noticed; `None` for not before it is told.
+    pub seen: Option<Instant>,
 }
 
 impl FileChange {
@@ -269,6 +286,7 @@ impl FileChange {
             path,
             after: Moment::MAX,
             is_same: false,
+            seen: None,
         }
     }
 }
@@ -292,6 +310,10 @@ pub struct UpdateOutcome {
     pub unreachable: bool,
     /// Whether the last lines of its log may explain the error: what a command of the user's said.
     pub explained_by_log: bool,
+    /// Where the time went, in order.
+    pub stages: Vec<StageTime>,
+    /// The positions in the log between which its lines are.
+    pub log: Option<(u64, u64)>,
 }
 
 /// An object as the API server accepted it.

@@ -82,7 +82,10 @@ fn on_target_changed(
     } else if !row.cycle.heeds_same(now, row.building.is_some()) {
         return false;
     }
-    target.files.insert(change.path.clone(), Edit { heard, after });
+    let before = target.files.get(&change.path).and_then(|edit| edit.seen);
+    let seen = before.or(change.seen).or(Some(now));
+    let edit = Edit { heard, after, seen };
+    target.files.insert(change.path.clone(), edit);
     if is_live {
         target.since_build.insert(change.path.clone(), heard);
         target.read_late.remove(&change.path);
@@ -112,6 +115,7 @@ fn on_config_changed(state: &mut State, change: FileChange, running: &Runs) {
         return;
     }
     tiltfile.cycle.note_change(&change.path, running);
+    tiltfile.noticed = tiltfile.noticed.or(change.seen).or(Some(now));
     tiltfile.pending.insert(change.path);
 }
 

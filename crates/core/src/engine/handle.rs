@@ -5,15 +5,14 @@ use std::time::{Duration, Instant};
 use super::config::{EngineConfig, Mode};
 use super::effect::{Effect, ExitOutcome};
 use super::event::Event;
-use super::schedule::Hold;
+use super::schedule::Schedule;
 use super::state::State;
 use super::{
     ci, cluster_events, cycles, deleted_by_others, files, forwards, live_update, objects, pods, prune,
-    reload, requests, retry, schedule, serve, streams, update, workloads,
+    records, reload, requests, retry, schedule, serve, streams, update, workloads,
 };
 use crate::model::{BuildId, ManifestName};
 use crate::view::{Projection, View, view};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How long the end of `ci` waits for the rest of the logs of containers that ended.
@@ -104,12 +103,7 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
             container_id,
             outcome,
         } => {
-            live_update::on_updated(
-                state,
-                update,
-                &container_id,
-                outcome.map(|synced| synced.differed()),
-            );
+            live_update::on_updated(state, update, &container_id, outcome.map(|synced| *synced));
             Vec::new()
         }
         Event::CameBack => {
@@ -173,6 +167,11 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
             objects::on_clicked(state, &button, at, inputs);
             Vec::new()
         }
+        Event::CatchUpRequested { mark } => vec![Effect::CatchUp { mark }],
+        Event::FilesCaughtUp { mark } => {
+            state.caught_up = mark.max(state.caught_up);
+            Vec::new()
+        }
         Event::CancelRequested(span) => requests::on_cancel_requested(state, &span),
         Event::StopRequested | Event::Wake => Vec::new(),
     }
@@ -213,6 +212,7 @@ fn settle(state: &mut State) -> Vec<Effect> {
     }
     effects.extend(expect_containers(state));
     effects.extend(updates);
+    effects.extend(records::news(state));
     effects.extend(end(state));
     effects.extend(prune::prune(state));
     objects::refresh_shown(state);
@@ -221,7 +221,9 @@ fn settle(state: &mut State) -> Vec<Effect> {
 
 fn refresh_rows(state: &mut State) -> Vec<Effect> {
     let names = std::mem::take(&mut state.dirty.rows);
-    names.iter().flat_map(|name| pods::refresh(state, name)).collect()
+    let effects = names.iter().flat_map(|name| pods::refresh(state, name)).collect();
+    records::look_at_rollouts(state, &names);
+    effects
 }
 
 fn update_containers(state: &mut State) -> Vec<Effect> {
@@ -244,22 +246,44 @@ fn expect_containers(state: &mut State) -> Option<Effect> {
 fn start_updates(state: &mut State) -> Vec<Effect> {
     let mut effects = Vec::new();
     loop {
-        let (next, holds) = schedule::next_update(state);
-        note_holds(state, holds);
+        let schedule = schedule::next_update(state);
+        let next = schedule.next.clone();
+        note_waits(state, schedule);
         let Some(name) = next else { return effects };
         effects.extend(update::start(state, &name));
     }
 }
 
 /// Keeps why updates wait, and notes of which resources that changed.
-fn note_holds(state: &mut State, holds: BTreeMap<ManifestName, Hold>) {
+fn note_waits(state: &mut State, schedule: Schedule) {
+    let Schedule {
+        next,
+        holds,
+        lined_up,
+    } = schedule;
     let old = std::mem::replace(&mut state.holds, holds);
+    let was_lined_up = std::mem::replace(&mut state.lined_up, lined_up);
     for (name, hold) in &state.holds {
         if old.get(name) != Some(hold) {
+            state
+                .history
+                .note_wait(state.now, name, hold.wait_reason(), hold.on());
             state.rows.touch(name);
         }
     }
-    for name in old.keys().filter(|name| !state.holds.contains_key(name)) {
+    for (name, reason) in &state.lined_up {
+        if was_lined_up.get(name) != Some(reason) {
+            state.history.note_wait(state.now, name, *reason, Vec::new());
+            state.rows.touch(name);
+        }
+    }
+    let waits = |name: &ManifestName| state.holds.contains_key(name) || state.lined_up.contains_key(name);
+    let mut over: Vec<&ManifestName> = old.keys().chain(was_lined_up.keys()).collect();
+    over.retain(|name| !waits(name));
+    for name in over {
+        if next.as_ref() != Some(name) {
+            state.history.forget_waits(name);
+        }
         state.rows.touch(name);
     }
 }
@@ -279,12 +303,13 @@ fn end(state: &mut State) -> Vec<Effect> {
         state.verdict = Some((outcome, state.now));
         effects = cancel_updates(state);
     }
-    let Some((outcome, since)) = &state.verdict else {
+    let Some((outcome, since)) = state.verdict.clone() else {
         return effects;
     };
-    if !streams::is_rest_awaited(state) || state.now >= *since + LAST_LOGS {
+    if !streams::is_rest_awaited(state) || state.now >= since + LAST_LOGS {
         state.exited = true;
-        effects.push(Effect::Exit(outcome.clone()));
+        effects.extend(records::all_that_goes_on(state));
+        effects.push(Effect::Exit(outcome));
     }
     effects
 }
@@ -292,6 +317,7 @@ fn end(state: &mut State) -> Vec<Effect> {
 fn stop(state: &mut State) -> Vec<Effect> {
     state.exited = true;
     let mut effects = cancel_updates(state);
+    effects.extend(records::all_that_goes_on(state));
     effects.push(Effect::Exit(match state.config.mode {
         Mode::Up => ExitOutcome::Stopped,
         Mode::Ci { .. } => ExitOutcome::Interrupted,

@@ -24,6 +24,7 @@ pub(crate) mod objects;
 mod pods;
 mod prune;
 mod reason;
+mod records;
 mod reload;
 mod requests;
 mod retry;

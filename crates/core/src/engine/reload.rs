@@ -10,10 +10,12 @@ use super::files::{files_changed_line, watch_files};
 use super::objects;
 use super::pods;
 use super::reason::Reasons;
+use super::records::{self, Causes};
 use super::requests;
 use super::row::{Row, TargetState};
 use super::state::{Loading, Remains, State};
 use super::{cycles, definitions, deploy, gc};
+use crate::history::{self, ProjectFiles};
 use crate::model::LogEvent;
 use crate::model::{ImageBuild, ImageTarget, LoadId, LocalPath, Manifest, ManifestName};
 
@@ -28,6 +30,7 @@ pub(super) fn on_started(state: &mut State) -> Vec<Effect> {
         "Initial Build".to_owned(),
         BTreeSet::new(),
         true,
+        Causes::of_load(state, &BTreeSet::new(), &Reasons::default(), None),
     ));
     effects
 }
@@ -46,6 +49,7 @@ pub(super) fn load_if_changed(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     }
     let cycle = cycles::begin_load(state);
+    let noticed = state.tiltfile.noticed.take();
     let mut files = std::mem::take(&mut state.tiltfile.pending);
     let reasons = Reasons {
         triggers: std::mem::take(&mut state.tiltfile.triggers),
@@ -55,6 +59,7 @@ pub(super) fn load_if_changed(state: &mut State) -> Vec<Effect> {
     let extensions = std::mem::take(&mut state.tiltfile.extensions_changed);
     let mut sets_enabled = std::mem::take(&mut state.tiltfile.sets_enabled) || reasons.args;
     if let Some(abandoned) = state.tiltfile.loading.take() {
+        records::abandon_load(state, abandoned.load);
         files.extend(abandoned.files);
         sets_enabled |= abandoned.sets_enabled;
     }
@@ -66,7 +71,8 @@ pub(super) fn load_if_changed(state: &mut State) -> Vec<Effect> {
     } else {
         files_changed_line(&state.config.cwd, &files)
     };
-    let mut effects = start_load(state, entry, files, sets_enabled);
+    let causes = Causes::of_load(state, &files, &reasons, noticed);
+    let mut effects = start_load(state, entry, files, sets_enabled, causes);
     if reasons.args {
         let text = format!("Tiltfile args changed to: [{}]", state.tiltfile.args.join(" "));
         let line = LogEvent::line(state.tiltfile_span(), ManifestName::tiltfile(), text);
@@ -81,6 +87,7 @@ fn start_load(
     entry: String,
     files: BTreeSet<LocalPath>,
     sets_enabled: bool,
+    causes: Causes,
 ) -> Vec<Effect> {
     state.tiltfile.last_load += 1;
     let (load, span) = (LoadId(state.tiltfile.last_load), state.tiltfile_span());
@@ -90,6 +97,7 @@ fn start_load(
         files,
         sets_enabled,
     });
+    records::begin_load(state, load, causes);
     let (args, moment) = (state.tiltfile.args.clone(), state.next_moment());
     state.tiltfile.read_at = moment;
     let mut line = LogEvent::line(span.clone(), ManifestName::tiltfile(), entry);
@@ -110,6 +118,7 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
     let Some(loading) = state.tiltfile.loading.take_if(|loading| loading.load == load) else {
         return Vec::new();
     };
+    records::end_load(state, load, outcome.error.clone(), false);
     state.tiltfile.loaded = true;
     state.tiltfile.finished = Some(state.now);
     state.ended.note(state.now, ManifestName::tiltfile(), load.0);
@@ -146,6 +155,7 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
     }
     state.dirty.files = true;
     state.tiltfile.error = outcome.error;
+    state.tiltfile.error_place = outcome.error_place;
     let mut effects = Vec::new();
     if let Some(manifests) = outcome.manifests {
         state.update_settings = outcome.update_settings;
@@ -156,6 +166,9 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
             true => manifests,
             false => without_live_updates(manifests),
         };
+        let (config_files, ignores) = (&state.tiltfile.config_files, &state.tiltfile.watch_ignores);
+        let files = ProjectFiles::new(&manifests, config_files.clone(), ignores.clone());
+        state.tiltfile.files = Arc::new(files);
         effects.extend(replace_manifests(state, manifests, &outcome.enabled, &loading));
     } else {
         // The arguments are still to be heeded.
@@ -231,6 +244,7 @@ fn replace_manifests(
     state.dirty.everything_asked();
     state.objects.is_stale = true;
     gone.extend(old);
+    records::retain(state);
     if !loading.sets_enabled {
         return remove_rows(state, gone);
     }
@@ -255,6 +269,12 @@ fn redefine(
     files: &BTreeSet<LocalPath>,
 ) -> Row {
     let changed = !same_targets(&row.manifest, &manifest);
+    if changed && row.started_first {
+        row.definition_changes
+            .extend(history::changes(&row.manifest, &manifest));
+        row.definition_changes.sort();
+        row.definition_changes.dedup();
+    }
     let mut targets = std::mem::take(&mut row.targets);
     row.targets = manifest
         .target_ids()
@@ -323,6 +343,7 @@ fn remove_rows(state: &mut State, gone: Vec<(ManifestName, Row)>) -> Vec<Effect>
 /// that waits until the update was cancelled.
 pub(super) fn release(state: &mut State, name: &ManifestName, row: Row, reason: &'static str) -> Vec<Effect> {
     pods::forget_row(state, name);
+    records::release(state, name);
     let remains = Remains {
         deployed: row.deployed,
         reason,

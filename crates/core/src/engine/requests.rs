@@ -6,7 +6,7 @@ use super::effect::Effect;
 use super::reload::release;
 use super::row::Row;
 use super::state::State;
-use super::{gc, pods, reload};
+use super::{gc, pods, records, reload};
 use crate::model::{Command, ManifestName, SpanId, TriggerMode, TriggerReason};
 use crate::model::{Level, LogEvent};
 
@@ -125,6 +125,7 @@ pub(super) fn on_cancel_requested(state: &mut State, span: &SpanId) -> Vec<Effec
     let Some(loading) = state.tiltfile.loading.take() else {
         return Vec::new();
     };
+    records::end_load(state, loading.load, Some("build canceled".to_owned()), true);
     state.tiltfile.loaded = true;
     state.tiltfile.finished = Some(state.now);
     state.tiltfile.sets_enabled |= loading.sets_enabled;

@@ -11,6 +11,7 @@ use super::live_update::state::Live;
 use super::reason::Reasons;
 use super::serve::RowServer;
 use super::state::Seq;
+use crate::history::DefinitionChange;
 use crate::k8s::Entity;
 use crate::model::RuntimeStatus;
 use crate::model::{
@@ -33,6 +34,8 @@ pub(crate) struct Row {
     pub(crate) changed_definition: Option<Seq>,
     /// The files that changed it.
     pub(crate) config_edits: BTreeSet<LocalPath>,
+    /// What they changed of it.
+    pub(crate) definition_changes: Vec<DefinitionChange>,
     /// Who asked for an update that has not started. It is in the queue while anybody has.
     pub(crate) triggers: BTreeSet<TriggerReason>,
     pub(crate) building: Option<BuildId>,
@@ -85,6 +88,8 @@ pub(crate) struct Edit {
     pub(crate) heard: Seq,
     /// The latest moment before it: what began later has read it.
     pub(crate) after: Moment,
+    /// When the first change of it was noticed that no update has taken in, if that is known.
+    pub(crate) seen: Option<Instant>,
 }
 
 /// What a resource has in the cluster.
@@ -171,6 +176,7 @@ impl Row {
             position,
             changed_definition: None,
             config_edits: BTreeSet::new(),
+            definition_changes: Vec::new(),
             triggers: BTreeSet::new(),
             building: None,
             started_first: false,

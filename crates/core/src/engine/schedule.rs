@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::row::Row;
 use super::state::{Running, State};
 use super::{cycles, deploy, live_update};
+use crate::history::WaitReason;
 use crate::model::{ImageTarget, ManifestName, TargetId};
 
 /// Why an update that is due may not start.
@@ -57,6 +58,24 @@ impl Hold {
         }
     }
 
+    /// Returns it as a record says it.
+    pub(crate) fn wait_reason(&self) -> WaitReason {
+        match self {
+            Self::TiltfileReload => WaitReason::TiltfileReload,
+            Self::WaitingForLocal(_) => WaitReason::WaitingForLocal,
+            Self::IsUnparallelizableLocal => WaitReason::IsUnparallelizableLocal,
+            Self::WaitingForUncategorized => WaitReason::WaitingForUncategorized,
+            Self::BuildingComponent(_) => WaitReason::BuildingComponent,
+            Self::WaitingForDep(_) | Self::WaitingForDefinition(_) => WaitReason::WaitingForDep,
+            Self::WaitingForCluster => WaitReason::WaitingForCluster,
+            Self::WaitingForDeletion(_) => WaitReason::WaitingForDeletion,
+            Self::WaitingForRetry => WaitReason::WaitingForRetry,
+            Self::Reconciling => WaitReason::Reconciling,
+            Self::WaitingForDeploy => WaitReason::WaitingForDeploy,
+            Self::WaitingForQuiet => WaitReason::WaitingForQuiet,
+        }
+    }
+
     /// Returns the names of what it waits for.
     pub fn on(&self) -> Vec<String> {
         match self {
@@ -78,12 +97,23 @@ impl Hold {
     }
 }
 
-/// Returns the resource to update now, if there is one and a slot is free, and what holds the others that are due.
+/// Which update starts now, and why the others that are due do not.
+#[derive(Debug, Default)]
+pub(crate) struct Schedule {
+    /// The resource to update now, if there is one and a slot is free.
+    pub(crate) next: Option<ManifestName>,
+    /// What holds others.
+    pub(crate) holds: BTreeMap<ManifestName, Hold>,
+    /// Those that nothing holds but that others run, or their own update before.
+    pub(crate) lined_up: BTreeMap<ManifestName, WaitReason>,
+}
+
+/// Returns which update starts now, and what holds the others that are due.
 ///
 /// Rule: `docs/rules/updates.md`, "Order and holds"; the first reason that applies is the one given.
-pub(crate) fn next_update(state: &State) -> (Option<ManifestName>, BTreeMap<ManifestName, Hold>) {
+pub(crate) fn next_update(state: &State) -> Schedule {
     let due = || state.rows_in_order().filter(|(_, row)| row.is_due());
-    let mut holds = BTreeMap::new();
+    let (mut holds, mut lined_up) = (BTreeMap::new(), BTreeMap::new());
     let is_pending = !state.tiltfile.pending.is_empty() && !cycles::load_waits(state);
     let reloading = state.tiltfile.loading.is_some() || is_pending;
     let busy = busy_targets(state);
@@ -109,7 +139,9 @@ pub(crate) fn next_update(state: &State) -> (Option<ManifestName>, BTreeMap<Mani
                 .or_else(|| cycles::update_waits(state, row).then_some(Hold::WaitingForQuiet))
         };
         match hold {
-            _ if row.building.is_some() => {}
+            _ if row.building.is_some() => {
+                lined_up.insert(name.clone(), WaitReason::OwnUpdate);
+            }
             Some(hold) => {
                 holds.insert(name.clone(), hold);
             }
@@ -122,7 +154,15 @@ pub(crate) fn next_update(state: &State) -> (Option<ManifestName>, BTreeMap<Mani
     } else {
         None
     };
-    (next, holds)
+    let free = free
+        .into_iter()
+        .map(|(name, _)| (name.clone(), WaitReason::WaitingForSlot));
+    lined_up.extend(free.filter(|(name, _)| Some(name) != next.as_ref()));
+    Schedule {
+        next,
+        holds,
+        lined_up,
+    }
 }
 
 /// Returns which of those that nothing holds goes first: first updates, then those that a user asked for, in that order,

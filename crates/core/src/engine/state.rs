@@ -3,6 +3,7 @@
 //! Plain data with small questions about it. Who changes it: `handle` and the files it names. Log text is not here.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::config::EngineConfig;
@@ -15,9 +16,10 @@ use super::row::{DeleteCommand, Deployed, Row};
 use super::rows::Rows;
 use super::schedule::Hold;
 use super::unclaimed::Unclaimed;
+use crate::history::{Keeper, ProjectFiles, WaitReason};
 use crate::model::{
     BuildId, CiSettings, ContainerAddress, DeleteId, Ignore, LoadId, LocalPath, ManifestName, ObjectUid, Pod,
-    SpanId, TargetId, Timestamp, TriggerReason, UpdateSettings, Workload,
+    SourcePlace, SpanId, TargetId, Timestamp, TriggerReason, UpdateSettings, Workload,
 };
 
 /// A moment in the order of what happens: events that are handled, updates and loads that begin.
@@ -53,6 +55,12 @@ pub(crate) struct State {
     pub(crate) builds: BTreeMap<BuildId, Running>,
     pub(crate) last_build: u64,
     pub(crate) last_live_update: u64,
+    /// The latest mark up to which all changes of files are known.
+    pub(crate) caught_up: u64,
+    /// What became of the updates.
+    pub(crate) history: Keeper,
+    /// Those that are due and that nothing holds but that others run.
+    pub(crate) lined_up: BTreeMap<ManifestName, WaitReason>,
     /// Resources whose update a user asked for, the first one first.
     pub(crate) queue: VecDeque<ManifestName>,
     /// Deletions that have not answered yet.
@@ -117,10 +125,16 @@ pub(crate) struct Tiltfile {
     pub(crate) loaded: bool,
     /// Why the last one failed.
     pub(crate) error: Option<String>,
+    /// Where its fault is written, if that is known.
+    pub(crate) error_place: Option<SourcePlace>,
+    /// What the last good load says of files.
+    pub(crate) files: Arc<ProjectFiles>,
     pub(crate) config_files: Vec<LocalPath>,
     pub(crate) watch_ignores: Vec<Ignore>,
     /// Changes that no load has seen.
     pub(crate) pending: BTreeSet<LocalPath>,
+    /// When the first of them was noticed.
+    pub(crate) noticed: Option<Instant>,
     /// When the last load began: it has read what changed before.
     pub(crate) read_at: Seq,
     /// What the last load has read.
@@ -270,6 +284,9 @@ impl State {
             builds: BTreeMap::new(),
             last_build: 0,
             last_live_update: 0,
+            caught_up: 0,
+            history: Keeper::default(),
+            lined_up: BTreeMap::new(),
             queue: VecDeque::new(),
             deletions: BTreeMap::new(),
             last_delete: 0,
@@ -307,9 +324,20 @@ impl State {
 
     /// Returns the time of day at a moment of this session.
     pub(crate) fn time_of(&self, at: Instant) -> Timestamp {
-        let since = at.saturating_duration_since(self.config.started_at).as_micros();
-        let micros = i64::try_from(since).unwrap_or(i64::MAX);
-        Timestamp(self.config.started.0.saturating_add(micros))
+        self.clock()(at)
+    }
+
+    /// Returns what tells the time of day at moments of this session.
+    pub(crate) fn clock(&self) -> impl Fn(Instant) -> Timestamp + use<> {
+        let (started, started_at) = (self.config.started, self.config.started_at);
+        move |at| {
+            let micros = at.saturating_duration_since(started_at).as_micros();
+            Timestamp(
+                started
+                    .0
+                    .saturating_add(i64::try_from(micros).unwrap_or(i64::MAX)),
+            )
+        }
     }
 
     /// Returns when a time that the cluster told was, as far as its clock and ours agree; never later than now.

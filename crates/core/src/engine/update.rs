@@ -9,6 +9,7 @@ use super::effect::{Effect, ImageAction, ImageStep, UpdatePlan};
 use super::event::UpdateOutcome;
 use super::files::files_changed_line;
 use super::reason::Reasons;
+use super::records::{self, Causes};
 use super::row::{BuildRecord, Row, TargetState};
 use super::state::{Running, Seq, State};
 use super::{
@@ -21,6 +22,7 @@ use crate::model::{Level, LogEvent};
 /// Starts an update of a resource that `schedule` chose, and says so if it goes round in a circle.
 pub(super) fn start(state: &mut State, name: &ManifestName) -> Vec<Effect> {
     let (build, moment) = (BuildId(state.last_build + 1), state.next_moment());
+    let causes = Causes::of_update(state, name);
     let cycle = cycles::begin_update(state, name);
     let Some(row) = state.rows.get_mut(name) else {
         return Vec::new();
@@ -71,6 +73,7 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Vec<Effect> {
         }
     }
     row.config_edits.clear();
+    row.definition_changes.clear();
     row.triggers.clear();
     state.queue.retain(|queued| queued != name);
     row.building = Some(build);
@@ -80,6 +83,7 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Vec<Effect> {
     row.started_at.get_or_insert(state.now);
     state.last_build = build.0;
     state.builds.insert(build, running);
+    records::begin_update(state, name, build, causes);
     let plan = UpdatePlan {
         build,
         manifest: name.clone(),
@@ -149,6 +153,7 @@ pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutc
     let Some(mut running) = state.builds.remove(&build) else {
         return objects::on_applied(state, build, outcome);
     };
+    records::end_update(state, build, &outcome);
     if let Some(mut remains) = running.orphaned.take() {
         remains.deployed = gc::add_applied(remains.deployed, &running, &outcome);
         return gc::delete_remains(state, &running.manifest, running.span, remains);

@@ -31,6 +31,7 @@ mod quoted;
 mod registry;
 mod session_settings;
 mod settings;
+mod source_place;
 mod status;
 mod sync;
 mod target;
@@ -55,7 +56,7 @@ pub use ids::{
     BuildId, DeleteId, LiveUpdateId, LoadId, ManifestName, ObjectUid, PruneId, ServeId, SpanId, TargetId,
     TargetKind, sanitize_name,
 };
-pub use ignore::{IgnoreMatcher, escaped_pattern};
+pub use ignore::{IgnoreMatcher, deciding, escaped_pattern};
 pub use image_ref::{ImageRef, ImageRefError, ImageSelector};
 pub use k8s_options::{CustomDeploy, DiscoveryStrategy, ImageLocator, K8sOptions, ObjectPatterns};
 pub use link::{Link, PortForward};
@@ -72,6 +73,7 @@ pub use quoted::write_quoted;
 pub use registry::{BuiltImage, Registry};
 pub use session_settings::{DockerPrune, FEATURES, OBSOLETE_FEATURES, SessionSettings, Telemetry};
 pub use settings::{CiSettings, UpdateSettings};
+pub use source_place::SourcePlace;
 pub use status::{RuntimeStatus, UpdateStatus};
 pub use sync::{
     Batch, BatchRun, ContainerAddress, InPlace, Placement, Remedy, SentFile, SyncFailure, SyncTimes, Synced,

@@ -18,6 +18,12 @@ impl Timestamp {
         Self(self.0.div_euclid(1_000_000) * 1_000_000)
     }
 
+    /// Reads what [`Timestamp::to_micro_text`] writes, and other texts of that form.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let time: jiff::Timestamp = text.parse().ok()?;
+        Some(Self(time.as_microsecond()))
+    }
+
     /// Returns how long after `earlier` this is; zero if it is not.
     pub fn since(self, earlier: Timestamp) -> std::time::Duration {
         std::time::Duration::from_micros(u64::try_from(self.0 - earlier.0).unwrap_or(0))

@@ -1,7 +1,11 @@
 //! Who asked for an update.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// Who asked for an update.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum TriggerReason {
     /// The web page.
     Web,

@@ -3,11 +3,14 @@
 //! [`View`] is the whole; one [`ResourceView`] stands for each row. The engine makes a new one on demand; readers may
 //! miss states in between. Log text is not here: `logs` has it, by span.
 
+mod awaited;
 mod detail;
+mod history;
 mod pod_json;
 mod project;
 mod projection;
 mod report;
+mod settled;
 mod snapshot;
 mod ui_objects;
 #[cfg(test)]
@@ -19,17 +22,21 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::engine::{AppliedObject, ServerStatus};
+use crate::history::{ProjectFiles, UpdateRecord, Wait};
 use crate::model::{
-    ApiKind, ApiObject, BuiltImage, Command, Manifest, ManifestName, Pod, SpanId, TargetId, Timestamp,
-    TriggerMode,
+    ApiKind, ApiObject, BuiltImage, Command, Manifest, ManifestName, Pod, SourcePlace, SpanId, TargetId,
+    Timestamp, TriggerMode,
 };
 pub use crate::model::{RuntimeStatus, UpdateStatus};
 pub use detail::detail;
 
+pub use awaited::{AwaitAnswer, AwaitedResource, awaited, last_edited};
+pub use history::{history, history_of};
 pub(crate) use pod_json::pod_json;
 pub(crate) use project::view;
 pub(crate) use projection::Projection;
 pub use report::{ReportRow, report, table};
+pub use settled::unsettled;
 pub use snapshot::{SnapshotFacts, log_list, snapshot};
 pub use ui_objects::{ui_resource, ui_session, ui_tiltfile};
 
@@ -43,6 +50,11 @@ pub struct View {
     pub tiltfile: TiltfileView,
     /// Whether the cluster can be used.
     pub cluster: ClusterView,
+    /// The latest mark up to which all changes of files are known.
+    pub caught_up: u64,
+    /// What the last good load of the Tiltfile says of files.
+    #[serde(skip)]
+    pub files: Arc<ProjectFiles>,
     /// One per resource, in definition order.
     #[serde(serialize_with = "whole_rows")]
     pub resources: Vec<Arc<ResourceView>>,
@@ -85,12 +97,17 @@ impl Default for View {
             tiltfile: TiltfileView {
                 update_status: UpdateStatus::Pending,
                 error: None,
+                error_place: None,
                 span: None,
                 started: None,
                 finished: None,
                 args: Vec::new(),
+                going_on: Vec::new(),
+                ended: Arc::default(),
             },
             cluster: ClusterView::Connecting,
+            caught_up: 0,
+            files: Arc::default(),
             resources: Vec::new(),
             objects: Arc::default(),
         }
@@ -104,6 +121,9 @@ pub struct TiltfileView {
     pub update_status: UpdateStatus,
     /// Why the last load failed.
     pub error: Option<String>,
+    /// Where its fault is written, if that is known.
+    #[serde(skip)]
+    pub error_place: Option<SourcePlace>,
     /// Where the lines of the last load are; `None` before the first.
     pub span: Option<SpanId>,
     /// When the last load began.
@@ -112,6 +132,12 @@ pub struct TiltfileView {
     pub finished: Option<Timestamp>,
     /// The Tiltfile's arguments.
     pub args: Vec<String>,
+    /// Evaluations that go on, the last one first.
+    #[serde(skip)]
+    pub going_on: Vec<UpdateRecord>,
+    /// Those that ended, the last one first.
+    #[serde(skip)]
+    pub ended: Arc<Vec<Arc<UpdateRecord>>>,
 }
 
 /// The connection to the cluster.
@@ -183,6 +209,18 @@ pub struct ResourceView {
     pub links: Vec<(String, String)>,
     /// Its port-forwards.
     pub forwards: Vec<ForwardView>,
+    /// Updates that go on, the last one first.
+    #[serde(skip)]
+    pub going_on: Vec<UpdateRecord>,
+    /// Updates that ended, the last one first.
+    #[serde(skip)]
+    pub ended: Arc<Vec<Arc<UpdateRecord>>>,
+    /// What its next update waits for, if one is due; the last of them goes on.
+    #[serde(skip)]
+    pub waiting: Vec<Wait>,
+    /// Where the first of its objects is written, if that is a file.
+    #[serde(skip)]
+    pub place: Option<SourcePlace>,
     /// When its first update started.
     pub first_started: Option<Timestamp>,
     /// When it was first seen to be ready.

@@ -14,7 +14,8 @@ use crate::engine::serve::RowServer;
 use crate::engine::state::{Running, State, Tiltfile};
 use crate::engine::{ClusterStatus, ServerStatus};
 use crate::engine::{forwards, why_no_pod};
-use crate::model::{Link, ManifestName, Pod, PodTrouble};
+use crate::history::Wait;
+use crate::model::{Link, ManifestName, Pod, PodTrouble, SourcePlace};
 
 /// Returns what readers see of the state.
 pub(crate) fn view(state: &State) -> View {
@@ -22,6 +23,8 @@ pub(crate) fn view(state: &State) -> View {
         events: state.seq,
         tiltfile: tiltfile(state),
         cluster: cluster(state),
+        caught_up: state.caught_up,
+        files: Arc::clone(&state.tiltfile.files),
         resources: state
             .rows_in_order()
             .map(|(name, row)| Arc::new(resource(state, name, row)))
@@ -52,10 +55,13 @@ pub(super) fn tiltfile(state: &State) -> TiltfileView {
     TiltfileView {
         update_status,
         error: tiltfile.error.clone(),
+        error_place: tiltfile.error_place.clone(),
         span: (tiltfile.last_load > 0).then(|| state.tiltfile_span()),
         started: tiltfile.started.map(|at| state.time_of(at)),
         finished: tiltfile.finished.map(|at| state.time_of(at)),
         args: tiltfile.args.clone(),
+        going_on: state.history.going_on(&ManifestName::tiltfile(), state.clock()),
+        ended: state.history.ended(&ManifestName::tiltfile()),
     }
 }
 
@@ -102,10 +108,28 @@ pub(super) fn resource(state: &State, name: &ManifestName, row: &Row) -> Resourc
         links: links(row),
         forwards: forwards::views(state, row),
         server: row.server.as_ref().map(|of_row| server(state, of_row)),
+        going_on: state.history.going_on(name, state.clock()),
+        ended: state.history.ended(name),
+        waiting: waiting(state, name),
+        place: place(row),
         first_started: row.started_at.map(|at| state.time_of(at)),
         first_ready: row.runtime.first_ready.map(|at| state.time_of(at)),
         ever_ready: row.runtime.last_ready.is_some(),
     }
+}
+
+fn place(row: &Row) -> Option<SourcePlace> {
+    let origin = &row.entities().first()?.origin;
+    let file = origin.source.strip_prefix("file: ")?;
+    (origin.line > 0).then(|| SourcePlace {
+        file: file.to_owned(),
+        line: origin.line,
+    })
+}
+
+fn waiting(state: &State, name: &ManifestName) -> Vec<Wait> {
+    let waits = state.history.waits(name);
+    waits.map_or_else(Vec::new, |waits| waits.told(None, state.clock()))
 }
 
 fn update_status(row: &Row) -> UpdateStatus {

@@ -43,7 +43,9 @@ impl Projection {
             && self.view.resources.len() == self.places.len()
             && self.view.tiltfile == tiltfile
             && self.view.cluster == cluster
-            && Arc::ptr_eq(&self.view.objects, &objects);
+            && Arc::ptr_eq(&self.view.objects, &objects)
+            && self.view.caught_up == state.caught_up
+            && Arc::ptr_eq(&self.view.files, &state.tiltfile.files);
         if is_same {
             return Arc::clone(&self.view);
         }
@@ -59,6 +61,8 @@ impl Projection {
             events: state.seq,
             tiltfile,
             cluster,
+            caught_up: state.caught_up,
+            files: Arc::clone(&state.tiltfile.files),
             resources,
             objects,
         });

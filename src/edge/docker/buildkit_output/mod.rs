@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use bollard::moby::buildkit::v1::{StatusResponse, Vertex, VertexLog, VertexStatus};
 
 use super::stream_output::human_size;
+use crate::history::Facts;
 use crate::model::format_go_duration;
 
 /// A step must take longer than this to have its time shown.
@@ -34,6 +35,8 @@ pub(super) struct BuildKitOutput {
     steps: HashMap<String, Step>,
     /// Names of the steps that failed, in order, and why.
     failed: Vec<(String, String)>,
+    /// The order in which steps were first heard of.
+    order: Vec<String>,
 }
 
 #[derive(Default)]
@@ -41,6 +44,10 @@ struct Step {
     name: String,
     hidden: bool,
     started: bool,
+    cached: bool,
+    completed: bool,
+    /// Whether it reads the build context.
+    is_context: bool,
     failed: bool,
     /// The longest time that was printed.
     printed_duration: Duration,
@@ -64,7 +71,12 @@ impl BuildKitOutput {
     pub(super) fn update(&mut self, now: Instant, state: &StatusResponse) -> Vec<Line> {
         let mut lines = Vec::new();
         for vertex in &state.vertexes {
+            if !self.steps.contains_key(&vertex.digest) {
+                self.order.push(vertex.digest.clone());
+            }
             let step = self.steps.entry(vertex.digest.clone()).or_default();
+            step.cached |= vertex.cached;
+            step.completed |= vertex.completed.is_some();
             step.rename(&vertex.name);
             step.start(now, vertex, &mut lines);
         }
@@ -90,6 +102,30 @@ impl BuildKitOutput {
         lines
     }
 
+    /// Tells which steps were carried out, and which came from the cache. Only those of the Dockerfile count.
+    pub(super) fn tell(&self, facts: &mut Facts) {
+        if self.order.is_empty() {
+            return;
+        }
+        let steps = || self.order.iter().filter_map(|digest| self.steps.get(digest));
+        // A step that adds nothing of its own, such as `FROM`, is never built.
+        let own = || {
+            steps().filter(|step| {
+                let is_numbered = step.name.starts_with('[') && !step.is_context && !step.hidden;
+                is_numbered && (step.cached || step.completed) && !step.name.contains("] FROM ")
+            })
+        };
+        let count = |is_cached: bool| own().filter(|step| step.cached == is_cached).count();
+        let context: i64 = steps()
+            .filter(|step| step.is_context)
+            .map(|step| step.transferred().0)
+            .sum();
+        facts.steps_built = u32::try_from(count(false)).ok();
+        facts.steps_cached = u32::try_from(count(true)).ok();
+        facts.first_built_step = own().find(|step| !step.cached).map(|step| step.name.clone());
+        facts.context_bytes = u64::try_from(context).ok();
+    }
+
     /// Returns the name of the step that the build failed in, if it was one. Others may have been stopped for it.
     pub(super) fn failed_step(&self) -> Option<String> {
         // The last cause: what is before it may quote a command.
@@ -102,6 +138,7 @@ impl BuildKitOutput {
 impl Step {
     fn rename(&mut self, name: &str) {
         let loads_context = name.starts_with("[internal] load") && name.contains("build context");
+        self.is_context = loads_context;
         self.hidden = name.starts_with("[internal]") && !loads_context;
         self.name = if loads_context {
             "[background] read source files".to_owned()

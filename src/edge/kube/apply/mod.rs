@@ -5,6 +5,7 @@
 //! kept because of what it holds, `who_holds` who keeps an object from going.
 
 mod delete;
+mod dry_run;
 mod never_deleted;
 mod object;
 mod rejection;
@@ -15,6 +16,7 @@ mod tests;
 mod who_holds;
 
 pub use delete::{collect_garbage, delete};
+pub(in crate::edge) use dry_run::{Coming, plan_objects};
 pub(in crate::edge) use never_deleted::what_it_holds;
 pub use resource::{ApplyOutcome, ApplyRequest, applied_object, apply};
 pub use take_down::{Patience, take_down};

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::never_deleted::{kept, what_it_holds};
 use crate::clock;
 use crate::edge::kube::connection::{Cluster, ObjectApi, RequestError, WritePermit};
+use crate::edge::stages::note;
 use crate::k8s::Entity;
 use crate::k8s::apply_input::apply_input;
 use crate::k8s::display::kind_and_name;
@@ -215,12 +216,18 @@ impl Turn<'_> {
                 return Ok(Applied::Now(self.replace(object).await?));
             }
             if is_applied(self.input, object) {
+                note(|facts| facts.unchanged.push(self.shown()));
                 return Ok(Applied::Already(object.clone()));
             }
             self.run.claims.note(self.entity, object);
             take_over_fields(self.run.permit, api, object.clone()).await?;
         }
+        let is_new = live.is_none();
         let applied = self.apply().await?;
+        note(|facts| match is_new {
+            true => facts.created.push(self.shown()),
+            false => facts.changed.push(self.shown()),
+        });
         if !is_deleting(&applied) {
             return Ok(Applied::Now(applied));
         }
@@ -228,8 +235,13 @@ impl Turn<'_> {
         Ok(Applied::Now(self.apply().await?))
     }
 
+    fn shown(&self) -> String {
+        format!("{}/{}", self.entity.kind(), self.entity.name())
+    }
+
     /// Deletes the object and makes it anew.
     async fn replace(&self, live: &Value) -> Result<Value, RequestError> {
+        note(|facts| facts.changed.push(self.shown()));
         self.api
             .delete(self.run.permit, live["metadata"]["uid"].as_str())
             .await?;

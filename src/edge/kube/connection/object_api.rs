@@ -265,6 +265,13 @@ impl ObjectApi {
         Ok(self.send(request).await?)
     }
 
+    /// Returns what applying would make of the object; nothing is written.
+    pub(in crate::edge::kube) async fn apply_dry(&self, input: &Value) -> Result<Value, RequestError> {
+        let params = PatchParams::apply(FIELD_MANAGER).force().dry_run();
+        let request = self.request().patch(&self.name, &params, &Patch::Apply(input));
+        Ok(self.send(request).await?)
+    }
+
     /// Merges into the object.
     pub(in crate::edge::kube) async fn merge(
         &self,

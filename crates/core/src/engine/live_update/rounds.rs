@@ -14,13 +14,14 @@ use super::state::{Change, Instance, InstanceKey, Round, Standing};
 use crate::engine::effect::{ContainerUpdate, Effect, LiveUpdatePlan};
 use crate::engine::files::files_changed_line;
 use crate::engine::reason::Reasons;
+use crate::engine::records::{self, Causes};
 use crate::engine::row::{BuildRecord, Edit, Row, TargetState};
 use crate::engine::schedule::Hold;
 use crate::engine::state::{Seq, State};
 
 use crate::model::{
     Batch, Container, ContainerAddress, Ignore, ImageTarget, Level, LiveUpdate, LiveUpdateId, LocalPath,
-    LogEvent, ManifestName, Placement, Pod, Remedy, SpanId, SyncFailure, TargetId,
+    LogEvent, ManifestName, Placement, Pod, Remedy, SpanId, SyncFailure, Synced, TargetId,
 };
 
 /// The first pause before a change that did not come through is tried again, doubled each time.
@@ -390,6 +391,15 @@ fn consume(row: &mut Row) {
 /// Starts a round for each live update that has something to do. Whoever asked for it has got it then.
 fn start(state: &mut State, name: &ManifestName, started: Vec<Started>) -> Vec<Effect> {
     let (now, seq, cwd) = (state.now, state.seq, state.config.cwd.clone());
+    let Some(row) = state.rows.get(name) else {
+        return Vec::new();
+    };
+    let takes_triggers =
+        !started.is_empty() && !row.triggers.is_empty() && hold(row) == Some(Hold::Reconciling);
+    let causes: Vec<Causes> = started
+        .iter()
+        .map(|started| Causes::of_sync(state, row, takes_triggers, &started.work))
+        .collect();
     let Some(row) = state.rows.get_mut(name) else {
         return Vec::new();
     };
@@ -398,12 +408,12 @@ fn start(state: &mut State, name: &ManifestName, started: Vec<Started>) -> Vec<E
         reason => reason,
     };
     let mut triggers = BTreeSet::new();
-    if !started.is_empty() && !row.triggers.is_empty() && hold(row) == Some(Hold::Reconciling) {
+    if takes_triggers {
         triggers = std::mem::take(&mut row.triggers);
         state.queue.retain(|queued| queued != name);
     }
-    let mut effects = Vec::new();
-    for Started { image, work } in started {
+    let (mut effects, mut begun) = (Vec::new(), Vec::new());
+    for (Started { image, work }, causes) in started.into_iter().zip(causes) {
         state.last_live_update += 1;
         let update = LiveUpdateId(state.last_live_update);
         let span = SpanId::new(format!("liveupdate:{name}:{update}"));
@@ -440,6 +450,7 @@ fn start(state: &mut State, name: &ManifestName, started: Vec<Started>) -> Vec<E
             containers.push(container);
         }
         row.live.rounds.insert(update, round);
+        begun.push((update, span.clone(), causes));
         effects.push(Effect::UpdateContainers(Box::new(LiveUpdatePlan {
             update,
             manifest: name.clone(),
@@ -448,6 +459,9 @@ fn start(state: &mut State, name: &ManifestName, started: Vec<Started>) -> Vec<E
             header,
             containers,
         })));
+    }
+    for (update, span, causes) in begun {
+        records::begin_sync(state, name, update, span, causes);
     }
     effects
 }
@@ -474,7 +488,7 @@ pub(in crate::engine) fn on_updated(
     state: &mut State,
     update: LiveUpdateId,
     container_id: &str,
-    outcome: Result<bool, SyncFailure>,
+    outcome: Result<Synced, SyncFailure>,
 ) {
     let now = state.now;
     let mut rows = state.rows.iter();
@@ -496,15 +510,18 @@ pub(in crate::engine) fn on_updated(
     // One that is gone by now has nothing to say: what is there instead is looked at anew.
     let instance = row.live.instances.get_mut(&key);
     let instance = instance.filter(|instance| instance.running.is_some_and(|change| change.update == update));
-    let mut needs_build = false;
+    let (mut needs_build, mut synced) = (false, None);
     if let Some(instance) = instance
         && let Some(change) = instance.running.take()
     {
         round.is_news |= match &outcome {
-            Ok(differed) => *differed || !round.is_check,
+            Ok(synced) => synced.differed() || !round.is_check,
             Err(failure) => failure.remedy() != Remedy::Retry,
         };
         let pod = round.pods.get(&key.1).map_or("", String::as_str);
+        if let Ok(done) = &outcome {
+            synced = Some((pod.to_owned(), done.clone()));
+        }
         let error = take_in(instance, pod, change, outcome.map(|_| ()), now);
         needs_build = instance.impossible.is_some();
         round.error = round.error.take().or(error);
@@ -518,8 +535,12 @@ pub(in crate::engine) fn on_updated(
         }
         row.triggers.extend(asked_by);
     }
+    let ended = has_ended.then(|| end(row, update, now)).flatten();
+    if let Some((pod, synced)) = synced {
+        records::note_synced(state, update, pod, &synced);
+    }
     if has_ended {
-        end(row, update, now);
+        records::end_sync(state, update, ended);
     }
     state.dirty.live.insert(name);
 }
@@ -580,30 +601,34 @@ fn await_build(row: &mut Row, id: &TargetId) {
             let TargetState {
                 files, since_build, ..
             } = target;
-            let edit = |heard| Edit { heard, after: heard };
+            let edit = |heard| Edit {
+                heard,
+                after: heard,
+                seen: None,
+            };
             files.extend(since_build.iter().map(|(file, seq)| (file.clone(), edit(*seq))));
         }
     }
 }
 
-/// Ends a round whose containers have all answered.
-fn end(row: &mut Row, update: LiveUpdateId, now: Instant) {
-    let Some(round) = row.live.rounds.remove(&update) else {
-        return;
-    };
+/// Ends a round whose containers have all answered. Returns what went wrong, if anything, where the round is news.
+fn end(row: &mut Row, update: LiveUpdateId, now: Instant) -> Option<Option<String>> {
+    let round = row.live.rounds.remove(&update)?;
     // What failed in another round and was not made good stays red.
     let error = round.error.or_else(|| row.live.error().cloned());
     // A build that failed meanwhile is not hidden by what was done in containers of the one before.
-    if round.is_news && row.live.is_current {
+    let is_news = round.is_news && row.live.is_current;
+    is_news.then(|| {
         row.remember(BuildRecord {
             span: round.span,
             reason: round.reason,
             started: round.started,
             finished: now,
-            error,
+            error: error.clone(),
             explained_by_log: true,
         });
-    }
+        error
+    })
 }
 
 /// Returns when a change that did not come through is tried again.

@@ -172,6 +172,7 @@ impl TargetState {
             let edit = Edit {
                 heard: now,
                 after: now,
+                seen: None,
             };
             self.files.entry(file.clone()).or_insert(edit);
             self.since_build.entry(file.clone()).or_insert(now);

@@ -22,6 +22,7 @@ fn change(target: TargetId, path: &str, after: Moment, is_same: bool) -> Event {
         path,
         after,
         is_same,
+        seen: None,
     }])
 }
 

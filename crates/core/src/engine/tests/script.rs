@@ -490,7 +490,10 @@ pub(super) fn warning(pod: &Pod, count: u32) -> ClusterEvent {
 
 /// Returns effects as lines for people.
 pub(super) fn lines(effects: &[Effect]) -> String {
-    effects.iter().map(line).collect::<Vec<_>>().join("\n")
+    let told = effects
+        .iter()
+        .filter(|effect| !matches!(effect, Effect::Record(_)));
+    told.map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn line(effect: &Effect) -> String {
@@ -559,6 +562,8 @@ fn line(effect: &Effect) -> String {
             let uids: Vec<&str> = watch.uids.iter().map(ObjectUid::as_str).collect();
             format!("watch cluster {:?} {uids:?}", watch.namespaces)
         }
+        Effect::CatchUp { mark } => format!("catch up with {mark}"),
+        Effect::Record(record) => format!("record {} {}", record.resource, record.number),
         Effect::CheckKubeconfig => "check the kubeconfig".to_owned(),
         Effect::StreamLogs(streams) => {
             let streams: Vec<String> = streams.iter().map(stream).collect();

@@ -59,6 +59,21 @@ impl IgnoreMatcher {
     }
 }
 
+/// Returns which of some ignores leaves a path out, and the pattern of it that decides; a whole path has none.
+pub fn deciding<'a>(ignores: &'a [Ignore], path: &LocalPath) -> Option<(&'a Ignore, Option<&'a str>)> {
+    let is_ignored = |ignore: &Ignore| IgnoreMatcher::new(std::slice::from_ref(ignore)).is_ignored(path);
+    let ignore = ignores.iter().find(|ignore| is_ignored(ignore))?;
+    // The pattern that decides is the last before which the path was not left out.
+    let without = (0..ignore.patterns.len()).rev().find(|n| {
+        *n == 0
+            || !is_ignored(&Ignore {
+                base: ignore.base.clone(),
+                patterns: ignore.patterns[..*n].to_vec(),
+            })
+    });
+    Some((ignore, without.map(|n| ignore.patterns[n].as_str())))
+}
+
 impl Rule {
     fn new(ignore: &Ignore) -> Option<Self> {
         if ignore.patterns.is_empty() {
@@ -304,5 +319,27 @@ mod tests {
         let matcher = IgnoreMatcher::new(&[ignore(&["a"]), ignore(&["**", "!a", "!b"])]);
         assert!(matcher.is_ignored(&at("a")) && !matcher.is_ignored(&at("b")));
         assert!(matcher.skips_directory(&at("a")));
+    }
+
+    #[test]
+    fn the_pattern_that_decides_is_named() {
+        let ignores = [
+            Ignore {
+                base: LocalPath::new("/src/.git"),
+                patterns: Vec::new(),
+            },
+            Ignore {
+                base: LocalPath::new("/src"),
+                patterns: ["*.md", "docs", "!docs/a", "docs/a/b"]
+                    .map(str::to_owned)
+                    .to_vec(),
+            },
+        ];
+        let pattern = |path: &str| deciding(&ignores, &at(path)).map(|(_, pattern)| pattern);
+        assert_eq!(pattern(".git/HEAD"), Some(None));
+        assert_eq!(pattern("x.md"), Some(Some("*.md")));
+        assert_eq!(pattern("docs/c"), Some(Some("docs")));
+        assert_eq!(pattern("docs/a/c"), None);
+        assert_eq!(pattern("docs/a/b"), Some(Some("docs/a/b")));
     }
 }

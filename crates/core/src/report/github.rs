@@ -1,0 +1,53 @@
+//! The failures of a report as GitHub's workflow commands: annotations at the file and line that they are about.
+
+use super::{CiReport, ResourceResult, RunResult, plain};
+
+/// Returns a workflow command for each failure; `base` is the directory that paths are relative to there.
+pub fn annotations(report: &CiReport, base: &str) -> String {
+    let mut out = String::new();
+    let mut told = false;
+    for resource in &report.resources {
+        if !matches!(resource.result, ResourceResult::Failed | ResourceResult::Pending) {
+            continue;
+        }
+        told = true;
+        let place = resource.place.as_ref().map_or_else(String::new, |place| {
+            let file = place.file.strip_prefix(base).unwrap_or(&place.file);
+            format!(
+                "file={},line={},",
+                property(file.trim_start_matches('/')),
+                place.line
+            )
+        });
+        let reason = if resource.reason.is_empty() {
+            "it is not ready"
+        } else {
+            &resource.reason
+        };
+        let mut message = reason.to_owned();
+        for line in &resource.last_lines {
+            message.push('\n');
+            message.push_str(&plain(line));
+        }
+        out.push_str(&format!(
+            "::error {place}title={}::{}\n",
+            property(&format!("tilt ci: {}", resource.name)),
+            data(&message)
+        ));
+    }
+    if !told && report.result != RunResult::Succeeded {
+        let message = report.message.as_deref().unwrap_or("tilt ci failed");
+        out.push_str(&format!("::error title=tilt ci::{}\n", data(message)));
+    }
+    out
+}
+
+/// Returns a text as the message of a workflow command has it.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// Returns a text as a property of a workflow command has it.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

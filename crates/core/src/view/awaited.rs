@@ -1,0 +1,141 @@
+//! What came of edits, once a session has settled: the answer of `tilt await`.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{ReportRow, View, history_of, report};
+use crate::history::{Cause, UpdateRecord};
+use crate::model::{ManifestName, Timestamp, UpdateStatus};
+
+/// How far apart changes of one edit may be: saving all files of an editor takes its time.
+const ONE_EDIT: Duration = Duration::from_secs(2);
+
+/// What came of edits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AwaitAnswer {
+    /// Whether all that was asked for is well.
+    pub ok: bool,
+    /// What became of each resource.
+    pub resources: Vec<AwaitedResource>,
+}
+
+/// What became of one resource.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AwaitedResource {
+    /// Its name.
+    pub name: String,
+    /// `ok`, `failed`, `pending`, `skipped` or `disabled`.
+    pub result: String,
+    /// Why it is not well, in a line.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Its last update: what changed, and what that led to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<UpdateRecord>,
+    /// The last lines that its log got since that update was wanted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<String>,
+    /// How many lines before them are left out.
+    #[serde(default)]
+    pub omitted_lines: u64,
+}
+
+/// Returns what became of these resources, or of all where none are named, without lines of the log.
+pub fn awaited(view: &View, names: &BTreeSet<ManifestName>, now: Timestamp) -> AwaitAnswer {
+    let is_asked = |name: &ManifestName| names.is_empty() || names.contains(name);
+    let rows = report(view, now);
+    let rows = rows.into_iter().filter(|row| is_asked(&row.resource));
+    let mut resources: Vec<AwaitedResource> = rows.map(|row| of_row(view, row)).collect();
+    let is_broken = view.tiltfile.update_status == UpdateStatus::Error;
+    // A Tiltfile that cannot be read is no verdict on what was asked: what runs is what it was before.
+    if is_broken || is_asked(&ManifestName::tiltfile()) {
+        resources.insert(0, of_tiltfile(view));
+    }
+    AwaitAnswer {
+        ok: resources
+            .iter()
+            .all(|resource| !matches!(&*resource.result, "failed" | "pending")),
+        resources,
+    }
+}
+
+fn of_row(view: &View, row: ReportRow) -> AwaitedResource {
+    AwaitedResource {
+        update: last_update(view, &row.resource),
+        name: row.resource.to_string(),
+        result: row.result.to_owned(),
+        reason: row.reason,
+        lines: Vec::new(),
+        omitted_lines: 0,
+    }
+}
+
+fn of_tiltfile(view: &View) -> AwaitedResource {
+    let name = ManifestName::tiltfile();
+    let error = view.tiltfile.error.as_deref().unwrap_or_default();
+    AwaitedResource {
+        result: match view.tiltfile.update_status {
+            UpdateStatus::Error => "failed",
+            UpdateStatus::Ok => "ok",
+            _ => "pending",
+        }
+        .to_owned(),
+        reason: error.lines().next().unwrap_or_default().to_owned(),
+        update: last_update(view, &name),
+        name: name.to_string(),
+        lines: Vec::new(),
+        omitted_lines: 0,
+    }
+}
+
+fn last_update(view: &View, name: &ManifestName) -> Option<UpdateRecord> {
+    history_of(view, name)?.updates.into_iter().next()
+}
+
+/// Returns the resources that the last edit led to, the Tiltfile among them.
+pub fn last_edited(view: &View) -> BTreeSet<ManifestName> {
+    let names = view.resources.iter().map(|row| row.name.clone());
+    let names = names.chain([ManifestName::tiltfile()]);
+    let mut edits: Vec<(Timestamp, ManifestName)> = Vec::new();
+    let mut defined: Vec<(Timestamp, ManifestName)> = Vec::new();
+    for name in names {
+        for record in history_of(view, &name)
+            .into_iter()
+            .flat_map(|history| history.updates)
+        {
+            for cause in &record.causes {
+                match cause {
+                    Cause::Files { files } => {
+                        let times = files.iter().map(|file| file.at.unwrap_or(record.wanted));
+                        edits.extend(times.map(|at| (at, name.clone())));
+                    }
+                    Cause::Definition { .. } => defined.push((record.wanted, name.clone())),
+                    _ => {}
+                }
+            }
+        }
+    }
+    edits.sort();
+    let mut first = match edits.last() {
+        Some((at, _)) => *at,
+        None => return BTreeSet::new(),
+    };
+    let mut names = BTreeSet::new();
+    for (at, name) in edits.into_iter().rev() {
+        if first.since(at) > ONE_EDIT {
+            break;
+        }
+        first = at;
+        names.insert(name);
+    }
+    if names.contains(&ManifestName::tiltfile()) {
+        let since = defined.into_iter().filter(|(at, _)| *at >= first);
+        names.extend(since.map(|(_, name)| name));
+    }
+    names
+}
