@@ -122,6 +122,7 @@ fn request(root: &Path) -> LoadRequest {
         program: Program::default(),
         memory: Memory::default(),
         clock: None,
+        extensions: tilt::model::ApiObjects::default(),
     }
 }
 
