@@ -181,7 +181,8 @@ function Beginning({ isLoaded, olderLeft, searching, first, cleared, count, name
 const NEAR = 1200;
 
 function scrolled(view: LogWindow, element: HTMLElement | null): void {
-  if (!element) return;
+  // While it is empty, its height says nothing of where the user is.
+  if (!element || !view.state.isLoaded) return;
   const { scrollTop, scrollHeight, clientHeight } = element;
   const below = scrollHeight - scrollTop - clientHeight;
   const was = Number(element.dataset["top"] ?? 0);
