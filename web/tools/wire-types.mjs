@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 const web = join(dirname(fileURLToPath(import.meta.url)), "..");
 const core = join(web, "../crates/core/src");
 const tables = ["view/wire.txt", "k8s/schema/tilt.txt", "k8s/schema/types.txt"];
-const roots = ["page.View", "page.Snapshot", "page.LogLine", "page.LogPage", "page.Detail"];
+const roots = ["page.View", "page.Snapshot", "page.LogLine", "page.LogPage", "page.Detail", "page.History"];
 
 /** Reads the lines `type NAME FIELD:SHAPE ...` of a table. */
 function read(table, types) {

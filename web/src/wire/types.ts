@@ -55,6 +55,12 @@ export interface Detail {
   firstReady?: string | null;
 }
 
+export interface History {
+  resource: string;
+  waiting?: Wait[] | null;
+  updates?: Update[] | null;
+}
+
 export interface UISession {
   kind?: string | null;
   apiVersion?: string | null;
@@ -133,6 +139,27 @@ export interface Server {
   pid?: number | null;
   ready: boolean;
   fault?: string | null;
+}
+
+export interface Wait {
+  reason: string;
+  on?: string[] | null;
+  from: string;
+  until?: string | null;
+}
+
+export interface Update {
+  resource: string;
+  number: number;
+  kind: string;
+  causes: Cause[];
+  wanted: string;
+  started: string;
+  ended?: string | null;
+  waits?: Wait[] | null;
+  stages?: Stage[] | null;
+  outcome: Outcome;
+  logs?: LogRange[] | null;
 }
 
 export interface ObjectMeta {
@@ -245,6 +272,39 @@ export interface Container {
   ready: boolean;
   restarts: number;
   state: string;
+}
+
+export interface Cause {
+  kind: string;
+  files?: unknown | null;
+  by?: string | null;
+  changes?: unknown | null;
+  image?: string | null;
+  reason?: string | null;
+  message?: string | null;
+  pod?: string | null;
+  container?: string | null;
+}
+
+export interface Stage {
+  kind: string;
+  name?: string | null;
+  from: string;
+  until?: string | null;
+  facts?: unknown | null;
+  parts?: Stage[] | null;
+}
+
+export interface Outcome {
+  result: string;
+  reason?: string | null;
+  message?: string | null;
+}
+
+export interface LogRange {
+  span: string;
+  from: number;
+  until?: number | null;
 }
 
 export interface OwnerReference {

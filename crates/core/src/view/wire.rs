@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::*;
+use crate::history::{Cause, Facts, LogRange, Outcome, Stage, StageKind, UpdateKind, WaitReason};
 use crate::model::{
     Container, ContainerState, DeployTarget, Level, LocalPath, LocalTarget, ObjectUid, PodPhase, Progress,
     RestartPolicy, Segment,
@@ -117,6 +118,46 @@ fn pod() -> Pod {
     }
 }
 
+fn wait() -> Wait {
+    Wait {
+        reason: WaitReason::WaitingForDep,
+        on: vec!["db".to_owned()],
+        from: Timestamp::from_secs(1),
+        until: None,
+    }
+}
+
+fn update() -> UpdateRecord {
+    UpdateRecord {
+        resource: ManifestName::from("db"),
+        number: 1,
+        kind: UpdateKind::Full,
+        causes: vec![Cause::First],
+        wanted: Timestamp::from_secs(1),
+        started: Timestamp::from_secs(1),
+        ended: None,
+        waits: vec![wait()],
+        stages: vec![Stage {
+            kind: StageKind::Build,
+            name: "web".to_owned(),
+            from: Timestamp::from_secs(1),
+            until: None,
+            facts: Facts::default(),
+            parts: Vec::new(),
+        }],
+        outcome: Outcome {
+            result: crate::history::Result::Failed,
+            reason: None,
+            message: Some("no luck".to_owned()),
+        },
+        logs: vec![LogRange {
+            span: SpanId::from("build:1"),
+            from: 7,
+            until: None,
+        }],
+    }
+}
+
 fn definition(name: &str) -> Manifest {
     let name = ManifestName::from(name);
     Manifest {
@@ -181,6 +222,10 @@ fn resource(name: &str, depends_on: &[&str]) -> Arc<ResourceView> {
             is_healthy: false,
             error: Some("no pod".to_owned()),
         }],
+        going_on: vec![update()],
+        ended: Arc::default(),
+        waiting: vec![wait()],
+        place: None,
         first_started: Some(Timestamp::from_secs(1)),
         first_ready: None,
         ever_ready: false,
@@ -200,6 +245,12 @@ fn the_details_of_a_resource_are_what_the_table_says() {
     check_whole(&found, "page.Detail");
     assert_eq!(found["dependents"], serde_json::json!(["web"]));
     assert!(detail(&view(), &ManifestName::from("nobody")).is_none());
+}
+
+#[test]
+fn the_history_of_a_resource_is_what_the_table_says() {
+    let found = history_of(&view(), &ManifestName::from("db")).expect("there is one");
+    check_whole(&serde_json::to_value(found).expect("it is JSON"), "page.History");
 }
 
 #[test]
