@@ -1,5 +1,7 @@
 //! `tilt down`.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -7,6 +9,7 @@ use anyhow::Context;
 use super::variables::{DEFAULT_HOST, DEFAULT_PORT};
 use super::{exit, flags, session};
 use crate::clock;
+use crate::edge::compose::down as compose_down;
 use crate::edge::evaluation::{RealHost, load};
 use crate::edge::kube::{self, Cluster, ClusterAccess};
 use crate::edge::local::CommandVariables;
@@ -15,7 +18,7 @@ use crate::edge::update::custom_deploy;
 use crate::k8s::Entity;
 use crate::k8s::labels::Ownership;
 use crate::logs::{LogFilter, LogStore, LogWriter, StreamPrinter};
-use crate::model::{Command, Manifest, ManifestName};
+use crate::model::{Command, ComposeProject, Manifest, ManifestName};
 
 /// Delete what a Tiltfile deploys
 ///
@@ -84,7 +87,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
                     ownership,
                     log,
                 };
-                deletion.run(&enabled, args.delete_namespaces).await
+                deletion
+                    .run(&enabled, args.delete_namespaces, args.delete_volumes)
+                    .await
             }
         };
         let result = result.map_err(|error| anyhow::Error::msg(store.without_secrets(&format!("{error:#}"))));
@@ -104,7 +109,28 @@ struct Deletion {
 }
 
 impl Deletion {
-    async fn run(self, manifests: &[&Manifest], with_namespaces: bool) -> anyhow::Result<()> {
+    /// Takes everything away: projects of Compose also where something in the cluster could not be.
+    async fn run(
+        self,
+        manifests: &[&Manifest],
+        with_namespaces: bool,
+        with_volumes: bool,
+    ) -> anyhow::Result<()> {
+        let services = manifests.iter().filter_map(|manifest| manifest.deploy.compose());
+        let projects: BTreeMap<String, Arc<ComposeProject>> = services
+            .map(|service| (service.project.name.clone(), Arc::clone(&service.project)))
+            .collect();
+        let (commands, log) = (self.commands.clone(), self.log.clone());
+        let in_cluster = self.in_cluster(manifests, with_namespaces).await;
+        let of_compose = compose_down(&projects, with_volumes, &commands, &log).await;
+        match (in_cluster, of_compose) {
+            (Ok(()), of_compose) => of_compose.map_err(anyhow::Error::msg),
+            (Err(error), Ok(())) => Err(error),
+            (Err(error), Err(other)) => Err(anyhow::anyhow!("{error:#}\n{other}")),
+        }
+    }
+
+    async fn in_cluster(self, manifests: &[&Manifest], with_namespaces: bool) -> anyhow::Result<()> {
         let all = in_order_of_deletion(manifests);
         let defined = all.iter().filter_map(|entity| entity.defines()).collect();
         let (objects, kept) = what_goes(all, with_namespaces);

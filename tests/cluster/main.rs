@@ -2,6 +2,7 @@
 //! cannot run here fails.
 #![allow(clippy::disallowed_methods, reason = "tests run programs and wait for them")]
 
+mod compose;
 mod compose_load;
 mod context;
 mod docker;

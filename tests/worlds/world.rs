@@ -319,6 +319,7 @@ impl<B: Brain> World<B> {
             Effect::ExpectContainers(_) | Effect::UpdateContainers(_) | Effect::CancelLiveUpdate { .. } => {}
             Effect::Record(record) => self.records.push(record),
             Effect::CatchUp { mark } => self.marks.push(mark),
+            Effect::WatchServices(_) | Effect::RemoveService { .. } | Effect::RestartService { .. } => {}
             Effect::Log(_) | Effect::ForwardPorts(_) | Effect::CheckKubeconfig => {}
             Effect::Exit(outcome) => self.exit = Some(outcome),
         }

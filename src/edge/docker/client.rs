@@ -264,6 +264,16 @@ impl Docker {
             .collect()
     }
 
+    /// Gives an image that is there a further name.
+    pub(in crate::edge) async fn tag_image(
+        &self,
+        image: &ImageRef,
+        name: &ImageRef,
+    ) -> Result<(), BuildError> {
+        let tagged = self.tag(&image.familiar(), name).await;
+        tagged.map_err(|error| BuildError::by_engine(format!("TagImage: {error}"), &error))
+    }
+
     /// Gives an image a further name.
     pub(super) async fn tag(&self, image_id: &str, image: &ImageRef) -> Result<(), ApiError> {
         let name = image.familiar_name();

@@ -24,7 +24,7 @@ pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// Why a request gave nothing.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ApiError {
+pub(in crate::edge) enum ApiError {
     /// There is no connection.
     #[error("{0}")]
     Connect(io::Error),
@@ -57,7 +57,7 @@ pub(super) enum ApiError {
 
 impl ApiError {
     /// Returns whether the engine, or what it needed, could not be reached or went away.
-    pub(super) fn is_unreachable(&self) -> bool {
+    pub(in crate::edge) fn is_unreachable(&self) -> bool {
         match self {
             Self::Connect(_) | Self::Broken(_) | Self::Silent { .. } => true,
             Self::Unreadable(_) => false,
@@ -97,7 +97,7 @@ pub(super) struct Reply {
 }
 
 /// Ends a task together with its owner.
-pub(super) struct AbortOnDrop(pub(super) JoinHandle<()>);
+pub(in crate::edge) struct AbortOnDrop(pub(super) JoinHandle<()>);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
@@ -202,16 +202,27 @@ impl Reply {
 
     /// Returns the messages of a build or a push, one per line. A message that reports a failure is an error.
     pub(super) fn messages(self) -> impl Stream<Item = Result<BuildInfo, ApiError>> + Send {
+        self.json_lines(checked)
+    }
+
+    /// Returns values that come one per line, each as it is read. One of a kind that is not known is left out.
+    pub(super) fn json_lines<T, U>(
+        self,
+        read: fn(T) -> Result<U, ApiError>,
+    ) -> impl Stream<Item = Result<U, ApiError>> + Send + use<T, U>
+    where
+        T: DeserializeOwned + 'static,
+        U: 'static,
+    {
         let state = (self, Vec::new(), false);
-        futures::stream::unfold(state, |(mut reply, mut buffer, mut ended)| async move {
+        futures::stream::unfold(state, move |(mut reply, mut buffer, mut ended)| async move {
             loop {
                 match next_line(&mut buffer, ended) {
                     Some(line) => {
-                        // A message of a kind that is not known says nothing to us.
-                        let Ok(info) = serde_json::from_slice::<BuildInfo>(&line) else {
+                        let Ok(value) = serde_json::from_slice::<T>(&line) else {
                             continue;
                         };
-                        return Some((checked(info), (reply, buffer, ended)));
+                        return Some((read(value), (reply, buffer, ended)));
                     }
                     None if ended => return None,
                     None => match reply.next_piece().await {
@@ -220,6 +231,18 @@ impl Reply {
                         Err(err) => return Some((Err(err), (reply, Vec::new(), true))),
                     },
                 }
+            }
+        })
+    }
+
+    /// Returns the bytes as they come.
+    pub(super) fn pieces(self) -> impl Stream<Item = Result<Bytes, ApiError>> + Send + use<> {
+        futures::stream::unfold(Some(self), |reply| async move {
+            let mut reply = reply?;
+            match reply.next_piece().await {
+                Ok(Some(piece)) => Some((Ok(piece), Some(reply))),
+                Ok(None) => None,
+                Err(err) => Some((Err(err), None)),
             }
         })
     }

@@ -7,6 +7,7 @@
 //! - `context` (with `beneath`), `tarball`: what is sent. `session`: a BuildKit session, over which the engine fetches only
 //!   what changed; `sent_times` makes it see that.
 //! - `build`, `buildkit_output`, `stream_output`: making an image, and what is printed meanwhile. `custom`: by a command.
+//! - `containers`: what they do, and what is done with them.
 //! - `auth`, `push`, `delivery`: registries, and whether an image must be pushed at all. `prune`: taking away old ones.
 
 mod auth;
@@ -15,6 +16,7 @@ mod build;
 mod buildkit_output;
 mod client;
 mod config;
+mod containers;
 mod context;
 mod custom;
 mod delivery;
@@ -35,9 +37,11 @@ mod tarball;
 
 pub use build::{BuildRequest, ImageId};
 pub use client::{ConnectError, Docker};
+pub(in crate::edge) use containers::{ContainerEvent, Exec};
 pub(in crate::edge) use context::{Stamp, Stamps, stamps};
 pub use delivery::{ClusterFacts, Delivery, PushWish, delivery};
 pub use error::BuildError;
+pub(in crate::edge) use http::ApiError;
 pub(in crate::edge) use image::unless_canceled;
 pub use image::{ImageRequest, build_image, deliver_image};
 pub use prune::{PruneError, Pruned};

@@ -14,7 +14,7 @@ use crate::edge::process::Environment;
 use crate::edge::watch_files::FileWatcher;
 use crate::engine::LoadOutcome;
 use crate::logs::{LogStore, LogWriter};
-use crate::model::format_go_duration;
+use crate::model::{Manifest, format_go_duration};
 use crate::tiltfile::{Host, Load, LoadRequest, load_on_big_stack};
 
 /// Evaluates the Tiltfile, connects Docker if an image is to be built, and logs how it went. `files` hears what was read.
@@ -38,7 +38,7 @@ pub async fn run(
         return LoadOutcome::default();
     }
     if load.errors.is_empty()
-        && has_images(&load)
+        && needs_docker(&load)
         && let Err(error) = connect(&docker).await
     {
         load.errors.push(error);
@@ -111,12 +111,11 @@ fn secrets_to_scrub(load: &Load) -> Vec<(String, String)> {
     .collect()
 }
 
-fn has_images(load: &Load) -> bool {
-    load.manifests
-        .iter()
-        .flatten()
-        .flat_map(|manifest| &manifest.images)
-        .any(|image| !image.is_live_update_only())
+/// Returns whether an image is to be built, or a service runs on the engine.
+fn needs_docker(load: &Load) -> bool {
+    let has_images = |manifest: &Manifest| manifest.images.iter().any(|image| !image.is_live_update_only());
+    let mut manifests = load.manifests.iter().flatten();
+    manifests.any(|manifest| manifest.deploy.compose().is_some() || has_images(manifest))
 }
 
 async fn connect(docker: &OnceCell<Arc<Docker>>) -> Result<(), Diagnostic> {

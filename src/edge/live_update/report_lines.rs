@@ -91,5 +91,5 @@ pub(in crate::edge) fn ended(update: &ContainerUpdate, outcome: &Result<Synced, 
 }
 
 fn place(update: &ContainerUpdate) -> String {
-    format!("{}/{}", update.container.pod, update.container.container)
+    update.container.shown()
 }

@@ -10,10 +10,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::container::{Containers, ImageContent, Progress};
+use super::container::{Containers, ImageContent, Progress, Ways};
 use super::image_contents::ImageContents;
 use super::report_lines;
-use crate::edge::kube::Cluster;
+use crate::edge::compose::ServiceWatch;
 use crate::engine::{ContainerUpdate, Event, LiveUpdatePlan};
 use crate::logs::{Lane, LogStore, LogWriter};
 use crate::model::{Batch, ContainerAddress, LiveUpdateId, Placement, Sync, SyncFailure, Synced};
@@ -25,6 +25,7 @@ pub(in crate::edge) struct ContainerUpdates {
     tasks: TaskTracker,
     shutdown: CancellationToken,
     containers: Containers,
+    services: ServiceWatch,
     running: Arc<Mutex<HashMap<LiveUpdateId, CancellationToken>>>,
 }
 
@@ -34,8 +35,10 @@ impl ContainerUpdates {
         events: mpsc::Sender<Event>,
         tasks: TaskTracker,
         shutdown: CancellationToken,
+        services: ServiceWatch,
     ) -> Self {
         Self {
+            services,
             log,
             events,
             tasks,
@@ -50,19 +53,17 @@ impl ContainerUpdates {
         &self,
         wanted: BTreeMap<ContainerAddress, String>,
         contents: &ImageContents,
-        cluster: Option<&Cluster>,
+        ways: &Ways,
     ) {
-        if let Some(cluster) = cluster {
-            let wanted = wanted.into_iter();
-            let wanted: BTreeMap<ContainerAddress, ImageContent> = wanted
-                .map(|(address, image)| (address, contents.of(&image)))
-                .collect();
-            self.containers.expect(&wanted, cluster, &self.tasks);
-        }
+        let wanted = wanted.into_iter();
+        let wanted: BTreeMap<ContainerAddress, ImageContent> = wanted
+            .map(|(address, image)| (address, contents.of(&image)))
+            .collect();
+        self.containers.expect(&wanted, ways, &self.tasks);
     }
 
-    /// Begins to change containers. Each of them answers with an event, also where there is no cluster.
-    pub(in crate::edge) fn start(&self, plan: LiveUpdatePlan, cluster: Option<&Cluster>) {
+    /// Begins to change containers. Each of them answers with an event, also where nothing leads there.
+    pub(in crate::edge) fn start(&self, plan: LiveUpdatePlan, ways: &Ways) {
         let log = LogWriter::new(self.log.clone(), plan.span.clone(), plan.manifest.clone());
         if plan.containers.iter().any(|container| !container.is_retry) {
             log.update_started(&plan.header);
@@ -75,7 +76,9 @@ impl ContainerUpdates {
             let (log, lane) = log.lane();
             lanes.push(lane);
             let one = OneContainer {
-                cluster: cluster.cloned(),
+                ways: ways.clone(),
+                services: self.services.clone(),
+                tasks: self.tasks.clone(),
                 containers: self.containers.clone(),
                 update: container,
                 log,
@@ -112,7 +115,9 @@ async fn tell(lanes: Vec<Lane>) {
 
 /// The change of one container.
 struct OneContainer {
-    cluster: Option<Cluster>,
+    ways: Ways,
+    services: ServiceWatch,
+    tasks: TaskTracker,
     containers: Containers,
     update: ContainerUpdate,
     log: LogWriter,
@@ -144,9 +149,6 @@ impl OneContainer {
     }
 
     async fn change(&self) -> Result<Synced, SyncFailure> {
-        let Some(cluster) = &self.cluster else {
-            return Err(SyncFailure::ConnectionLost("cluster not ready".to_owned()));
-        };
         let (update, is_retry) = (&self.update, self.update.is_retry);
         let batch = self.placed();
         let is_initial = !update.whole.is_empty() && !update.is_check;
@@ -167,16 +169,25 @@ impl OneContainer {
             };
             lines.iter().for_each(|line| self.log.info(line));
         };
-        self.containers
+        let synced = self
+            .containers
             .sync(
-                cluster,
+                &self.ways,
                 &update.container,
                 &batch,
                 &mut progress,
                 &self.log,
                 &self.cancel,
             )
-            .await
+            .await?;
+        if update.restart && (synced.differed() || batch.runs_are_due) {
+            self.containers
+                .restart(&self.ways, &update.container, &self.tasks)
+                .await?;
+            // The engine is to know of the new run before it hears that the update has ended.
+            self.services.look_everywhere().await;
+        }
+        Ok(synced)
     }
 
     /// Returns the batch with the places that depend on what there is: a file goes into a place that ends with `/`.

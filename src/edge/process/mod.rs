@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop, ProcessSession};
 use tokio::net::unix::pipe;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -35,6 +36,7 @@ use group::Group;
 pub use group::kill_all_groups;
 pub use mark::{VARIABLE as MARK, end_marked, mark_of, own_mark};
 use output::Collected;
+use output::pump_lines;
 pub(in crate::edge) use output::pump_to_log;
 pub use terminal::{become_program, edit, run_at_terminal};
 pub use to_end::run_to_end;
@@ -121,6 +123,27 @@ impl Process {
             child,
             output: tokio::spawn(pump_to_log(reader, log.clone())),
         })
+    }
+
+    /// Starts a process whose lines are received one by one, in the order in which it prints them; it has no input.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn spawn_with_lines(command: &ChildCommand) -> io::Result<(Self, mpsc::UnboundedReceiver<String>)> {
+        let (reader, writer) = io::pipe()?;
+        let child = command
+            .wrap(writer.try_clone()?.into(), writer.into(), Stdio::null())?
+            .spawn()
+            .map_err(|error| command.not_started(&error))?;
+        let reader = pipe::Receiver::from_owned_fd(reader.into())?;
+        let (lines, receiver) = mpsc::unbounded_channel();
+        let process = Self {
+            group: Some(Group::of(&*child)?),
+            child,
+            output: tokio::spawn(pump_lines(reader, lines)),
+        };
+        Ok((process, receiver))
     }
 
     /// Returns the number of the process, which is that of its group too; 0 once it has ended.

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep_until, timeout};
 
@@ -45,6 +46,25 @@ pub(in crate::edge) async fn pump_to_log(mut from: impl AsyncRead + Unpin, log: 
         log.raw(Level::Info, open.push(&more, clock::now()));
     }
     log.raw(Level::Info, open.take() + &text.finish());
+}
+
+/// Hands over what can be read line by line, until the end.
+pub(super) async fn pump_lines(from: impl AsyncRead + Unpin, lines: mpsc::UnboundedSender<String>) {
+    let (mut text, mut open) = (Text::default(), String::new());
+    // Whoever does not listen any more does not miss them.
+    let tell = |line: &str| drop(lines.send(line.trim_end_matches('\r').to_owned()));
+    pump(from, |bytes| {
+        open.push_str(&text.push(bytes));
+        while let Some((line, rest)) = open.split_once('\n') {
+            tell(line);
+            open = rest.to_owned();
+        }
+    })
+    .await;
+    open.push_str(&text.finish());
+    if !open.is_empty() {
+        tell(&open);
+    }
 }
 
 /// The beginning of a line, until its end comes or it has waited long enough.

@@ -14,16 +14,18 @@ use super::event_loop::Session;
 use super::reachable_again::Comebacks;
 use super::records::Records;
 use crate::clock;
+use crate::edge::compose::{self, ContainerLogs, ServiceWatch, Ups};
 use crate::edge::docker::{Docker, PruneError};
 use crate::edge::evaluation::load;
 use crate::edge::kube::ClusterAccess;
+use crate::edge::live_update::container::Ways;
 use crate::edge::live_update::{ContainerUpdates, ImageContents};
 use crate::edge::local::{CommandVariables, Servers, run_update};
 use crate::edge::port_forwards::PortForwards;
 use crate::edge::process::{end_marked, kill_all_groups, own_mark};
 use crate::edge::retry::words;
 use crate::edge::update;
-use crate::edge::update::{ImageSlots, UpdateTools, custom_deploy};
+use crate::edge::update::{ImageSlots, ImageTools, ServiceTools, UpdateTools, custom_deploy, run_service};
 use crate::edge::watch_files::FileWatcher;
 use crate::engine::{
     ClusterWatch, Effect, Event, Forward, LoadOutcome, LogStream, Mode, Moment, PruneRequest, UpdateOutcome,
@@ -77,6 +79,9 @@ pub(super) struct Edge {
     commands: Arc<CommandVariables>,
     servers: Servers,
     container_updates: ContainerUpdates,
+    services: ServiceWatch,
+    ups: Ups,
+    container_logs: ContainerLogs,
     comebacks: Comebacks,
     pub(in crate::edge) ports: PortForwards,
     /// Which ports are to be forwarded; handed on once there is a cluster.
@@ -110,7 +115,15 @@ impl Edge {
             tasks.clone(),
             shutdown.clone(),
         );
+        let services = ServiceWatch::new(
+            session.log.clone(),
+            events.clone(),
+            tasks.clone(),
+            shutdown.clone(),
+        );
         Self {
+            ups: Ups::new(Arc::clone(&commands), tasks.clone()),
+            container_logs: ContainerLogs::new(session.log.clone(), events.clone()),
             commands,
             servers,
             container_updates: ContainerUpdates::new(
@@ -118,7 +131,9 @@ impl Edge {
                 events.clone(),
                 tasks.clone(),
                 shutdown.clone(),
+                services.clone(),
             ),
+            services,
             comebacks: Comebacks::new(events.clone(), tasks.clone(), shutdown.clone()),
             ports: PortForwards::new(
                 session.log.clone(),
@@ -202,14 +217,10 @@ impl Edge {
                 }
             }
             Effect::ExpectContainers(wanted) => {
-                let cluster = self.cluster.get().map(|connected| &connected.cluster);
                 self.container_updates
-                    .expect(wanted, &self.image_contents, cluster);
+                    .expect(wanted, &self.image_contents, &self.ways());
             }
-            Effect::UpdateContainers(plan) => {
-                let cluster = self.cluster.get().map(|connected| &connected.cluster);
-                self.container_updates.start(*plan, cluster);
-            }
+            Effect::UpdateContainers(plan) => self.container_updates.start(*plan, &self.ways()),
             Effect::CancelLiveUpdate { update } => self.container_updates.cancel(update),
             Effect::DeleteObjects {
                 delete,
@@ -252,12 +263,48 @@ impl Edge {
                 self.watch_cluster();
             }
             Effect::CheckKubeconfig => self.check_kubeconfig(),
-            Effect::StreamLogs(wanted) => {
-                if let Some(connected) = self.cluster.get() {
-                    connected
-                        .pod_logs
-                        .set(wanted.into_iter().filter_map(LogStream::into_pod).collect());
+            Effect::StreamLogs(wanted) => self.stream_logs(wanted),
+            Effect::WatchServices(wanted) => {
+                if let Some(docker) = self.docker.get() {
+                    self.services.set(&wanted, docker);
                 }
+            }
+            Effect::RemoveService { delete, service } => {
+                let (docker, watch) = (self.docker.get().cloned(), self.services.clone());
+                let log = LogWriter::global(self.log.clone());
+                self.report(
+                    async move {
+                        if let Some(docker) = docker
+                            && let Err(error) = compose::remove(&docker, &service, &log).await
+                        {
+                            log.error(&format!("Error removing service {service}: {error}"));
+                        }
+                        watch.look(&service.project).await;
+                        Event::ObjectsDeleted { delete }
+                    },
+                    move |_| Event::ObjectsDeleted { delete },
+                );
+            }
+            Effect::RestartService {
+                manifest,
+                span,
+                service,
+            } => {
+                let (docker, watch) = (self.docker.get().cloned(), self.services.clone());
+                let log = LogWriter::new(self.log.clone(), span, manifest.clone());
+                let on_panic = Event::ServiceRestarted(manifest.clone());
+                self.report(
+                    async move {
+                        if let Some(docker) = docker
+                            && let Err(error) = compose::restart(&docker, &service, &log).await
+                        {
+                            log.error(&format!("Error restarting: {error}"));
+                        }
+                        watch.look(&service.project).await;
+                        Event::ServiceRestarted(manifest)
+                    },
+                    move |_| on_panic,
+                );
             }
             Effect::Serve(wanted) => self.servers.set(wanted),
             Effect::ForwardPorts(wanted) => {
@@ -318,6 +365,28 @@ impl Edge {
         );
     }
 
+    /// Returns what leads to containers as far as it is there.
+    fn ways(&self) -> Ways {
+        Ways {
+            cluster: self.cluster.get().map(|connected| connected.cluster.clone()),
+            docker: self.docker.get().cloned(),
+        }
+    }
+
+    fn stream_logs(&self, wanted: Vec<LogStream>) {
+        let (mut pods, mut containers) = (Vec::new(), Vec::new());
+        for log in wanted {
+            match log {
+                LogStream::Pod(log) => pods.push(log),
+                LogStream::Container(log) => containers.push(log),
+            }
+        }
+        if let Some(connected) = self.cluster.get() {
+            connected.pod_logs.set(pods);
+        }
+        self.container_logs.set(containers, self.docker.get());
+    }
+
     fn start_update(&mut self, plan: UpdatePlan) {
         let build = plan.build;
         let cancel = self.shutdown.child_token();
@@ -328,6 +397,7 @@ impl Edge {
         let events = self.events.clone();
         let (commands, image_slots) = (Arc::clone(&self.commands), self.image_slots.clone());
         let image_contents = self.image_contents.clone();
+        let (services, ups) = (self.services.clone(), self.ups.clone());
         let has_colour = self.has_colour;
         let begun = self.files.begin(plan.moment);
         self.report(
@@ -339,12 +409,26 @@ impl Edge {
                     (DeployTarget::Local(local), _) => {
                         run_update(&log, &plan, local, &commands, &cancel, &events).await
                     }
-                    (DeployTarget::Compose(_), _) => UpdateOutcome {
-                        error: Some("Compose services are not deployed by this version yet".to_owned()),
-                        ..UpdateOutcome::default()
-                    },
+                    (DeployTarget::Compose(target), _) => {
+                        let images = ImageTools {
+                            docker,
+                            facts: Arc::default(),
+                            platform: None,
+                            image_slots,
+                            image_contents,
+                            commands,
+                            log,
+                            has_colour,
+                        };
+                        let tools = ServiceTools {
+                            images,
+                            ups,
+                            watch: services,
+                        };
+                        run_service(tools, &plan, target, cancel).await
+                    }
                     (
-                        _,
+                        DeployTarget::K8s(_),
                         Some(Connected {
                             cluster,
                             facts,
@@ -353,22 +437,24 @@ impl Edge {
                             ..
                         }),
                     ) => {
-                        let docker = own_docker.or(docker);
-                        let tools = UpdateTools {
-                            docker,
-                            cluster,
+                        let images = ImageTools {
+                            docker: own_docker.or(docker),
                             facts,
                             platform,
                             image_slots,
                             image_contents,
-                            ownership,
                             commands,
                             log,
                             has_colour,
                         };
+                        let tools = UpdateTools {
+                            images,
+                            cluster,
+                            ownership,
+                        };
                         update::run(tools, plan, cancel).await
                     }
-                    (_, None) => UpdateOutcome {
+                    (DeployTarget::K8s(_), None) => UpdateOutcome {
                         error: Some("cluster not ready".to_owned()),
                         ..UpdateOutcome::default()
                     },
@@ -459,7 +545,7 @@ impl Edge {
                 connected.pod_logs.drain().await;
             }
         };
-        let all = async { tokio::join!(drained, self.tasks.wait()) };
+        let all = async { tokio::join!(drained, self.container_logs.drain(), self.tasks.wait()) };
         let limit = if is_asked {
             ASKED_STOP_TIMEOUT
         } else {

@@ -11,10 +11,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::build_memos::Inputs;
-use super::from_plan::UpdateTools;
+use super::image_steps::ImageTools;
 use super::numbered_steps::{INDENT, Steps};
 use crate::clock;
 use crate::edge::docker::{self, BuildError, ClusterFacts, Docker, ImageRequest, PushWish};
+use crate::edge::kube::Cluster;
 use crate::edge::live_update::{Older, Reading, RecordPlace};
 use crate::edge::retry::Failure;
 use crate::edge::stages::timed;
@@ -43,14 +44,14 @@ struct Slot(ImageSlots);
 
 /// What building takes.
 pub(super) struct ImageBuilds<'a> {
-    pub(in crate::edge) tools: &'a UpdateTools,
+    pub(in crate::edge) tools: &'a ImageTools,
     pub(in crate::edge) docker: Arc<Docker>,
     pub(in crate::edge) log: &'a LogWriter,
     pub(in crate::edge) cancel: &'a CancellationToken,
     /// How many images may be built at a time, in all updates together; one of this update always may.
     pub(super) max_parallel: usize,
-    /// Where containers of the images run that are taken in place of a build.
-    pub(super) namespaces: &'a BTreeSet<String>,
+    /// The cluster that each is brought to once it is built, and where in it containers run that are taken in place of a build.
+    pub(super) cluster: Option<(&'a Cluster, &'a BTreeSet<String>)>,
 }
 
 /// What building gave, also where it failed.
@@ -149,7 +150,8 @@ impl ImageBuilds<'_> {
     fn lanes(&self, n_images: usize, steps: &Steps) -> (Beginnings, Telling) {
         let lanes = (0..n_images).map(|number| {
             let (log, lane) = self.log.lane();
-            let steps = steps.part(log.clone(), 2 * number);
+            let each = if self.cluster.is_some() { 2 } else { 1 };
+            let steps = steps.part(log.clone(), each * number);
             ((number, (log, steps)), (number, lane))
         });
         lanes.unzip()
@@ -250,9 +252,8 @@ impl ImageBuilds<'_> {
         };
         let inputs = self.read_inputs(step, bases, facts.registry.as_ref());
         let record = live.and_then(|live| RecordPlace::of(&self.docker, &request, live));
-        let older = match record.clone().filter(|_| step.may_be_older) {
-            Some(place) => {
-                let cluster = (&self.tools.cluster, self.namespaces);
+        let older = match record.clone().filter(|_| step.may_be_older).zip(self.cluster) {
+            Some((place, cluster)) => {
                 place
                     .find(&self.docker, cluster, step.image.watch_ignores.clone())
                     .await
@@ -276,13 +277,15 @@ impl ImageBuilds<'_> {
             }
         };
         steps.end();
-        let built = built?;
-        steps.begin(&format!("Pushing {}", built.local_ref.familiar()));
-        let pushing = docker::deliver_image(&self.docker, &built, push_wish(step), &facts, log, cancel);
-        let (delivered, stage) = timed(StageKind::Push, name, pushing).await;
-        stages.push(stage);
-        steps.end();
-        let built = delivered?;
+        let mut built = built?;
+        if self.cluster.is_some() {
+            steps.begin(&format!("Pushing {}", built.local_ref.familiar()));
+            let pushing = docker::deliver_image(&self.docker, &built, push_wish(step), &facts, log, cancel);
+            let (delivered, stage) = timed(StageKind::Push, name, pushing).await;
+            stages.push(stage);
+            steps.end();
+            built = delivered?;
+        }
         let contents = &self.tools.image_contents;
         let older = match made_of {
             MadeOf::Read(reading) => {

@@ -6,11 +6,15 @@
 mod build_memos;
 pub mod custom_deploy;
 mod from_plan;
+mod image_steps;
 mod images;
 mod numbered_steps;
+mod service;
 #[cfg(test)]
 mod tests;
 
 pub(in crate::edge) use build_memos::{Comparison, Inputs};
 pub use from_plan::{UpdateTools, run};
+pub use image_steps::ImageTools;
 pub(in crate::edge) use images::ImageSlots;
+pub(in crate::edge) use service::{ServiceTools, run as run_service};

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::from_plan::{UpdateTools, run};
+use super::image_steps::ImageTools;
 use super::images::ImageSlots;
 use crate::edge::docker::Docker;
 use crate::edge::docker::fake_engine::FakeEngine;
@@ -84,16 +85,18 @@ fn taken(path: &str) -> Value {
 
 fn tools(api: &FakeApi, docker: Option<Docker>, log: &LogStore) -> UpdateTools {
     UpdateTools {
-        docker: docker.map(Arc::new),
+        images: ImageTools {
+            docker: docker.map(Arc::new),
+            facts: Arc::default(),
+            platform: None,
+            image_slots: ImageSlots::default(),
+            image_contents: Default::default(),
+            commands: Arc::default(),
+            log: log.clone(),
+            has_colour: false,
+        },
         cluster: api.cluster(),
-        facts: Arc::default(),
-        platform: None,
-        image_slots: ImageSlots::default(),
-        image_contents: Default::default(),
         ownership: Arc::default(),
-        commands: Arc::default(),
-        log: log.clone(),
-        has_colour: false,
     }
 }
 
@@ -105,10 +108,8 @@ async fn said(
 ) -> (String, Option<String>) {
     let api = FakeApi::start_for_methods(answer).await;
     let log = LogStore::in_memory();
-    let tools = UpdateTools {
-        has_colour,
-        ..tools(&api, None, &log)
-    };
+    let mut tools = tools(&api, None, &log);
+    tools.images.has_colour = has_colour;
     let outcome = run(tools, plan, CancellationToken::new()).await;
     let segments = log.reader().try_next_batch();
     let text: String = segments.iter().map(|segment| segment.text.as_str()).collect();

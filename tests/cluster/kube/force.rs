@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tilt::edge::docker::ClusterFacts;
 use tilt::edge::local::CommandVariables;
-use tilt::edge::update::{UpdateTools, run};
+use tilt::edge::update::{ImageTools, UpdateTools, run};
 use tilt::engine::{UpdateOutcome, UpdatePlan};
 use tilt::k8s::{Entity, Origin};
 use tilt::model::{
@@ -35,16 +35,18 @@ fn target(objects: &[Value], custom_deploy: Option<CustomDeploy>) -> K8sTarget {
 
 async fn update(world: &World, target: &K8sTarget, force: bool) -> UpdateOutcome {
     let tools = UpdateTools {
-        docker: None,
+        images: ImageTools {
+            docker: None,
+            facts: Arc::new(ClusterFacts::default()),
+            platform: None,
+            image_slots: Default::default(),
+            image_contents: Default::default(),
+            commands: Arc::new(CommandVariables::default()),
+            log: world.store.clone(),
+            has_colour: false,
+        },
         cluster: world.cluster.clone(),
-        facts: Arc::new(ClusterFacts::default()),
-        platform: None,
-        image_slots: Default::default(),
-        image_contents: Default::default(),
         ownership: Arc::new(ownership()),
-        commands: Arc::new(CommandVariables::default()),
-        log: world.store.clone(),
-        has_colour: false,
     };
     let plan = UpdatePlan {
         build: BuildId(1),

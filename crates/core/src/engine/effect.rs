@@ -10,7 +10,7 @@ use crate::model::{ApiKind, ApiObjects, LogEvent};
 use crate::model::{
     Batch, BuildId, BuiltImage, Command, ContainerAddress, DeleteId, DeployTarget, Ignore, ImageSelector,
     ImageTarget, LiveUpdateId, LoadId, LocalPath, ManifestName, ObjectUid, Probe, PruneId, Registry, ServeId,
-    SpanId, Sync, TargetId, Timestamp,
+    ServiceId, SpanId, Sync, TargetId, Timestamp,
 };
 
 /// Something to do at the edge.
@@ -80,6 +80,24 @@ pub enum Effect {
     CheckKubeconfig,
     /// Stream these logs from now on; the edge compares with what it streams.
     StreamLogs(Vec<LogStream>),
+    /// Watch the containers of these Compose projects from now on; the edge compares with what it watches.
+    WatchServices(BTreeSet<String>),
+    /// Stop and remove the containers of a service that is no longer wanted; faults are logged. Answered by `ObjectsDeleted`.
+    RemoveService {
+        /// Its id.
+        delete: DeleteId,
+        /// Which service.
+        service: ServiceId,
+    },
+    /// Restart the containers of a service; faults are logged. Answered by `ServiceRestarted`.
+    RestartService {
+        /// Whose they are.
+        manifest: ManifestName,
+        /// Where its lines go.
+        span: SpanId,
+        /// Which service.
+        service: ServiceId,
+    },
     /// Let these servers and commands run from now on; the edge compares with what runs. Each answers with `ServerChanged`.
     /// One that is no longer wanted is stopped, and has ended before the next one that the same asks for starts.
     Serve(Vec<Server>),
@@ -299,6 +317,8 @@ pub struct ContainerUpdate {
     /// Where all that is synced is looked at: the steps, in the order of the batch's files. A file whose place ends with
     /// `/` goes into that.
     pub whole: Vec<Sync>,
+    /// Whether the container is restarted once something was changed in it.
+    pub restart: bool,
     /// Whether that is done only because the container is older than the session, and so may hold what was synced before.
     pub is_check: bool,
     /// Whether this was tried before and did not come through.
@@ -397,6 +417,8 @@ pub struct WatchedKind {
 pub enum LogStream {
     /// In a cluster.
     Pod(PodLog),
+    /// In the Docker engine.
+    Container(ContainerLog),
 }
 
 /// What identifies a log.
@@ -408,6 +430,13 @@ pub enum LogId {
         pod: ObjectUid,
         /// Which run of which container.
         container_id: String,
+    },
+    /// Of one run of a container of a service.
+    Container {
+        /// The container.
+        id: String,
+        /// When the run began.
+        run: Timestamp,
     },
 }
 
@@ -438,6 +467,29 @@ pub struct PodLog {
     pub terminated: bool,
 }
 
+/// The log of a container of a Compose service. It goes on over all runs of the container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerLog {
+    /// Whose it is.
+    pub manifest: ManifestName,
+    /// Where its lines go.
+    pub span: SpanId,
+    /// The container.
+    pub container: String,
+    /// Its name.
+    pub name: String,
+    /// When its last run began.
+    pub run: Timestamp,
+    /// Whether each line starts with `[<name>] `.
+    pub prefixed: bool,
+    /// Whether it writes to a terminal.
+    pub has_tty: bool,
+    /// Lines before this time are not wanted.
+    pub since: Option<Timestamp>,
+    /// Whether this run has ended, so that its log has an end.
+    pub terminated: bool,
+}
+
 impl LogId {
     /// Returns an id that comes before all others.
     pub(crate) fn first() -> Self {
@@ -453,6 +505,7 @@ impl LogStream {
     pub fn id(&self) -> LogId {
         match self {
             Self::Pod(log) => log.id(),
+            Self::Container(log) => log.id(),
         }
     }
 
@@ -460,6 +513,7 @@ impl LogStream {
     pub fn manifest(&self) -> &ManifestName {
         match self {
             Self::Pod(log) => &log.manifest,
+            Self::Container(log) => &log.manifest,
         }
     }
 
@@ -467,6 +521,7 @@ impl LogStream {
     pub fn is_terminated(&self) -> bool {
         match self {
             Self::Pod(log) => log.terminated,
+            Self::Container(log) => log.terminated,
         }
     }
 
@@ -474,6 +529,7 @@ impl LogStream {
     pub fn into_pod(self) -> Option<PodLog> {
         match self {
             Self::Pod(log) => Some(log),
+            Self::Container(_) => None,
         }
     }
 
@@ -481,6 +537,7 @@ impl LogStream {
     pub(crate) fn terminate(&mut self) {
         match self {
             Self::Pod(log) => log.terminated = true,
+            Self::Container(log) => log.terminated = true,
         }
     }
 
@@ -495,6 +552,22 @@ impl LogStream {
                     ..now
                 };
             }
+            (Self::Container(log), Self::Container(now)) => {
+                let since = log.since;
+                *log = ContainerLog { since, ..now };
+            }
+            // What is in one place is never in the other.
+            (Self::Pod(_), Self::Container(_)) | (Self::Container(_), Self::Pod(_)) => {}
+        }
+    }
+}
+
+impl ContainerLog {
+    /// Returns which log it is.
+    pub fn id(&self) -> LogId {
+        LogId::Container {
+            id: self.container.clone(),
+            run: self.run,
         }
     }
 }

@@ -9,8 +9,8 @@ use crate::k8s::Dormancy;
 use crate::model::{
     ApiKind, ApiObject, ApiObjects, BuildId, BuiltImage, CiSettings, ClusterEvent, DeleteId, DockerPrune,
     Ignore, LiveUpdateId, LoadId, LocalPath, Manifest, ManifestName, ObjectUid, Pod, PruneId, ServeId,
-    SourcePlace, SpanId, SyncFailure, Synced, TargetId, Timestamp, TriggerMode, TriggerReason,
-    UpdateSettings, Workload,
+    ServiceContainer, SourcePlace, SpanId, SyncFailure, Synced, TargetId, Timestamp, TriggerMode,
+    TriggerReason, UpdateSettings, Workload,
 };
 
 /// Something that happened. Each outcome carries the id that its effect had; the engine ignores an id it no longer runs.
@@ -106,6 +106,19 @@ pub enum Event {
     ObjectGone(ObjectUid),
     /// The cluster reported something about an object.
     ClusterEventSeen(Box<ClusterEvent>),
+    /// These are all containers of the services of a Compose project.
+    ServiceContainersListed {
+        /// Which project.
+        project: String,
+        /// Its containers, whatever they do.
+        containers: Vec<ServiceContainer>,
+    },
+    /// A container of a service appeared or changed.
+    ServiceContainerSeen(Box<ServiceContainer>),
+    /// A container is gone.
+    ServiceContainerGone(String),
+    /// The service of a resource was restarted, as far as it could be.
+    ServiceRestarted(ManifestName),
     /// All lines of a container that ended have been read. Sent once per stream of a terminated container.
     LogStreamEnded(LogId),
     /// A user asked for an update of a resource, or of the Tiltfile.

@@ -10,7 +10,7 @@ use super::row::{DeleteCommand, Deployed, Row};
 use super::state::{Deletion, Remains, Running, State};
 use crate::k8s::Entity;
 use crate::k8s::order::rank;
-use crate::model::{DeleteId, ManifestName, ObjectUid, SpanId};
+use crate::model::{DeleteId, ManifestName, ObjectUid, ServiceId, SpanId};
 
 /// What a resource left in the cluster.
 type Owned = BTreeMap<ObjectId, AppliedObject>;
@@ -87,6 +87,10 @@ pub(super) fn delete_remains(
 ) -> Vec<Effect> {
     let Remains { deployed, reason } = remains;
     state.dirty.cluster = true;
+    let service = deployed
+        .service
+        .filter(|service| !pass_service_on(state, service));
+    let by_service = service.map(|service| remove_service(state, manifest, service));
     let by_object = delete(state, manifest, span.clone(), reason, deployed.owned);
     let by_command = deployed.delete_command.map(|command| {
         let objects = deployed
@@ -96,7 +100,40 @@ pub(super) fn delete_remains(
             .collect();
         start_deletion(state, manifest, span, reason, objects, Some(command))
     });
-    by_object.into_iter().chain(by_command).collect()
+    by_service
+        .into_iter()
+        .chain(by_object)
+        .chain(by_command)
+        .collect()
+}
+
+/// Returns whether another resource stands for a service by now; that one is then answerable for its containers.
+fn pass_service_on(state: &mut State, service: &ServiceId) -> bool {
+    let heir = state.services.row_of(service).cloned();
+    let heir = heir
+        .and_then(|name| state.rows.get_mut(&name))
+        .filter(|row| row.enabled);
+    heir.map(|row| row.deployed.service = Some(service.clone()))
+        .is_some()
+}
+
+fn remove_service(state: &mut State, manifest: &ManifestName, service: ServiceId) -> Effect {
+    state.last_delete += 1;
+    let delete = DeleteId(state.last_delete);
+    let deletion = Deletion {
+        manifest: manifest.clone(),
+        objects: Vec::new(),
+        by_command: false,
+        service: Some(service.clone()),
+    };
+    state.deletions.insert(delete, deletion);
+    Effect::RemoveService { delete, service }
+}
+
+/// Returns whether the containers of a service are being removed just now.
+pub(super) fn is_being_removed(state: &State, service: &ServiceId) -> bool {
+    let mut deletions = state.deletions.values();
+    deletions.any(|deletion| deletion.service.as_ref() == Some(service))
 }
 
 /// Rule: `docs/rules/deploy.md`, "Deletions"; in the reverse of the order in which objects are applied.
@@ -140,6 +177,7 @@ fn start_deletion(
         manifest: manifest.clone(),
         objects: objects.iter().map(|object| object.id.clone()).collect(),
         by_command: command.is_some(),
+        service: None,
     };
     state.deletions.insert(delete, deletion);
     Effect::DeleteObjects {

@@ -9,7 +9,7 @@ use super::schedule::Schedule;
 use super::state::State;
 use super::{
     ci, cluster_events, cycles, deleted_by_others, files, forwards, live_update, objects, pods, prune,
-    records, reload, requests, retry, schedule, serve, streams, update, workloads,
+    records, reload, requests, retry, schedule, serve, services, streams, update, workloads,
 };
 use crate::model::{BuildId, ManifestName};
 use crate::view::{Projection, View, view};
@@ -147,6 +147,18 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::ObjectGone(uid) => deleted_by_others::on_gone(state, &uid),
         Event::ClusterEventSeen(event) => cluster_events::on_event(state, *event),
+        Event::ServiceContainersListed { project, containers } => {
+            services::on_listed(state, &project, containers)
+        }
+        Event::ServiceContainerSeen(container) => services::on_seen(state, *container).into_iter().collect(),
+        Event::ServiceContainerGone(id) => {
+            services::on_gone(state, &id);
+            Vec::new()
+        }
+        Event::ServiceRestarted(manifest) => {
+            services::on_restarted(state, &manifest);
+            Vec::new()
+        }
         Event::LogStreamEnded(log) => {
             streams::on_ended(state, &log);
             Vec::new()
@@ -200,6 +212,9 @@ fn settle(state: &mut State) -> Vec<Effect> {
     if std::mem::take(&mut state.dirty.cluster) {
         effects.extend(cluster_events::watch_cluster(state));
         effects.extend(refresh_rows(state));
+    }
+    if std::mem::take(&mut state.dirty.services) {
+        effects.extend(services::watch(state));
     }
     if std::mem::take(&mut state.dirty.streams) {
         effects.extend(streams::stream_logs(state));

@@ -37,6 +37,8 @@ pub(crate) struct Health {
     pub(crate) culprit: Option<ObjectUid>,
     /// What is wrong, in a line, where a workload tells more than its pods.
     pub(crate) why: Option<String>,
+    /// Until when it may still become well though it fails again and again.
+    pub(crate) tolerated_until: Option<Instant>,
     /// When it has to be looked at again though nothing happens.
     pub(crate) look_again: Option<Instant>,
     /// From when on its health is proven: its containers have run for long enough.

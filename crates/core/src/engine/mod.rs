@@ -33,6 +33,7 @@ pub(crate) mod row;
 pub(crate) mod rows;
 mod schedule;
 pub(crate) mod serve;
+pub(crate) mod services;
 pub(crate) mod state;
 mod streams;
 #[cfg(test)]
@@ -44,9 +45,9 @@ mod workloads;
 
 pub use config::{EngineConfig, Mode};
 pub use effect::{
-    Asker, CiFailure, ClusterWatch, ContainerUpdate, Effect, ExitOutcome, Forward, ForwardTarget,
-    ImageAction, ImageStep, LiveUpdatePlan, LogId, LogStream, ObjectId, PodLog, PruneRequest, PrunedImage,
-    Server, UnwantedObject, UpdatePlan, WatchSet, WatchedKind, WatchedTarget,
+    Asker, CiFailure, ClusterWatch, ContainerLog, ContainerUpdate, Effect, ExitOutcome, Forward,
+    ForwardTarget, ImageAction, ImageStep, LiveUpdatePlan, LogId, LogStream, ObjectId, PodLog, PruneRequest,
+    PrunedImage, Server, UnwantedObject, UpdatePlan, WatchSet, WatchedKind, WatchedTarget,
 };
 pub use event::{
     AppliedObject, ClusterStatus, Event, ExtensionEnd, FileChange, ForwardId, ForwardPart, LoadOutcome,

@@ -13,6 +13,7 @@ use super::reason::Reasons;
 use super::records::{self, Causes};
 use super::requests;
 use super::row::{Row, TargetState};
+use super::services;
 use super::state::{Loading, Remains, State};
 use super::{cycles, definitions, deploy, gc};
 use crate::history::{self, ProjectFiles};
@@ -240,6 +241,7 @@ fn replace_manifests(
     state.deployed_images = deploys.cloned().collect();
     definitions::find_definers(state);
     pods::reindex(state);
+    services::reindex(state);
     state.dirty.rows.extend(state.rows.keys().cloned());
     state.dirty.everything_asked();
     state.objects.is_stale = true;

@@ -10,13 +10,14 @@ use super::event::{AppliedObject, ForwardId, ForwardPart, Moment};
 use super::live_update::state::Live;
 use super::reason::Reasons;
 use super::serve::RowServer;
+use super::services::RowService;
 use super::state::Seq;
 use crate::history::DefinitionChange;
 use crate::k8s::Entity;
 use crate::model::RuntimeStatus;
 use crate::model::{
     BuildId, BuiltImage, ImageTarget, K8sTarget, LocalPath, Manifest, ManifestName, ObjectUid, Pod,
-    PodReadiness, SpanId, TargetId, TriggerReason,
+    PodReadiness, ServiceId, SpanId, TargetId, TriggerReason,
 };
 
 /// How many ended updates are remembered.
@@ -59,6 +60,8 @@ pub(crate) struct Row {
     pub(crate) live: Live,
     /// The resources that define kinds of its objects.
     pub(crate) definers: BTreeSet<ManifestName>,
+    /// What is known of it as a Compose service.
+    pub(crate) service: RowService,
 }
 
 /// What is known of one target of a resource.
@@ -107,6 +110,8 @@ pub(crate) struct Deployed {
     pub(crate) delete_command: Option<DeleteCommand>,
     /// Everything that it may have left there, also by deploys that failed.
     pub(crate) owned: BTreeMap<ObjectId, AppliedObject>,
+    /// The service of which it may have containers.
+    pub(crate) service: Option<ServiceId>,
 }
 
 /// How what a resource deployed is doing.
@@ -190,7 +195,14 @@ impl Row {
             retry: None,
             live: Live::default(),
             definers: BTreeSet::new(),
+            service: RowService::default(),
         }
+    }
+
+    /// Returns whether an update of it counts among those of which only so many run at a time. One that has nothing to build
+    /// and only starts containers costs little.
+    pub(crate) fn takes_slot(&self) -> bool {
+        self.compose().is_none() || !self.images().is_empty()
     }
 
     /// Returns what it deploys to Kubernetes, if anything.

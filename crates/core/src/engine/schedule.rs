@@ -149,10 +149,12 @@ pub(crate) fn next_update(state: &State) -> Schedule {
         }
     }
     let slots = state.update_settings.max_parallel_updates.max(1);
-    let next = if state.builds.len() < slots {
+    let taken = state.builds.values().filter(|build| build.takes_slot).count();
+    let next = if taken < slots {
         first_of(state, &free)
     } else {
-        None
+        let light = free.iter().filter(|(_, row)| !row.takes_slot()).copied();
+        first_of(state, &light.collect::<Vec<_>>())
     };
     let free = free
         .into_iter()
@@ -173,7 +175,8 @@ fn first_of(state: &State, free: &[(&ManifestName, &Row)]) -> Option<ManifestNam
         .find(|(_, row)| row.local().is_some())
         .or_else(|| first_updates().find(|(name, _)| name.as_str() == ManifestName::UNCATEGORIZED))
         .or_else(|| {
-            first_updates().find(|(_, row)| row.images().iter().all(ImageTarget::is_live_update_only))
+            let builds_nothing = |row: &Row| row.images().iter().all(ImageTarget::is_live_update_only);
+            first_updates().find(|(_, row)| row.k8s().is_some() && builds_nothing(row))
         })
         .or_else(|| first_updates().next())
         .or_else(|| {
@@ -237,16 +240,9 @@ fn unready_dependencies(state: &State, row: &Row) -> Option<Hold> {
     if row.started_first {
         return None;
     }
-    let unready = |name: &&ManifestName| {
-        let dependency = state.rows.get(*name);
-        dependency.is_some_and(|dependency| dependency.runtime.last_ready.is_none())
-    };
-    let names: Vec<ManifestName> = row
-        .manifest
-        .resource_deps
-        .iter()
-        .filter(unready)
-        .cloned()
-        .collect();
+    let kind = deploy::of(row);
+    let dependencies = row.manifest.resource_deps.iter();
+    let unready = dependencies.filter(|name| kind.lacks(state, name));
+    let names: Vec<ManifestName> = unready.cloned().collect();
     (!names.is_empty()).then_some(Hold::WaitingForDep(names))
 }

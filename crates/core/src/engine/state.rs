@@ -15,11 +15,12 @@ use super::prune::Pruning;
 use super::row::{DeleteCommand, Deployed, Row};
 use super::rows::Rows;
 use super::schedule::Hold;
+use super::services::Services;
 use super::unclaimed::Unclaimed;
 use crate::history::{Keeper, ProjectFiles, WaitReason};
 use crate::model::{
     BuildId, CiSettings, ContainerAddress, DeleteId, Ignore, LoadId, LocalPath, ManifestName, ObjectUid, Pod,
-    SourcePlace, SpanId, TargetId, Timestamp, TriggerReason, UpdateSettings, Workload,
+    ServiceId, SourcePlace, SpanId, TargetId, Timestamp, TriggerReason, UpdateSettings, Workload,
 };
 
 /// A moment in the order of what happens: events that are handled, updates and loads that begin.
@@ -81,6 +82,8 @@ pub(crate) struct State {
     pub(crate) claims: BTreeMap<ObjectUid, BTreeSet<ManifestName>>,
     /// Resources that claim pods by labels.
     pub(crate) selecting: BTreeSet<ManifestName>,
+    /// Containers of Compose services.
+    pub(crate) services: Services,
     pub(crate) streams: Streams,
     pub(crate) events: SeenEvents,
     /// The objects of the API that users made.
@@ -110,6 +113,8 @@ pub(crate) struct Deletion {
     pub(crate) objects: Vec<ObjectId>,
     /// Whether a command of the user's does it.
     pub(crate) by_command: bool,
+    /// The service whose containers go away.
+    pub(crate) service: Option<ServiceId>,
 }
 
 /// The Tiltfile itself.
@@ -175,6 +180,8 @@ pub(crate) struct Running {
     pub(crate) deploy: TargetId,
     /// Whether no other update may run beside it.
     pub(crate) runs_alone: bool,
+    /// Whether it counts among those of which only so many run at a time.
+    pub(crate) takes_slot: bool,
     /// Whether it makes everything anew.
     pub(crate) force: bool,
     /// Whether the definition changed since: what it builds is not what is wanted now.
@@ -223,6 +230,18 @@ pub(crate) struct Stream {
     pub(crate) log: LogStream,
     /// Set when its container is no longer listed: the rest of its log is still read, until then.
     pub(crate) until: Option<Instant>,
+    /// Whether all of it is read that its container has printed until it ended.
+    pub(crate) is_read: bool,
+}
+
+impl Stream {
+    pub(crate) fn new(log: LogStream) -> Self {
+        Self {
+            log,
+            until: None,
+            is_read: false,
+        }
+    }
 }
 
 /// Events of the cluster, as far as they must be remembered.
@@ -260,6 +279,7 @@ pub(crate) struct Dirty {
     pub(crate) servers: bool,
     pub(crate) forwards: bool,
     pub(crate) containers: bool,
+    pub(crate) services: bool,
 }
 
 impl State {
@@ -298,6 +318,7 @@ impl State {
             looks: BTreeMap::new(),
             claims: BTreeMap::new(),
             selecting: BTreeSet::new(),
+            services: Services::default(),
             streams: Streams::default(),
             events: SeenEvents::default(),
             objects: Objects::default(),
@@ -381,5 +402,6 @@ impl Dirty {
     pub(crate) fn everything_asked(&mut self) {
         (self.files, self.cluster, self.streams) = (true, true, true);
         (self.servers, self.forwards, self.containers) = (true, true, true);
+        self.services = true;
     }
 }

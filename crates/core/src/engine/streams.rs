@@ -35,25 +35,32 @@ pub(super) fn set(state: &mut State, name: &ManifestName, logs: Vec<LogStream>) 
         if let Some(log) = listed.remove(key) {
             stream.log.update(log);
             stream.until = None;
+        } else if stream.is_read {
+            stream.until = Some(state.now);
         } else if stream.until.is_none() {
             stream.log.terminate();
             stream.until = until;
         }
     }
-    state.streams.wanted.extend(
-        listed
-            .into_iter()
-            .map(|(key, log)| (key, Stream { log, until: None })),
-    );
+    state
+        .streams
+        .wanted
+        .extend(listed.into_iter().map(|(key, log)| (key, Stream::new(log))));
     state.dirty.streams = true;
 }
 
-/// Notes that a log was read to its end.
+/// Notes that a log was read to its end. That of a container that may run again goes on then, so it stays wanted.
 pub(super) fn on_ended(state: &mut State, log: &LogId) {
     let is_it = |(_, id): &&StreamKey| id == log;
     let Some(key) = state.streams.wanted.keys().find(is_it).cloned() else {
         return;
     };
+    if let (LogId::Container { .. }, Some(stream)) = (log, state.streams.wanted.get_mut(&key))
+        && stream.until.is_none()
+    {
+        stream.is_read = true;
+        return;
+    }
     let was_listed = state
         .streams
         .wanted
@@ -73,9 +80,10 @@ pub(super) fn expire(state: &mut State) {
         .wanted
         .retain(|_, stream| stream.until.is_none_or(|until| now < until));
     state.dirty.streams |= state.streams.wanted.len() != before;
-    let pods = &state.pods;
+    let (pods, services) = (&state.pods, &state.services);
     state.streams.ended.retain(|(_, log)| match log {
         LogId::Pod { pod, .. } => pods.contains_key(pod),
+        LogId::Container { id, .. } => services.has(id),
     });
 }
 
@@ -91,11 +99,8 @@ pub(super) fn next_expiry(state: &State) -> Option<Instant> {
 
 /// Returns whether the log of a run that ended is still being read.
 pub(super) fn is_rest_awaited(state: &State) -> bool {
-    state
-        .streams
-        .wanted
-        .values()
-        .any(|stream| stream.log.is_terminated())
+    let mut wanted = state.streams.wanted.values();
+    wanted.any(|stream| stream.log.is_terminated() && !stream.is_read)
 }
 
 /// Returns all logs to read, if those are not what is read already.

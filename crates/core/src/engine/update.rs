@@ -13,10 +13,12 @@ use super::records::{self, Causes};
 use super::row::{BuildRecord, Row, TargetState};
 use super::state::{Running, Seq, State};
 use super::{
-    cluster_events, cycles, deleted_by_others, gc, live_update, objects, pods, retry, serve, why_no_pod,
-    workloads,
+    cluster_events, cycles, deleted_by_others, gc, live_update, objects, pods, retry, serve, services,
+    why_no_pod, workloads,
 };
-use crate::model::{BuildId, BuiltImage, ImageTarget, LocalPath, ManifestName, SpanId, TargetId};
+use crate::model::{
+    BuildId, BuiltImage, ComposeTarget, ImageTarget, LocalPath, ManifestName, SpanId, TargetId,
+};
 use crate::model::{Level, LogEvent};
 
 /// Starts an update of a resource that `schedule` chose, and says so if it goes round in a circle.
@@ -60,6 +62,7 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Vec<Effect> {
             .collect(),
         deploy: row.manifest.deploy.id().clone(),
         runs_alone: row.runs_alone(),
+        takes_slot: row.takes_slot(),
         force,
         outdated: false,
         pid: None,
@@ -78,6 +81,10 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Vec<Effect> {
     state.queue.retain(|queued| queued != name);
     row.building = Some(build);
     row.runtime.pods_refused = None;
+    row.deployed.service = row
+        .compose()
+        .map(ComposeTarget::service_id)
+        .or(row.deployed.service.take());
     state.dirty.cluster |= !row.started_first;
     row.started_first = true;
     row.started_at.get_or_insert(state.now);
@@ -184,6 +191,9 @@ pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutc
             &running,
             &told_before.unwrap_or_default(),
         ));
+    }
+    if failure.is_none() {
+        effects.extend(services::on_deployed(state, &running.manifest));
     }
     state.dirty.rows.insert(running.manifest.clone());
     // Once a run is over, what it cancelled is no failure to speak of.

@@ -8,19 +8,37 @@ use std::time::Duration;
 
 use super::{ContainerPath, Ignore, LocalPath, ObjectUid};
 
-/// One run of one container of a pod: a restart is another one.
+/// One run of one container of a pod, a restart is another one; or a container of the Docker engine, over all its runs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContainerAddress {
-    /// The pod.
+    /// The pod. In the Docker engine it stands for the container.
     pub pod_uid: ObjectUid,
     /// Its name.
     pub pod: String,
-    /// Its namespace.
-    pub namespace: String,
+    /// Its namespace; `None` in the Docker engine.
+    pub namespace: Option<String>,
     /// The name of the container in the pod.
     pub container: String,
     /// The runtime's id of this run, without its scheme.
     pub id: String,
+}
+
+impl ContainerAddress {
+    /// Returns what it is called in the log: `web-1/main`, or `shop-web-1`.
+    pub fn shown(&self) -> String {
+        match self.namespace {
+            Some(_) => format!("{}/{}", self.pod, self.container),
+            None => self.pod.clone(),
+        }
+    }
+
+    /// Returns what is named in messages: `pod web-1`, or `container shop-web-1`.
+    pub fn owner(&self) -> String {
+        match self.namespace {
+            Some(_) => format!("pod {}", self.pod),
+            None => format!("container {}", self.pod),
+        }
+    }
 }
 
 /// What is to be made true in a container: these files as they are here, then these commands.

@@ -24,8 +24,8 @@ use serde::Serialize;
 use crate::engine::{AppliedObject, ServerStatus};
 use crate::history::{ProjectFiles, UpdateRecord, Wait};
 use crate::model::{
-    ApiKind, ApiObject, BuiltImage, Command, Manifest, ManifestName, Pod, SourcePlace, SpanId, TargetId,
-    Timestamp, TriggerMode,
+    ApiKind, ApiObject, BuiltImage, Command, Manifest, ManifestName, Pod, ServiceContainer, SourcePlace,
+    SpanId, TargetId, Timestamp, TriggerMode,
 };
 pub use crate::model::{RuntimeStatus, UpdateStatus};
 pub use detail::detail;
@@ -207,6 +207,8 @@ pub struct ResourceView {
     pub server: Option<ServerView>,
     /// Links that the Tiltfile names: URL, and what is shown in its place.
     pub links: Vec<(String, String)>,
+    /// The Compose service that it stands for.
+    pub service: Option<ServiceView>,
     /// Its port-forwards.
     pub forwards: Vec<ForwardView>,
     /// Updates that go on, the last one first.
@@ -347,6 +349,21 @@ pub struct ServerView {
     pub ready: bool,
     /// What is wrong with it: how it ended, or what its probe found last.
     pub fault: Option<String>,
+}
+
+/// A Compose service.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ServiceView {
+    /// Where the lines of its containers are.
+    pub span: SpanId,
+    /// Where its published ports can be opened, as far as no declared link leads there; each with what is shown in place of
+    /// the URL.
+    pub links: Vec<(String, String)>,
+    /// Its newest container.
+    #[serde(skip)]
+    pub container: Option<ServiceContainer>,
+    /// What its health check says; empty if it has none.
+    pub health: &'static str,
 }
 
 /// The newest pod of a resource.

@@ -6,16 +6,16 @@ use crate::k8s::display::display_names;
 
 use super::{
     BuildView, ClusterView, Definition, HoldView, ImageView, PodView, ResourceView, RuntimeStatus,
-    ServerView, TiltfileView, UpdateStatus, View,
+    ServerView, ServiceView, TiltfileView, UpdateStatus, View,
 };
 use crate::engine::live_update::state::Round;
 use crate::engine::row::{BuildRecord, Row};
 use crate::engine::serve::RowServer;
 use crate::engine::state::{Running, State, Tiltfile};
 use crate::engine::{ClusterStatus, ServerStatus};
-use crate::engine::{forwards, why_no_pod};
+use crate::engine::{forwards, services, why_no_pod};
 use crate::history::Wait;
-use crate::model::{Link, ManifestName, Pod, PodTrouble, SourcePlace};
+use crate::model::{ComposeTarget, Health, Link, ManifestName, Pod, PodTrouble, SourcePlace};
 
 /// Returns what readers see of the state.
 pub(crate) fn view(state: &State) -> View {
@@ -108,6 +108,7 @@ pub(super) fn resource(state: &State, name: &ManifestName, row: &Row) -> Resourc
         links: links(row),
         forwards: forwards::views(state, row),
         server: row.server.as_ref().map(|of_row| server(state, of_row)),
+        service: row.compose().map(|compose| service(state, name, compose)),
         going_on: state.history.going_on(name, state.clock()),
         ended: state.history.ended(name),
         waiting: waiting(state, name),
@@ -235,6 +236,41 @@ fn server(state: &State, server: &RowServer) -> ServerView {
         pid,
         ready,
         fault: server.fault(),
+    }
+}
+
+fn service(state: &State, name: &ManifestName, compose: &ComposeTarget) -> ServiceView {
+    let containers = state
+        .services
+        .of(&compose.service_id())
+        .map(|seen| &seen.container);
+    let newest = containers
+        .clone()
+        .max_by_key(|container| (container.created, &container.name));
+    let mut links: Vec<(String, String)> = compose
+        .all_links()
+        .into_iter()
+        .map(|link| (link.url.to_string(), link.name))
+        .collect();
+    // What is published on a port that the engine chose is known only now.
+    let bound = containers
+        .flat_map(|container| &container.ports)
+        .filter(|_| compose.infer_links);
+    for port in bound {
+        let url = format!("http://localhost:{}/", port.host_port);
+        if !links.iter().any(|(known, _)| *known == url) {
+            links.push((url, String::new()));
+        }
+    }
+    // The declared ones are shown with those of every resource.
+    links.retain(|(url, _)| !compose.links.iter().any(|link| link.url.to_string() == *url));
+    ServiceView {
+        span: services::log_span(name),
+        links,
+        health: newest
+            .and_then(|container| container.health.as_ref())
+            .map_or("", Health::as_str),
+        container: newest.cloned(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::{ResourceView, RuntimeStatus, UpdateStatus, View};
+use super::{ResourceView, RuntimeStatus, ServiceView, UpdateStatus, View};
 use crate::model::{ManifestName, SpanId, Timestamp, format_go_duration};
 
 /// What became of one resource.
@@ -64,7 +64,8 @@ fn spans(resource: &ResourceView) -> Vec<SpanId> {
     let server = resource.server.iter().map(|server| server.span.clone());
     let pod = resource.telling_pod().into_iter();
     let pod = pod.map(|pod| SpanId::new(format!("pod:{name}:{}", pod.name)));
-    server.chain(pod).collect()
+    let service = resource.service.iter().map(|service| service.span.clone());
+    server.chain(pod).chain(service).collect()
 }
 
 fn result(resource: &ResourceView) -> &'static str {
@@ -116,8 +117,26 @@ fn waiting(resource: &ResourceView) -> Option<String> {
         (Some(pod), _) => format!("pod {}: {}", pod.name, pod.status),
         (None, Some(_)) => "its server is not ready".to_owned(),
         (None, None) if resource.history.is_empty() => "not started".to_owned(),
-        (None, None) => "no pod yet".to_owned(),
+        (None, None) => match &resource.service {
+            Some(service) => waiting_service(service),
+            None => "no pod yet".to_owned(),
+        },
     })
+}
+
+fn waiting_service(service: &ServiceView) -> String {
+    match &service.container {
+        Some(container) if service.health.is_empty() => {
+            format!("container {}: {}", container.name, container.state.as_str())
+        }
+        Some(container) => format!(
+            "container {}: {}, {}",
+            container.name,
+            container.state.as_str(),
+            service.health
+        ),
+        None => "no container yet".to_owned(),
+    }
 }
 
 /// Returns the rows as a table with a line for each, columns aligned.

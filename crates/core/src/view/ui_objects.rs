@@ -80,11 +80,13 @@ pub fn ui_resource(order: usize, resource: &ResourceView) -> Value {
         .map(|id| json!({"id": id, "type": id.split(':').next().unwrap_or_default()}))
         .collect();
     let history: Vec<Value> = resource.history.iter().map(build).collect();
+    let of_service = resource.service.iter().flat_map(|service| &service.links);
     let links: Vec<Value> = resource
         .forwards
         .iter()
         .map(|forward| (&forward.url, &forward.name))
         .chain(resource.links.iter().map(|(url, name)| (url, name)))
+        .chain(of_service.map(|(url, name)| (url, name)))
         .map(|(url, name)| json!({"url": url, "name": name}))
         .collect();
     let good = resource.history.iter().find(|build| build.error.is_none());
@@ -135,6 +137,9 @@ fn add_details(status: &mut Value, resource: &ResourceView) {
     }
     if !resource.objects.is_empty() {
         status["k8sResourceInfo"]["displayNames"] = resource.objects.clone().into();
+    }
+    if let Some(service) = &resource.service {
+        status["composeResourceInfo"] = json!({"healthStatus": service.health});
     }
     if let Some(pid) = resource.server.as_ref().and_then(|server| server.pid) {
         status["localResourceInfo"] = json!({"pid": pid});

@@ -15,9 +15,9 @@ use kube::api::LogParams;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::lines::LogLines;
 use super::pace::LogPace;
 use crate::clock;
+use crate::edge::container_log::LogLines;
 use crate::edge::kube::connection::{Cluster, is_login_refused, is_lost, is_not_found, message};
 use crate::edge::retry::lasting;
 use crate::engine::{Event, PodLog};

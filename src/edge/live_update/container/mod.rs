@@ -33,10 +33,11 @@ use tokio_util::task::TaskTracker;
 
 pub use self::differences::content_here;
 pub use self::journal::{Content, ImageContent, Known, content_of, journal_of};
-use self::program::{AnyWay, PodExec};
+use self::program::{AnyWay, DockerExec, PodExec};
 pub use self::quoting::{decode, encode};
 use self::target::{Job, Target};
 use crate::clock;
+use crate::edge::docker::Docker;
 use crate::edge::kube::Cluster;
 use crate::logs::LogWriter;
 use crate::model::{Batch, BatchRun, ContainerAddress, ContainerPath, LocalPath, SyncFailure, Synced};
@@ -78,7 +79,7 @@ impl Containers {
     pub fn expect(
         &self,
         wanted: &BTreeMap<ContainerAddress, ImageContent>,
-        cluster: &Cluster,
+        ways: &Ways,
         tasks: &TaskTracker,
     ) {
         let mut targets = self.targets.lock().expect("no panic while it is held");
@@ -93,7 +94,8 @@ impl Containers {
             if targets.contains_key(address) {
                 continue;
             }
-            let entry = Arc::new(Entry::new(way(cluster, address), image.clone()));
+            let Some(way) = ways.to(address) else { continue };
+            let entry = Arc::new(Entry::new(way, image.clone()));
             targets.insert(address.clone(), Arc::clone(&entry));
             tasks.spawn(async move {
                 tokio::select! {
@@ -111,7 +113,7 @@ impl Containers {
     /// See [`SyncFailure`]: each says whether files have arrived, and what comes next.
     pub async fn sync(
         &self,
-        cluster: &Cluster,
+        ways: &Ways,
         address: &ContainerAddress,
         batch: &Batch,
         progress: &mut (dyn FnMut(Progress<'_>) + Send + Sync),
@@ -119,9 +121,11 @@ impl Containers {
         cancel: &CancellationToken,
     ) -> Result<Synced, SyncFailure> {
         let started = clock::now();
+        let way = ways.to(address);
+        let way = way.ok_or_else(|| SyncFailure::ConnectionLost("cluster not ready".to_owned()))?;
         let entry = {
             let mut targets = self.targets.lock().expect("no panic while it is held");
-            let new = || Arc::new(Entry::new(way(cluster, address), ImageContent::default()));
+            let new = || Arc::new(Entry::new(way, ImageContent::default()));
             Arc::clone(targets.entry(address.clone()).or_insert_with(new))
         };
         let mut target = tokio::select! {
@@ -140,6 +144,34 @@ impl Containers {
     }
 }
 
+impl Containers {
+    /// Restarts a container, without waiting for what runs in it, and gets ready to change it again.
+    ///
+    /// # Errors
+    /// When the engine does not. Containers of pods are not restarted.
+    pub async fn restart(
+        &self,
+        ways: &Ways,
+        address: &ContainerAddress,
+        tasks: &TaskTracker,
+    ) -> Result<(), SyncFailure> {
+        let docker = ways.docker.as_ref().filter(|_| address.namespace.is_none());
+        let docker = docker.ok_or_else(|| SyncFailure::Other("only services are restarted".to_owned()))?;
+        let restarted = docker.restart_container(&address.id, Some(0)).await;
+        restarted.map_err(|error| SyncFailure::ConnectionLost(format!("restarting: {error}")))?;
+        let targets = self.targets.lock().expect("no panic while it is held");
+        if let Some(entry) = targets.get(address).cloned() {
+            tasks.spawn(async move {
+                tokio::select! {
+                    () = entry.gone.cancelled() => {}
+                    () = async { entry.target.lock().await.open_anew().await } => {}
+                }
+            });
+        }
+        Ok(())
+    }
+}
+
 impl Entry {
     fn new(way: AnyWay, image: ImageContent) -> Self {
         Self {
@@ -149,9 +181,26 @@ impl Entry {
     }
 }
 
-fn way(cluster: &Cluster, address: &ContainerAddress) -> AnyWay {
-    Arc::new(PodExec {
-        cluster: cluster.clone(),
-        address: address.clone(),
-    })
+/// What leads to containers.
+#[derive(Clone, Default)]
+pub struct Ways {
+    /// The cluster, once it is connected.
+    pub cluster: Option<Cluster>,
+    /// The Docker engine, where services run.
+    pub docker: Option<Arc<Docker>>,
+}
+
+impl Ways {
+    fn to(&self, address: &ContainerAddress) -> Option<AnyWay> {
+        Some(match address.namespace {
+            Some(_) => Arc::new(PodExec {
+                cluster: self.cluster.clone()?,
+                address: address.clone(),
+            }),
+            None => Arc::new(DockerExec {
+                docker: self.docker.clone()?,
+                container: address.id.clone(),
+            }),
+        })
+    }
 }

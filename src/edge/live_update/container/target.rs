@@ -98,6 +98,13 @@ impl Target {
         Ok(false)
     }
 
+    /// Opens the channel after what held it has ended.
+    pub(super) async fn open_anew(&mut self) {
+        self.channel = None;
+        // Who wants to use it opens it again, and then hears what is wrong.
+        let _ = self.open().await;
+    }
+
     /// Carries a batch out.
     pub(super) async fn sync(&mut self, mut job: Job<'_>) -> Result<Synced, SyncFailure> {
         let was_open = self.channel.is_some();

@@ -1,7 +1,9 @@
 //! The objects that show what the engine does: one truth, the engine's, in the API's shape.
 //!
-//! Here are those of the session and those that every resource has; `local`, `kubernetes` and `images` make the others.
+//! Here are those of the session and those that every resource has; `local`, `kubernetes`, `compose` and `images` make the
+//! others.
 
+mod compose;
 mod images;
 mod kubernetes;
 mod local;
@@ -61,7 +63,7 @@ pub(super) fn of_resource(order: usize, resource: &ResourceView) -> Vec<Made> {
     match &definition.deploy {
         DeployTarget::K8s(target) => made.extend(kubernetes::of_resource(resource, target)),
         DeployTarget::Local(target) => made.extend(local::of_resource(resource, target)),
-        DeployTarget::Compose(_) => {}
+        DeployTarget::Compose(target) => made.extend(compose::of_resource(resource, target)),
     }
     for (_, object) in made.iter_mut().filter(|(kind, _)| *kind != "UIResource") {
         set_owner(object);
@@ -174,7 +176,7 @@ fn targets(resource: &Arc<ResourceView>) -> Vec<Value> {
         },
     };
     let mut targets = vec![target(&format!("{name}:update"), "job", name, update)];
-    let runtime = if is("k8s:") {
+    let runtime = if is("k8s:") || is("docker-compose:") {
         format!("{name}:runtime")
     } else if resource.server.is_some() {
         format!("{name}:serve")

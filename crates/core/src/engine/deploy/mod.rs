@@ -16,12 +16,23 @@ use super::health::Judgement;
 use super::row::Row;
 use super::schedule::Hold;
 use super::state::State;
-use crate::model::DeployTarget;
+use crate::model::{DeployTarget, ManifestName, TargetId};
 
 /// A kind of deploy, asked about one resource. Each answer is a question about the state: nothing is changed.
 pub(super) trait Deploy {
     /// Returns what it lacks, if an update of it cannot start for that.
     fn hold(&self, state: &State, row: &Row) -> Option<Hold>;
+
+    /// Returns the images that it runs, without those that they are built on.
+    fn images(&self) -> &[TargetId] {
+        &[]
+    }
+
+    /// Returns whether the first update still has to wait for this resource.
+    fn lacks(&self, state: &State, name: &ManifestName) -> bool {
+        let dependency = state.rows.get(name);
+        dependency.is_some_and(|dependency| dependency.runtime.last_ready.is_none())
+    }
 
     /// Returns whether an update would do the same for another definition: then none is needed.
     fn does_the_same(&self, other: &DeployTarget) -> bool;

@@ -17,6 +17,7 @@ use crate::engine::reason::Reasons;
 use crate::engine::records::{self, Causes};
 use crate::engine::row::{BuildRecord, Edit, Row, TargetState};
 use crate::engine::schedule::Hold;
+use crate::engine::services;
 use crate::engine::state::{Seq, State};
 
 use crate::model::{
@@ -126,6 +127,11 @@ fn look(state: &State, row: &Row, image: &ImageTarget, update: &LiveUpdate) -> F
             Some(why) => Plan::Build(why.clone()),
             None => plan::plan(update, (pod, container), &difference, cwd),
         };
+        let planned = match planned {
+            // It is about to be started again.
+            Plan::Ended if row.changes_service() => Plan::Wait(Wait::Container),
+            planned => planned,
+        };
         if planned != Plan::Ended {
             found
                 .selected
@@ -150,8 +156,12 @@ fn look(state: &State, row: &Row, image: &ImageTarget, update: &LiveUpdate) -> F
                 if instance.running.is_none() && !waits {
                     let files = difference.files.difference(&difference.unasked);
                     let files = files.map(|file| (*file).clone()).collect();
-                    let update = container_update((pod, container), instance, work, &ignores);
-                    found.work.push((update, files));
+                    let change = container_update((pod, container), instance, work, &ignores);
+                    let change = ContainerUpdate {
+                        restart: update.restart,
+                        ..change
+                    };
+                    found.work.push((change, files));
                 }
             }
         }
@@ -223,20 +233,34 @@ fn container_update(
     ignores: &Ignores<'_>,
 ) -> ContainerUpdate {
     let is_check = matches!(work.whole, Some((Whole::Older, _)));
-    let files = work.files.into_iter().map(|(local, container)| Placement {
-        ignores: ignores.of(&local),
-        local,
-        container,
-    });
+    let n_files = work.files.len();
+    let files: Vec<Placement> = work
+        .files
+        .into_iter()
+        .filter(|(local, _)| !ignores.is_mounted(local))
+        .map(|(local, container)| Placement {
+            ignores: ignores.of(&local),
+            local,
+            container,
+        })
+        .collect();
+    let sees_changes = files.len() < n_files;
     ContainerUpdate {
         container: address(pod, container),
         batch: Batch {
-            files: files.collect(),
+            files,
             runs: work.runs,
-            runs_are_due: instance.error.is_some() || (instance.done == 0 && !is_check),
+            runs_are_due: instance.error.is_some() || sees_changes || (instance.done == 0 && !is_check),
         },
+        restart: false,
         is_check,
-        whole: work.whole.map(|(_, syncs)| syncs).unwrap_or_default(),
+        whole: work
+            .whole
+            .map(|(_, syncs)| syncs)
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|sync| !ignores.is_mounted(&sync.source))
+            .collect(),
         is_retry: instance.retry.is_some(),
     }
 }
@@ -245,14 +269,18 @@ fn address(pod: &Pod, container: &Container) -> ContainerAddress {
     ContainerAddress {
         pod_uid: pod.uid.clone(),
         pod: pod.name.clone(),
-        namespace: pod.namespace.clone(),
+        namespace: Some(pod.namespace.clone()).filter(|namespace| !namespace.is_empty()),
         container: container.name.clone(),
         id: container.id.clone(),
     }
 }
 
 /// What is left out of directories: what the image is not made of either.
-struct Ignores<'a>(Vec<(&'a [LocalPath], Arc<[Ignore]>)>);
+struct Ignores<'a> {
+    images: Vec<(&'a [LocalPath], Arc<[Ignore]>)>,
+    /// What the container sees anyway, because it is mounted where it would be copied to.
+    mounted: Vec<LocalPath>,
+}
 
 impl<'a> Ignores<'a> {
     fn new(state: &State, row: &'a Row, image: &'a ImageTarget) -> Self {
@@ -260,16 +288,28 @@ impl<'a> Ignores<'a> {
         let bases = row.images().iter().filter(|other| other.id != image.id);
         let bases = bases.filter(|other| sources.contains(&other.id));
         let images = [image].into_iter().chain(bases);
+        let mounted = services::mounted(row, image);
         let of_image = |image: &'a ImageTarget| {
             let ignores = image.watch_ignores.iter().chain(&state.tiltfile.watch_ignores);
-            (&*image.watched, ignores.cloned().collect())
+            let mounted = mounted.iter().map(|path| Ignore {
+                base: path.clone(),
+                patterns: Vec::new(),
+            });
+            (&*image.watched, ignores.cloned().chain(mounted).collect())
         };
-        Self(images.map(of_image).collect())
+        Self {
+            images: images.map(of_image).collect(),
+            mounted,
+        }
+    }
+
+    fn is_mounted(&self, file: &LocalPath) -> bool {
+        self.mounted.iter().any(|path| file.is_within(path))
     }
 
     fn of(&self, file: &LocalPath) -> Arc<[Ignore]> {
         let has = |paths: &&[LocalPath]| paths.iter().any(|path| file.is_within(path));
-        let image = self.0.iter().find(|(paths, _)| has(paths));
+        let image = self.images.iter().find(|(paths, _)| has(paths));
         image.map_or_else(|| Arc::from([]), |(_, ignores)| Arc::clone(ignores))
     }
 }
@@ -445,7 +485,7 @@ fn start(state: &mut State, name: &ManifestName, started: Vec<Started>) -> Vec<E
                 started: seq,
                 is_initial: !container.whole.is_empty() && !container.is_check,
             });
-            round.pods.insert(key.1.clone(), container.container.pod.clone());
+            round.pods.insert(key.1.clone(), container.container.owner());
             round.waits_for.insert(key);
             containers.push(container);
         }
@@ -576,7 +616,7 @@ fn take_in(
                 true => "InitialSyncError",
                 false => "UpdateFailed",
             };
-            let message = format!("Updating pod {pod}: {failure}");
+            let message = format!("Updating {pod}: {failure}");
             instance.impossible = Some(FallBack {
                 reason,
                 message: message.clone(),

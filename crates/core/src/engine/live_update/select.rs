@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::engine::pods;
 use crate::engine::row::Row;
 use crate::engine::state::State;
+use crate::engine::{deploy, pods, services};
 use crate::model::{Container, ImageRef, ImageTarget, LiveUpdate, Pod, TargetId};
 
 /// The containers that a live update can change.
@@ -20,7 +20,7 @@ pub(super) enum Selected<'a> {
 
 /// Returns the images of a resource whose containers are changed in place: those that are deployed, or never built.
 pub(super) fn live_images(row: &Row) -> impl Iterator<Item = (&ImageTarget, &LiveUpdate)> {
-    let deployed = row.k8s().map_or(&[][..], |k8s| &k8s.images);
+    let deployed = deploy::of(row).images();
     let is_live = |image: &&ImageTarget| deployed.contains(&image.id) || image.is_live_update_only();
     let images = row.images().iter().filter(move |image| is_live(image));
     images.filter_map(|image| {
@@ -64,14 +64,19 @@ pub(super) fn select<'a>(
     image: &ImageTarget,
     update: &LiveUpdate,
 ) -> Selected<'a> {
-    let pods = pods::counting(state, row).into_iter();
-    let pods: Vec<&Pod> = pods.filter(|pod| !pod.deleting).collect();
+    let pods = match row.compose() {
+        Some(compose) => services::as_pods(state, compose),
+        None => pods::counting(state, row),
+    };
+    let pods: Vec<&Pod> = pods.into_iter().filter(|pod| !pod.deleting).collect();
     let deployed = row
         .target(&image.id)
         .and_then(|target| target.result.as_ref())
         .map_or_else(|| image.selector.image.name(), |built| built.cluster_ref.name());
     let is_meant = |container: &Container| match &update.container {
         Some(name) => container.name == *name,
+        // All that a service runs is its one image.
+        None if row.compose().is_some() => true,
         None => ImageRef::parse(&container.image).is_ok_and(|image| image.name() == deployed),
     };
     let all = pods

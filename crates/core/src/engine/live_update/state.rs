@@ -100,7 +100,7 @@ pub(crate) struct Round {
     pub(crate) triggers: BTreeSet<TriggerReason>,
     /// The containers that have not answered.
     pub(crate) waits_for: BTreeSet<InstanceKey>,
-    /// The names of their pods.
+    /// Their pods, as they are named in messages.
     pub(crate) pods: BTreeMap<String, String>,
     /// The first thing that went wrong.
     pub(crate) error: Option<String>,

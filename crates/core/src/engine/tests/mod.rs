@@ -3,6 +3,7 @@
 mod ci;
 mod ci_rules;
 mod cluster;
+mod compose;
 mod deleted_by_others;
 mod deploy;
 mod edits;

@@ -577,6 +577,12 @@ fn line(effect: &Effect) -> String {
             let forwards: Vec<String> = forwards.iter().map(shown).collect();
             format!("forward [{}]", forwards.join(", "))
         }
+        Effect::WatchServices(projects) => {
+            let projects: Vec<&str> = projects.iter().map(String::as_str).collect();
+            format!("watch services [{}]", projects.join(" "))
+        }
+        Effect::RemoveService { service, .. } => format!("remove service {service}"),
+        Effect::RestartService { service, .. } => format!("restart service {service}"),
         Effect::Serve(servers) => {
             let servers: Vec<String> = servers
                 .iter()
@@ -638,7 +644,15 @@ fn step(step: &crate::engine::ImageStep) -> String {
 }
 
 fn stream(stream: &crate::engine::LogStream) -> String {
-    let crate::engine::LogStream::Pod(stream) = stream;
+    let stream = match stream {
+        crate::engine::LogStream::Pod(stream) => stream,
+        crate::engine::LogStream::Container(stream) => {
+            let mut words = vec![format!("{} run {}", stream.container, stream.run.0)];
+            words.extend(stream.since.map(|since| format!("since {}", since.0)));
+            words.extend(stream.terminated.then(|| "ended".to_owned()));
+            return words.join(" ");
+        }
+    };
     let mut words = vec![format!("{}/{}", stream.pod_name, stream.container_id)];
     words.extend(stream.prefixed.then(|| "prefixed".to_owned()));
     words.extend(stream.since.map(|since| format!("since {}", since.0)));

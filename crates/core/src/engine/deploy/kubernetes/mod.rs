@@ -15,7 +15,7 @@ use crate::engine::row::Row;
 use crate::engine::schedule::Hold;
 use crate::engine::state::State;
 use crate::engine::{definitions, gc};
-use crate::model::{DeployTarget, K8sTarget, PodReadiness};
+use crate::model::{DeployTarget, K8sTarget, PodReadiness, TargetId};
 
 impl Deploy for K8sTarget {
     /// Definitions of its kinds, a cluster, and the end of what is being deleted.
@@ -29,6 +29,10 @@ impl Deploy for K8sTarget {
         }
         let objects = gc::being_deleted(state, row);
         (!objects.is_empty()).then_some(Hold::WaitingForDeletion(objects))
+    }
+
+    fn images(&self) -> &[TargetId] {
+        &self.images
     }
 
     /// Ports and links are for people: a change of them deploys nothing.

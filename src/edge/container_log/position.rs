@@ -17,11 +17,11 @@ pub(super) struct Position {
 
 /// Lines that were written already, by time: how many of each.
 #[derive(Clone, Debug, Default)]
-pub(in crate::edge::kube) struct Written(HashMap<i64, u32>);
+pub(in crate::edge) struct Written(HashMap<i64, u32>);
 
 impl Position {
     /// Notes that a line was written.
-    pub(in crate::edge::kube) fn wrote(&mut self, time: i64) {
+    pub(in crate::edge) fn wrote(&mut self, time: i64) {
         let second = time.div_euclid(SECOND);
         // A container has two outputs; a line of one may come after a later one of the other.
         if self.second.is_none_or(|known| second > known) {
@@ -34,7 +34,7 @@ impl Position {
     }
 
     /// Returns the second to read from, in seconds since 1970; `None` if nothing was written.
-    pub(in crate::edge::kube) fn second(&self) -> Option<i64> {
+    pub(in crate::edge) fn second(&self) -> Option<i64> {
         self.second
     }
 
@@ -44,7 +44,7 @@ impl Position {
     }
 
     /// Returns what the next reading will find again.
-    pub(in crate::edge::kube) fn written(&self) -> Written {
+    pub(in crate::edge) fn written(&self) -> Written {
         let mut counts = HashMap::new();
         for time in &self.times {
             *counts.entry(*time).or_default() += 1;
@@ -55,7 +55,7 @@ impl Position {
 
 impl Written {
     /// Returns whether a line of this time was written already; each counts once.
-    pub(in crate::edge::kube) fn take(&mut self, time: i64) -> bool {
+    pub(in crate::edge) fn take(&mut self, time: i64) -> bool {
         match self.0.get_mut(&time) {
             Some(count) if *count > 0 => {
                 *count -= 1;
@@ -66,7 +66,7 @@ impl Written {
     }
 
     /// Returns whether the next line of this time was written already.
-    pub(in crate::edge::kube) fn contains(&self, time: i64) -> bool {
+    pub(in crate::edge) fn contains(&self, time: i64) -> bool {
         self.0.get(&time).is_some_and(|count| *count > 0)
     }
 }

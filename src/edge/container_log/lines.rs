@@ -19,7 +19,7 @@ const RUN_IS_GONE: &[u8] = b"unable to retrieve container logs for ";
 
 /// Reads the log of one container, over several connections.
 #[derive(Default)]
-pub(super) struct LogLines {
+pub(in crate::edge) struct LogLines {
     position: Position,
     written: Written,
     /// The beginning of a line whose end has not come yet.
@@ -48,13 +48,13 @@ struct Piece {
 
 impl LogLines {
     /// Returns the second to read from, in seconds since 1970; `None` if nothing was written yet.
-    pub(in crate::edge::kube) fn second(&self) -> Option<i64> {
+    pub(in crate::edge) fn second(&self) -> Option<i64> {
         self.position.second()
     }
 
     /// Prepares for a new connection, which begins at `second`. With `only_timed`, lines without a time, which are
     /// not the container's, are left out. With `was_cut`, there may have been more to read on the one before.
-    pub(super) fn reconnect(&mut self, only_timed: bool, was_cut: bool) {
+    pub(in crate::edge) fn reconnect(&mut self, only_timed: bool, was_cut: bool) {
         self.only_timed = only_timed;
         self.buffer.clear();
         self.written = self.position.written();
@@ -65,12 +65,12 @@ impl LogLines {
     }
 
     /// Returns how much was read: what two readings that end at the same place have in common.
-    pub(super) fn extent(&self) -> (usize, usize) {
+    pub(in crate::edge) fn extent(&self) -> (usize, usize) {
         (self.n_handed_out, self.buffer.len())
     }
 
     /// Takes in that the connection ended: the kubelet's last words lack a newline.
-    pub(super) fn connection_ended(&mut self) {
+    pub(in crate::edge) fn connection_ended(&mut self) {
         if self.buffer == NO_WATCHES {
             self.buffer.clear();
             self.out_of_watches = true;
@@ -78,14 +78,14 @@ impl LogLines {
     }
 
     /// Returns whether the kubelet said for the first time that it has no file watches left.
-    pub(super) fn take_out_of_watches(&mut self) -> bool {
+    pub(in crate::edge) fn take_out_of_watches(&mut self) -> bool {
         let is_news = std::mem::take(&mut self.out_of_watches) && !self.told_out_of_watches;
         self.told_out_of_watches |= is_news;
         is_news
     }
 
     /// Returns the text to write for the next bytes.
-    pub(super) fn feed(&mut self, mut bytes: &[u8], prefix: &str) -> String {
+    pub(in crate::edge) fn feed(&mut self, mut bytes: &[u8], prefix: &str) -> String {
         let mut out = Vec::with_capacity(bytes.len());
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             if self.buffer.is_empty() {
@@ -108,7 +108,7 @@ impl LogLines {
     }
 
     /// Returns the text to write at the very end of the log: a last line without a newline gets one.
-    pub(in crate::edge::kube) fn finish(&mut self, prefix: &str) -> String {
+    pub(in crate::edge) fn finish(&mut self, prefix: &str) -> String {
         let mut out = Vec::new();
         let open_piece = self.piece.as_ref().is_some_and(|piece| piece.goes_on);
         if !self.buffer.is_empty() || open_piece {

@@ -1,0 +1,403 @@
+//! Containers of Compose services: what the Docker engine shows of them, and which resource they belong to.
+//!
+//! A container belongs to the resource of its project and service, whoever made it: that is how compose sees it. What is
+//! concluded from what they do stands in `deploy::compose`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::effect::Effect;
+use super::row::Row;
+use super::state::State;
+use crate::model::{
+    ComposeCondition, ComposeMount, ComposeTarget, Container, ContainerPath, ContainerState, Health,
+    ImageTarget, Level, LocalPath, LogEvent, ManifestName, ObjectUid, Pod, PodPhase, RestartPolicy,
+    ServiceContainer, ServiceId, ServiceState, SpanId, Sync,
+};
+
+/// How long a container that was started again by its restart policy must stay up to count as well.
+pub(super) const STEADY: Duration = Duration::from_secs(10);
+
+/// All that is known of containers of services.
+#[derive(Debug, Default)]
+pub(crate) struct Services {
+    /// By service and id.
+    containers: BTreeMap<ServiceId, BTreeMap<String, SeenContainer>>,
+    /// Which resource stands for a service.
+    rows: BTreeMap<ServiceId, ManifestName>,
+    /// The projects that are watched.
+    pub(super) asked: BTreeSet<String>,
+}
+
+/// A container, and what was noticed of it.
+#[derive(Debug)]
+pub(crate) struct SeenContainer {
+    pub(crate) container: ServiceContainer,
+    /// The same as live update looks at it: a pod with one container.
+    pub(super) as_pod: Pod,
+    /// Since when it ends badly and is started again, without having stayed up in between.
+    pub(crate) crashing_since: Option<Instant>,
+}
+
+/// What a resource that stands for a service is to be known by.
+#[derive(Debug, Default)]
+pub(crate) struct RowService {
+    /// The containers that the last deploy left.
+    pub(crate) expected: BTreeSet<String>,
+    /// What was ever true of it since it was first deployed in this session.
+    reached: BTreeSet<Reached>,
+    /// How many times it is being restarted just now.
+    pub(crate) restarts: usize,
+}
+
+/// What other services may wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Reached {
+    Started,
+    Healthy,
+    Completed,
+}
+
+impl Services {
+    /// Returns the containers of a service.
+    pub(crate) fn of<'a>(
+        &'a self,
+        service: &ServiceId,
+    ) -> impl Iterator<Item = &'a SeenContainer> + Clone + use<'a> {
+        self.containers
+            .get(service)
+            .into_iter()
+            .flat_map(BTreeMap::values)
+    }
+
+    /// Returns the resource that stands for a service.
+    pub(super) fn row_of(&self, service: &ServiceId) -> Option<&ManifestName> {
+        self.rows.get(service)
+    }
+
+    /// Returns whether a container is known.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.containers
+            .values()
+            .any(|containers| containers.contains_key(id))
+    }
+}
+
+impl Row {
+    /// Returns the service that it stands for, if it does.
+    pub(crate) fn compose(&self) -> Option<&ComposeTarget> {
+        self.manifest.deploy.compose()
+    }
+
+    /// Returns whether its service is just being changed, so that what its containers do says nothing.
+    pub(super) fn changes_service(&self) -> bool {
+        self.building.is_some() || !self.live.rounds.is_empty() || self.service.restarts > 0
+    }
+}
+
+/// Returns the containers of a service as live update looks at them.
+pub(super) fn as_pods<'a>(state: &'a State, compose: &ComposeTarget) -> Vec<&'a Pod> {
+    let seen = state.services.of(&compose.service_id());
+    seen.map(|seen| &seen.as_pod).collect()
+}
+
+/// Returns the files and directories here that the containers of a service see anyway, because they are mounted where a live
+/// update would copy them to.
+pub(super) fn mounted(row: &Row, image: &ImageTarget) -> Vec<LocalPath> {
+    let mounts = row
+        .compose()
+        .into_iter()
+        .flat_map(|compose| &compose.service.mounts);
+    let binds = mounts.filter(|mount| mount.kind == "bind");
+    let syncs = image.live_update.iter().flat_map(|update| &update.syncs);
+    let seen = |(mount, sync): (&ComposeMount, &Sync)| {
+        let source = LocalPath::new(mount.source.as_deref()?);
+        let destination = ContainerPath::new(&sync.destination);
+        let below = |path: &ContainerPath, root: &ContainerPath| {
+            path.as_path()
+                .strip_prefix(root.as_path())
+                .ok()
+                .map(PathBuf::from)
+        };
+        if let Some(rest) = below(&mount.target, &destination) {
+            return (sync.source.join(&rest) == source).then_some(source);
+        }
+        let rest = below(&destination, &mount.target)?;
+        (source.join(&rest) == sync.source).then(|| sync.source.clone())
+    };
+    let pairs = binds.flat_map(|mount| syncs.clone().map(move |sync| (mount, sync)));
+    pairs.filter_map(seen).collect()
+}
+
+/// Takes in all containers of a project.
+pub(super) fn on_listed(state: &mut State, project: &str, containers: Vec<ServiceContainer>) -> Vec<Effect> {
+    let listed: BTreeSet<&str> = containers.iter().map(|container| container.id.as_str()).collect();
+    let known = state
+        .services
+        .containers
+        .iter()
+        .filter(|(service, _)| service.project == project);
+    let gone: Vec<String> = known
+        .flat_map(|(_, known)| known.keys())
+        .filter(|id| !listed.contains(id.as_str()))
+        .cloned()
+        .collect();
+    gone.iter().for_each(|id| on_gone(state, id));
+    let seen = containers.into_iter();
+    seen.flat_map(|container| on_seen(state, container)).collect()
+}
+
+/// Takes in a container as it is now.
+pub(super) fn on_seen(state: &mut State, container: ServiceContainer) -> Option<Effect> {
+    let (service, now) = (container.service.clone(), state.now);
+    let started = container.started.map(|started| state.moment_of(started));
+    let containers = state.services.containers.entry(service.clone()).or_default();
+    let before = containers.remove(&container.id);
+    let said = before.as_ref().and_then(|before| before.container.health.clone());
+    let crashing_since = before.as_ref().and_then(|before| before.crashing_since);
+    let known_restarts = before.map_or(container.restarts, |before| before.container.restarts);
+    let crashes = container.restarts > known_restarts
+        || (container.state == ServiceState::Restarting && container.exit_code != 0);
+    let is_steady = container.state == ServiceState::Running
+        && container.restarts == known_restarts
+        && started.is_some_and(|started| started + STEADY <= now);
+    let crashing_since = match crashes {
+        true => crashing_since.or(Some(now)),
+        false => crashing_since.filter(|_| !is_steady),
+    };
+    let health = container
+        .health
+        .clone()
+        .filter(|health| said.as_ref() != Some(health));
+    let seen = SeenContainer {
+        as_pod: as_pod(&container),
+        container,
+        crashing_since,
+    };
+    containers.insert(seen.container.id.clone(), seen);
+    touch(state, &service);
+    let name = state.services.rows.get(&service)?;
+    let row = state
+        .rows
+        .get(name)
+        .filter(|row| row.enabled && row.deployed.at.is_some())?;
+    match health {
+        Some(Health::Unhealthy(output)) if !row.changes_service() => {
+            let line = LogEvent::line(log_span(name), name.clone(), format!("healthcheck: {output}"));
+            Some(Effect::Log(line.level(Level::Warn)))
+        }
+        _ => None,
+    }
+}
+
+/// Returns a container as a pod with one container, which is what live update changes. It has no namespace.
+fn as_pod(container: &ServiceContainer) -> Pod {
+    let exit_code = container.exit_code;
+    let ended = |reason: &str| ContainerState::Terminated {
+        reason: reason.to_owned(),
+        exit_code,
+    };
+    let (phase, state) = match container.state {
+        ServiceState::Running => (PodPhase::Running, ContainerState::Running),
+        ServiceState::Exited if exit_code == 0 => (PodPhase::Succeeded, ended("Completed")),
+        ServiceState::Exited | ServiceState::Dead => (PodPhase::Failed, ended("Error")),
+        ServiceState::Created | ServiceState::Paused | ServiceState::Restarting | ServiceState::Removing => {
+            (PodPhase::Pending, ContainerState::Unknown)
+        }
+    };
+    Pod {
+        uid: ObjectUid::new(container.id.clone()),
+        name: container.name.clone(),
+        namespace: String::new(),
+        node: String::new(),
+        created: container.created,
+        deleting: container.state == ServiceState::Removing,
+        phase,
+        restarts: RestartPolicy::Never,
+        status: container.state.as_str().to_owned(),
+        errors: Vec::new(),
+        conditions: Vec::new(),
+        init_containers: Vec::new(),
+        containers: vec![Container {
+            name: container.service.service.clone(),
+            id: container.id.clone(),
+            image: container.image.clone(),
+            ready: state == ContainerState::Running,
+            restarts: container.restarts,
+            started: container.started,
+            has_probe: container.health.is_some(),
+            last_exit: None,
+            state,
+        }],
+        labels: Vec::new(),
+        owners: Vec::new(),
+    }
+}
+
+/// Forgets a container.
+pub(super) fn on_gone(state: &mut State, id: &str) {
+    let containers = &mut state.services.containers;
+    let Some((service, known)) = containers.iter_mut().find(|(_, known)| known.contains_key(id)) else {
+        return;
+    };
+    known.remove(id);
+    let service = service.clone();
+    touch(state, &service);
+}
+
+/// Lets the resource of a service be looked at again.
+fn touch(state: &mut State, service: &ServiceId) {
+    if let Some(name) = state.services.rows.get(service).cloned() {
+        note_reached(state, &name);
+        state.dirty.rows.insert(name);
+    }
+}
+
+/// Notes what is true of a service by now that others may wait for.
+fn note_reached(state: &mut State, name: &ManifestName) {
+    let Some(row) = state.rows.get(name).filter(|row| row.deployed.at.is_some()) else {
+        return;
+    };
+    let Some(compose) = row.compose() else { return };
+    let containers: Vec<&ServiceContainer> = state
+        .services
+        .of(&compose.service_id())
+        .map(|seen| &seen.container)
+        .collect();
+    let are_all = |is_so: &dyn Fn(&ServiceContainer) -> bool| {
+        !containers.is_empty() && containers.iter().all(|container| is_so(container))
+    };
+    let runs = |container: &ServiceContainer| container.state == ServiceState::Running;
+    let is_healthy = |container: &ServiceContainer| {
+        runs(container) && matches!(container.health, None | Some(Health::Healthy))
+    };
+    let has_completed =
+        |container: &ServiceContainer| container.state == ServiceState::Exited && container.exit_code == 0;
+    let reached = [
+        (
+            Reached::Started,
+            are_all(&|container| runs(container) || has_completed(container)),
+        ),
+        (Reached::Healthy, are_all(&is_healthy)),
+        (Reached::Completed, are_all(&has_completed)),
+    ];
+    let reached: BTreeSet<Reached> = reached
+        .into_iter()
+        .filter_map(|(what, is_so)| is_so.then_some(what))
+        .collect();
+    if !reached.is_subset(&row.service.reached)
+        && let Some(row) = state.rows.get_mut(name)
+    {
+        row.service.reached.extend(reached);
+    }
+}
+
+/// Returns whether a service was ever as another one needs it.
+pub(super) fn has_reached(row: &Row, condition: ComposeCondition) -> bool {
+    let needed = match condition {
+        ComposeCondition::Started => Reached::Started,
+        ComposeCondition::Healthy => Reached::Healthy,
+        ComposeCondition::Completed => Reached::Completed,
+    };
+    row.service.reached.contains(&needed)
+}
+
+/// Takes in that a service was deployed: what it is to be known by from now on, and who is started again after it.
+pub(super) fn on_deployed(state: &mut State, name: &ManifestName) -> Vec<Effect> {
+    let Some(service) = state
+        .rows
+        .get(name)
+        .and_then(Row::compose)
+        .map(ComposeTarget::service_id)
+    else {
+        return Vec::new();
+    };
+    let now: BTreeSet<String> = state
+        .services
+        .of(&service)
+        .map(|seen| seen.container.id.clone())
+        .collect();
+    let Some(row) = state.rows.get_mut(name) else {
+        return Vec::new();
+    };
+    let before = std::mem::replace(&mut row.service.expected, now);
+    let is_new = !before.is_empty() && before != row.service.expected;
+    note_reached(state, name);
+    match is_new {
+        true => restart_dependents(state, name),
+        false => Vec::new(),
+    }
+}
+
+/// Restarts the services that are to be started again whenever this one was deployed anew (`restart: true`).
+fn restart_dependents(state: &mut State, name: &ManifestName) -> Vec<Effect> {
+    let follows = |row: &Row| {
+        let needs = row
+            .compose()
+            .into_iter()
+            .flat_map(|compose| &compose.service.depends_on);
+        needs
+            .clone()
+            .any(|needed| needed.restart && needed.resource == *name)
+    };
+    let dependents: Vec<ManifestName> = state
+        .rows_in_order()
+        .filter(|(_, row)| row.enabled && row.deployed.at.is_some() && row.building.is_none() && follows(row))
+        .map(|(dependent, _)| dependent.clone())
+        .collect();
+    let mut effects = Vec::new();
+    for dependent in dependents {
+        let Some(row) = state.rows.get_mut(&dependent) else {
+            continue;
+        };
+        let Some(service) = row.compose().map(ComposeTarget::service_id) else {
+            continue;
+        };
+        row.service.restarts += 1;
+        let span = log_span(&dependent);
+        let text = format!("Restarting, because {name} was deployed anew");
+        effects.push(Effect::Log(LogEvent::line(span.clone(), dependent.clone(), text)));
+        effects.push(Effect::RestartService {
+            manifest: dependent,
+            span,
+            service,
+        });
+    }
+    effects
+}
+
+/// Takes in that a service was restarted, as far as it could be.
+pub(super) fn on_restarted(state: &mut State, name: &ManifestName) {
+    if let Some(row) = state.rows.get_mut(name) {
+        row.service.restarts = row.service.restarts.saturating_sub(1);
+        state.dirty.rows.insert(name.clone());
+    }
+}
+
+/// Finds out anew which resource stands for which service, after resources came, went or changed.
+pub(super) fn reindex(state: &mut State) {
+    let rows = state.rows.iter();
+    let rows = rows.filter_map(|(name, row)| Some((row.compose()?.service_id(), name.clone())));
+    state.services.rows = rows.collect();
+}
+
+/// Returns which projects are to be watched, if those are not the ones that are watched already.
+pub(super) fn watch(state: &mut State) -> Option<Effect> {
+    let rows = state.rows.values().filter_map(Row::compose);
+    let wanted: BTreeSet<String> = rows.map(|compose| compose.project.name.clone()).collect();
+    if wanted == state.services.asked {
+        return None;
+    }
+    state
+        .services
+        .containers
+        .retain(|service, _| wanted.contains(&service.project));
+    state.services.asked.clone_from(&wanted);
+    Some(Effect::WatchServices(wanted))
+}
+
+/// Returns the span of what the containers of a service print.
+pub(crate) fn log_span(name: &ManifestName) -> SpanId {
+    SpanId::new(format!("dc:{name}"))
+}

@@ -1,0 +1,148 @@
+//! The `docker compose` command: how it is run for a project, and what is made of its end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::edge::local::CommandVariables;
+use crate::edge::process::Process;
+use crate::edge::retry::says_unreachable;
+use crate::logs::LogWriter;
+use crate::model::{Command, ComposeProject};
+
+/// Why a command did not end well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::edge) enum ComposeFault {
+    /// Nobody wants its result any more.
+    Canceled,
+    /// It failed.
+    Failed {
+        /// What it said last, beside its progress; may be empty.
+        said: String,
+        /// The command and how it ended, as Tilt says it.
+        ended: String,
+    },
+}
+
+impl ComposeFault {
+    /// Returns whether somebody else ended it.
+    pub(in crate::edge) fn was_killed(&self) -> bool {
+        matches!(self, Self::Failed { ended, .. } if ended.contains("\nerror: signal: "))
+    }
+
+    /// Returns whether the Docker engine could not be reached, or went away.
+    pub(in crate::edge) fn is_unreachable(&self) -> bool {
+        const SIGNS: [&str; 3] = [
+            "Cannot connect to the Docker daemon",
+            "Is the docker daemon running",
+            "error during connect",
+        ];
+        match self {
+            Self::Canceled => false,
+            Self::Failed { said, .. } => {
+                SIGNS.iter().any(|sign| said.contains(sign)) || says_unreachable(said)
+            }
+        }
+    }
+}
+
+/// A call of compose for a project.
+pub(in crate::edge) struct ComposeCall<'a> {
+    pub(in crate::edge) project: &'a ComposeProject,
+    /// What follows the project: the subcommand and its arguments.
+    pub(in crate::edge) args: Vec<String>,
+    pub(in crate::edge) variables: &'a CommandVariables,
+    /// Where it is said what a stop waits for.
+    pub(in crate::edge) log: &'a LogWriter,
+    pub(in crate::edge) cancel: &'a CancellationToken,
+}
+
+impl ComposeCall<'_> {
+    /// Runs it to its end; `tell` hears each line.
+    ///
+    /// # Errors
+    /// When it cannot be started, is cancelled, or does not end with 0.
+    pub(in crate::edge) async fn run(&self, mut tell: impl FnMut(&str) + Send) -> Result<(), ComposeFault> {
+        let mut argv = self.project.argv();
+        argv.extend(self.args.iter().cloned());
+        let command = Command {
+            argv,
+            dir: Some(self.project.directory.clone()),
+            env: Vec::new(),
+        };
+        let failed = |said: &str, how: String| ComposeFault::Failed {
+            said: said.to_owned(),
+            ended: format!("command {} failed.\nerror: {how}", in_words(&command.argv)),
+        };
+        let child = self.variables.child(&command);
+        let (mut process, mut lines) =
+            Process::spawn_with_lines(&child).map_err(|error| failed("", error.to_string()))?;
+        let mut said = String::new();
+        loop {
+            let line = tokio::select! {
+                line = lines.recv() => line,
+                () = self.cancel.cancelled() => {
+                    // How it ends does not matter any more.
+                    let _ = process.stop(self.log).await;
+                    return Err(ComposeFault::Canceled);
+                }
+            };
+            let Some(line) = line else { break };
+            if !is_progress(&line) {
+                said.push_str(&line);
+                said.push('\n');
+            }
+            tell(&line);
+        }
+        match process.wait().await {
+            Ok(exit) if exit.is_success() => Ok(()),
+            Ok(exit) => Err(failed(said.trim(), exit.to_string())),
+            Err(error) => Err(failed(said.trim(), error.to_string())),
+        }
+    }
+}
+
+/// Returns whether a line tells how far something is: ` Container shop-web-1  Creating`.
+pub(in crate::edge) fn is_progress(line: &str) -> bool {
+    const KINDS: [&str; 6] = ["Container", "Network", "Volume", "Image", "Config", "Secret"];
+    let first = line.split_whitespace().next();
+    line.starts_with(' ') || first.is_some_and(|word| KINDS.contains(&word))
+}
+
+/// Takes away all that compose made of projects: with `volumes`, also what they hold.
+///
+/// # Errors
+/// When that fails for one of them; the others are taken away all the same.
+pub async fn down(
+    projects: &BTreeMap<String, Arc<ComposeProject>>,
+    volumes: bool,
+    variables: &CommandVariables,
+    log: &LogWriter,
+) -> Result<(), String> {
+    let mut errors = Vec::new();
+    for project in projects.values() {
+        let mut args = vec!["down".to_owned(), "--remove-orphans".to_owned()];
+        args.extend(volumes.then(|| "--volumes".to_owned()));
+        let call = ComposeCall {
+            project,
+            args,
+            variables,
+            log,
+            cancel: &CancellationToken::new(),
+        };
+        if let Err(ComposeFault::Failed { ended, .. }) = call.run(|line| log.info(line)).await {
+            errors.push(ended);
+        }
+    }
+    match errors.is_empty() {
+        true => Ok(()),
+        false => Err(errors.join("\n")),
+    }
+}
+
+/// Returns the words of a command as Tilt shows them here: `["docker" "compose" "up"]`.
+fn in_words(argv: &[String]) -> String {
+    let words: Vec<String> = argv.iter().map(|word| format!("{word:?}")).collect();
+    format!("[{}]", words.join(" "))
+}

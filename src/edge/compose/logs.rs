@@ -1,0 +1,331 @@
+//! Streams the logs of containers of services into the log: one reader for each container, over all its runs and as many
+//! connections as it takes.
+//!
+//! The Docker engine keeps what all runs of a container printed in one log. What was read is known by the times of the lines,
+//! so a new connection begins in the last second that was read and leaves out what came from there already.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::StreamExt;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{sleep, timeout};
+
+use super::frames::Frames;
+use crate::edge::container_log::LogLines;
+use crate::edge::docker::{ApiError, Docker};
+use crate::edge::retry::lasting;
+use crate::engine::{ContainerLog, Event};
+use crate::logs::{Level, LogStore, LogWriter};
+use crate::model::ManifestName;
+
+/// The pause before a new connection, doubled up to the longest until something is read again.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Time allowed for reading all logs to their present end.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often the log of a run that has ended is asked for, if it is refused.
+const LAST_TRIES: u32 = 4;
+
+/// All streams of logs. Dropping it ends them.
+pub(in crate::edge) struct ContainerLogs {
+    logs: LogStore,
+    events: mpsc::Sender<Event>,
+    readers: Mutex<HashMap<Key, Handle>>,
+}
+
+/// A container, for one resource.
+type Key = (ManifestName, String);
+
+struct Handle {
+    wanted: watch::Sender<ContainerLog>,
+    drains: mpsc::Sender<oneshot::Sender<()>>,
+}
+
+impl ContainerLogs {
+    pub(in crate::edge) fn new(logs: LogStore, events: mpsc::Sender<Event>) -> Self {
+        Self {
+            logs,
+            events,
+            readers: Mutex::default(),
+        }
+    }
+
+    /// Streams these logs from now on. One that is wanted no more is read to its end first, if that comes within 2 s.
+    pub(in crate::edge) fn set(&self, logs: Vec<ContainerLog>, docker: Option<&Arc<Docker>>) {
+        let Some(docker) = docker else { return };
+        let mut wanted: HashMap<Key, ContainerLog> = HashMap::new();
+        for log in logs {
+            let key = (log.manifest.clone(), log.container.clone());
+            // Of several runs of a container the last one goes on.
+            match wanted.get(&key) {
+                Some(known) if known.run >= log.run => {}
+                _ => drop(wanted.insert(key, log)),
+            }
+        }
+        let mut readers = self.readers.lock().expect("no panic while readers are held");
+        // Dropping a reader's sender tells it that it is wanted no more.
+        readers.retain(|key, _| wanted.contains_key(key));
+        for (key, log) in wanted {
+            match readers.get(&key) {
+                Some(reader) => {
+                    reader.wanted.send_if_modified(|known| {
+                        let changed = *known != log;
+                        *known = log;
+                        changed
+                    });
+                }
+                None => {
+                    readers.insert(key, self.start(log, docker));
+                }
+            }
+        }
+    }
+
+    /// Reads each stream to its present end and ends it; returns after 2 s at the latest.
+    pub(in crate::edge) async fn drain(&self) {
+        let readers: Vec<Handle> = {
+            let mut readers = self.readers.lock().expect("no panic while readers are held");
+            readers.drain().map(|(_, reader)| reader).collect()
+        };
+        let ends = readers.iter().map(async |reader| {
+            let (done, end) = oneshot::channel();
+            if reader.drains.send(done).await.is_ok() {
+                // A reader that is gone has nothing more to read.
+                let _ = end.await;
+            }
+        });
+        let _ = timeout(DRAIN_TIMEOUT, futures::future::join_all(ends)).await;
+    }
+
+    fn start(&self, log: ContainerLog, docker: &Arc<Docker>) -> Handle {
+        let (wanted, changes) = watch::channel(log);
+        let (drains, drain) = mpsc::channel(1);
+        let reader = Reader {
+            docker: Arc::clone(docker),
+            logs: self.logs.clone(),
+            events: self.events.clone(),
+            wanted: changes,
+            drains: drain,
+            lines: LogLines::default(),
+            pause: FIRST_PAUSE,
+            failures: 0,
+        };
+        tokio::spawn(reader.run());
+        Handle { wanted, drains }
+    }
+}
+
+struct Reader {
+    docker: Arc<Docker>,
+    logs: LogStore,
+    events: mpsc::Sender<Event>,
+    wanted: watch::Receiver<ContainerLog>,
+    drains: mpsc::Receiver<oneshot::Sender<()>>,
+    lines: LogLines,
+    pause: Duration,
+    /// How often in a row the log was refused.
+    failures: u32,
+}
+
+/// Why a reading stopped.
+enum Stop {
+    /// The engine ended it.
+    End,
+    /// It failed.
+    Failed(ApiError),
+    /// Something else is wanted now.
+    Changed,
+    /// It is wanted no more.
+    Unwanted,
+    /// Read to the present end and stop.
+    Drain(oneshot::Sender<()>),
+}
+
+impl Reader {
+    async fn run(self) {
+        let log = self.wanted.borrow().clone();
+        let name = format!("the reader of the log of container {}", log.name);
+        let (writer, reader) = (self.writer(&log), Arc::new(tokio::sync::Mutex::new(self)));
+        lasting(&name, &writer, || {
+            let reader = Arc::clone(&reader);
+            async move { reader.lock().await.read_all().await }
+        })
+        .await;
+    }
+
+    async fn read_all(&mut self) {
+        let mut log = self.wanted.borrow_and_update().clone();
+        let mut has_ended = false;
+        loop {
+            let now = self.wanted.borrow_and_update().clone();
+            if now.run != log.run {
+                // What the run before printed is read with what this one does.
+                if !has_ended {
+                    self.tell_end(&log).await;
+                }
+                has_ended = false;
+                self.failures = 0;
+            }
+            log = now;
+            let stop = match log.terminated && has_ended {
+                true => self.interrupted().await,
+                false => self.read(&log, !log.terminated).await,
+            };
+            match stop {
+                Stop::End if log.terminated => {
+                    self.tell_end(&log).await;
+                    has_ended = true;
+                }
+                Stop::Failed(error) if log.terminated && !self.may_try_again(&error) => {
+                    self.tell_end(&log).await;
+                    has_ended = true;
+                }
+                Stop::End => {
+                    if let Some(stop) = self.wait().await {
+                        return self.leave(&log, stop).await;
+                    }
+                }
+                Stop::Failed(error) => {
+                    self.report(&log, &error);
+                    if let Some(stop) = self.wait().await {
+                        return self.leave(&log, stop).await;
+                    }
+                }
+                Stop::Changed => {}
+                stop @ (Stop::Unwanted | Stop::Drain(_)) => return self.leave(&log, stop).await,
+            }
+        }
+    }
+
+    /// Reads until the end, or until something else has to be done. Whoever follows a run is not interrupted because it
+    /// ended: the engine ends the stream after the last line.
+    async fn read(&mut self, log: &ContainerLog, follow: bool) -> Stop {
+        self.lines.reconnect(true, false);
+        let since = log.since.map(|since| since.0.div_euclid(1_000_000));
+        let since = self.lines.second().max(since);
+        let opened = self.docker.container_log(&log.container, since, follow).await;
+        let pieces = match opened {
+            Ok(pieces) => pieces,
+            Err(error) => return Stop::Failed(error),
+        };
+        let mut pieces = std::pin::pin!(pieces);
+        let mut frames = Frames::new(log.has_tty);
+        loop {
+            let piece = tokio::select! {
+                biased;
+                stop = interruption(&mut self.wanted, &mut self.drains), if follow => match stop {
+                    Stop::Changed => {
+                        let now = self.wanted.borrow();
+                        if now.run == log.run {
+                            continue;
+                        }
+                        drop(now);
+                        return stop;
+                    }
+                    stop => return stop,
+                },
+                piece = pieces.next() => piece,
+            };
+            match piece {
+                None => break,
+                Some(Ok(piece)) => {
+                    let lines = frames.feed(&piece);
+                    self.write(log, &lines);
+                }
+                Some(Err(error)) => return Stop::Failed(error),
+            }
+        }
+        if log.terminated || !follow {
+            let rest = frames.finish();
+            self.write(log, &rest);
+        }
+        Stop::End
+    }
+
+    fn write(&mut self, log: &ContainerLog, lines: &[u8]) {
+        let prefix = match log.prefixed {
+            true => format!("[{}] ", log.name),
+            false => String::new(),
+        };
+        let text = self.lines.feed(lines, &prefix);
+        if !text.is_empty() {
+            (self.pause, self.failures) = (FIRST_PAUSE, 0);
+            self.writer(log).raw(Level::Info, text);
+        }
+    }
+
+    async fn interrupted(&mut self) -> Stop {
+        interruption(&mut self.wanted, &mut self.drains).await
+    }
+
+    /// Waits before the next connection. Returns why there will be none.
+    async fn wait(&mut self) -> Option<Stop> {
+        let pause = self.pause;
+        self.pause = (pause * 2).min(LONGEST_PAUSE);
+        tokio::select! {
+            biased;
+            stop = interruption(&mut self.wanted, &mut self.drains) => match stop {
+                Stop::Changed => {
+                    self.pause = FIRST_PAUSE;
+                    None
+                }
+                stop => Some(stop),
+            },
+            () = sleep(pause) => None,
+        }
+    }
+
+    /// Reads what is still there, then stops for good.
+    async fn leave(&mut self, log: &ContainerLog, stop: Stop) {
+        // What could not be read by then is not waited for.
+        let _ = timeout(DRAIN_TIMEOUT, self.read(log, false)).await;
+        if let Stop::Drain(done) = stop {
+            // Nobody may be waiting any more.
+            let _ = done.send(());
+        }
+    }
+
+    async fn tell_end(&self, log: &ContainerLog) {
+        // The loop may be gone already at exit.
+        let _ = self.events.send(Event::LogStreamEnded(log.id())).await;
+    }
+
+    /// The container of a run that has ended may be gone with its log; then there is nothing to wait for.
+    fn may_try_again(&mut self, error: &ApiError) -> bool {
+        if matches!(error, ApiError::Refused { status: 404, .. }) {
+            return false;
+        }
+        self.failures += 1;
+        error.is_unreachable() || self.failures < LAST_TRIES
+    }
+
+    /// An engine that is away comes back, and a container that is gone is no news.
+    fn report(&mut self, log: &ContainerLog, error: &ApiError) {
+        self.failures += 1;
+        let is_gone = matches!(error, ApiError::Refused { status: 404, .. });
+        if self.failures == 1 && !is_gone && !error.is_unreachable() {
+            let text = format!("Error streaming {} logs: {error}", log.name);
+            self.writer(log).info(&text);
+        }
+    }
+
+    fn writer(&self, log: &ContainerLog) -> LogWriter {
+        LogWriter::new(self.logs.clone(), log.span.clone(), log.manifest.clone())
+    }
+}
+
+async fn interruption(
+    wanted: &mut watch::Receiver<ContainerLog>,
+    drains: &mut mpsc::Receiver<oneshot::Sender<()>>,
+) -> Stop {
+    tokio::select! {
+        biased;
+        Some(done) = drains.recv() => Stop::Drain(done),
+        changed = wanted.changed() => match changed {
+            Ok(()) => Stop::Changed,
+            Err(_) => Stop::Unwanted,
+        },
+    }
+}

@@ -1,0 +1,19 @@
+//! Services of Docker Compose. The `docker compose` command makes their containers (`up`, with `command`); what these do, and
+//! what they print, is asked of the Docker engine itself (`watch`, `logs`), and so is what needs no file of the project
+//! (`containers`).
+//!
+//! The update of a service, which begins with its images, is `update`'s.
+
+mod command;
+mod containers;
+mod frames;
+mod logs;
+mod up;
+mod watch;
+
+pub use command::down;
+pub(in crate::edge) use command::{ComposeCall, ComposeFault};
+pub(in crate::edge) use containers::{remove, restart};
+pub(in crate::edge) use logs::ContainerLogs;
+pub(in crate::edge) use up::Ups;
+pub(in crate::edge) use watch::ServiceWatch;
