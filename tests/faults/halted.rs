@@ -1,5 +1,6 @@
 //! We stand still for a while, as when a laptop sleeps, and much happens meanwhile.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -116,18 +117,27 @@ fn the_directory_of_the_tiltfile_is_replaced() {
     up.stop("INT");
 }
 
-/// A process that stands still for as long as this value lives.
+/// A component that stands still for as long as this value lives.
 struct Halted(String);
+
+/// Returns the number of a component's process: as the local cluster has it, else of the program of that name. Kubernetes'
+/// own components are all one program.
+fn pid_of(component: &str) -> Option<String> {
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/dev-cluster"));
+    let dir = std::env::var_os("DEV_CLUSTER_DIR").map(PathBuf::from).or(home)?;
+    let noted = std::fs::read_to_string(dir.join(format!("run/{component}.pid"))).unwrap_or_default();
+    let noted = noted.split_whitespace().next().map(str::to_owned);
+    noted.or_else(|| {
+        let found = Command::new("pgrep").args(["-xo", component]).output().ok()?;
+        let pid = String::from_utf8_lossy(&found.stdout).trim().to_owned();
+        Some(pid).filter(|pid| !pid.is_empty())
+    })
+}
 
 impl Halted {
     #[track_caller]
-    fn new(name: &str) -> Self {
-        let found = Command::new("pgrep")
-            .args(["-xo", name])
-            .output()
-            .expect("pgrep runs");
-        let pid = String::from_utf8_lossy(&found.stdout).trim().to_owned();
-        assert!(!pid.is_empty(), "no {name} runs");
+    fn new(component: &str) -> Self {
+        let pid = pid_of(component).unwrap_or_else(|| panic!("no {component} runs"));
         let halted = Command::new("kill").args(["-STOP", &pid]).status();
         assert!(halted.expect("kill runs").success());
         Self(pid)

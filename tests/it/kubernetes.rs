@@ -530,7 +530,7 @@ fn a_port_that_leads_to_another_one_of_the_container_is_told() {
       |
     2 | k8s_resource('web', port_forwards='18099')
       |                                   ^^^^^^^
-    hint: write '18099:8080' if that is meant
+    hint: write '18099:8080' if that is meant, else '18099:18099'
     "#);
     for fine in ["9090", "'18099:8080'", "port_forward(8080)", "['18099:7', 8080]"] {
         assert_eq!(warned(fine), "", "{fine}");

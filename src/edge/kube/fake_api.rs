@@ -25,6 +25,8 @@ pub(in crate::edge) enum Reply {
     /// What a watch reports before it ends.
     Watch(Vec<Value>),
     Fails(u16, &'static str),
+    /// A refusal, as a Status with all that belongs to it.
+    Refuses(u16, Value),
     Never,
     /// Something to say once this is cancelled.
     After(CancellationToken, Value),
@@ -33,6 +35,15 @@ pub(in crate::edge) enum Reply {
 impl Reply {
     pub(in crate::edge) fn after(token: &CancellationToken, value: Value) -> Self {
         Self::After(token.clone(), value)
+    }
+
+    /// Returns a refusal for what one field holds, such as `("FieldValueForbidden", "spec", "no")`.
+    pub(in crate::edge) fn invalid(message: &str, (reason, field, why): (&str, &str, &str)) -> Self {
+        let causes = json!([{"reason": reason, "field": field, "message": why}]);
+        Self::Refuses(
+            422,
+            json!({"message": message, "reason": "Invalid", "details": {"causes": causes}}),
+        )
     }
 }
 
@@ -85,7 +96,8 @@ impl FakeApi {
     /// Returns what it was asked to change: methods, with the last word of the path.
     pub(in crate::edge) fn wrote(&self) -> Vec<String> {
         let asked = self.asked.lock().unwrap();
-        let writes = asked.iter().filter(|asked| asked.method != Method::GET);
+        let is_write = |asked: &&Asked| asked.method != Method::GET && !asked.path.contains("dryRun=");
+        let writes = asked.iter().filter(is_write);
         let last = |path: &str| {
             let path = path.split('?').next().unwrap_or_default();
             path.rsplit('/').next().unwrap_or_default().to_owned()
@@ -146,6 +158,13 @@ async fn respond(reply: Reply) -> Response<Full<Bytes>> {
             let reason = if code == 404 { "NotFound" } else { "" };
             let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message,
                 "reason": reason, "code": code});
+            (code, status.to_string())
+        }
+        Reply::Refuses(code, mut status) => {
+            for (field, value) in [("kind", "Status"), ("apiVersion", "v1"), ("status", "Failure")] {
+                status[field] = value.into();
+            }
+            status["code"] = code.into();
             (code, status.to_string())
         }
         Reply::Never => std::future::pending().await,

@@ -40,7 +40,7 @@ fn other_ports(call: &ResourceOptions, at: usize, grouping: &Grouping) -> Vec<Di
                  port {local}"
             ))
             .at(call.site.argument("port_forwards", 2))
-            .hint(format!("write '{local}:{led_to}' if that is meant"))
+            .hint(format!("write '{local}:{led_to}' if that is meant, else '{local}:{local}'"))
         })
     });
     led_elsewhere.collect()

@@ -11,11 +11,11 @@ use super::event::{ForwardId, ForwardPart};
 use super::objects;
 use super::row::Row;
 use super::state::State;
-use crate::model::{Level, LogEvent, Pod};
+use crate::model::Pod;
 use crate::view::ForwardView;
 
-/// Returns all port-forwards that are wanted, if those are others than before, with what is to be said of them.
-pub(super) fn forward(state: &mut State) -> Vec<Effect> {
+/// Returns all port-forwards that are wanted, if those are others than before.
+pub(super) fn forward(state: &mut State) -> Option<Effect> {
     let rows = state.rows_in_order().filter(|(_, row)| row.enabled);
     let wanted: Vec<Forward> = rows
         .flat_map(|(_, row)| deploy::of(row).forwards(state, row))
@@ -23,39 +23,10 @@ pub(super) fn forward(state: &mut State) -> Vec<Effect> {
         .filter(|_| state.config.forwards_ports)
         .collect();
     if state.asked.forwards == wanted {
-        return Vec::new();
+        return None;
     }
-    let mut effects = tell_of_chosen_ports(state, &wanted);
     state.asked.forwards.clone_from(&wanted);
-    effects.push(Effect::ForwardPorts(wanted));
-    effects
-}
-
-/// Says, once, where a port leads that was given alone and is not the one in the pod.
-fn tell_of_chosen_ports(state: &mut State, wanted: &[Forward]) -> Vec<Effect> {
-    let mut effects = Vec::new();
-    for forward in wanted {
-        let local = forward.local_port;
-        let Asker::Resource(name) = &forward.asker else {
-            continue;
-        };
-        let Some(pod) = forward.pod.as_ref().filter(|pod| pod.port != local) else {
-            continue;
-        };
-        let row = state.rows.get(name).and_then(Row::k8s);
-        let mut ports = row.map_or(&[][..], |k8s| &k8s.options.port_forwards).iter();
-        let is_chosen = ports.any(|port| port.local_port == local && port.container_port == 0);
-        if is_chosen && state.told_ports.insert((name.clone(), local, pod.port)) {
-            let text = format!(
-                "port_forwards='{local}' of {name} leads to port {port} of the pod, the first that its containers name\n\
-                 hint: if that is meant, write '{local}:{port}'; else '{local}:{local}'",
-                port = pod.port
-            );
-            let line = LogEvent::line(state.tiltfile_span(), name.clone(), text);
-            effects.push(Effect::Log(line.level(Level::Warn)));
-        }
-    }
-    effects
+    Some(Effect::ForwardPorts(wanted))
 }
 
 /// Takes in what became of a port-forward.

@@ -90,8 +90,6 @@ pub(crate) struct State {
     pub(crate) objects: Objects,
     /// What the watch of each target saw.
     pub(crate) file_events: BTreeMap<TargetId, WatchEvents>,
-    /// Local ports of which was said which port of the pod was chosen for them.
-    pub(crate) told_ports: BTreeSet<(ManifestName, u16, u16)>,
     /// What was last asked of the edge.
     pub(crate) asked: Asked,
     /// What has to be looked at again before the event at hand is done with.
@@ -323,7 +321,6 @@ impl State {
             events: SeenEvents::default(),
             objects: Objects::default(),
             file_events: BTreeMap::new(),
-            told_ports: BTreeSet::new(),
             asked: Asked::default(),
             dirty: Dirty::default(),
             ended: RecentlyEnded::default(),

@@ -157,7 +157,7 @@ impl Deletion<'_> {
         match self.try_to_delete(&object).await {
             Ok(pending) => Ok(pending.map(|live| (id, live))),
             Err(RequestError::NoMatch { .. }) => Ok(None),
-            Err(error) if error.is_other_object() => {
+            Err(error) if error.is_conflict() && self.is_another_by_now(&object).await => {
                 self.log
                     .info(&format!("{id} was made anew by somebody else: it stays."));
                 Ok(None)
@@ -165,6 +165,13 @@ impl Deletion<'_> {
             Err(error @ RequestError::OtherCluster { .. }) => Err(error.message()),
             Err(error) => Err(format!("{id}: {}", error.message())),
         }
+    }
+
+    /// Returns whether there is an object of that name with another UID than the one that was meant.
+    async fn is_another_by_now(&self, object: &UnwantedObject) -> bool {
+        let Some(uid) = &object.uid else { return false };
+        let live = live(self.permit.cluster(), &object.id).await;
+        live.is_some_and(|live| live["metadata"]["uid"].as_str() != Some(uid.as_str()))
     }
 
     async fn try_to_delete(&self, object: &UnwantedObject) -> Result<Option<Value>, RequestError> {

@@ -280,7 +280,7 @@ impl Turn<'_> {
                 Err(next) => error = next,
             }
         }
-        if !error.needs_new_object() {
+        if !self.needs_new_object(&error).await? {
             return Err(error);
         }
         let Some(live) = api.get().await? else {
@@ -297,6 +297,18 @@ impl Turn<'_> {
         let applied = self.replace(&live).await?;
         log.info(&format!("Updating \"{}\" succeeded!", api.name));
         Ok(applied)
+    }
+
+    /// Returns whether only a new object can have what we want, and would be taken: what is deleted must not be missing then.
+    async fn needs_new_object(&self, error: &RequestError) -> Result<bool, RequestError> {
+        if !error.is_of_a_change() {
+            return Ok(false);
+        }
+        match unless(&self.run.stop, self.api.try_anew(self.input)).await {
+            Err(next) if next.status().is_none() => Err(next),
+            Err(next) => Ok(!next.shares_a_cause(error)),
+            Ok(()) => Ok(true),
+        }
     }
 }
 

@@ -8,11 +8,9 @@ use crate::k8s::{Entity, KubeContext};
 
 /// Returns the server's message, then the place in the YAML if it can be read, then hints.
 pub(super) fn explain(error: &RequestError, entity: &Entity, context: &KubeContext) -> String {
-    let details = error.status().and_then(|status| status.details.as_ref());
-    let causes = details.map_or(&[][..], |details| &details.causes);
-    let fields: Vec<&str> = causes.iter().map(|cause| cause.field.as_str()).collect();
+    let fields: Vec<&str> = error.causes().iter().map(|cause| cause.field.as_str()).collect();
     let message = error.message();
-    let mut hints = hints(&message, entity, context);
+    let mut hints = hints(error, context);
     hints.extend(error.hint().map(str::to_owned));
     if error.is_too_large() {
         hints.push("leave out what need not be in the object, or split it".to_owned());
@@ -59,14 +57,13 @@ fn place(entity: &Entity, fields: &[&str]) -> Option<Place> {
     })
 }
 
-fn hints(message: &str, entity: &Entity, context: &KubeContext) -> Vec<String> {
+fn hints(error: &RequestError, context: &KubeContext) -> Vec<String> {
     let mut hints = Vec::new();
-    if message.starts_with("namespaces \"") && message.ends_with("not found") {
-        let namespace = entity.namespace().unwrap_or(&context.namespace);
+    if let Some(namespace) = error.missing_namespace() {
         hints.push(format!(
             "create it with `kubectl create namespace {namespace}`, or put a Namespace object into the YAML"
         ));
-    } else if message.contains(" is forbidden: User ") {
+    } else if error.is_not_permitted() {
         hints.push(format!(
             "ask for the permission, or pick another context than \"{}\" with `kubectl config use-context`",
             context.name
@@ -137,19 +134,29 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_namespace_says_how_to_get_one() {
-        let entity = Entity::new(
-            json!({"kind": "Pod", "metadata": {"namespace": "shop"}}),
-            Origin::default(),
-        );
-        let text = explain(
-            &refused(404, "namespaces \"shop\" not found"),
-            &entity,
-            &KubeContext::default(),
-        );
-        assert!(
-            text.contains("\nhint: create it with `kubectl create namespace shop`"),
-            "{text}"
-        );
+    fn what_to_do_follows_from_what_the_server_says_beside_its_message() {
+        let told = |status: serde_json::Value| {
+            let status: kube::core::Status = serde_json::from_value(status).expect("a Status");
+            let error = kube::Error::Api(status.boxed()).into();
+            let pod = json!({"kind": "Pod", "metadata": {"name": "web"}});
+            let text = explain(&error, &Entity::new(pod, Origin::default()), &KubeContext::default());
+            text.split_once("\nhint: ").map(|(_, hint)| hint.to_owned())
+        };
+        let missing = json!({"code": 404, "reason": "NotFound", "message": "namespaces \"shop\" not found",
+            "details": {"kind": "namespaces", "name": "shop"}});
+        assert!(told(missing).is_some_and(|hint| hint.starts_with("create it with `kubectl create namespace shop`")));
+        let forbidden = |message: &str| {
+            json!({"code": 403, "reason": "Forbidden", "message": message,
+                "details": {"kind": "deployments", "group": "apps", "name": "web"}})
+        };
+        for message in [
+            "deployments.apps \"web\" is forbidden: User \"jo\" cannot patch resource \"deployments\"",
+            "deployments.apps is forbidden: User \"jo\" cannot list resource \"deployments\"",
+        ] {
+            let hint = told(forbidden(message));
+            assert!(hint.is_some_and(|hint| hint.starts_with("ask for the permission")), "{message}");
+        }
+        let by_a_rule = "deployments.apps \"web\" is forbidden: label \" is forbidden: User \" is not allowed";
+        assert_eq!(told(forbidden(by_a_rule)), None);
     }
 }

@@ -100,9 +100,9 @@ async fn talk(told: Vec<(&'static str, Reply)>, timeout: Duration) -> String {
 async fn each_turn_of_an_apply_is_told() {
     let live = || Reply::Json(config_map("one"));
     let immutable = || {
-        Reply::Fails(
-            422,
-            "ConfigMap \"one\" is invalid: data: field is immutable\nand more",
+        Reply::invalid(
+            "ConfigMap \"one\" is invalid: data: Forbidden: field is immutable\nand more",
+            ("FieldValueForbidden", "data", "Forbidden: field is immutable"),
         )
     };
     let rows: Vec<(&str, Vec<(&str, Reply)>)> = vec![
@@ -137,9 +137,13 @@ async fn each_turn_of_an_apply_is_told() {
                 ("GET one", live()),
                 (
                     "PATCH one",
-                    Reply::Fails(
-                        422,
+                    Reply::invalid(
                         "Service \"one\" is invalid: spec.clusterIPs[0]: Invalid value: [\"None\"]: may not change once set",
+                        (
+                            "FieldValueInvalid",
+                            "spec.clusterIPs[0]",
+                            "Invalid value: [\"None\"]: may not change once set",
+                        ),
                     ),
                 ),
                 ("GET one", live()),
@@ -151,9 +155,13 @@ async fn each_turn_of_an_apply_is_told() {
                 ("GET one", live()),
                 (
                     "PATCH one",
-                    Reply::Fails(
-                        422,
+                    Reply::invalid(
                         "RoleBinding \"one\" is invalid: roleRef: Invalid value: {}: cannot change roleRef",
+                        (
+                            "FieldValueInvalid",
+                            "roleRef",
+                            "Invalid value: {}: cannot change roleRef",
+                        ),
                     ),
                 ),
                 ("GET one", live()),
@@ -169,12 +177,38 @@ async fn each_turn_of_an_apply_is_told() {
             ],
         ),
         (
+            "no better when new",
+            vec![
+                ("GET one", live()),
+                ("PATCH one", immutable()),
+                ("POST configmaps", immutable()),
+            ],
+        ),
+        (
+            "a value like the words of a rule",
+            vec![
+                ("GET one", live()),
+                (
+                    "PATCH one",
+                    Reply::invalid(
+                        "ConfigMap \"one\" is invalid: data: Invalid value: \"Forbidden: field is immutable\": no",
+                        (
+                            "FieldValueInvalid",
+                            "data",
+                            "Invalid value: \"Forbidden: field is immutable\": no",
+                        ),
+                    ),
+                ),
+            ],
+        ),
+        (
             "refused",
             vec![(
                 "PATCH one",
-                Reply::Fails(
+                Reply::Refuses(
                     403,
-                    "configmaps \"one\" is forbidden: User \"jo\" cannot patch resource",
+                    json!({"message": "configmaps \"one\" is forbidden: User \"jo\" cannot patch resource", "reason": "Forbidden",
+                        "details": {"kind": "configmaps", "name": "one"}}),
                 ),
             )],
         ),
@@ -215,7 +249,7 @@ async fn each_turn_of_an_apply_is_told() {
     hint: leave out what need not be in the object, or split it
     --- immutable
          Applying YAML to cluster
-         Updating "one" failed: ConfigMap "one" is invalid: data: field is immutable
+         Updating "one" failed: ConfigMap "one" is invalid: data: Forbidden: field is immutable
          Attempting to delete and re-create
          Updating "one" succeeded!
          Objects applied to cluster:
@@ -236,11 +270,22 @@ async fn each_turn_of_an_apply_is_told() {
            → one:configmap
     --- immutable even when new
          Applying YAML to cluster
-         Updating "one" failed: ConfigMap "one" is invalid: data: field is immutable
+         Updating "one" failed: ConfigMap "one" is invalid: data: Forbidden: field is immutable
          Attempting to delete and re-create
          Tried to apply objects to cluster:
            → one:configmap
     Error: ConfigMap/one: admission webhook "no" denied
+    --- no better when new
+         Applying YAML to cluster
+         Tried to apply objects to cluster:
+           → one:configmap
+    Error: ConfigMap "one" is invalid: data: Forbidden: field is immutable
+    and more
+    --- a value like the words of a rule
+         Applying YAML to cluster
+         Tried to apply objects to cluster:
+           → one:configmap
+    Error: ConfigMap "one" is invalid: data: Invalid value: "Forbidden: field is immutable": no
     --- refused
          Applying YAML to cluster
          Tried to apply objects to cluster:
@@ -468,8 +513,8 @@ async fn refused(
         match *method {
             Method::GET if path.ends_with(&name) => Reply::Json(live.clone()),
             Method::GET => Reply::Json(others.clone()),
-            _ if why.is_empty() => Reply::Json(live.clone()),
-            _ => Reply::Fails(422, why),
+            Method::PATCH if !why.is_empty() => Reply::invalid(why, ("FieldValueForbidden", "spec", why)),
+            _ => Reply::Json(live.clone()),
         }
     })
     .await;
@@ -564,6 +609,8 @@ async fn what_somebody_made_anew_stays() {
                     UID in precondition: old, UID in object meta: new";
     let api = server(vec![
         ("DELETE two", Reply::Fails(409, conflict)),
+        ("GET two", Reply::Json(config_map("two"))),
+        ("GET two", Reply::Json(config_map("two"))),
         ("GET three", Reply::Json(config_map("three"))),
     ])
     .await;

@@ -3,6 +3,8 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use kube::core::response::StatusCause;
+
 use crate::edge::retry::says_unreachable;
 
 /// A request that failed.
@@ -96,30 +98,71 @@ impl RequestError {
         self.status().is_some_and(kube::core::Status::is_conflict)
     }
 
-    /// Whether the object of that name is another one than was meant.
-    pub(in crate::edge::kube) fn is_other_object(&self) -> bool {
-        let is_conflict = self.status().is_some_and(|status| status.code == 409);
-        is_conflict && self.message().contains("UID in precondition")
-    }
-
     /// Whether the object is larger than the server takes.
     pub(in crate::edge::kube) fn is_too_large(&self) -> bool {
-        self.status().is_some_and(|status| status.code == 413)
-            || self.message().contains("metadata.annotations: Too long")
+        let too_long =
+            |cause: &StatusCause| cause.reason == "FieldValueTooLong" && cause.field == "metadata.annotations";
+        self.status().is_some_and(|status| status.code == 413) || self.causes().iter().any(too_long)
     }
 
-    /// Whether only a new object can have what we want.
-    pub(in crate::edge::kube) fn needs_new_object(&self) -> bool {
-        const SIGNS: [&str; 5] = [
+    /// Whether the server's rules for changes are what stands against it, so that a new object may have what we want.
+    pub(in crate::edge::kube) fn is_of_a_change(&self) -> bool {
+        /// How such rules word it where the reason alone does not tell.
+        const ENDS: [&str; 4] = [
             "field is immutable",
-            "Forbidden:",
             // The addresses of a Service, and the role of a binding.
             "may not change once set",
             "can not be unset",
             "cannot change roleRef",
         ];
-        let message = self.message();
-        self.status().is_some() && SIGNS.iter().any(|sign| message.contains(sign))
+        self.causes().iter().any(|cause| match cause.reason.as_str() {
+            "FieldValueForbidden" => true,
+            // The value that the user wrote stands before it.
+            "FieldValueInvalid" => ENDS.iter().any(|end| cause.message.ends_with(end)),
+            _ => false,
+        })
+    }
+
+    /// Whether two refusals complain of the same.
+    pub(in crate::edge::kube) fn shares_a_cause(&self, other: &Self) -> bool {
+        let is_same = |cause: &StatusCause| {
+            let others = other.causes().iter();
+            others
+                .into_iter()
+                .any(|other| (&other.reason, &other.field) == (&cause.reason, &cause.field))
+        };
+        self.causes().iter().any(is_same)
+    }
+
+    /// Whether the user may not do this: one of the server's authorizers says so, not one of its rules for objects.
+    pub(in crate::edge::kube) fn is_not_permitted(&self) -> bool {
+        let status = self.status().filter(|status| status.code == 403);
+        let Some((message, details)) =
+            status.and_then(|status| Some((&status.message, status.details.as_ref()?)))
+        else {
+            return false;
+        };
+        // Only what follows the object's name tells; the name itself is the user's.
+        let resource = match details.group.as_str() {
+            "" => details.kind.clone(),
+            group => format!("{}.{group}", details.kind),
+        };
+        let rest = message.strip_prefix(&resource).unwrap_or_default();
+        let rest = rest.strip_prefix(&format!(" \"{}\"", details.name)).unwrap_or(rest);
+        rest.starts_with(" is forbidden: User \"")
+    }
+
+    /// Returns the namespace that is not there, where that is why.
+    pub(in crate::edge::kube) fn missing_namespace(&self) -> Option<&str> {
+        let status = self.status().filter(|status| status.code == 404)?;
+        let details = status.details.as_ref()?;
+        (details.kind == "namespaces").then_some(&details.name)
+    }
+
+    /// Returns which fields the server complains of, and why.
+    pub(in crate::edge::kube) fn causes(&self) -> &[StatusCause] {
+        let details = self.status().and_then(|status| status.details.as_ref());
+        details.map_or(&[], |details| &details.causes)
     }
 
     /// Whether there was no answer, so that nobody knows what became of what was sent.

@@ -310,6 +310,22 @@ impl ObjectApi {
         Ok(self.send(request).await?)
     }
 
+    /// Asks what the server would say of a new object of this name; nothing is written.
+    ///
+    /// # Errors
+    /// With why it would be refused. That there is an object of the name already is no reason.
+    pub(in crate::edge::kube) async fn try_anew(&self, input: &Value) -> Result<(), RequestError> {
+        let params = PostParams {
+            dry_run: true,
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+        };
+        let request = self.request().create(&params, input.to_string().into_bytes());
+        match self.send::<Value>(request).await.map_err(RequestError::from) {
+            Err(error) if !error.is_conflict() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Asks for the object to be deleted, what it owns in the background. With a UID only if it still has that one.
     /// Returns it if it is still there then: somebody has to clean up, or it takes a while to end.
     pub(in crate::edge::kube) async fn delete(

@@ -2,9 +2,7 @@
 
 use super::script::*;
 use crate::engine::{Asker, Event, ForwardId, ForwardPart};
-use crate::k8s::{Entity, Origin};
-use crate::model::{DeployTarget, Manifest, Pod, PodPhase, PortForward};
-use serde_json::json;
+use crate::model::{Manifest, Pod, PodPhase, PortForward};
 
 /// Returns `web` with these ports, local and in the pod.
 fn with_ports(ports: &[(u16, u16)]) -> Manifest {
@@ -95,31 +93,4 @@ fn a_port_is_healthy_only_with_a_ready_pod_and_nothing_wrong() {
     };
     script.see(going);
     assert_eq!(shown(&script), "web-1 false ");
-}
-
-#[test]
-fn a_port_that_was_chosen_for_the_user_is_told_once() {
-    let web = |container_port| {
-        let mut manifest = with_ports(&[(18099, container_port)]);
-        if let DeployTarget::K8s(k8s) = &mut manifest.deploy {
-            let container = json!({"name": "c", "image": "i", "ports": [{"containerPort": 8080}]});
-            let object = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
-                "spec": {"template": {"spec": {"containers": [container]}}}});
-            k8s.entities = vec![Entity::new(object, Origin::default())];
-        }
-        manifest
-    };
-    let mut script = Script::up(vec![web(0)]);
-    script.finish(1, deployed(&[], &[object("Deployment", "web")]));
-    let running = script.see(in_phase("web-1", 1, PodPhase::Running));
-    assert!(
-        running.contains("port_forwards='18099' of web leads to port 8080"),
-        "{running}"
-    );
-    let newer = script.see(in_phase("web-2", 2, PodPhase::Running));
-    assert!(!newer.contains("leads to"), "{newer}");
-    let mut script = Script::up(vec![web(8080)]);
-    script.finish(1, deployed(&[], &[object("Deployment", "web")]));
-    let running = script.see(in_phase("web-1", 1, PodPhase::Running));
-    assert!(!running.contains("leads to"), "{running}");
 }
