@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use super::ci_failure::explain;
-use super::{exit, flags, report, say, session, snapshot};
+use super::{exit, flags, report, say, session};
 use crate::clock;
 use crate::engine::{ExitOutcome, Mode};
 use crate::model::parse_go_duration;
@@ -51,8 +51,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         tiltfile_args: args.args,
         forwards_ports: true,
         updates_containers: true,
+        snapshot: args.output_snapshot_on_exit,
     })?;
-    snapshot::write(args.output_snapshot_on_exit.as_deref(), &ended);
     let mut rows = rows_of(&ended.view, clock::timestamp());
     for row in &mut rows {
         row.reason = ended.log.without_secrets(&row.reason);

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::{exit, flags, traces, variables, version, web_port};
+use super::{exit, flags, snapshot, traces, variables, version, web_port};
 use crate::api::SessionFacts;
 use crate::clock;
+use crate::edge::death;
 use crate::edge::evaluation::RealHost;
 use crate::edge::kube::{ClusterAccess, FrozenKubeconfig, read_context};
 use crate::edge::local::CommandVariables;
@@ -33,6 +34,8 @@ pub(super) struct Options {
     pub(super) tiltfile_args: Vec<String>,
     pub(super) forwards_ports: bool,
     pub(super) updates_containers: bool,
+    /// The file for a snapshot of its end.
+    pub(super) snapshot: Option<String>,
 }
 
 /// What is left of a session.
@@ -41,11 +44,10 @@ pub(super) struct Ended {
     /// What was seen last.
     pub(super) view: Arc<View>,
     pub(super) log: LogStore,
-    pub(super) tiltfile: LocalPath,
 }
 
-/// How long the end of a session that a user stopped waits for the disk and for whoever reads what is printed.
-const LAST_LINES: Duration = Duration::from_millis(400);
+/// How long after a user asked for it a session ends, whatever hangs: a little before it is ended by force.
+const END: Duration = signals::PATIENCE.saturating_sub(Duration::from_millis(100));
 
 /// Runs a session to its end; everything it logged has been printed when this returns.
 pub(super) fn run(options: Options) -> anyhow::Result<Ended> {
@@ -63,6 +65,13 @@ async fn run_in_runtime(options: Options) -> anyhow::Result<Ended> {
         exit::FAILURE
     };
     let stop = signals::cancel_on_signal(stopped).context("cannot listen for signals")?;
+    let asked = {
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            stop.cancelled().await;
+            tokio::time::Instant::now()
+        })
+    };
     let prepared = prepare(
         options.flags.tiltfile.path()?,
         options.tiltfile_args,
@@ -93,17 +102,23 @@ async fn run_in_runtime(options: Options) -> anyhow::Result<Ended> {
     };
     let printer = StreamPrinter::new(filter(&options.flags.log_filter));
     let printing = tokio::spawn(print_stream(log.reader(), printer, std::io::stdout()));
-    let (is_up, unread) = (options.mode == Mode::Up, stop.clone());
+    let (handle, way) = session::way();
+    let (is_up, unread, deaths) = (options.mode == Mode::Up, stop.clone(), handle.deaths.clone());
     let printing = tokio::spawn(async move {
         let outcome = tokio::select! {
             outcome = printing => outcome,
             () = output_gone(std::io::stdout()), if is_up => Ok(Ok(())),
         };
-        // It ends before the log does when nobody reads it any more.
-        if is_up && matches!(outcome, Ok(Ok(()))) {
+        // It ends before the log does when nobody reads it any more, or it cannot be written.
+        if is_up && outcome.is_ok() {
             unread.cancel();
         }
-        outcome
+        outcome.unwrap_or_else(|error| {
+            let panic = error.try_into_panic().ok();
+            // Nobody may be there any more to hear of it.
+            let _ = deaths.try_send(death("the printing of the log", panic.as_deref()));
+            Ok(())
+        })
     });
     greet(&log, &host, asked_port, &web);
     if let Some(warning) = &prepared.warning {
@@ -121,7 +136,6 @@ async fn run_in_runtime(options: Options) -> anyhow::Result<Ended> {
         has_colour: colour(std::io::stdout().is_terminal()),
         cwd: flags::working_directory()?,
     };
-    let (handle, way) = session::way();
     let server = server::start(server::Options {
         handle,
         log: log.clone(),
@@ -131,27 +145,38 @@ async fn run_in_runtime(options: Options) -> anyhow::Result<Ended> {
     })
     .await?;
     let (outcome, view) = session::run(session, way, stop.clone()).await;
-    let last_lines = async {
+    // What the log has by now is all that it will have; whoever reads it to its end may begin.
+    log.end_lines();
+    let closing = tokio::task::spawn_blocking({
         let log = log.clone();
-        let closing = tokio::task::spawn_blocking(move || log.close());
-        let (closed, printed, ()) = tokio::join!(closing, printing, server.stop());
+        move || log.close()
+    });
+    let snapshot = options.snapshot.map(|path| {
+        let (view, log) = (Arc::clone(&view), log.clone());
+        tokio::task::spawn_blocking(move || snapshot::write(&path, &view, &log, &tiltfile))
+    });
+    let ending = async {
+        let snapshot = async {
+            match snapshot {
+                Some(writing) => writing.await,
+                None => Ok(()),
+            }
+        };
+        let (closed, printed, written, ()) = tokio::join!(closing, printing, snapshot, server.stop());
         closed?;
-        printed??.context("cannot print the log")
+        written?;
+        printed?.context("cannot print the log")
     };
     if stop.is_cancelled() {
         // Whoever stopped it does not wait for a disk that hangs, or for a terminal that is stopped.
-        tokio::time::timeout(LAST_LINES, last_lines)
+        tokio::time::timeout_at(asked.await? + END, ending)
             .await
             .unwrap_or(Ok(()))?;
     } else {
-        last_lines.await?;
+        asked.abort();
+        ending.await?;
     }
-    Ok(Ended {
-        outcome,
-        view,
-        log,
-        tiltfile,
-    })
+    Ok(Ended { outcome, view, log })
 }
 
 /// What to evaluate, and for which cluster.

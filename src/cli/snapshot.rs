@@ -5,27 +5,26 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 
 use super::say;
-use super::session::Ended;
 use crate::clock;
-use crate::logs::{last_segments, odd_bytes};
-use crate::view::{SnapshotFacts, snapshot};
+use crate::logs::{LogStore, last_segments, odd_bytes};
+use crate::model::LocalPath;
+use crate::view::{SnapshotFacts, View, snapshot};
 
 /// How much text of the log's end a snapshot has, in bytes.
 ///
 /// Rule: `docs/rules/logs.md`, "Size in the view".
 const LOG_BYTES: usize = 2_000_000;
 
-/// Writes a snapshot of a session that has ended, if there is a path for it. That it cannot be written is told, but does
-/// not change how the session ended.
-pub(super) fn write(path: Option<&str>, ended: &Ended) {
-    let Some(path) = path else { return };
+/// Writes a snapshot of a session that ends, as `view` shows it. That it cannot be written is told, but does not change how
+/// the session ends.
+pub(super) fn write(path: &str, view: &View, log: &LogStore, tiltfile: &LocalPath) {
     let facts = SnapshotFacts {
         created: clock::timestamp(),
-        tiltfile: ended.tiltfile.clone(),
+        tiltfile: tiltfile.clone(),
     };
-    let log = last_segments(&ended.log, LOG_BYTES);
-    let text = format!("{:#}\n", snapshot(&ended.view, &log, &facts));
-    let bytes = odd_bytes::restore(ended.log.without_secrets(&text).into_bytes());
+    let lines = last_segments(log, LOG_BYTES);
+    let text = format!("{:#}\n", snapshot(view, &lines, &facts));
+    let bytes = odd_bytes::restore(log.without_secrets(&text).into_bytes());
     let text = String::from_utf8_lossy(&bytes);
     if let Err(error) = write_private(path, text.as_bytes()) {
         say::err(format!("Error: cannot write the snapshot to {path}: {error}\n"));

@@ -1,6 +1,6 @@
 //! `tilt up`.
 
-use super::{exit, flags, say, session, snapshot};
+use super::{exit, flags, say, session};
 use crate::engine::{ExitOutcome, Mode};
 
 /// Start the resources of a Tiltfile, keep them up to date, and stay
@@ -47,8 +47,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         tiltfile_args: args.args,
         forwards_ports: !args.disable_port_forwards,
         updates_containers: args.update_mode != "image",
+        snapshot: args.output_snapshot_on_exit,
     })?;
-    snapshot::write(args.output_snapshot_on_exit.as_deref(), &ended);
     Ok(match ended.outcome {
         ExitOutcome::Failed(failure) => {
             say::err(format!("Error: {}\n", failure.message));

@@ -23,5 +23,11 @@ pub mod machine;
 pub mod process;
 mod watch_files;
 
+#[cfg(test)]
+mod lasting_tests;
 mod retry;
 mod stages;
+
+#[cfg(test)]
+pub(crate) use retry::planted;
+pub(crate) use retry::{death, lasting, vital};

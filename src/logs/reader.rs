@@ -71,7 +71,7 @@ impl LogReader {
     pub fn try_next_batch(&mut self) -> Vec<Arc<Segment>> {
         let state = self.shared.lock();
         let start = state.window_place();
-        let files = if state.hangs {
+        let files = if self.shared.hangs(&state) {
             Arc::default()
         } else {
             Arc::clone(&state.files)

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::disk::SegmentFile;
 use super::place::{Place, weight};
@@ -35,8 +36,11 @@ pub(super) struct State {
     pub(super) closed: bool,
     /// Whether somebody writes to disk.
     pub(super) has_writer: bool,
-    /// Whether the disk has not answered for so long that nobody should ask it.
-    pub(super) hangs: bool,
+    /// Since when the disk has had something to write.
+    pub(super) writing_since: Option<Instant>,
+    /// Whether the writer is to panic.
+    #[cfg(test)]
+    pub(super) is_doomed: bool,
     /// Positions from which on the disk waits, each until its hold is dropped.
     pub(super) holds: Vec<u64>,
     spans: HashMap<Source, OpenLine>,
@@ -103,7 +107,9 @@ impl State {
             scrub_files: None,
             closed: false,
             has_writer: false,
-            hangs: false,
+            writing_since: None,
+            #[cfg(test)]
+            is_doomed: false,
             holds: Vec::new(),
             spans: HashMap::new(),
             faults: BTreeMap::new(),
@@ -145,6 +151,13 @@ impl State {
             })
             .cloned()
             .collect()
+    }
+
+    /// Returns whether the disk has not answered for so long that nobody should ask it.
+    pub(super) fn hangs(&self, patience: Duration) -> bool {
+        let now = clock::now();
+        self.writing_since
+            .is_some_and(|since| now.duration_since(since) >= patience)
     }
 
     /// Returns whether there is nothing to do for the disk.

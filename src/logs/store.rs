@@ -6,6 +6,7 @@
 //! `state` is what the lock guards, `disk` knows the files, `scrub` the secrets, `reader` pages through both.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -102,9 +103,23 @@ impl LogStore {
     ///
     /// # Errors
     ///
-    /// When its files cannot be created.
+    /// When its files cannot be created, or the disk does not answer.
     pub fn open(dir: &Path) -> io::Result<Self> {
-        Self::open_with(dir, LogLimits::default())
+        let (limits, dir) = (LogLimits::default(), dir.to_owned());
+        let (sender, opened) = std::sync::mpsc::channel();
+        // A disk that hangs keeps the thread, not us.
+        std::thread::Builder::new()
+            .name("log-opener".to_owned())
+            .spawn(move || {
+                // Nobody may wait for it any more.
+                let _ = sender.send(Self::open_with(&dir, limits));
+            })?;
+        opened.recv_timeout(limits.patience).unwrap_or_else(|_| {
+            Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the disk does not answer",
+            ))
+        })
     }
 
     /// As `open`, with other limits.
@@ -120,11 +135,7 @@ impl LogStore {
         shared.lock().has_writer = true;
         let writer = writer.spawn({
             let shared = Arc::clone(&shared);
-            move || {
-                shared.write_to_disk(files);
-                shared.lock().has_writer = false;
-                shared.room.notify_all();
-            }
+            move || shared.keep_writing(files)
         })?;
         Ok(Self::new(shared, Some(writer), Some(dir)))
     }
@@ -134,6 +145,18 @@ impl LogStore {
         Self {
             handle: Arc::new(Handle { shared, writer, dir }),
         }
+    }
+
+    /// Lets the thread that writes to disk panic when it writes next.
+    #[cfg(test)]
+    pub(super) fn doom_writer(&self) {
+        self.handle.shared.lock().is_doomed = true;
+    }
+
+    /// Returns what tells a log from others.
+    #[cfg(test)]
+    pub(crate) fn id(&self) -> usize {
+        Arc::as_ptr(&self.handle) as usize
     }
 
     /// Returns the directory of this session's files, if there is one.
@@ -226,7 +249,7 @@ impl LogStore {
     /// Returns the files, the window in memory, where that begins, and the position after the last segment.
     pub(super) fn parts(&self) -> (Arc<Vec<SegmentFile>>, Vec<Arc<Segment>>, u64, u64) {
         let state = self.handle.shared.lock();
-        let files = if state.hangs {
+        let files = if state.hangs(self.handle.shared.patience) {
             Arc::default()
         } else {
             Arc::clone(&state.files)
@@ -241,9 +264,12 @@ impl LogStore {
         self.handle.shared.lock().next
     }
 
-    /// Ends the log: what is held back is appended, all is written to disk, and readers end after the last line.
-    ///
-    /// Waits for the disk as long as it gets on.
+    /// Ends the log: what is held back is appended, and readers end after the last line. Waits for nothing.
+    pub fn end_lines(&self) {
+        self.handle.shared.close(clock::timestamp());
+    }
+
+    /// Ends the log, and waits until all is written to disk, as long as the disk gets on.
     pub fn close(&self) {
         self.handle.close();
     }
@@ -358,6 +384,11 @@ impl Shared {
         self.state.lock().expect("no panic while the log is held")
     }
 
+    /// Returns whether the disk does not answer.
+    pub(super) fn hangs(&self, state: &State) -> bool {
+        state.hangs(self.patience)
+    }
+
     fn append(&self, event: LogEvent, time: Timestamp) {
         let waited = self
             .room
@@ -365,7 +396,6 @@ impl Shared {
         let (mut state, _) = waited.expect("no panic while the log is held");
         if state.is_behind() {
             state.disk_failed(&io::Error::new(io::ErrorKind::TimedOut, "it does not answer"));
-            state.hangs = true;
             state.shrink_window();
         }
         if !state.closed {
@@ -404,8 +434,24 @@ impl Shared {
         self.work.notify_one();
     }
 
-    /// Writes new segments to disk until the log is closed. The body of the writer's thread.
-    fn write_to_disk(&self, mut files: SessionFiles) {
+    /// Writes to disk until the log is closed. The body of the writer's thread. A panic in it is a fault of the disk.
+    fn keep_writing(&self, mut files: SessionFiles) {
+        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.write_to_disk(&mut files))) {
+            // What panics while it holds the log ends the session.
+            let Ok(mut state) = self.state.lock() else { return };
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+            let why = format!("internal error: its writer died: {}", text.unwrap_or_default());
+            state.disk_failed(&io::Error::other(why));
+            state.writing_since = None;
+            state.shrink_window();
+        }
+        self.lock().has_writer = false;
+        self.room.notify_all();
+    }
+
+    /// Writes new segments to disk until the log is closed.
+    fn write_to_disk(&self, files: &mut SessionFiles) {
         loop {
             let mut state = self.lock();
             while state.is_idle() && !state.closed {
@@ -416,10 +462,10 @@ impl Shared {
             }
             let has_failed = state.disk == Disk::Failed;
             drop(state);
-            let can_write = !has_failed || self.mend(&mut files);
+            let can_write = !has_failed || self.mend(files);
             let is_last = self.lock().closed;
             if can_write {
-                self.write_batch(&mut files);
+                self.write_batch(files);
             }
             if is_last && self.lock().disk == Disk::Failed {
                 return;
@@ -434,10 +480,11 @@ impl Shared {
             .work
             .wait_timeout_while(state, DISK_REST, |state| !state.closed);
         drop(waited.expect("no panic while the log is held"));
+        self.lock().writing_since = Some(clock::now());
         let mended = files.mend();
         let mut state = self.lock();
         state.files = Arc::new(files.files().to_vec());
-        state.hangs = false;
+        state.writing_since = None;
         match mended {
             Ok(end) => {
                 state.written = end.max(state.written);
@@ -458,14 +505,17 @@ impl Shared {
         let batch = state.copy_window(from.position, WRITE_BATCH.min(unwritten), usize::MAX);
         let scrub_from = state.scrub_files.take();
         let scrubber = Arc::clone(&state.scrubber);
+        state.writing_since = Some(clock::now());
         drop(state);
+        #[cfg(test)]
+        assert!(!std::mem::take(&mut self.lock().is_doomed), "a planted panic");
         let outcome = files.write(&batch).and_then(|()| match scrub_from {
             Some(position) => files.scrub(position, &scrubber),
             None => Ok(()),
         });
         let mut state = self.lock();
         state.files = Arc::new(files.files().to_vec());
-        state.hangs = false;
+        state.writing_since = None;
         match outcome {
             Ok(()) => {
                 let lost = state.written.lines_until(from);

@@ -70,6 +70,15 @@ impl LogWriter {
         }
     }
 
+    /// Returns what tells the log that it writes to from others.
+    #[cfg(test)]
+    pub(crate) fn store_id(&self) -> usize {
+        match &self.sink {
+            Sink::Store(store) => store.id(),
+            Sink::Lane(_) => 0,
+        }
+    }
+
     /// Returns the same writer with this put before each line that is not empty.
     #[must_use]
     pub fn indented(&self, indent: &'static str) -> Self {

@@ -25,13 +25,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Context;
+use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::SessionFacts;
 use crate::edge::session::Handle;
-use crate::logs::LogStore;
+use crate::edge::{lasting, vital};
+use crate::logs::{LogStore, LogWriter};
 
 pub use identity::user_token;
 pub use questions::AwaitRequest;
@@ -68,6 +70,10 @@ pub struct Server {
 /// The port of the API cannot be opened, or its certificate not be made.
 pub async fn start(options: Options) -> anyhow::Result<Server> {
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let (log, deaths) = (
+        LogWriter::global(options.log.clone()),
+        options.handle.deaths.clone(),
+    );
     let name = server_name(options.asked_port);
     let shared = Arc::new(Shared::new(options.handle, options.log, options.facts)?);
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
@@ -77,30 +83,36 @@ pub async fn start(options: Options) -> anyhow::Result<Server> {
         .local_addr()
         .context("the port of the API has no address")?;
     let (acceptor, certificate) = tls::make().context("cannot make a certificate for the API")?;
-    let serve = |work: futures::future::BoxFuture<'static, ()>| {
-        let stop = stop.clone();
+    let serve = |name: &'static str, work: BoxFuture<'static, ()>| {
+        let (stop, log, deaths) = (stop.clone(), log.clone(), deaths.clone());
         tasks.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = work => {}
+                () = vital(name, &log, &deaths, work) => {}
             }
         });
     };
-    serve(Box::pin(show::keep_up_to_date(Arc::clone(&shared))));
-    let listener = tls::Listener::new(listener, acceptor);
+    serve("what the API shows", show_without_end(&shared, &log));
+    let listener = tls::Listener::new(listener, acceptor, log.clone());
     let routes = api::routes(Arc::clone(&shared));
-    serve(Box::pin(async move {
-        connections::serve(listener, routes).await;
-    }));
+    serve(
+        "the server of the API",
+        Box::pin(async move {
+            connections::serve(listener, routes).await;
+        }),
+    );
     options
         .web
         .set_nonblocking(true)
         .context("cannot listen for the web page")?;
     let web = TcpListener::from_std(options.web).context("cannot listen for the web page")?;
     let routes = web::routes(Arc::clone(&shared));
-    serve(Box::pin(async move {
-        connections::serve(web, routes).await;
-    }));
+    serve(
+        "the server of the web page",
+        Box::pin(async move {
+            connections::serve(web, routes).await;
+        }),
+    );
     let registered = match registry::register(&name, address.port(), &certificate, shared.token()) {
         Ok(registered) => Some(registered),
         Err(error) => {
@@ -112,6 +124,16 @@ pub async fn start(options: Options) -> anyhow::Result<Server> {
         stop,
         tasks,
         registered,
+    })
+}
+
+/// Keeps the objects of the API up to date until the session ends, which it does not outlive.
+fn show_without_end(shared: &Arc<Shared>, log: &LogWriter) -> BoxFuture<'static, ()> {
+    let (shared, log) = (Arc::clone(shared), log.clone());
+    Box::pin(async move {
+        let begin = || show::keep_up_to_date(Arc::clone(&shared));
+        lasting("the keeper of what the API shows", &log, begin).await;
+        std::future::pending().await
     })
 }
 

@@ -8,9 +8,12 @@ use anyhow::Context;
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+
+use crate::edge::lasting;
+use crate::logs::LogWriter;
 
 /// How long a client may take to shake hands.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,31 +45,43 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn new(mut listener: TcpListener, acceptor: TlsAcceptor) -> Self {
+    pub(super) fn new(listener: TcpListener, acceptor: TlsAcceptor, log: LogWriter) -> Self {
         let (sender, accepted) = mpsc::channel(WAITING);
         let address = listener.local_addr();
-        let places = Arc::new(Semaphore::new(SHAKING));
+        let listener = Arc::new(Mutex::new(listener));
         let accepting = tokio::spawn(async move {
-            loop {
-                let (stream, address) = axum::serve::Listener::accept(&mut listener).await;
-                let (acceptor, sender) = (acceptor.clone(), sender.clone());
-                let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                    continue;
-                };
-                tokio::spawn(async move {
-                    let _place = place;
-                    let shaken = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await;
-                    if let Ok(Ok(stream)) = shaken {
-                        let _ = sender.send((stream, address)).await;
-                    }
-                });
-            }
+            let begin = || accept_all(Arc::clone(&listener), acceptor.clone(), sender.clone());
+            lasting("the port of the API", &log, begin).await;
         });
         Self {
             accepted,
             address,
             accepting,
         }
+    }
+}
+
+async fn accept_all(
+    listener: Arc<Mutex<TcpListener>>,
+    acceptor: TlsAcceptor,
+    sender: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
+) {
+    // Nobody else waits for it: a task that died has let go of it.
+    let mut listener = listener.lock().await;
+    let places = Arc::new(Semaphore::new(SHAKING));
+    loop {
+        let (stream, address) = axum::serve::Listener::accept(&mut *listener).await;
+        let (acceptor, sender) = (acceptor.clone(), sender.clone());
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            continue;
+        };
+        tokio::spawn(async move {
+            let _place = place;
+            let shaken = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await;
+            if let Ok(Ok(stream)) = shaken {
+                let _ = sender.send((stream, address)).await;
+            }
+        });
     }
 }
 

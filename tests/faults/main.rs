@@ -7,6 +7,7 @@
 
 mod expired;
 mod halted;
+mod hangs;
 mod live;
 mod lost;
 mod machine;

@@ -125,7 +125,11 @@ fn common_mistakes_are_told_in_gos_words() {
             "Tiltfile:1:8: in <toplevel>\nError: string has no .foo field or method",
         ),
         ("x = 1 < 'a'\n", "Error: int < string not implemented"),
-        ("x = y\ny = 1\n", "global variable y referenced before assignment"),
+        ("x = y\ny = 1\n", "/src/Tiltfile:1:5: undefined: y"),
+        (
+            "def f(): return y\nf()\ny = 1\n",
+            "Error: global variable y referenced before assignment",
+        ),
         (
             "def f():\n  print(v)\n  v = 1\nf()\n",
             "Error: local variable v referenced before assignment",

@@ -120,16 +120,19 @@ fn an_engine_whose_certificates_are_missing_is_named() {
              k8s_yaml(blob('{kind: Pod, apiVersion: v1, metadata: {name: web}, \
              spec: {containers: [{name: web, image: web}]}}'))\n",
     )]);
-    let env = [
-        ("KUBECONFIG", "none"),
-        ("DOCKER_HOST", "tcp://127.0.0.1:9"),
-        ("DOCKER_TLS_VERIFY", "1"),
-        ("DOCKER_CERT_PATH", "/nowhere"),
-    ];
-    let ran = folder.tilt(&["ci"], &env);
-    ran.status(1);
-    let expected = "unable to resolve docker endpoint: open /nowhere/ca.pem: no such file or directory";
-    assert!(ran.stderr().contains(expected), "{}", ran.stderr());
+    // A socket has no use for them; docker wants them there all the same.
+    for host in ["tcp://127.0.0.1:9", ""] {
+        let env = [
+            ("KUBECONFIG", "none"),
+            ("DOCKER_HOST", host),
+            ("DOCKER_TLS_VERIFY", "1"),
+            ("DOCKER_CERT_PATH", "/nowhere"),
+        ];
+        let ran = folder.tilt(&["ci"], &env);
+        ran.status(1);
+        let expected = "unable to resolve docker endpoint: open /nowhere/ca.pem: no such file or directory";
+        assert!(ran.stderr().contains(expected), "{host}: {}", ran.stderr());
+    }
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn arguments_that_do_not_fit_are_named() {
         ),
         (
             docker("ssh={}"),
-            "value should be a string or List or Tuple of strings, but is of type *starlark.Dict",
+            "value should be a string or List or Tuple of strings, but is of type dict",
         ),
         (
             docker("secret=[1]"),
@@ -50,7 +50,7 @@ fn arguments_that_do_not_fit_are_named() {
         ),
         (
             docker("network=1"),
-            "Value should be convertible to string, but is type starlark.Int",
+            "Value should be convertible to string, but is type int",
         ),
         (
             docker("extra_tag='cherry bomb'"),
@@ -66,7 +66,7 @@ fn arguments_that_do_not_fit_are_named() {
         ),
         (
             docker("platform=None"),
-            "Value should be convertible to string, but is type starlark.NoneType",
+            "Value should be convertible to string, but is type NoneType",
         ),
         (
             docker("ignore=[127]"),
@@ -110,7 +110,7 @@ fn arguments_that_do_not_fit_are_named() {
         ),
         (
             "custom_build('web', 'make', {})".to_owned(),
-            "but is of type *starlark.Dict",
+            "but is of type dict",
         ),
         (
             "custom_build('web', 'make')".to_owned(),
@@ -135,7 +135,7 @@ fn arguments_that_do_not_fit_are_named() {
         ),
         (
             custom("image_deps='base'"),
-            "value should be a List or Tuple of strings, but is of type starlark.String",
+            "value should be a List or Tuple of strings, but is of type string",
         ),
         (
             custom("image_deps=['Base']"),

@@ -108,10 +108,13 @@ fn what_cannot_be_read_or_converted_is_told() {
             "decode_json('1 2')",
             "error parsing JSON: found multiple JSON values",
         ),
-        ("decode_json('{\"a\": x}')", "error parsing JSON: expected value"),
+        (
+            "decode_json('{\"a\": x}')",
+            "error parsing JSON: invalid character 'x' looking for beginning of value",
+        ),
         (
             "decode_json(1)",
-            "Value should be convertible to string, but is type starlark.Int",
+            "Value should be convertible to string, but is type int",
         ),
         (
             "decode_yaml('a: 1\\n---\\nb: 2')",

@@ -79,7 +79,7 @@ fn load_dynamic_gives_all_that_a_file_defines() {
         ),
         (
             "load_dynamic(1)",
-            "for parameter path: Value should be convertible to string, but is type starlark.Int",
+            "for parameter path: Value should be convertible to string, but is type int",
         ),
     ]);
 }

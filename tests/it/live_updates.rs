@@ -72,7 +72,7 @@ fn steps_in_the_wrong_order_and_values_that_are_no_steps_are_refused() {
         ),
         (
             "[fall_back_on(4), run('x')]",
-            "value should be a string or List or Tuple of strings, but is of type starlark.Int",
+            "value should be a string or List or Tuple of strings, but is of type int",
         ),
         (
             "[sync(1, '/a')]",

@@ -118,11 +118,11 @@ fn commands_that_cannot_run_or_fail_are_errors() {
         ),
         (
             "local('true', dir=1)",
-            "a command directory must be empty or a string. found starlark.Int",
+            "a command directory must be empty or a string: expected path | string. Actual type: starlark.Int",
         ),
         (
             "local('true', stdin=1)",
-            "Value should be convertible to string, but is type starlark.Int",
+            "Value should be convertible to string, but is type int",
         ),
         ("local('true', quiet='x')", "got string, want bool"),
         (

@@ -147,7 +147,7 @@ fn wrong_settings_are_errors() {
         ),
         (
             "update_settings(suppress_unused_image_warnings={'a': 1})",
-            "value should be a string or List or Tuple of strings, but is of type *starlark.Dict",
+            "value should be a string or List or Tuple of strings, but is of type dict",
         ),
         (
             "docker_prune_settings(num_builds=1, interval_hrs=1)",

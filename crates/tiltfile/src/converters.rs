@@ -32,7 +32,7 @@ impl<'v> Arg<'v> {
     /// Stringable: a string or a blob.
     pub(super) fn text_or_blob(&self) -> Outcome<String> {
         stringable(self.value).ok_or_else(|| {
-            let got = go_type(self.value);
+            let got = type_name(self.value);
             self.unfit(format!(
                 "Value should be convertible to string, but is type {got}"
             ))
@@ -43,29 +43,30 @@ impl<'v> Arg<'v> {
     pub(super) fn text_or_list(&self) -> Outcome<Vec<String>> {
         match stringable(self.value) {
             Some(text) => Ok(vec![text]),
-            None => self.texts("a string or List or Tuple of strings"),
+            None => self.texts("a string or List or Tuple of strings", "list"),
         }
     }
 
     /// StrList: a list or tuple of strings and blobs; nothing for `None`.
     pub(super) fn text_list(&self) -> Outcome<Vec<String>> {
-        self.texts("a List or Tuple of strings")
+        self.texts("a List or Tuple of strings", "value")
     }
 
-    fn texts(&self, wanted: &str) -> Outcome<Vec<String>> {
+    /// `wanted` and `whole` are what messages call it.
+    fn texts(&self, wanted: &str, whole: &str) -> Outcome<Vec<String>> {
         let Some(items) = list_or_tuple(self.value) else {
             if self.value.is_none() {
                 return Ok(Vec::new());
             }
-            let got = go_type(self.value);
+            let got = type_name(self.value);
             return Err(self.unfit(format!("value should be {wanted}, but is of type {got}")));
         };
         let text = |item: Value<'v>| {
             stringable(item).ok_or_else(|| {
                 self.unfit(format!(
-                    "value should contain only strings, but element \"{}\" was of type {}",
+                    "{whole} should contain only strings, but element \"{}\" was of type {}",
                     item.to_str(),
-                    go_type(item)
+                    type_name(item)
                 ))
             })
         };
@@ -81,7 +82,10 @@ impl<'v> Arg<'v> {
             return Ok(vec![self.path(session)?]);
         }
         let Some(items) = list_or_tuple(self.value) else {
-            let got = go_type(self.value);
+            if stringable(self.value).is_some() {
+                return Err(self.no_path(self.value));
+            }
+            let got = type_name(self.value);
             return Err(self.unfit(format!(
                 "value should be a string or List or Tuple of strings, but is of type {got}"
             )));
@@ -104,7 +108,7 @@ impl<'v> Arg<'v> {
     /// Duration: a string in Go's syntax.
     pub(super) fn duration(&self) -> Outcome<Duration> {
         match self.value.unpack_str() {
-            None => Err(self.unfit(format!("Expected string. Got: {}", go_type(self.value)))),
+            None => Err(self.unfit(format!("Expected string. Got: {}", type_name(self.value)))),
             Some(text) => parse_go_duration(text).map_err(|why| {
                 self.unfit(why)
                     .hint("a duration has units, as in \"1h30m\" or \"10s\"")
@@ -159,7 +163,7 @@ impl<'v> Arg<'v> {
         if !self.is_path() {
             let got = go_type(self.value);
             return Err(self.unplaced(format!(
-                "a command directory must be empty or a string. found {got}"
+                "a command directory must be empty or a string: expected path | string. Actual type: {got}"
             )));
         }
         self.path(session)

@@ -117,7 +117,9 @@ fn whole(verb: char, value: Value<'_>) -> Outcome<String> {
         _ => None,
     };
     let Some(number) = number else {
-        return Err(Fault::new(format!("%{verb} format requires integer: {kind}")));
+        return Err(Fault::new(format!(
+            "%{verb} format requires integer: cannot convert {kind} to int"
+        )));
     };
     let (sign, amount) = (if number < 0 { "-" } else { "" }, number.unsigned_abs());
     Ok(match verb {

@@ -10,7 +10,7 @@ use starlark::values::tuple::TupleRef;
 use starlark::values::{Heap, Value};
 
 use super::call::Arg;
-use super::fault::Outcome;
+use super::fault::{Fault, Outcome};
 use super::session::Session;
 use super::text::{BytesItems, TextItems};
 use super::values::{ActionValue, Blob, Record, StepValue};
@@ -66,9 +66,12 @@ impl<'v> Arg<'v> {
 
     /// LP, for a value within the argument.
     pub(super) fn path_of(&self, value: Value<'v>, session: &Session<'_>) -> Outcome<LocalPath> {
-        session
-            .path(value)
-            .ok_or_else(|| self.unfit(format!("expected path | string. Actual type: {}", go_type(value))))
+        session.path(value).ok_or_else(|| self.no_path(value))
+    }
+
+    /// The fault for what is no path.
+    pub(super) fn no_path(&self, value: Value<'v>) -> Fault {
+        self.unfit(format!("expected path | string. Actual type: {}", go_type(value)))
     }
 
     /// StrMap: a dict from text to text.
@@ -92,12 +95,14 @@ impl<'v> Arg<'v> {
 
     /// Labels: a label or several, each valid as name and value of a Kubernetes label, without a prefix.
     pub(super) fn labels(&self) -> Outcome<BTreeSet<String>> {
-        let label = |value: Value<'v>| {
+        let label = |value: Value<'v>, is_within: bool| {
             let Some(label) = value.unpack_str() else {
-                let got = go_type(value);
-                return Err(self.unfit(format!(
-                    "value should be a label or List or Tuple of labels, but is of type {got}"
-                )));
+                let got = type_name(value);
+                return Err(self.unfit(if is_within {
+                    format!("Value should be convertible to string, but is type {got}")
+                } else {
+                    format!("value should be a label or List or Tuple of labels, but is of type {got}")
+                }));
             };
             match label_problem(label) {
                 Some(why) => Err(self.unfit(format!("Invalid label \"{label}\": {why}"))),
@@ -105,16 +110,16 @@ impl<'v> Arg<'v> {
             }
         };
         match list_or_tuple(self.value) {
-            Some(items) => items.into_iter().map(label).collect(),
+            Some(items) => items.into_iter().map(|item| label(item, true)).collect(),
             None if self.value.is_none() => Ok(BTreeSet::new()),
-            None => Ok(BTreeSet::from([label(self.value)?])),
+            None => Ok(BTreeSet::from([label(self.value, false)?])),
         }
     }
 
     /// Name: text that can be a segment of a path.
     pub(super) fn segment(&self) -> Outcome<String> {
         let Some(name) = stringable(self.value) else {
-            let got = go_type(self.value);
+            let got = type_name(self.value);
             return Err(self.unfit(format!(
                 "Value should be convertible to string, but is type {got}"
             )));
@@ -147,8 +152,8 @@ impl<'v> Arg<'v> {
         self.one_or_many().into_iter().map(pattern).collect()
     }
 
-    fn plain_fault(&self, message: String) -> super::fault::Fault {
-        super::fault::Fault::new(message).at(self.place())
+    fn plain_fault(&self, message: String) -> Fault {
+        Fault::new(message).at(self.place())
     }
 }
 

@@ -21,6 +21,7 @@ mod fault;
 mod format;
 mod guard;
 mod host;
+mod json_words;
 mod kinds;
 mod links;
 mod load;

@@ -57,7 +57,7 @@ impl Load {
             Some(file) => json!({
                 "LocalPath": file.path.parent().to_string(),
                 "Source": file.path.to_string(),
-                "Patterns": file.patterns,
+                "Patterns": Some(&file.patterns).filter(|patterns| !patterns.is_empty()),
             }),
         };
         let config_files: Vec<String> = self.config_files.iter().map(ToString::to_string).collect();

@@ -23,6 +23,12 @@ impl Session<'_> {
         let (mut lines, mut inside) = self.lines(error.call_stack());
         let innermost = frames.last().and_then(|frame| frame.location.as_ref());
         let text = error.without_diagnostic().to_string();
+        if raised.is_none()
+            && inside == "<toplevel>"
+            && let Some(fault) = self.read_too_early(&text, error.span())
+        {
+            return fault;
+        }
         // An operator that was turned into a call is shown as the operator; what cannot be called was not entered.
         let at_call = inside == PERCENT || is_operator(&inside) || text.starts_with("Operation `call()`");
         let in_builtin = innermost.is_some() && innermost == error.span() && !at_call;
@@ -37,6 +43,17 @@ impl Session<'_> {
         let builtin = in_builtin.then(|| std::mem::take(&mut inside));
         let fault = raised.unwrap_or_else(|| wording::runtime(&text, &self.written(at, builtin.clone())));
         fault.traced(lines, builtin, place)
+    }
+
+    /// Returns the fault for a name that the top level of a file uses before it has it: then it counts as undefined, which
+    /// the original finds before it runs anything.
+    fn read_too_early(&self, text: &str, span: Option<&FileSpan>) -> Option<Fault> {
+        let (name, span) = (wording::read_too_early(text)?, span?);
+        let source = self.source(span.filename())?;
+        let range = source.range(span.span);
+        let message = format!("{}: undefined: {name}", source.text.show(range.start));
+        let fault = Fault::new(message).at(source.text.place(range));
+        Some(fault.hint(format!("{name} gets its value further down: move that up")))
     }
 
     /// Returns the lines of a stack, outermost first, and the function in which it ends.

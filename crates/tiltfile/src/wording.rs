@@ -288,7 +288,8 @@ fn reword(text: &str, table: &[(Regex, &str)]) -> String {
     }
 }
 
-fn read_too_early(text: &str) -> Option<&str> {
+/// Returns the name of a variable that was used before it had a value, if that is the error.
+pub(super) fn read_too_early(text: &str) -> Option<&str> {
     text.strip_prefix("Local variable `")?
         .strip_suffix("` referenced before assignment")
 }

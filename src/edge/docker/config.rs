@@ -59,17 +59,7 @@ impl Settings<'_> {
     /// default socket.
     pub(super) fn engine(&self) -> Result<(String, Endpoint), String> {
         if let Some(host) = self.var("DOCKER_HOST") {
-            let directory = || {
-                self.var("DOCKER_CERT_PATH")
-                    .map_or_else(|| self.directory(), PathBuf::from)
-            };
-            let tls = self.var("DOCKER_TLS_VERIFY").map(|_| TlsFiles {
-                directory: directory(),
-            });
-            if let Some(files) = &tls {
-                files.check()?;
-            }
-            let endpoint = Endpoint::parse(&host, tls)?;
+            let endpoint = Endpoint::parse(&host, self.tls()?)?;
             return Ok((host, endpoint));
         }
         let context = match self.var("DOCKER_CONTEXT") {
@@ -77,9 +67,25 @@ impl Settings<'_> {
             None => self.config()?.current_context,
         };
         match context.as_str() {
-            "" | "default" => Ok((DEFAULT_HOST.to_owned(), Endpoint::parse(DEFAULT_HOST, None)?)),
+            "" | "default" => {
+                let endpoint = Endpoint::parse(DEFAULT_HOST, self.tls()?)?;
+                Ok((DEFAULT_HOST.to_owned(), endpoint))
+            }
             context => self.context(context),
         }
+    }
+
+    /// Returns the certificates that the environment asks for. They must be there, also where a socket makes no use of them.
+    fn tls(&self) -> Result<Option<TlsFiles>, String> {
+        if self.var("DOCKER_TLS_VERIFY").is_none() {
+            return Ok(None);
+        }
+        let directory = self.var("DOCKER_CERT_PATH");
+        let files = TlsFiles {
+            directory: directory.map_or_else(|| self.directory(), PathBuf::from),
+        };
+        files.check()?;
+        Ok(Some(files))
     }
 
     fn context(&self, name: &str) -> Result<(String, Endpoint), String> {

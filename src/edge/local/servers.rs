@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use super::CommandVariables;
 use super::probe::{Prober, Readiness};
 use crate::edge::process::{Exit, MARK, Process, end_marked, mark_of};
+use crate::edge::retry::lasting;
 use crate::engine::{Asker, Event, Server, ServerEnd, ServerStatus};
 use crate::logs::{LogStore, LogWriter};
 use crate::model::ServeId;
@@ -90,7 +91,8 @@ impl Servers {
                 ended.cancelled().await;
             }
             let serving = Serving { server, events, log };
-            serving.run(&variables, &stop).await;
+            let name = format!("what runs \"{}\"", serving.server.command.display());
+            lasting(&name, &serving.log, || serving.run(&variables, &stop)).await;
             // What left its group, as daemons do, is stopped with it, so that the next one finds its port free.
             stop.cancelled().await;
             if !shutdown.is_cancelled() {

@@ -14,14 +14,14 @@ use tokio_util::sync::CancellationToken;
 use crate::edge::process::kill_all_groups;
 
 /// How long stopping may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_millis(1500);
 /// The exit code of a program that was made to stop.
 const FORCED_EXIT: u8 = 1;
 
 /// Returns a token that the first SIGINT, SIGTERM or SIGHUP cancels.
 ///
-/// At the second one all child processes are killed and this program exits with code 1; 2 s after the first, if it still
-/// runs, with the code that stopping has.
+/// At the second one all child processes are killed and this program exits with code 1; [`PATIENCE`] after the first, if it
+/// still runs, with the code that stopping has.
 ///
 /// # Errors
 ///
@@ -44,6 +44,8 @@ pub fn cancel_on_signal(stopped: u8) -> io::Result<CancellationToken> {
             };
             // Whoever asked waits for this.
             let _ = ready.send(Ok(()));
+            // A session that nobody could stop any more stops by itself.
+            let _stops = stopping.clone().drop_guard();
             let code = runtime.block_on(async move {
                 let (sender, receiver) = mpsc::unbounded_channel();
                 for mut signals in signals {
@@ -109,11 +111,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_first_signal_asks_and_two_seconds_later_it_is_over() {
+    async fn the_first_signal_asks_and_after_a_while_it_is_over() {
         let (sender, token, waiting) = waiting();
         sender.send(()).unwrap();
         token.cancelled().await;
-        assert_eq!(waiting.await.unwrap(), (Duration::from_secs(2), 0));
+        assert_eq!(waiting.await.unwrap(), (PATIENCE, 0));
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,5 +3,7 @@
 mod lasting_tasks;
 mod unreachable;
 
-pub(in crate::edge) use lasting_tasks::{lasting, words};
+#[cfg(test)]
+pub(crate) use lasting_tasks::planted;
+pub(crate) use lasting_tasks::{death, lasting, vital, words};
 pub(in crate::edge) use unreachable::{Failure, says_unreachable};

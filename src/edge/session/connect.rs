@@ -1,14 +1,16 @@
 //! How a session comes by its cluster, and what is handed on once it is there.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::sync::mpsc;
 
 use super::connected_cluster::{Connected, ImageNeeds};
 use super::effects::{Edge, until};
 use crate::edge::kube::{Cluster, ClusterAccess};
-use crate::edge::retry::lasting;
+use crate::edge::retry::{lasting, words};
 use crate::engine::{ClusterStatus, Event};
 use crate::logs::{LogStore, LogWriter};
 use crate::model::{Manifest, Timestamp};
@@ -49,14 +51,16 @@ impl Edge {
         let attempts = async move {
             let mut pause = FIRST_RECONNECT_PAUSE;
             loop {
-                match connect_once(access.clone(), images.clone(), &log, &events, started).await {
+                let connecting = connect_once(access.clone(), images.clone(), &log, &events, started);
+                let outcome = AssertUnwindSafe(connecting).catch_unwind().await;
+                let outcome = outcome.unwrap_or_else(|panic| {
+                    let why = words(panic.as_ref());
+                    Err(format!("internal error: what connects the cluster died: {why}"))
+                });
+                match outcome {
                     Ok(connected) => {
                         let (cluster, log) = (connected.cluster.clone(), LogWriter::global(log));
-                        let health = async move {
-                            let begin = || watch_health(cluster.clone(), events.clone());
-                            lasting("the watch of the cluster's health", &log, begin).await;
-                        };
-                        tasks.spawn(until(shutdown, health));
+                        tasks.spawn(until(shutdown, keep_watching_health(cluster, events, log)));
                         let _ = cell.set(connected);
                         return ClusterStatus::Connected;
                     }
@@ -129,7 +133,16 @@ async fn connect_once(
     Connected::new(cluster, images, log, events, started).await
 }
 
-/// Reports how a cluster is, whenever that changes.
+/// Reports how a cluster is, whenever that changes, for ever.
+pub(in crate::edge) async fn keep_watching_health(
+    cluster: Cluster,
+    events: mpsc::Sender<Event>,
+    log: LogWriter,
+) {
+    let begin = || watch_health(cluster.clone(), events.clone());
+    lasting("the watch of the cluster's health", &log, begin).await;
+}
+
 async fn watch_health(cluster: Cluster, events: mpsc::Sender<Event>) {
     let report = |status| async {
         let _ = events.send(Event::ClusterChanged(status)).await;

@@ -23,7 +23,7 @@ use crate::edge::live_update::{ContainerUpdates, ImageContents};
 use crate::edge::local::{CommandVariables, Servers, run_update};
 use crate::edge::port_forwards::PortForwards;
 use crate::edge::process::{end_marked, kill_all_groups, own_mark};
-use crate::edge::retry::words;
+use crate::edge::retry::vital;
 use crate::edge::update;
 use crate::edge::update::{ImageSlots, ImageTools, ServiceTools, UpdateTools, custom_deploy, run_service};
 use crate::edge::watch_files::FileWatcher;
@@ -39,7 +39,7 @@ use crate::tiltfile::LoadRequest;
 /// How long tasks get to stop, and logs to be read to their present end, at the end of a session.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// The same where a user waits for it.
-const ASKED_STOP_TIMEOUT: Duration = Duration::from_millis(900);
+const ASKED_STOP_TIMEOUT: Duration = Duration::from_millis(800);
 
 /// Kinds of objects that need a cluster.
 const OF_CLUSTER: [ApiKind; 3] = [
@@ -56,8 +56,6 @@ pub(super) struct Edge {
     pub(in crate::edge) started: Timestamp,
     pub(in crate::edge) events: mpsc::Sender<Event>,
     pub(in crate::edge) tasks: TaskTracker,
-    /// Which task has died without which a session is blind.
-    pub(super) deaths: mpsc::Receiver<String>,
     /// Cancelled when the session ends: every task listens.
     pub(in crate::edge) shutdown: CancellationToken,
     load: Option<Arc<AtomicBool>>,
@@ -91,22 +89,19 @@ pub(super) struct Edge {
 }
 
 impl Edge {
-    pub(in crate::edge) fn new(session: Session, events: mpsc::Sender<Event>, started: Timestamp) -> Self {
+    pub(in crate::edge) fn new(
+        session: Session,
+        events: mpsc::Sender<Event>,
+        died: mpsc::Sender<String>,
+        started: Timestamp,
+    ) -> Self {
         let shutdown = CancellationToken::new();
         let tasks = TaskTracker::new();
         let cluster = Arc::new(OnceCell::new());
         let files_log = LogWriter::global(session.log.clone());
-        let (died, deaths) = mpsc::channel(1);
-        let (files, watching) = FileWatcher::start(events.clone(), files_log);
-        let watching = tasks.spawn(until(shutdown.clone(), watching));
-        let stopping = shutdown.clone();
-        tasks.spawn(async move {
-            let outcome = watching.await;
-            if !stopping.is_cancelled() {
-                // Nobody may be there any more to hear of it.
-                let _ = died.send(death("the watch of files", outcome.err())).await;
-            }
-        });
+        let (files, watching) = FileWatcher::start(events.clone(), files_log.clone());
+        let watching = async move { vital("the watch of files", &files_log, &died, watching).await };
+        tasks.spawn(until(shutdown.clone(), watching));
         let commands = Arc::new(session.commands);
         let servers = Servers::new(
             session.log.clone(),
@@ -149,7 +144,6 @@ impl Edge {
             started,
             events,
             tasks,
-            deaths,
             shutdown,
             load: None,
             updates: HashMap::new(),
@@ -557,16 +551,6 @@ impl Edge {
         kill_all_groups();
         end_marked(&own_mark()).await;
     }
-}
-
-/// Returns what is told of a task that died, without which the session cannot go on.
-pub(super) fn death(name: &str, error: Option<tokio::task::JoinError>) -> String {
-    let panic = error.and_then(|error| error.try_into_panic().ok());
-    let why = panic.as_ref().map_or("", |panic| words(panic.as_ref()));
-    let colon = if why.is_empty() { "" } else { ": " };
-    format!(
-        "internal error: {name} died{colon}{why}\nhint: start tilt again; what runs in the cluster stays as it is"
-    )
 }
 
 /// Runs a task that has no end of its own until the session ends.

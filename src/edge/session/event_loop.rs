@@ -55,6 +55,8 @@ pub struct Handle {
     pub events: mpsc::Sender<Event>,
     /// What there is to see, each time that it changed. A reader may miss states in between.
     pub view: watch::Receiver<Arc<View>>,
+    /// Takes what is told of a task that died, without which the session cannot go on: that ends it.
+    pub deaths: mpsc::Sender<String>,
 }
 
 /// The other end of a [`Handle`], for the loop.
@@ -63,20 +65,26 @@ pub struct Way {
     sender: mpsc::Sender<Event>,
     events: mpsc::Receiver<Event>,
     view: watch::Sender<Arc<View>>,
+    died: mpsc::Sender<String>,
+    deaths: mpsc::Receiver<String>,
 }
 
 /// Returns the two ends of the way to a session that is about to run.
 pub fn way() -> (Handle, Way) {
     let (sender, events) = mpsc::channel(EVENT_QUEUE);
     let (publisher, view) = watch::channel(Arc::default());
+    let (died, deaths) = mpsc::channel(1);
     let handle = Handle {
         events: sender.clone(),
         view,
+        deaths: died.clone(),
     };
     let way = Way {
         sender,
         events,
         view: publisher,
+        died,
+        deaths,
     };
     (handle, way)
 }
@@ -87,6 +95,8 @@ pub async fn run(session: Session, way: Way, stop: CancellationToken) -> (ExitOu
         sender,
         mut events,
         view,
+        died,
+        mut deaths,
     } = way;
     let started = clock::timestamp();
     let mut engine = Engine::new(EngineConfig {
@@ -106,7 +116,7 @@ pub async fn run(session: Session, way: Way, stop: CancellationToken) -> (ExitOu
             .map(LocalPath::new)
             .collect(),
     });
-    let mut edge = Edge::new(session, sender, started);
+    let mut edge = Edge::new(session, sender, died, started);
     let mut batch = vec![Event::Started];
     let mut stopping = false;
     loop {
@@ -145,7 +155,7 @@ pub async fn run(session: Session, way: Way, stop: CancellationToken) -> (ExitOu
                 stopping = true;
                 batch.push(Event::StopRequested);
             }
-            Some(death) = edge.deaths.recv() => {
+            Some(death) = deaths.recv() => {
                 drop(events);
                 return fail(edge, death, engine.publish()).await;
             }

@@ -10,5 +10,7 @@ mod event_loop;
 mod reachable_again;
 mod records;
 
+#[cfg(test)]
+pub(in crate::edge) use connect::keep_watching_health;
 pub(in crate::edge) use connected_cluster::{cluster_facts, platform};
 pub use event_loop::{Handle, Session, Way, run, way};

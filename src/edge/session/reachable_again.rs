@@ -2,9 +2,11 @@
 //! So nobody waits for the next attempt.
 
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -97,9 +99,11 @@ impl Comebacks {
     fn look(&self, looking: &CancellationToken, came_back: impl Future<Output = bool> + Send + 'static) {
         let (looking, events) = (looking.clone(), self.events.clone());
         self.tasks.spawn(async move {
+            // A look-out that dies cannot tell: the next attempt finds out.
+            let came_back = AssertUnwindSafe(came_back).catch_unwind();
             let came_back = tokio::select! {
                 () = looking.cancelled() => false,
-                came_back = came_back => came_back,
+                came_back = came_back => came_back.unwrap_or(true),
             };
             if came_back {
                 // The loop may be gone already at exit.
@@ -159,6 +163,14 @@ mod tests {
         assert!(ended("web", true));
         assert!(ended("local", false));
         assert!(!ended("web", false));
+    }
+
+    #[tokio::test]
+    async fn a_look_out_that_dies_counts_as_a_comeback() {
+        let (events, mut received) = mpsc::channel(1);
+        let comebacks = Comebacks::new(events, TaskTracker::new(), CancellationToken::new());
+        comebacks.look(&CancellationToken::new(), async { panic!("a planted panic") });
+        assert!(matches!(received.recv().await, Some(Event::CameBack)));
     }
 
     #[tokio::test]

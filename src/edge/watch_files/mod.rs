@@ -14,6 +14,7 @@ mod rules;
 mod tree;
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -84,13 +85,16 @@ impl FileWatcher {
         let thread = Thread(sender.clone());
         let watch = FileWatch::new(sender.clone(), passed.clone());
         std::thread::spawn(move || {
-            watch.run(&inbox, &events, &log);
+            let ending = catch_unwind(AssertUnwindSafe(|| watch.run(&inbox, &events, &log)));
             // Nobody waits for it when the session was abandoned.
-            let _ = ended.send(());
+            let _ = ended.send(ending);
         });
         let watching = async move {
-            let _ = end.await;
+            let ending = end.await;
             drop(thread);
+            if let Ok(Err(panic)) = ending {
+                resume_unwind(panic);
+            }
         };
         (Self { sender, passed }, watching)
     }

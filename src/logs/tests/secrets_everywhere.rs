@@ -116,7 +116,7 @@ fn secrets_stay_known_when_others_come() {
     assert_eq!(store.without_secrets("a first-one"), "a [1]");
 }
 
-fn everything_below(dir: &std::path::Path) -> String {
+pub(super) fn everything_below(dir: &std::path::Path) -> String {
     let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     let text = |path: std::path::PathBuf| match path.is_dir() {
         true => everything_below(&path),

@@ -416,6 +416,25 @@ fn a_log_is_closed_though_its_disk_hangs() {
     assert_eq!(store.end(), 2);
 }
 
+#[tokio::test]
+async fn a_writer_that_dies_is_told_as_a_fault_of_the_disk_and_begun_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = LogStore::open_with(dir.path(), SMALL).unwrap();
+    store.doom_writer();
+    let mut reader = store.reader();
+    store.append(from("a", "web", "first\n"));
+    let mut said = String::new();
+    while !said.contains("the log is written to disk again") {
+        let batch = reader.next_batch().await.expect("it goes on");
+        said.extend(batch.iter().map(|segment| segment.text.as_str()));
+    }
+    assert!(said.contains("its writer died: a planted panic"), "{said}");
+    store.append(from("a", "web", "last\n"));
+    store.close();
+    let written = super::secrets_everywhere::everything_below(dir.path());
+    assert!(written.contains("first") && written.contains("last"), "{written}");
+}
+
 fn texts_of(segments: &[Arc<Segment>]) -> Vec<String> {
     segments
         .iter()

@@ -57,7 +57,15 @@ fn regex(pattern: &str) -> Result<Option<Regex>, String> {
         let text = error.to_string();
         let why = text.lines().last().unwrap_or_default();
         let why = why.trim().strip_prefix("error: ").unwrap_or(why);
-        format!("error parsing regexp: {why}: `{pattern}`")
+        // In the words of the original's library, which adds that case does not count.
+        let why = match why {
+            "unclosed group" => "missing closing )",
+            "unopened group" => "unexpected )",
+            "repetition operator missing expression" => "missing argument to repetition operator",
+            "unclosed character class" => "missing closing ]",
+            why => why,
+        };
+        format!("error parsing regexp: {why}: `(?i){pattern}`")
     })
 }
 

@@ -11,6 +11,7 @@ use crate::call::{Arg, Call};
 use crate::data;
 use crate::diag::{Place, SourceText};
 use crate::fault::{Fault, Outcome, io_message};
+use crate::json_words::json_words;
 use crate::k8s::yaml;
 use crate::kinds::type_name;
 use crate::model::octets::{first_stray, text_of};
@@ -177,7 +178,7 @@ fn parse_json(input: &Input) -> Outcome<Json> {
         Some(Err(error)) if error.is_eof() => {
             refuse("unexpected EOF".to_owned(), error.line(), error.column())
         }
-        Some(Err(error)) => refuse(error.to_string(), error.line(), error.column()),
+        Some(Err(error)) => refuse(json_words(&error, &input.text), error.line(), error.column()),
         Some(Ok(value)) => match values.next() {
             None => Ok(value),
             Some(_) => refuse("found multiple JSON values".to_owned(), 0, 0),

@@ -137,24 +137,22 @@ fn declare<'v>(call: &Call<'v, '_, '_, '_>, is_parallel: bool) -> Outcome<Value<
 
 /// Checks that there is something to run, and that no directory is given in vain.
 fn check_commands(call: &Call<'_, '_, '_, '_>, update: &Command, serve: &Command) -> Outcome<()> {
-    if update.is_empty() && serve.is_empty() {
-        return Err(
-            Fault::new("local_resource must have a cmd and/or a serve_cmd, but both were empty")
-                .at(call.site().place()),
-        );
-    }
     let (dir, serve_dir) = (call.get("dir"), call.get("serve_dir"));
     match (dir, serve_dir) {
-        (Some(dir), None) if update.is_empty() => Err(Fault::new(
+        (Some(dir), _) if update.is_empty() && !serve.is_empty() => Err(Fault::new(
             "local_resource: 'dir' only affects 'cmd', not 'serve_cmd'. Did you mean to use 'serve_dir' instead?",
         )
         .at(dir.place())),
-        (Some(dir), Some(_)) if update.is_empty() => {
+        (Some(dir), _) if update.is_empty() => {
             Err(Fault::new("local_resource: 'dir' specified but 'cmd' is empty").at(dir.place()))
         }
         (_, Some(dir)) if serve.is_empty() => {
             Err(Fault::new("local_resource: 'serve_dir' specified but 'serve_cmd' is empty").at(dir.place()))
         }
+        _ if update.is_empty() && serve.is_empty() => Err(Fault::new(
+            "local_resource must have a cmd and/or a serve_cmd, but both were empty",
+        )
+        .at(call.site().place())),
         _ => Ok(()),
     }
 }

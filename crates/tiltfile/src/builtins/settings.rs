@@ -155,13 +155,8 @@ fn ci_settings<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
 fn docker_prune_settings<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let disable = call.get("disable").map_or(Ok(false), |arg| arg.boolean())?;
     let amount = |name| {
-        let Some(arg) = call.get(name) else {
-            return Ok(None);
-        };
-        match arg.integer()? {
-            number @ 0.. => Ok(Some(number)),
-            number => Err(arg.unfit(format!("{number} is less than 0"))),
-        }
+        let given = call.get(name);
+        given.map(|arg| arg.integer()).transpose()
     };
     let max_age_mins = amount("max_age_mins")?.unwrap_or_default();
     let num_builds = amount("num_builds")?.unwrap_or_default();

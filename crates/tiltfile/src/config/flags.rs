@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Kind, Setting, Values};
 use crate::diag::nearest;
 use crate::fault::{Fault, Outcome};
+use crate::json_words::json_words;
 
 /// Reads the arguments after the command.
 pub(super) fn parse(args: &[String], defined: &[Setting]) -> Outcome<Values> {
@@ -97,14 +98,18 @@ fn take_positional(args: &[&str], defined: &[Setting], values: &mut Values) -> O
             return Ok(());
         }
         return Err(Fault::new(format!(
-            "positional CLI args (\"{}\") were specified, but none were expected.\n\
+            "invalid Tiltfile config args: positional CLI args (\"{}\") were specified, but none were expected.\n\
              See https://docs.tilt.dev/tiltfile_config.html#positional-arguments for examples.",
             args.join(" ")
         )));
     };
     for arg in args {
-        set(setting, arg, values)
-            .map_err(|cause| Fault::new(format!("invalid positional args ({}): {cause}", setting.name)))?;
+        set(setting, arg, values).map_err(|cause| {
+            let name = &setting.name;
+            Fault::new(format!(
+                "invalid Tiltfile config args: invalid positional args ({name}): {cause}"
+            ))
+        })?;
     }
     Ok(())
 }
@@ -131,7 +136,8 @@ fn set(setting: &Setting, text: &str, values: &mut Values) -> Result<(), String>
             _ => return Err(format!("strconv.ParseBool: parsing {text:?}: invalid syntax")),
         },
         (Kind::Object, None) => {
-            serde_json::from_str(text).map_err(|error| format!("decoding JSON, got \"{text}\": {error}"))?
+            let decoded = serde_json::from_str(text);
+            decoded.map_err(|error| format!("decoding JSON, got {text:?}: {}", json_words(&error, text)))?
         }
     };
     values.insert(setting.name.clone(), value);
@@ -255,9 +261,12 @@ mod tests {
             ("--=x", "bad flag syntax: --=x"),
             (
                 "a b",
-                "positional CLI args (\"a b\") were specified, but none were expected.",
+                "invalid Tiltfile config args: positional CLI args (\"a b\") were specified, but none were expected.",
             ),
-            ("-- --town", "positional CLI args (\"--town\") were specified"),
+            (
+                "-- --town",
+                "invalid Tiltfile config args: positional CLI args (\"--town\") were specified",
+            ),
         ] {
             let fault = parse(&args(text), &defined()).unwrap_err().to_string();
             assert!(fault.contains(expected), "{fault}");

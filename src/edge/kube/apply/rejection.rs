@@ -139,12 +139,19 @@ mod tests {
             let status: kube::core::Status = serde_json::from_value(status).expect("a Status");
             let error = kube::Error::Api(status.boxed()).into();
             let pod = json!({"kind": "Pod", "metadata": {"name": "web"}});
-            let text = explain(&error, &Entity::new(pod, Origin::default()), &KubeContext::default());
+            let text = explain(
+                &error,
+                &Entity::new(pod, Origin::default()),
+                &KubeContext::default(),
+            );
             text.split_once("\nhint: ").map(|(_, hint)| hint.to_owned())
         };
         let missing = json!({"code": 404, "reason": "NotFound", "message": "namespaces \"shop\" not found",
             "details": {"kind": "namespaces", "name": "shop"}});
-        assert!(told(missing).is_some_and(|hint| hint.starts_with("create it with `kubectl create namespace shop`")));
+        assert!(
+            told(missing)
+                .is_some_and(|hint| hint.starts_with("create it with `kubectl create namespace shop`"))
+        );
         let forbidden = |message: &str| {
             json!({"code": 403, "reason": "Forbidden", "message": message,
                 "details": {"kind": "deployments", "group": "apps", "name": "web"}})
@@ -154,9 +161,13 @@ mod tests {
             "deployments.apps is forbidden: User \"jo\" cannot list resource \"deployments\"",
         ] {
             let hint = told(forbidden(message));
-            assert!(hint.is_some_and(|hint| hint.starts_with("ask for the permission")), "{message}");
+            assert!(
+                hint.is_some_and(|hint| hint.starts_with("ask for the permission")),
+                "{message}"
+            );
         }
-        let by_a_rule = "deployments.apps \"web\" is forbidden: label \" is forbidden: User \" is not allowed";
+        let by_a_rule =
+            "deployments.apps \"web\" is forbidden: label \" is forbidden: User \" is not allowed";
         assert_eq!(told(forbidden(by_a_rule)), None);
     }
 }

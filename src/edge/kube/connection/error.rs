@@ -94,14 +94,16 @@ impl RequestError {
         matches!(self, Self::Kube(error) if is_not_found(error))
     }
 
+    /// Whether what is there stands against it: an object of the name, or another state of it than was meant.
     pub(in crate::edge::kube) fn is_conflict(&self) -> bool {
-        self.status().is_some_and(kube::core::Status::is_conflict)
+        self.status().is_some_and(|status| status.code == 409)
     }
 
     /// Whether the object is larger than the server takes.
     pub(in crate::edge::kube) fn is_too_large(&self) -> bool {
-        let too_long =
-            |cause: &StatusCause| cause.reason == "FieldValueTooLong" && cause.field == "metadata.annotations";
+        let too_long = |cause: &StatusCause| {
+            cause.reason == "FieldValueTooLong" && cause.field == "metadata.annotations"
+        };
         self.status().is_some_and(|status| status.code == 413) || self.causes().iter().any(too_long)
     }
 
@@ -148,7 +150,9 @@ impl RequestError {
             group => format!("{}.{group}", details.kind),
         };
         let rest = message.strip_prefix(&resource).unwrap_or_default();
-        let rest = rest.strip_prefix(&format!(" \"{}\"", details.name)).unwrap_or(rest);
+        let rest = rest
+            .strip_prefix(&format!(" \"{}\"", details.name))
+            .unwrap_or(rest);
         rest.starts_with(" is forbidden: User \"")
     }
 
