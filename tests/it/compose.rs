@@ -171,7 +171,6 @@ fn files_that_a_project_includes_and_extends_are_watched_with_their_variables() 
     /src/b.env
     /src/base/x.yml
     /src/base/y.yml
-    /src/compose.yml
     /src/sub/.env
     /src/sub/a.yml
     /src/sub/deeper.yml
@@ -826,6 +825,13 @@ fn variables_that_are_not_set_are_warned_about_at_each_load() {
         warnings.join("\n\n")
     };
     let first = warnings();
-    assert_snapshot!(first, @"");
+    assert_snapshot!(first, @r#"
+    The "TAG" variable is not set. Defaulting to a blank string.
+     --> /src/compose.yml:2:23
+      |
+    2 |   web: {image: "nginx:${TAG}"}
+      |                       ^^^^^
+    hint: write ${NAME:-default} where it may be missing
+    "#);
     assert_eq!(warnings(), first, "also where compose is not asked again");
 }
