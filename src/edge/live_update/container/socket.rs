@@ -8,7 +8,9 @@ use futures::{SinkExt, StreamExt};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use kube::client::Connection;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, SimplexStream, WriteHalf, simplex};
+use tokio::io::{
+    AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, SimplexStream, WriteHalf, duplex, simplex,
+};
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_tungstenite::tungstenite::Message;
@@ -35,7 +37,8 @@ mod channel {
 
 /// The streams of a program. It is cut off when `task` is dropped.
 pub(super) struct Socket {
-    pub(super) input: WriteHalf<SimplexStream>,
+    /// Writing to it fails once the program has ended: one that nobody reads would be waited for.
+    pub(super) input: DuplexStream,
     pub(super) output: ReadHalf<SimplexStream>,
     pub(super) errors: ReadHalf<SimplexStream>,
     /// How it ended; nothing where the connection broke.
@@ -46,7 +49,7 @@ pub(super) struct Socket {
 impl Socket {
     /// Begins to pass on what comes over a connection.
     pub(super) fn new(connection: Connection) -> Self {
-        let (from, input) = simplex(BUFFER);
+        let (from, input) = duplex(BUFFER);
         let (output, to_output) = simplex(BUFFER);
         let (errors, to_errors) = simplex(BUFFER);
         let (sender, status) = oneshot::channel();
@@ -63,7 +66,7 @@ impl Socket {
 
 async fn pass(
     connection: Connection,
-    mut input: ReadHalf<SimplexStream>,
+    mut input: DuplexStream,
     (mut output, mut errors): (WriteHalf<SimplexStream>, WriteHalf<SimplexStream>),
     status: oneshot::Sender<Status>,
 ) {
