@@ -11,12 +11,35 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::spill::Spill;
-use super::writer::Sink;
-use super::{Level, LogEvent};
+use super::{Level, LogEvent, LogStore};
 
 /// How much waits in memory before the rest goes to disk, and how much may where there is no disk.
 const MEMORY_BYTES: usize = 1 << 20;
 const MEMORY_ONLY_BYTES: usize = 8 << 20;
+
+/// Where a writer's lines go.
+#[derive(Clone)]
+pub(super) enum Sink {
+    Store(LogStore),
+    Lane(LaneSender),
+}
+
+impl Sink {
+    pub(super) fn append(&self, event: LogEvent) {
+        match self {
+            Self::Store(store) => store.append(event),
+            Self::Lane(lane) => lane.send(event),
+        }
+    }
+
+    /// Returns a directory on the log's disk, if it has one.
+    pub(super) fn dir(&self) -> Option<PathBuf> {
+        match self {
+            Self::Store(store) => store.dir(),
+            Self::Lane(lane) => lane.dir(),
+        }
+    }
+}
 
 /// What a writer of its own writes, until it is told in the log. Made by [`LogWriter::lane`](super::LogWriter::lane).
 pub struct Lane {

@@ -1,8 +1,6 @@
 //! The usual way to append: a writer that knows span, resource and indentation.
 
-use std::path::PathBuf;
-
-use super::lane::{Lane, LaneSender, lane};
+use super::lane::{Lane, Sink, lane};
 use super::{Level, LogEvent, LogStore, Progress};
 use crate::model::{ManifestName, SpanId};
 
@@ -13,30 +11,6 @@ pub struct LogWriter {
     span: Option<SpanId>,
     manifest: Option<ManifestName>,
     indent: &'static str,
-}
-
-/// Where a writer's lines go.
-#[derive(Clone)]
-pub(super) enum Sink {
-    Store(LogStore),
-    Lane(LaneSender),
-}
-
-impl Sink {
-    pub(super) fn append(&self, event: LogEvent) {
-        match self {
-            Self::Store(store) => store.append(event),
-            Self::Lane(lane) => lane.send(event),
-        }
-    }
-
-    /// Returns a directory on the log's disk, if it has one.
-    pub(super) fn dir(&self) -> Option<PathBuf> {
-        match self {
-            Self::Store(store) => store.dir(),
-            Self::Lane(lane) => lane.dir(),
-        }
-    }
 }
 
 impl LogWriter {

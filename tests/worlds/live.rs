@@ -131,6 +131,7 @@ fn config() -> EngineConfig {
         forwards_ports: true,
         updates_containers: true,
         default_namespace: "default".to_owned(),
+        has_cluster: true,
         kubeconfig: Vec::new(),
     }
 }

@@ -1,12 +1,13 @@
 //! The engine in simulated worlds: a made-up outside edits files, answers late, fails, crashes and goes away, in an
 //! order that a seed decides. Rules that must always hold are checked at every step, and once all is quiet.
 //!
-//! Start with `world`, which is the outside, with `cluster` and `servers` as parts of it; `project` is what its Tiltfile says, `rules` what must hold. A failure
+//! Start with `world`, which is the outside, with `cluster`, `connection` and `servers` as parts of it; `project` is what its Tiltfile says, `rules` what must hold. A failure
 //! names the seed: `WORLD_SEED=7 cargo test --test worlds` runs that world alone. Some seeds are those of the day, so that
 //! something new is tried; `WORLD_DAY=20000` tries those of another day.
 
 mod ci;
 mod cluster;
+mod connection;
 mod coverage;
 mod live;
 mod planted;
@@ -122,7 +123,9 @@ fn every_rule_holds_in_every_world() {
 }
 
 /// What the worlds of `tilt up` must have tried.
-const EVERYTHING: [&str; 28] = [
+const EVERYTHING: [&str; 30] = [
+    "connecting fails",
+    "something comes back",
     "hold tiltfile-reload",
     "hold waiting-for-local",
     "hold is-unparallelizable-local",

@@ -8,8 +8,8 @@ use tilt::engine::ObjectId;
 use tilt::k8s::{Entity, Origin};
 use tilt::model::{
     Command, DeployTarget, DockerBuild, DockerOptions, ImageBuild, ImageRef, ImageSelector, ImageTarget,
-    Injection, K8sTarget, LocalPath, LocalTarget, Manifest, ManifestName, PodReadiness, Probe, ProbeAction,
-    TargetId, TriggerMode,
+    Injection, K8sOptions, K8sTarget, LocalPath, LocalTarget, Manifest, ManifestName, PodReadiness,
+    PortForward, Probe, ProbeAction, TargetId, TriggerMode,
 };
 
 use crate::rng::Rng;
@@ -180,7 +180,7 @@ impl Project {
                     readiness: resource.readiness(),
                     extra_pod_selectors: Vec::new(),
                     upsert_timeout: Duration::from_secs(30),
-                    options: Box::default(),
+                    options: Box::new(resource.options()),
                 }),
             },
             trigger_mode: resource.trigger_mode,
@@ -250,6 +250,19 @@ impl Resource {
             allow_parallel: !local.is_alone,
             links: Vec::new(),
             readiness_probe: local.has_probe.then(probe),
+        }
+    }
+
+    /// Every other resource has a port of this machine.
+    fn options(&self) -> K8sOptions {
+        let port = self.name.bytes().fold(8_000, |port, byte| port + u16::from(byte));
+        let forward = PortForward {
+            local_port: port,
+            ..PortForward::default()
+        };
+        K8sOptions {
+            port_forwards: Vec::from_iter((port % 2 == 0).then_some(forward)),
+            ..K8sOptions::default()
         }
     }
 

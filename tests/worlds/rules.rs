@@ -177,6 +177,7 @@ impl<B: Brain> World<B> {
             !self.ledger.is_answer_unknown || !matches!(effect, Effect::Log(_)),
             || format!("an answer that nobody waits for has an effect: {effect:?}"),
         )?;
+        self.check_connection(effect)?;
         match effect {
             Effect::StartUpdate(plan) => self.check_start(plan),
             Effect::DeleteObjects { objects, .. } => self.check_delete(objects),
@@ -327,6 +328,7 @@ impl<B: Brain> World<B> {
     pub(crate) fn check_step(&mut self) -> Verdict {
         let view = self.view();
         self.check_published(&view)?;
+        self.check_way()?;
         self.coverage.note_holds(&view);
         self.check_records()?;
         if self.chaos.mode == Mode::Up && self.exit.is_none() {
@@ -392,6 +394,7 @@ impl<B: Brain> World<B> {
         for (shown, resource) in view.resources.iter().zip(&self.project.resources) {
             self.check_resource_at_rest(shown, resource)?;
         }
+        self.check_connected()?;
         self.check_no_leaks()?;
         self.check_streams()
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tilt::engine::{
-    ClusterStatus, ClusterWatch, Effect, Engine, EngineConfig, Event, FileChange, ImageAction, LoadOutcome,
-    LogStream, Mode, Moment, ObjectId, PodLog, Server, ServerStatus, UpdateOutcome, UpdatePlan, WatchSet,
+    ClusterWatch, Effect, Engine, EngineConfig, Event, FileChange, ImageAction, LoadOutcome, LogStream, Mode,
+    Moment, ObjectId, PodLog, Server, ServerStatus, UpdateOutcome, UpdatePlan, WatchSet,
 };
 use tilt::history::UpdateRecord;
 use tilt::model::{
@@ -19,6 +19,7 @@ use tilt::model::{
 use tilt::view::View;
 
 use crate::cluster::{FakePod, Stored};
+use crate::connection::Way;
 use crate::coverage::Coverage;
 use crate::project::{
     Content, Contents, IMAGES, LOCAL_FILES, Project, Resource, all_images, base_of, image_number,
@@ -129,7 +130,9 @@ pub(crate) struct World<B> {
     pub(crate) untold_gone: Vec<ObjectUid>,
     pub(crate) contents: Contents,
     pub(crate) exit: Option<tilt::engine::ExitOutcome>,
+    /// Whether the cluster answers.
     pub(crate) is_connected: bool,
+    pub(crate) way: Way,
     pub(crate) last_uid: u64,
     pub(crate) ledger: Ledger,
     /// What became of updates.
@@ -154,6 +157,7 @@ impl<B: Brain> World<B> {
             forwards_ports: true,
             updates_containers: true,
             default_namespace: "default".to_owned(),
+            has_cluster: true,
             kubeconfig: vec![LocalPath::new("/home/kubeconfig")],
         };
         let mut project = Project::random(&mut rng);
@@ -192,6 +196,7 @@ impl<B: Brain> World<B> {
             contents: Contents::default(),
             exit: None,
             is_connected: false,
+            way: Way::default(),
             last_uid: 0,
             ledger: Ledger::default(),
             records: Vec::new(),
@@ -249,10 +254,7 @@ impl<B: Brain> World<B> {
         for _ in 0..self.chaos.steps {
             self.step()?;
         }
-        if !self.is_connected && self.exit.is_none() {
-            self.is_connected = true;
-            self.send(Event::ClusterChanged(ClusterStatus::Connected))?;
-        }
+        while self.exit.is_none() && self.settle_connection()? {}
         Ok(())
     }
 
@@ -320,7 +322,10 @@ impl<B: Brain> World<B> {
             Effect::Record(record) => self.records.push(record),
             Effect::CatchUp { mark } => self.marks.push(mark),
             Effect::WatchServices(_) | Effect::RemoveService { .. } | Effect::RestartService { .. } => {}
-            Effect::Log(_) | Effect::ForwardPorts(_) | Effect::CheckKubeconfig => {}
+            effect @ (Effect::ConnectCluster { .. } | Effect::LookOut(_) | Effect::ForwardPorts(_)) => {
+                self.obey_connection(effect);
+            }
+            Effect::Log(_) | Effect::CheckKubeconfig => {}
             Effect::Exit(outcome) => self.exit = Some(outcome),
         }
     }
@@ -382,7 +387,7 @@ impl<B: Brain> World<B> {
             self.rng
                 .pick(&[2, 2, 2, 3, 3, 5, 5, 6, 6, 6, 8, 11, 13, 14, 15, 16])
         } else {
-            Some(self.rng.below(19))
+            Some(self.rng.below(22))
         };
         match n.unwrap_or_default() {
             0 | 1 => self.edit_files(),
@@ -641,24 +646,10 @@ impl<B: Brain> World<B> {
         if self.pruning.is_some() && self.rng.percent(50) {
             return self.end_the_pruning();
         }
-        if self.is_connected && !self.rng.percent(10) {
-            return self.send(Event::Wake);
-        }
-        self.is_connected = !self.is_connected;
-        let fault = || ClusterStatus::Failed("connection refused".to_owned());
-        let is_ci = self.chaos.mode != Mode::Up;
-        let status = if self.is_connected {
-            ClusterStatus::Connected
-        } else {
-            fault()
-        };
-        // A run that has lost its cluster ends.
-        if is_ci && status != ClusterStatus::Connected && !self.rng.percent(20) {
-            self.is_connected = true;
+        if self.change_connection()? {
             return Ok(());
         }
-        self.ledger.has_lost_cluster |= status != ClusterStatus::Connected;
-        self.send(Event::ClusterChanged(status))
+        self.send(Event::Wake)
     }
 
     fn stop(&mut self) -> Verdict {
@@ -674,8 +665,7 @@ impl<B: Brain> World<B> {
     fn become_quiet(&mut self) -> Verdict {
         self.project.is_broken = false;
         self.notice(TargetId::configs(), LocalPath::new("/src/Tiltfile"));
-        self.is_connected = true;
-        self.send(Event::ClusterChanged(ClusterStatus::Connected))?;
+        self.settle_connection()?;
         for _ in 0..400 {
             if !self.one_quiet_step()? {
                 return Ok(());
@@ -693,6 +683,7 @@ impl<B: Brain> World<B> {
             self.report_files()?;
         } else if !self.loads.is_empty() {
             self.end_a_load()?;
+        } else if self.settle_connection()? {
         } else if !self.deletions.is_empty() {
             self.end_a_deletion()?;
         } else if self.pruning.is_some() {

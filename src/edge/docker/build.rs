@@ -9,12 +9,13 @@ use hyper::Method;
 use tokio_util::sync::CancellationToken;
 
 use super::auth::credentials;
-use super::buildkit_output::{BuildKitOutput, Line};
+use super::buildkit_output::BuildKitOutput;
 use super::client::Docker;
 use super::config::{DockerConfig, Settings};
 use super::context::{Context, ReadFault};
 use super::error::{BuildError, is_corruption};
 use super::http::{ApiError, Reply, body, query};
+use super::output_line::Line;
 use super::session::{DOCKERFILE_NAME, Offers, SecretStore, Session, SessionFiles, SshAgents};
 use super::stream_output::StreamOutput;
 use super::tarball::{self, ContextProgress};

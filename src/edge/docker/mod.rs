@@ -26,6 +26,7 @@ mod error;
 pub(in crate::edge) mod fake_engine;
 mod http;
 mod image;
+mod output_line;
 mod patience;
 mod prune;
 mod push;

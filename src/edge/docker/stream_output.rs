@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bollard::models::{BuildInfo, ProgressDetail};
 
-use super::buildkit_output::Line;
+use super::output_line::{Line, human_size};
 
 /// The least time between two lines about one layer.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
@@ -129,33 +129,6 @@ fn bar(current: i64, total: i64) -> String {
         "=".repeat(filled),
         " ".repeat(WIDTH - filled)
     )
-}
-
-/// Returns a size in steps of 1000 with four digits: `76B`, `1.235kB`, `5MB`.
-///
-/// Rule: `HumanSize` of Docker's go-units.
-pub(super) fn human_size(bytes: i64) -> String {
-    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
-    let mut size = bytes as f64;
-    let mut unit = 0;
-    while size >= 1000.0 && unit < UNITS.len() - 1 {
-        size /= 1000.0;
-        unit += 1;
-    }
-    let before_point = if size >= 100.0 {
-        3
-    } else if size >= 10.0 {
-        2
-    } else {
-        1
-    };
-    let number = format!("{size:.*}", 4 - before_point);
-    let number = if number.contains('.') {
-        number.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        &number
-    };
-    format!("{number}{}", UNITS[unit])
 }
 
 #[cfg(test)]

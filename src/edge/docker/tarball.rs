@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::context::{Context, Entry, Kind, ReadFault, Wanted};
 use super::http::Body;
-use super::stream_output::human_size;
+use super::output_line::human_size;
 use crate::clock;
 use crate::logs::LogWriter;
 use crate::model::octets::bytes_of;

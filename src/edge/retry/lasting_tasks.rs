@@ -10,17 +10,17 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::logs::LogWriter;
+use crate::model::Backoff;
 
-/// The pause before a task that died is begun anew, doubled up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The pauses before a task that died is begun anew.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(30));
 
 /// Runs a task until it returns. When it panics that is told with its name, and `begin` begins it anew.
 pub(crate) async fn lasting<F>(name: &str, log: &LogWriter, mut begin: impl FnMut() -> F)
 where
     F: Future<Output = ()>,
 {
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = PAUSES;
     while let Err(panic) = AssertUnwindSafe(one_life(name, log, begin()))
         .catch_unwind()
         .await
@@ -29,8 +29,7 @@ where
             "internal error: {name} died and is begun anew: {}",
             words(panic.as_ref())
         ));
-        sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        sleep(pauses.pause()).await;
     }
 }
 

@@ -1,8 +1,7 @@
-//! How a session comes by its cluster, and what is handed on once it is there.
+//! How a session comes by its cluster. When it is connected, and tried again, is the engine's to say.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::sync::mpsc;
@@ -13,72 +12,45 @@ use crate::edge::kube::{Cluster, ClusterAccess};
 use crate::edge::retry::{lasting, words};
 use crate::engine::{ClusterStatus, Event};
 use crate::logs::{LogStore, LogWriter};
-use crate::model::{Manifest, Timestamp};
-
-/// The pause before a cluster that could not be reached is tried again, doubled up to the longest.
-const FIRST_RECONNECT_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_RECONNECT_PAUSE: Duration = Duration::from_secs(1);
+use crate::model::Timestamp;
 
 impl Edge {
-    /// Connects the cluster, once. `up` goes on trying: somebody may be starting it just now.
-    pub(in crate::edge) fn connect(&mut self, manifests: &[Manifest]) {
-        if std::mem::replace(&mut self.connecting, true) {
-            return;
-        }
-        let access = match self.access.clone() {
-            Ok(access) => access,
-            Err(why) => {
-                let events = self.events.clone();
-                self.tasks.spawn(async move {
-                    let _ = events
-                        .send(Event::ClusterChanged(ClusterStatus::Failed(why)))
-                        .await;
-                });
-                return;
-            }
-        };
+    /// Tries to connect the cluster. One that is connected is looked after from then on.
+    pub(super) fn connect(&self, has_default_registry: bool) {
+        let access = self.access.clone();
         let images = ImageNeeds {
             docker: self.docker.get().cloned(),
-            has_default_registry: manifests
-                .iter()
-                .flat_map(|manifest| &manifest.images)
-                .any(|image| image.registry.is_some()),
+            has_default_registry,
         };
-        let (cell, log) = (Arc::clone(&self.cluster), self.log.clone());
-        let (events, started) = (self.events.clone(), self.started);
-        let (tasks, shutdown) = (self.tasks.clone(), self.shutdown.clone());
-        let is_patient = self.is_patient;
-        let attempts = async move {
-            let mut pause = FIRST_RECONNECT_PAUSE;
-            loop {
-                let connecting = connect_once(access.clone(), images.clone(), &log, &events, started);
-                let outcome = AssertUnwindSafe(connecting).catch_unwind().await;
-                let outcome = outcome.unwrap_or_else(|panic| {
-                    let why = words(panic.as_ref());
-                    Err(format!("internal error: what connects the cluster died: {why}"))
-                });
-                match outcome {
-                    Ok(connected) => {
-                        let (cluster, log) = (connected.cluster.clone(), LogWriter::global(log));
-                        tasks.spawn(until(shutdown, keep_watching_health(cluster, events, log)));
-                        let _ = cell.set(connected);
-                        return ClusterStatus::Connected;
-                    }
-                    Err(error) if is_patient => {
-                        let status = Event::ClusterChanged(ClusterStatus::Failed(error));
-                        let _ = events.send(status).await;
-                    }
-                    Err(error) => return ClusterStatus::Failed(error),
+        let (cell, log, events) = (Arc::clone(&self.cluster), self.log.clone(), self.events.clone());
+        let (tasks, shutdown, started) = (self.tasks.clone(), self.shutdown.clone(), self.started);
+        let attempt = async move {
+            let connected = match access {
+                Ok(access) => {
+                    let connecting = connect_once(access, images, &log, &events, started);
+                    let outcome = AssertUnwindSafe(connecting).catch_unwind().await;
+                    outcome.unwrap_or_else(|panic| {
+                        let why = words(panic.as_ref());
+                        Err(format!("internal error: what connects the cluster died: {why}"))
+                    })
                 }
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_RECONNECT_PAUSE);
-            }
+                Err(why) => Err(why),
+            };
+            let connected = match connected {
+                Ok(connected) => connected,
+                Err(error) => return ClusterStatus::Failed(error),
+            };
+            let (cluster, log) = (connected.cluster.clone(), LogWriter::global(log));
+            // Who is told that it is connected finds it.
+            let _ = cell.set(connected);
+            tasks.spawn(until(shutdown, keep_watching_health(cluster, events, log)));
+            ClusterStatus::Connected
         };
         let shutdown = self.shutdown.clone();
         self.report(
             async move {
                 Event::ClusterChanged(tokio::select! {
-                    status = attempts => status,
+                    status = attempt => status,
                     () = shutdown.cancelled() => ClusterStatus::Connecting,
                 })
             },
@@ -106,17 +78,6 @@ impl Edge {
             }
             *told = drift;
         }));
-    }
-
-    pub(super) fn forward_ports(&mut self) {
-        let cluster = self.cluster.get().map(|connected| &connected.cluster);
-        self.ports.set(self.forwarded.clone(), cluster);
-    }
-
-    pub(super) fn watch_cluster(&self) {
-        if let Some(connected) = self.cluster.get() {
-            connected.watcher.set(self.cluster_watch.clone());
-        }
     }
 }
 

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, OnceCell, mpsc};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connected_cluster::Connected;
 use super::event_loop::Session;
-use super::reachable_again::Comebacks;
+use super::reachable_again::LookOut;
 use super::records::Records;
 use crate::clock;
 use crate::edge::compose::{self, ContainerLogs, ServiceWatch, Ups};
@@ -27,26 +28,16 @@ use crate::edge::retry::vital;
 use crate::edge::update;
 use crate::edge::update::{ImageSlots, ImageTools, ServiceTools, UpdateTools, custom_deploy, run_service};
 use crate::edge::watch_files::FileWatcher;
-use crate::engine::{
-    ClusterWatch, Effect, Event, Forward, LoadOutcome, LogStream, Mode, Moment, PruneRequest, UpdateOutcome,
-    UpdatePlan,
-};
+use crate::engine::{Effect, Event, LoadOutcome, LogStream, Moment, PruneRequest, UpdateOutcome, UpdatePlan};
 use crate::k8s::labels::Ownership;
 use crate::logs::{LogStore, LogWriter};
-use crate::model::{ApiKind, ApiObjects, BuildId, DeployTarget, LoadId, ManifestName, SpanId, Timestamp};
+use crate::model::{ApiObjects, BuildId, DeployTarget, LoadId, ManifestName, SpanId, Timestamp};
 use crate::tiltfile::LoadRequest;
 
 /// How long tasks get to stop, and logs to be read to their present end, at the end of a session.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// The same where a user waits for it.
 const ASKED_STOP_TIMEOUT: Duration = Duration::from_millis(800);
-
-/// Kinds of objects that need a cluster.
-const OF_CLUSTER: [ApiKind; 3] = [
-    ApiKind::KubernetesApply,
-    ApiKind::KubernetesDiscovery,
-    ApiKind::PortForward,
-];
 
 /// Carries effects out.
 pub(super) struct Edge {
@@ -59,7 +50,8 @@ pub(super) struct Edge {
     /// Cancelled when the session ends: every task listens.
     pub(in crate::edge) shutdown: CancellationToken,
     load: Option<Arc<AtomicBool>>,
-    updates: HashMap<BuildId, (ManifestName, CancellationToken)>,
+    /// What cancels each update, and its task.
+    updates: HashMap<BuildId, (CancellationToken, JoinHandle<()>)>,
     pub(in crate::edge) docker: Arc<OnceCell<Arc<Docker>>>,
     image_slots: ImageSlots,
     image_contents: ImageContents,
@@ -68,10 +60,7 @@ pub(super) struct Edge {
     /// What was last said of a kubeconfig that changed.
     pub(super) told_of_kubeconfig: Arc<Mutex<Option<String>>>,
     ownership: Arc<Ownership>,
-    pub(in crate::edge) connecting: bool,
     has_colour: bool,
-    /// Whether a cluster that cannot be reached is tried again until it can.
-    pub(super) is_patient: bool,
     pub(in crate::edge) cluster: Arc<OnceCell<Connected>>,
     files: FileWatcher,
     commands: Arc<CommandVariables>,
@@ -80,12 +69,8 @@ pub(super) struct Edge {
     services: ServiceWatch,
     ups: Ups,
     container_logs: ContainerLogs,
-    comebacks: Comebacks,
+    look_out: LookOut,
     pub(in crate::edge) ports: PortForwards,
-    /// Which ports are to be forwarded; handed on once there is a cluster.
-    pub(in crate::edge) forwarded: Vec<Forward>,
-    /// What is to be watched; handed on once there is a cluster.
-    pub(super) cluster_watch: ClusterWatch,
 }
 
 impl Edge {
@@ -129,7 +114,7 @@ impl Edge {
                 services.clone(),
             ),
             services,
-            comebacks: Comebacks::new(events.clone(), tasks.clone(), shutdown.clone()),
+            look_out: LookOut::new(events.clone(), tasks.clone(), shutdown.clone()),
             ports: PortForwards::new(
                 session.log.clone(),
                 events.clone(),
@@ -137,7 +122,6 @@ impl Edge {
                 tasks.clone(),
                 shutdown.clone(),
             ),
-            forwarded: Vec::new(),
             request: Arc::new(session.request),
             records: Records::start(&session.log),
             log: session.log,
@@ -153,44 +137,9 @@ impl Edge {
             access: session.access,
             told_of_kubeconfig: Arc::default(),
             ownership: Arc::new(session.ownership),
-            connecting: false,
             has_colour: session.has_colour,
-            is_patient: session.mode == Mode::Up,
             cluster,
             files,
-            cluster_watch: ClusterWatch::default(),
-        }
-    }
-
-    /// Does what must be under way before the engine hears of an event: the first load with something to deploy connects the
-    /// cluster.
-    pub(in crate::edge) fn prepare(&mut self, event: &Event) {
-        match event {
-            Event::TiltfileLoaded { outcome, .. } => {
-                let manifests = outcome.manifests.as_deref().unwrap_or_default();
-                let needs = |kind: &ApiKind| outcome.objects.of_kind(*kind).next().is_some();
-                let deploys = manifests.iter().any(|manifest| manifest.deploy.k8s().is_some());
-                if deploys || OF_CLUSTER.iter().any(needs) {
-                    self.connect(manifests);
-                }
-            }
-            Event::ObjectWritten {
-                kind,
-                object: Some(_),
-                ..
-            } if OF_CLUSTER.contains(kind) => self.connect(&[]),
-            Event::UpdateFinished { build, outcome } => {
-                let docker = self.docker.get().cloned();
-                if let Some((manifest, _)) = self.updates.remove(build) {
-                    self.comebacks
-                        .update_ended(manifest, outcome.unreachable, self.cluster.get(), docker);
-                }
-            }
-            Event::ClusterChanged(_) => {
-                self.watch_cluster();
-                self.forward_ports();
-            }
-            _ => {}
         }
     }
 
@@ -204,9 +153,15 @@ impl Edge {
                 moment,
             } => self.load_tiltfile((load, span), args, extensions, moment),
             Effect::CancelLoad { .. } => self.abandon_load(),
+            Effect::ConnectCluster { has_default_registry } => self.connect(has_default_registry),
+            Effect::LookOut(true) => {
+                let docker = self.docker.get().cloned();
+                self.look_out.begin(self.cluster.get(), docker);
+            }
+            Effect::LookOut(false) => self.look_out.end(),
             Effect::StartUpdate(plan) => self.start_update(*plan),
             Effect::CancelUpdate { build } => {
-                if let Some((_, token)) = self.updates.get(&build) {
+                if let Some((token, _)) = self.updates.get(&build) {
                     token.cancel();
                 }
             }
@@ -253,8 +208,9 @@ impl Edge {
             }
             Effect::WatchFiles(wanted) => self.files.watch(wanted),
             Effect::WatchCluster(wanted) => {
-                self.cluster_watch = wanted;
-                self.watch_cluster();
+                if let Some(connected) = self.cluster.get() {
+                    connected.watcher.set(wanted);
+                }
             }
             Effect::CheckKubeconfig => self.check_kubeconfig(),
             Effect::StreamLogs(wanted) => self.stream_logs(wanted),
@@ -302,8 +258,8 @@ impl Edge {
             }
             Effect::Serve(wanted) => self.servers.set(wanted),
             Effect::ForwardPorts(wanted) => {
-                self.forwarded = wanted;
-                self.forward_ports();
+                let cluster = self.cluster.get().map(|connected| &connected.cluster);
+                self.ports.set(wanted, cluster);
             }
             Effect::Prune(request) => self.prune(request),
             Effect::Log(event) => self.log.append(event),
@@ -384,8 +340,7 @@ impl Edge {
     fn start_update(&mut self, plan: UpdatePlan) {
         let build = plan.build;
         let cancel = self.shutdown.child_token();
-        self.updates
-            .insert(build, (plan.manifest.clone(), cancel.clone()));
+        self.updates.retain(|_, (_, task)| !task.is_finished());
         let (cluster, docker) = (self.cluster.get().cloned(), self.docker.get().cloned());
         let (log, ownership) = (self.log.clone(), Arc::clone(&self.ownership));
         let events = self.events.clone();
@@ -394,7 +349,8 @@ impl Edge {
         let (services, ups) = (self.services.clone(), self.ups.clone());
         let has_colour = self.has_colour;
         let begun = self.files.begin(plan.moment);
-        self.report(
+        let token = cancel.clone();
+        let task = self.report(
             async move {
                 let from = log.end();
                 begun.await;
@@ -469,6 +425,7 @@ impl Edge {
                 }),
             },
         );
+        self.updates.insert(build, (token, task));
     }
 
     /// Lets all changes of files until now be reported, and then that they were.
@@ -511,12 +468,13 @@ impl Edge {
         );
     }
 
-    /// Runs a task whose outcome is an event. A panic in it is an event too, so that nobody waits for ever.
+    /// Runs a task whose outcome is an event. A panic in it is an event too, so that nobody waits for ever. The handle is that
+    /// of a task that ends once the event is on its way.
     pub(in crate::edge) fn report(
         &self,
         task: impl Future<Output = Event> + Send + 'static,
         on_panic: impl FnOnce(String) -> Event + Send + 'static,
-    ) {
+    ) -> JoinHandle<()> {
         let events = self.events.clone();
         let tasks = self.tasks.clone();
         self.tasks.spawn(async move {
@@ -525,7 +483,7 @@ impl Edge {
                 Err(error) => on_panic(format!("internal error: {error}")),
             };
             let _ = events.send(event).await;
-        });
+        })
     }
 
     /// Reads logs to their present end and stops every task, all at once; then ends what is left of what was started.

@@ -109,6 +109,7 @@ pub async fn run(session: Session, way: Way, stop: CancellationToken) -> (ExitOu
         forwards_ports: session.forwards_ports,
         updates_containers: session.updates_containers,
         default_namespace: session.request.kube.namespace.clone(),
+        has_cluster: session.access.is_ok(),
         kubeconfig: session
             .access
             .iter()
@@ -122,7 +123,6 @@ pub async fn run(session: Session, way: Way, stop: CancellationToken) -> (ExitOu
     loop {
         for event in batch.drain(..) {
             tracing::debug!(?event, "event");
-            edge.prepare(&event);
             let handled = catch_unwind(AssertUnwindSafe(|| engine.handle(clock::now(), event)));
             let effects = match handled {
                 Ok(effects) => effects,

@@ -1,7 +1,6 @@
 //! Tells the engine when what an update could not reach answers again: the API server, the Docker engine, the registry.
-//! So nobody waits for the next attempt.
+//! So nobody waits for the next attempt. When to look out is the engine's to say.
 
-use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,64 +15,35 @@ use tokio_util::task::TaskTracker;
 use super::connected_cluster::Connected;
 use crate::edge::docker::Docker;
 use crate::engine::Event;
-use crate::model::ManifestName;
+use crate::model::Backoff;
 
-/// The pause before it is asked again, doubled up to the longest.
-const FIRST: Duration = Duration::from_millis(50);
-const LONGEST: Duration = Duration::from_secs(1);
+/// The pauses before it is asked again.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Looks out for what is away.
-pub(super) struct Comebacks {
+/// Looks out for what is away, while it is wanted.
+pub(super) struct LookOut {
     events: mpsc::Sender<Event>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
     /// Ends the looking.
     looking: Option<CancellationToken>,
-    /// The resources whose last update could not reach something.
-    waiting: BTreeSet<ManifestName>,
 }
 
-impl Comebacks {
-    pub(in crate::edge) fn new(
-        events: mpsc::Sender<Event>,
-        tasks: TaskTracker,
-        shutdown: CancellationToken,
-    ) -> Self {
+impl LookOut {
+    pub(super) fn new(events: mpsc::Sender<Event>, tasks: TaskTracker, shutdown: CancellationToken) -> Self {
         Self {
             events,
             tasks,
             shutdown,
             looking: None,
-            waiting: BTreeSet::new(),
         }
     }
 
-    /// Takes in that an update of a resource ended, and whether it could not reach something. It is looked out for as long as
-    /// a resource waits: that another one, which may need nothing of it, went well says little.
-    pub(super) fn update_ended(
-        &mut self,
-        manifest: ManifestName,
-        unreachable: bool,
-        connected: Option<&Connected>,
-        docker: Option<Arc<Docker>>,
-    ) {
-        if unreachable {
-            self.waiting.insert(manifest);
-        } else {
-            self.waiting.remove(&manifest);
-            if !self.waiting.is_empty() {
-                return;
-            }
-        }
-        // What is looked at already came back since, or will.
-        if let Some(looking) = self.looking.take() {
-            looking.cancel();
-        }
-        if !unreachable {
-            return;
-        }
+    /// Looks out anew: for the cluster and its registry, and for the Docker engine that images are built with.
+    pub(super) fn begin(&mut self, connected: Option<&Connected>, docker: Option<Arc<Docker>>) {
+        self.end();
         let looking = self.shutdown.child_token();
         if let Some(connected) = connected {
             let cluster = connected.cluster.clone();
@@ -96,6 +66,13 @@ impl Comebacks {
         self.looking = Some(looking);
     }
 
+    /// Looks out no more.
+    pub(super) fn end(&mut self) {
+        if let Some(looking) = self.looking.take() {
+            looking.cancel();
+        }
+    }
+
     fn look(&self, looking: &CancellationToken, came_back: impl Future<Output = bool> + Send + 'static) {
         let (looking, events) = (looking.clone(), self.events.clone());
         self.tasks.spawn(async move {
@@ -115,11 +92,10 @@ impl Comebacks {
 
 /// Waits until something answers. Returns whether it did not at first: what answers all the time does not come back.
 async fn comes_back<F: Future<Output = bool>>(answers: impl Fn() -> F) -> bool {
-    let (mut pause, mut was_away) = (FIRST, false);
+    let (mut pauses, mut was_away) = (PAUSES, false);
     while !answers().await {
         was_away = true;
-        sleep(pause).await;
-        pause = (pause * 2).min(LONGEST);
+        sleep(pauses.pause()).await;
     }
     was_away
 }
@@ -153,23 +129,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_update_that_goes_well_calls_off_nothing_that_another_resource_waits_for() {
-        let (events, _received) = mpsc::channel(1);
-        let mut comebacks = Comebacks::new(events, TaskTracker::new(), CancellationToken::new());
-        let mut ended = |name: &str, unreachable| {
-            comebacks.update_ended(name.into(), unreachable, None, None);
-            comebacks.looking.is_some()
-        };
-        assert!(ended("web", true));
-        assert!(ended("local", false));
-        assert!(!ended("web", false));
-    }
-
-    #[tokio::test]
     async fn a_look_out_that_dies_counts_as_a_comeback() {
         let (events, mut received) = mpsc::channel(1);
-        let comebacks = Comebacks::new(events, TaskTracker::new(), CancellationToken::new());
-        comebacks.look(&CancellationToken::new(), async { panic!("a planted panic") });
+        let look_out = LookOut::new(events, TaskTracker::new(), CancellationToken::new());
+        look_out.look(&CancellationToken::new(), async { panic!("a planted panic") });
         assert!(matches!(received.recv().await, Some(Event::CameBack)));
     }
 

@@ -25,6 +25,8 @@ pub struct EngineConfig {
     pub updates_containers: bool,
     /// The namespace of objects that name none.
     pub default_namespace: String,
+    /// Whether there is a cluster that is meant; without one connecting fails, and is not tried again.
+    pub has_cluster: bool,
     /// The files that say which cluster is meant.
     pub kubeconfig: Vec<LocalPath>,
 }

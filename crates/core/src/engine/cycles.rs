@@ -204,10 +204,8 @@ pub(super) fn load_waits(state: &State) -> bool {
 
 /// Returns when the next round is due.
 pub(super) fn next(state: &State) -> Option<Instant> {
-    let idle = state
-        .rows
-        .values()
-        .filter(|row| row.building.is_none() && row.is_due());
+    let due = state.rows.due().into_iter().map(|(_, row)| row);
+    let idle = due.filter(|row| row.building.is_none());
     let cycles = idle.map(|row| &row.cycle).chain([&state.tiltfile.cycle]);
     cycles.filter_map(|cycle| cycle.waits_until(state.now)).min()
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::event::Moment;
+use super::object_id::UnwantedObject;
 use crate::history::UpdateRecord;
 use crate::model::{ApiKind, ApiObjects, LogEvent};
 use crate::model::{
@@ -34,6 +35,15 @@ pub enum Effect {
         /// Which one.
         load: LoadId,
     },
+    /// Connect to the cluster; answered by `ClusterChanged`. Once that says that it is connected, each further one tells how
+    /// the cluster is.
+    ConnectCluster {
+        /// Whether the Tiltfile says where images are pushed: a registry that the cluster announces wins over that.
+        has_default_registry: bool,
+    },
+    /// Look out, anew, for the API server, the Docker engine and the registry: when one that is away answers again, that is
+    /// told by `CameBack`. Or look out no more.
+    LookOut(bool),
     /// Build and deploy a resource; answered by `UpdateFinished`.
     StartUpdate(Box<UpdatePlan>),
     /// Stop an update as soon as possible; it still answers with `UpdateFinished`, whose error is `build canceled`.
@@ -323,53 +333,6 @@ pub struct ContainerUpdate {
     pub is_check: bool,
     /// Whether this was tried before and did not come through.
     pub is_retry: bool,
-}
-
-/// What identifies an object in a cluster.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ObjectId {
-    /// Its apiVersion, such as `apps/v1`.
-    pub api_version: String,
-    /// Its kind.
-    pub kind: String,
-    /// Its namespace, `None` for a cluster-wide object.
-    pub namespace: Option<String>,
-    /// Its name.
-    pub name: String,
-}
-
-impl ObjectId {
-    /// Returns the id of an object as written; its namespace stays open where none is written.
-    pub fn of(entity: &crate::k8s::Entity) -> Self {
-        Self {
-            api_version: entity.api_version().to_owned(),
-            kind: entity.kind().to_owned(),
-            namespace: entity.namespace().map(str::to_owned),
-            name: entity.name().to_owned(),
-        }
-    }
-}
-
-impl std::fmt::Display for ObjectId {
-    /// As in `Deployment/web`.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.kind, self.name)
-    }
-}
-
-/// An object that is to go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnwantedObject {
-    /// Which one.
-    pub id: ObjectId,
-    /// Its UID, where it is known: an object of the same name with another one was made by somebody else, and stays.
-    pub uid: Option<ObjectUid>,
-}
-
-impl From<ObjectId> for UnwantedObject {
-    fn from(id: ObjectId) -> Self {
-        Self { id, uid: None }
-    }
 }
 
 /// All files that are to be watched.

@@ -11,7 +11,7 @@ use super::event::{ForwardId, ForwardPart};
 use super::objects;
 use super::row::Row;
 use super::state::State;
-use crate::model::Pod;
+use crate::model::{ManifestName, Pod};
 use crate::view::ForwardView;
 
 /// Returns all port-forwards that are wanted, if those are others than before.
@@ -27,6 +27,21 @@ pub(super) fn forward(state: &mut State) -> Option<Effect> {
     }
     state.asked.forwards.clone_from(&wanted);
     Some(Effect::ForwardPorts(wanted))
+}
+
+/// Finds out anew where the ports of a resource lead.
+pub(super) fn refresh(state: &mut State, name: &ManifestName) {
+    let Some(row) = state.rows.get(name) else {
+        return;
+    };
+    let leads = deploy::of(row).forwards(state, row);
+    if leads == row.runtime.forwards {
+        return;
+    }
+    state.dirty.forwards = true;
+    if let Some(row) = state.rows.get_mut(name) {
+        row.runtime.forwards = leads;
+    }
 }
 
 /// Takes in what became of a port-forward.

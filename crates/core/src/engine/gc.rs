@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use super::effect::{Effect, ObjectId, UnwantedObject};
+use super::effect::Effect;
 use super::event::{AppliedObject, UpdateOutcome};
+use super::object_id::{ObjectId, UnwantedObject};
 use super::row::{DeleteCommand, Deployed, Row};
 use super::state::{Deletion, Remains, Running, State};
 use crate::k8s::Entity;

@@ -8,8 +8,8 @@ use super::event::Event;
 use super::schedule::Schedule;
 use super::state::State;
 use super::{
-    ci, cluster_events, cycles, deleted_by_others, files, forwards, live_update, objects, pods, prune,
-    records, reload, requests, retry, schedule, serve, services, streams, update, workloads,
+    ci, cluster_events, connection, cycles, deleted_by_others, files, forwards, live_update, objects, pods,
+    prune, records, reload, requests, retry, schedule, serve, services, streams, update, workloads,
 };
 use crate::model::{BuildId, ManifestName};
 use crate::view::{Projection, View, view};
@@ -65,6 +65,7 @@ impl Engine {
             .chain(streams::next_expiry(state))
             .chain(state.looks.values().copied())
             .chain(retry::next(state))
+            .chain(connection::next(state))
             .chain(live_update::next_retry(state))
             .chain(prune::next(state))
             .chain(cycles::next(state))
@@ -88,7 +89,7 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Started => reload::on_started(state),
         Event::TiltfileLoaded { load, outcome } => reload::on_loaded(state, load, *outcome),
         Event::ClusterChanged(status) => {
-            state.cluster = status;
+            connection::on_changed(state, status);
             state.objects.is_stale = true;
             Vec::new()
         }
@@ -173,7 +174,17 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::ArgsChanged(args) => requests::on_args_changed(state, args),
         Event::ObjectWritten { kind, name, object } => {
-            objects::on_written(state, kind, &name, object.map(|object| *object))
+            let connect = object
+                .as_ref()
+                .and_then(|_| connection::connect_for_object(state, kind));
+            let mut effects = Vec::from_iter(connect);
+            effects.extend(objects::on_written(
+                state,
+                kind,
+                &name,
+                object.map(|object| *object),
+            ));
+            effects
         }
         Event::ButtonClicked { button, at, inputs } => {
             objects::on_clicked(state, &button, at, inputs);
@@ -200,6 +211,7 @@ fn settle(state: &mut State) -> Vec<Effect> {
     state.dirty.rows.extend(due.map(|(name, _)| name.clone()));
     effects.extend(refresh_rows(state));
     effects.extend(update_containers(state));
+    effects.extend(connection::try_again(state));
     effects.extend(cluster_events::tell_of_cluster(state));
     let updates = if state.verdict.is_none() {
         start_updates(state)
@@ -231,6 +243,7 @@ fn settle(state: &mut State) -> Vec<Effect> {
     effects.extend(end(state));
     effects.extend(prune::prune(state));
     objects::refresh_shown(state);
+    state.rows.index();
     effects
 }
 
@@ -242,6 +255,7 @@ fn refresh_rows(state: &mut State) -> Vec<Effect> {
 }
 
 fn update_containers(state: &mut State) -> Vec<Effect> {
+    state.rows.index();
     let mut names = std::mem::take(&mut state.dirty.live);
     names.extend(live_update::due(state));
     let changes = names.iter().map(|name| live_update::refresh(state, name));
@@ -261,6 +275,7 @@ fn expect_containers(state: &mut State) -> Option<Effect> {
 fn start_updates(state: &mut State) -> Vec<Effect> {
     let mut effects = Vec::new();
     loop {
+        state.rows.index();
         let schedule = schedule::next_update(state);
         let next = schedule.next.clone();
         note_waits(state, schedule);

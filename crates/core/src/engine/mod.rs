@@ -7,6 +7,7 @@
 mod ci;
 mod cluster_events;
 mod config;
+mod connection;
 mod cycles;
 mod definitions;
 mod deleted_by_others;
@@ -20,6 +21,7 @@ mod handle;
 mod health;
 pub(crate) mod live_update;
 mod never_started;
+mod object_id;
 pub(crate) mod objects;
 mod pods;
 mod prune;
@@ -46,13 +48,14 @@ mod workloads;
 pub use config::{EngineConfig, Mode};
 pub use effect::{
     Asker, CiFailure, ClusterWatch, ContainerLog, ContainerUpdate, Effect, ExitOutcome, Forward,
-    ForwardTarget, ImageAction, ImageStep, LiveUpdatePlan, LogId, LogStream, ObjectId, PodLog, PruneRequest,
-    PrunedImage, Server, UnwantedObject, UpdatePlan, WatchSet, WatchedKind, WatchedTarget,
+    ForwardTarget, ImageAction, ImageStep, LiveUpdatePlan, LogId, LogStream, PodLog, PruneRequest,
+    PrunedImage, Server, UpdatePlan, WatchSet, WatchedKind, WatchedTarget,
 };
 pub use event::{
     AppliedObject, ClusterStatus, Event, ExtensionEnd, FileChange, ForwardId, ForwardPart, LoadOutcome,
     Moment, ServerEnd, ServerStatus, UpdateOutcome,
 };
 pub use handle::Engine;
+pub use object_id::{ObjectId, UnwantedObject};
 pub(crate) use objects::run_status;
 pub use schedule::Hold;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::effect::Effect;
 use super::row::Row;
 use super::state::{SeenPod, State};
-use super::{health, objects, rollout, streams};
+use super::{forwards, health, objects, rollout, streams};
 use crate::model::{Level, LogEvent};
 use crate::model::{ManifestName, ObjectUid, Pod, PodPhase, SpanId, Timestamp};
 
@@ -238,8 +238,7 @@ pub(super) fn refresh(state: &mut State, name: &ManifestName) -> Vec<Effect> {
     if let Some(row) = state.rows.get_mut(name) {
         row.runtime.newest = newest;
     }
-    let has_ports = |row: &Row| row.k8s().is_some_and(|k8s| !k8s.options.port_forwards.is_empty());
-    state.dirty.forwards |= state.rows.get(name).is_some_and(has_ports);
+    forwards::refresh(state, name);
     state.dirty.live.insert(name.clone());
     health::refresh(state, name);
     streams::refresh(state, name);
@@ -318,8 +317,7 @@ fn newest<'a>(counting: &[&'a Pod]) -> Option<&'a Pod> {
 
 /// Forgets a resource that is gone.
 pub(super) fn forget_row(state: &mut State, name: &ManifestName) {
-    state.streams.wanted.retain(|(of, _), _| of != name);
-    state.streams.ended.retain(|(of, _)| of != name);
+    streams::forget_row(state, name);
     for seen in state.pods.values_mut() {
         seen.claimed_by.remove(name);
     }

@@ -13,6 +13,8 @@ use crate::model::{DockerPrune, ImageTarget, PruneId};
 #[derive(Debug, Default)]
 pub(crate) struct Pruning {
     pub(crate) settings: DockerPrune,
+    /// Whether any resource has an image that is built.
+    pub(crate) has_images: bool,
     /// Updates that have ended.
     pub(crate) updates: u64,
     /// The one that has not answered yet.
@@ -79,7 +81,13 @@ fn is_due(state: &State) -> bool {
 fn is_possible(state: &State) -> bool {
     let pruning = &state.pruning;
     let is_free = pruning.running.is_none() && !pruning.is_impossible;
-    is_free && pruning.settings.enabled && built_images(state).next().is_some()
+    is_free && pruning.settings.enabled && pruning.has_images
+}
+
+/// Takes in that the resources are others.
+pub(super) fn note_images(state: &mut State) {
+    let has_images = built_images(state).next().is_some();
+    state.pruning.has_images = has_images;
 }
 
 fn built_images(state: &State) -> impl Iterator<Item = &ImageTarget> {

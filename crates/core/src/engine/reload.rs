@@ -15,7 +15,7 @@ use super::requests;
 use super::row::{Row, TargetState};
 use super::services;
 use super::state::{Loading, Remains, State};
-use super::{cycles, definitions, deploy, gc};
+use super::{connection, cycles, definitions, deploy, gc, prune};
 use crate::history::{self, ProjectFiles};
 use crate::model::LogEvent;
 use crate::model::{ImageBuild, ImageTarget, LoadId, LocalPath, Manifest, ManifestName};
@@ -170,6 +170,7 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
         let (config_files, ignores) = (&state.tiltfile.config_files, &state.tiltfile.watch_ignores);
         let files = ProjectFiles::new(&manifests, config_files.clone(), ignores.clone());
         state.tiltfile.files = Arc::new(files);
+        effects.extend(connection::connect_for(state, &manifests, &outcome.objects));
         effects.extend(replace_manifests(state, manifests, &outcome.enabled, &loading));
     } else {
         // The arguments are still to be heeded.
@@ -239,6 +240,7 @@ fn replace_manifests(
         .filter_map(Row::k8s)
         .flat_map(|k8s| &k8s.images);
     state.deployed_images = deploys.cloned().collect();
+    prune::note_images(state);
     definitions::find_definers(state);
     pods::reindex(state);
     services::reindex(state);

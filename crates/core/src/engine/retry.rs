@@ -8,20 +8,18 @@ use super::effect::Effect;
 use super::event::UpdateOutcome;
 use super::row::Row;
 use super::state::{Running, State};
-use crate::model::{Level, LogEvent};
+use crate::model::{Backoff, Level, LogEvent, ManifestName};
 
-/// The first pause before a new attempt, doubled each time.
-const FIRST: Duration = Duration::from_secs(1);
-/// The longest pause: what is back is used within five seconds.
-const LONGEST: Duration = Duration::from_secs(4);
+/// The pauses before new attempts: what is back is used within five seconds.
+const PAUSES: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(4));
 
 /// An update that is to be tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Retry {
     /// When; an edit before that, or a user who asks for it, starts it at once.
     pub(crate) at: Instant,
-    /// How long it was waited.
-    pause: Duration,
+    /// How long it is waited the next time.
+    pauses: Backoff,
     /// Why the update that failed was started.
     pub(crate) reason: String,
     /// Whether it was to make everything anew.
@@ -43,16 +41,14 @@ impl Row {
 pub(super) fn note_end(state: &mut State, running: &Running, outcome: &UpdateOutcome) -> Option<Effect> {
     let (now, is_up) = (state.now, state.config.mode == Mode::Up);
     let row = state.rows.get_mut(&running.manifest)?;
-    let pause = row
-        .retry
-        .take()
-        .map_or(FIRST, |retry| (retry.pause * 2).min(LONGEST));
+    let mut pauses = row.retry.take().map_or(PAUSES, |retry| retry.pauses);
     if !(is_up && outcome.unreachable && row.enabled && !running.outdated) {
         return None;
     }
+    let pause = pauses.pause();
     row.retry = Some(Retry {
         at: now + pause,
-        pause,
+        pauses,
         reason: running.reason.clone(),
         force: running.force,
     });
@@ -61,15 +57,36 @@ pub(super) fn note_end(state: &mut State, running: &Running, outcome: &UpdateOut
     Some(Effect::Log(line.level(Level::Info)))
 }
 
+/// Takes in whether an update could not reach something: it is looked out for as long as a resource waits. That another one,
+/// which may need nothing of it, went well says little.
+pub(super) fn look_out(state: &mut State, manifest: &ManifestName, unreachable: bool) -> Option<Effect> {
+    let rows = &state.rows;
+    let looked_out = !state.unreached.is_empty();
+    state
+        .unreached
+        .retain(|name| name != manifest && rows.get(name).is_some());
+    if unreachable {
+        state.unreached.insert(manifest.clone());
+    }
+    // What is looked at already came back since, or will: so each failure begins anew.
+    let ends = looked_out && state.unreached.is_empty();
+    (unreachable || ends).then_some(Effect::LookOut(unreachable))
+}
+
 /// Takes in that something answers again: whoever waits for an attempt need not wait longer.
 pub(super) fn on_came_back(state: &mut State) {
-    for retry in state.rows.values_mut().filter_map(|row| row.retry.as_mut()) {
-        (retry.at, retry.pause) = (state.now, FIRST);
+    let waiting = state.rows.iter().filter(|(_, row)| row.retry.is_some());
+    let waiting: Vec<ManifestName> = waiting.map(|(name, _)| name.clone()).collect();
+    for name in waiting {
+        if let Some(retry) = state.rows.get_mut(&name).and_then(|row| row.retry.as_mut()) {
+            (retry.at, retry.pauses) = (state.now, PAUSES);
+        }
     }
 }
 
 /// Returns when the next attempt is due.
 pub(super) fn next(state: &State) -> Option<Instant> {
-    let idle = state.rows.values().filter(|row| row.building.is_none());
+    let due = state.rows.due().into_iter().map(|(_, row)| row);
+    let idle = due.filter(|row| row.building.is_none());
     idle.filter_map(|row| row.waits_until(state.now)).min()
 }

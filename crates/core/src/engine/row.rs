@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::cycles::Cycle;
-use super::effect::ObjectId;
+use super::effect::Forward;
 use super::event::{AppliedObject, ForwardId, ForwardPart, Moment};
 use super::live_update::state::Live;
+use super::object_id::ObjectId;
 use super::reason::Reasons;
 use super::serve::RowServer;
 use super::services::RowService;
@@ -123,6 +124,8 @@ pub(crate) struct Runtime {
     pub(crate) gone: BTreeMap<ObjectUid, Pod>,
     /// The newest pod that counts.
     pub(crate) newest: Option<ObjectUid>,
+    /// Where its ports led when its pods were last looked at.
+    pub(crate) forwards: Vec<Forward>,
     pub(crate) status: RuntimeStatus,
     /// How it comes to that status.
     pub(crate) health: super::health::Health,
@@ -144,6 +147,7 @@ impl Default for Runtime {
             pods: BTreeSet::new(),
             gone: BTreeMap::new(),
             newest: None,
+            forwards: Vec::new(),
             status: RuntimeStatus::Pending,
             health: super::health::Health::default(),
             borrowed_kinds: BTreeSet::new(),

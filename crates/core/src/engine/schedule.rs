@@ -112,7 +112,6 @@ pub(crate) struct Schedule {
 ///
 /// Rule: `docs/rules/updates.md`, "Order and holds"; the first reason that applies is the one given.
 pub(crate) fn next_update(state: &State) -> Schedule {
-    let due = || state.rows_in_order().filter(|(_, row)| row.is_due());
     let (mut holds, mut lined_up) = (BTreeMap::new(), BTreeMap::new());
     let is_pending = !state.tiltfile.pending.is_empty() && !cycles::load_waits(state);
     let reloading = state.tiltfile.loading.is_some() || is_pending;
@@ -121,7 +120,7 @@ pub(crate) fn next_update(state: &State) -> Schedule {
     let uncategorized_runs = state.builds.values().any(|build| build.manifest == uncategorized);
     let alone = state.builds.values().find(|build| build.runs_alone);
     let mut free: Vec<(&ManifestName, &Row)> = Vec::new();
-    for (name, row) in due() {
+    for (name, row) in state.rows.due() {
         let hold = if reloading {
             Some(Hold::TiltfileReload)
         } else if let Some(alone) = alone {

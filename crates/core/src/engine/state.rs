@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::config::EngineConfig;
+use super::connection::Connection;
 use super::cycles::{Cycle, RecentlyEnded};
-use super::effect::{ClusterWatch, Forward, LogId, LogStream, ObjectId, Server, WatchSet};
+use super::effect::{ClusterWatch, Forward, LogId, LogStream, Server, WatchSet};
 use super::event::{ClusterStatus, Moment};
+use super::object_id::ObjectId;
 use super::objects::{Objects, WatchEvents};
 use super::prune::Pruning;
 use super::row::{DeleteCommand, Deployed, Row};
@@ -39,6 +41,9 @@ pub(crate) struct State {
     pub(crate) seq: Seq,
     pub(crate) tiltfile: Tiltfile,
     pub(crate) cluster: ClusterStatus,
+    pub(crate) connection: Connection,
+    /// Resources whose last update could not reach something.
+    pub(crate) unreached: BTreeSet<ManifestName>,
     /// What was last said of a cluster that cannot be used.
     pub(crate) told_of_cluster: Option<String>,
     /// One per resource.
@@ -215,6 +220,8 @@ pub(crate) struct SeenPod {
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
     pub(crate) wanted: BTreeMap<StreamKey, Stream>,
+    /// When the first of them is given up that is no longer listed; never too late.
+    pub(crate) next_expiry: Option<Instant>,
     /// Runs whose log was read to its end.
     pub(crate) ended: BTreeSet<StreamKey>,
 }
@@ -291,6 +298,8 @@ impl State {
             config,
             seq: 0,
             cluster: ClusterStatus::Connecting,
+            connection: Connection::default(),
+            unreached: BTreeSet::new(),
             told_of_cluster: None,
             rows: Rows::default(),
             order: Vec::new(),

@@ -31,28 +31,46 @@ pub(super) fn set(state: &mut State, name: &ManifestName, logs: Vec<LogStream>) 
     let until = Some(state.now + LINGER);
     let first = (name.clone(), LogId::first());
     let known = state.streams.wanted.range_mut(first..);
+    let (mut is_changed, mut linger_changes) = (false, false);
     for (key, stream) in known.take_while(|((of, _), _)| of == name) {
         if let Some(log) = listed.remove(key) {
+            let before = stream.log.clone();
             stream.log.update(log);
-            stream.until = None;
+            is_changed |= before != stream.log;
+            linger_changes |= stream.until.take().is_some();
         } else if stream.is_read {
+            (is_changed, linger_changes) = (true, true);
             stream.until = Some(state.now);
         } else if stream.until.is_none() {
+            (is_changed, linger_changes) = (true, true);
             stream.log.terminate();
             stream.until = until;
         }
     }
+    state.dirty.streams |= is_changed || !listed.is_empty();
     state
         .streams
         .wanted
         .extend(listed.into_iter().map(|(key, log)| (key, Stream::new(log))));
-    state.dirty.streams = true;
+    if linger_changes {
+        state.streams.next_expiry = earliest_expiry(state);
+    }
 }
 
 /// Notes that a log was read to its end. That of a container that may run again goes on then, so it stays wanted.
 pub(super) fn on_ended(state: &mut State, log: &LogId) {
+    let seen = match log {
+        LogId::Pod { pod, .. } => state.pods.get(pod),
+        LogId::Container { .. } => None,
+    };
+    let of_pod = seen.into_iter().flat_map(|seen| &seen.claimed_by);
+    let known = of_pod
+        .map(|name| (name.clone(), log.clone()))
+        .find(|key| state.streams.wanted.contains_key(key));
+    // One that belongs to nobody any more may still be read.
     let is_it = |(_, id): &&StreamKey| id == log;
-    let Some(key) = state.streams.wanted.keys().find(is_it).cloned() else {
+    let lingering = || state.streams.wanted.keys().find(is_it).cloned();
+    let Some(key) = known.or_else(lingering) else {
         return;
     };
     if let (LogId::Container { .. }, Some(stream)) = (log, state.streams.wanted.get_mut(&key))
@@ -68,18 +86,36 @@ pub(super) fn on_ended(state: &mut State, log: &LogId) {
         .is_some_and(|stream| stream.until.is_none());
     if was_listed {
         state.streams.ended.insert(key);
+    } else {
+        state.streams.next_expiry = earliest_expiry(state);
     }
     state.dirty.streams = true;
 }
 
-/// Gives up on logs whose end was waited for long enough, and forgets ended ones whose pods are gone.
+/// Gives up on logs whose end was waited for long enough.
 pub(super) fn expire(state: &mut State) {
-    let (now, before) = (state.now, state.streams.wanted.len());
+    let now = state.now;
+    if state.streams.next_expiry.is_none_or(|at| now < at) {
+        return;
+    }
+    let before = state.streams.wanted.len();
     state
         .streams
         .wanted
         .retain(|_, stream| stream.until.is_none_or(|until| now < until));
     state.dirty.streams |= state.streams.wanted.len() != before;
+    state.streams.next_expiry = earliest_expiry(state);
+}
+
+/// Forgets the logs of a resource that is gone.
+pub(super) fn forget_row(state: &mut State, name: &ManifestName) {
+    state.streams.wanted.retain(|(of, _), _| of != name);
+    state.streams.ended.retain(|(of, _)| of != name);
+    state.streams.next_expiry = earliest_expiry(state);
+}
+
+/// Forgets which logs were read to their end of what is gone.
+fn forget_ended(state: &mut State) {
     let (pods, services) = (&state.pods, &state.services);
     state.streams.ended.retain(|(_, log)| match log {
         LogId::Pod { pod, .. } => pods.contains_key(pod),
@@ -89,12 +125,12 @@ pub(super) fn expire(state: &mut State) {
 
 /// Returns when `expire` has something to do again.
 pub(super) fn next_expiry(state: &State) -> Option<Instant> {
-    state
-        .streams
-        .wanted
-        .values()
-        .filter_map(|stream| stream.until)
-        .min()
+    state.streams.next_expiry
+}
+
+fn earliest_expiry(state: &State) -> Option<Instant> {
+    let wanted = state.streams.wanted.values();
+    wanted.filter_map(|stream| stream.until).min()
 }
 
 /// Returns whether the log of a run that ended is still being read.
@@ -105,6 +141,7 @@ pub(super) fn is_rest_awaited(state: &State) -> bool {
 
 /// Returns all logs to read, if those are not what is read already.
 pub(super) fn stream_logs(state: &mut State) -> Option<Effect> {
+    forget_ended(state);
     let wanted: Vec<LogStream> = state
         .streams
         .wanted

@@ -161,9 +161,16 @@ pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutc
         return objects::on_applied(state, build, outcome);
     };
     records::end_update(state, build, &outcome);
+    let mut effects = Vec::from_iter(retry::look_out(state, &running.manifest, outcome.unreachable));
     if let Some(mut remains) = running.orphaned.take() {
         remains.deployed = gc::add_applied(remains.deployed, &running, &outcome);
-        return gc::delete_remains(state, &running.manifest, running.span, remains);
+        effects.extend(gc::delete_remains(
+            state,
+            &running.manifest,
+            running.span,
+            remains,
+        ));
+        return effects;
     }
     state.pruning.updates += 1;
     state.ended.note(state.now, running.manifest.clone(), build.0);
@@ -178,7 +185,7 @@ pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutc
     }
     let told_before = state.rows.get(&running.manifest).map(why_no_pod::all_told);
     let claimed = pods::claimed_objects(state, &running.manifest);
-    let mut effects = Vec::from_iter(gc::note_applied(state, &running, &outcome));
+    effects.extend(gc::note_applied(state, &running, &outcome));
     workloads::on_applied(state, &outcome.applied);
     pods::claim(state, &running.manifest, &claimed);
     effects.extend(deleted_by_others::on_updated(state, &running.manifest));

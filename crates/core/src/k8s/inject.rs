@@ -6,20 +6,10 @@ use serde_json::{Map, Value};
 
 use super::Entity;
 use super::inject_configured::Places;
+pub use super::injected_image::InjectedImage;
 use super::labels::{Ownership, add_labels, add_template_hash};
 use super::pod_parts::{for_each_container, is_built_in, pod_spec_mut};
-use crate::model::{BuiltImage, ImageLocator, ImageRef, ImageSelector, Injection, ManifestName, TargetId};
-
-/// An image to put into objects.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InjectedImage {
-    /// Which references it replaces.
-    pub selector: ImageSelector,
-    /// What it was built as.
-    pub built: BuiltImage,
-    /// Where else it is looked for, and what its containers run.
-    pub injection: Injection,
-}
+use crate::model::{ImageLocator, ImageRef, Injection, ManifestName, TargetId};
 
 /// Why an image cannot be put into the objects of a resource.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -172,6 +162,7 @@ fn check_overrides(entity: &Entity, images: &[InjectedImage], found: &Found) -> 
 mod tests {
     use super::*;
     use crate::k8s::Origin;
+    use crate::model::{BuiltImage, ImageSelector};
     use serde_json::json;
 
     fn built(name: &str) -> InjectedImage {

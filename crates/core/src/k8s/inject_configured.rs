@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::inject::InjectedImage;
+use super::injected_image::InjectedImage;
 use super::json_path::JsonPath;
 use super::{Entity, ObjectMatcher, configured_images};
 use crate::model::{BuiltImage, ImageLocator};

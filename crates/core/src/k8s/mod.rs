@@ -17,6 +17,7 @@ pub mod identifier;
 pub mod image_locator;
 pub mod inject;
 mod inject_configured;
+mod injected_image;
 pub mod json_path;
 pub mod kind_order;
 pub mod labels;

@@ -4,6 +4,7 @@
 //! [`TargetId`] names them in logs, file watches and the engine's state.
 
 mod api;
+mod backoff;
 mod cluster_event;
 mod command;
 mod compose;
@@ -43,6 +44,7 @@ mod version;
 mod workload;
 
 pub use api::{ApiKind, ApiObject, ApiObjects};
+pub use backoff::Backoff;
 pub use cluster_event::ClusterEvent;
 pub use command::Command;
 pub use compose::{
@@ -57,7 +59,7 @@ pub use ids::{
     BuildId, DeleteId, LiveUpdateId, LoadId, ManifestName, ObjectUid, PruneId, ServeId, SpanId, TargetId,
     TargetKind, sanitize_name,
 };
-pub use ignore::{IgnoreMatcher, deciding, escaped_pattern};
+pub use ignore::{Ignore, IgnoreMatcher, deciding, escaped_pattern};
 pub use image_ref::{ImageRef, ImageRefError, ImageSelector};
 pub use k8s_options::{CustomDeploy, DiscoveryStrategy, ImageLocator, K8sOptions, ObjectPatterns};
 pub use link::{Link, PortForward};
@@ -81,8 +83,8 @@ pub use sync::{
     Batch, BatchRun, ContainerAddress, InPlace, Placement, Remedy, SentFile, SyncFailure, SyncTimes, Synced,
 };
 pub use target::{
-    CustomBuild, DeployTarget, DockerBuild, DockerOptions, Ignore, ImageBuild, ImageTarget, Injection,
-    K8sTarget, OutputMode, PodReadiness,
+    CustomBuild, DeployTarget, DockerBuild, DockerOptions, ImageBuild, ImageTarget, Injection, K8sTarget,
+    OutputMode, PodReadiness,
 };
 pub use time::Timestamp;
 pub use trigger::TriggerReason;

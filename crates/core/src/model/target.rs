@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Command, ComposeBuild, ComposeTarget, DockerBuildSite, ImageSelector, K8sOptions, Link, LiveUpdate,
-    LocalPath, LocalTarget, Registry, TargetId,
+    Command, ComposeBuild, ComposeTarget, DockerBuildSite, Ignore, ImageSelector, K8sOptions, Link,
+    LiveUpdate, LocalPath, LocalTarget, Registry, TargetId,
 };
 use crate::k8s::Entity;
 
@@ -139,15 +139,6 @@ pub struct DockerOptions {
     pub extra_tags: Vec<String>,
     /// `host:ip`, for its commands.
     pub extra_hosts: Vec<String>,
-}
-
-/// Files that are left out.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Ignore {
-    /// What the patterns are relative to. Without patterns this path itself, and all below it, is left out.
-    pub base: LocalPath,
-    /// Patterns as in a `.dockerignore`; the last match wins, `!` re-includes.
-    pub patterns: Vec<String>,
 }
 
 /// What is deployed for a resource.

@@ -29,6 +29,7 @@ pub fn updates(
         forwards_ports: false,
         updates_containers: true,
         default_namespace: default_namespace.to_owned(),
+        has_cluster: true,
         kubeconfig: Vec::new(),
     });
     let outcome = in_order_of_dependencies(outcome);

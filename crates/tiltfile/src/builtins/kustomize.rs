@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 use starlark::values::Value;
 
+use super::kustomize_inputs::NAMES;
 use super::{Builtin, kustomize_inputs};
 use crate::call::Call;
 use crate::fault::{Fault, Outcome, io_message};
@@ -14,9 +15,6 @@ use crate::k8s::yaml;
 use crate::model::LocalPath;
 use crate::session::Session;
 use crate::values::Blob;
-
-/// What the file of a kustomization may be called.
-pub(super) const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 pub(super) static BUILTINS: &[Builtin] = &[Builtin {
     name: "kustomize",

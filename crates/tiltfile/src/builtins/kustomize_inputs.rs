@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use super::kustomize::NAMES;
 use crate::k8s::yaml;
 use crate::model::LocalPath;
 use crate::session::Session;
+
+/// What the file of a kustomization may be called.
+pub(super) const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// The fields of a kustomization that refer to nothing but files beside it, if to anything.
 const LOCAL_FIELDS: &[&str] = &[

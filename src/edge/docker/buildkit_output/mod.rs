@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bollard::moby::buildkit::v1::{StatusResponse, Vertex, VertexLog, VertexStatus};
 
-use super::stream_output::human_size;
+use super::output_line::{Line, human_size};
 use crate::history::Facts;
 use crate::model::format_go_duration;
 
@@ -18,16 +18,6 @@ use crate::model::format_go_duration;
 const SHORT: Duration = Duration::from_millis(10);
 /// The least time between two lines about the progress of a step.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
-
-/// A line to print.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line {
-    pub(super) text: String,
-    /// Set where the line replaces an earlier one with this id.
-    pub(super) progress_id: Option<String>,
-    /// Whether it must be printed however recently the last one was.
-    pub(super) must_print: bool,
-}
 
 /// The steps of one build, as far as they are printed.
 #[derive(Default)]

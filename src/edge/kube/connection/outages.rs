@@ -15,11 +15,10 @@ use tokio::time::{sleep, timeout};
 
 use super::cluster::Cluster;
 use crate::clock;
+use crate::model::Backoff;
 
-/// The pause before the first probe, doubled up to the longest.
-const FIRST: Duration = Duration::from_millis(50);
-/// The longest pause between two probes.
-const LONGEST: Duration = Duration::from_secs(1);
+/// The pauses before each probe.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
 /// A server that is lost again sooner than this is asked more slowly from the start.
 const CALM: Duration = Duration::from_secs(10);
 /// How long a probe may take.
@@ -38,19 +37,24 @@ pub(in crate::edge::kube) struct Outages {
     renewals: watch::Sender<u64>,
 }
 
-#[derive(Default)]
 struct Current {
     /// The probe, while somebody waits for it.
     probe: Option<WeakShared<BoxFuture<'static, ()>>>,
     waiting: u32,
-    pause: Duration,
+    /// The pauses before the first probes of outages that follow one another.
+    pauses: Backoff,
     began: Option<Instant>,
 }
 
 impl Default for Outages {
     fn default() -> Self {
         Self {
-            current: Mutex::default(),
+            current: Mutex::new(Current {
+                probe: None,
+                waiting: 0,
+                pauses: PAUSES,
+                began: None,
+            }),
             began: Notify::new(),
             suspected: AtomicBool::new(false),
             renewals: watch::Sender::new(0),
@@ -149,28 +153,27 @@ impl Cluster {
             return (probe, place);
         }
         let is_calm = current.began.is_none_or(|began| now.duration_since(began) > CALM);
-        current.pause = match is_calm {
-            true => FIRST,
-            false => (current.pause * 2).clamp(FIRST, LONGEST),
-        };
-        let probe = probe(self.clone(), current.pause).boxed().shared();
+        if is_calm {
+            current.pauses.reset();
+        }
+        let probe = probe(self.clone(), current.pauses).boxed().shared();
+        current.pauses.pause();
         current.probe = probe.downgrade();
         (current.began, current.waiting) = (Some(now), 1);
         (probe, 0)
     }
 }
 
-async fn probe(cluster: Cluster, mut pause: Duration) {
-    let mut rest = pause;
+async fn probe(cluster: Cluster, mut pauses: Backoff) {
+    let mut rest = pauses.pause();
     loop {
         sleep(rest).await;
         let asked = clock::now();
         if cluster.answers().await {
             break;
         }
-        pause = (pause * 2).min(LONGEST);
         // One that hung has been waited for already.
-        rest = pause.saturating_sub(clock::now().duration_since(asked));
+        rest = pauses.pause().saturating_sub(clock::now().duration_since(asked));
     }
     cluster.trust_again().await;
 }

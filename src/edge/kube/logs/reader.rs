@@ -22,17 +22,13 @@ use crate::edge::kube::connection::{Cluster, is_login_refused, is_lost, is_not_f
 use crate::edge::retry::lasting;
 use crate::engine::{Event, PodLog};
 use crate::logs::{Level, LogStore, LogWriter};
-use crate::model::Timestamp;
+use crate::model::{Backoff, Timestamp};
 
-/// The first pause before a new connection, doubled up to the longest until something is read again.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// The longest pause, where few wait.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// How long a stream may be silent before it is connected anew, doubled up to the longest until something is read again.
-/// A kubelet may stop following a log that was rotated.
-const FIRST_SILENCE: Duration = Duration::from_secs(15);
-/// The longest silence.
-const LONGEST_SILENCE: Duration = Duration::from_secs(300);
+/// The pauses before a new connection, where few wait, until something is read again.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(1));
+/// How long a stream may be silent before it is connected anew, until something is read again. A kubelet may stop following
+/// a log that was rotated.
+const SILENCES: Backoff = Backoff::new(Duration::from_secs(15), Duration::from_secs(300));
 /// Time for a stream that is wanted no more to come to its end.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// The time between two readings of the log of a run that has ended. The runtime hands what is in its pipes, some
@@ -58,8 +54,8 @@ pub(super) struct LogReader {
     drains: mpsc::Receiver<oneshot::Sender<()>>,
     lines: LogLines,
     pace: Arc<LogPace>,
-    pause: Duration,
-    silence: Duration,
+    pauses: Backoff,
+    silences: Backoff,
     failures: u32,
     /// Whether the last connection ended while there may have been more to read.
     was_cut: bool,
@@ -111,8 +107,8 @@ impl LogReader {
             drains,
             lines: LogLines::default(),
             pace,
-            pause: FIRST_PAUSE,
-            silence: FIRST_SILENCE,
+            pauses: PAUSES,
+            silences: SILENCES,
             failures: 0,
             was_cut: false,
             since: None,
@@ -239,7 +235,7 @@ impl LogReader {
         loop {
             // Only a stream that goes on has to listen for what else is wanted.
             let chunk = if reading == Reading::Follow {
-                let silence = if has_ended { QUIET } else { self.silence };
+                let silence = if has_ended { QUIET } else { self.silences.current() };
                 tokio::select! {
                     biased;
                     stop = interruption(&mut self.wanted, &mut self.drains), if !has_ended => {
@@ -256,7 +252,7 @@ impl LogReader {
                     () = tokio::time::sleep(silence), if any || has_ended => {
                         self.was_cut = false;
                         if !has_ended {
-                            self.silence = (self.silence * 2).min(LONGEST_SILENCE);
+                            self.silences.pause();
                         }
                         return Stop::Silent;
                     }
@@ -272,10 +268,10 @@ impl LogReader {
                 Some(Ok(chunk)) => {
                     let text = self.lines.feed(&chunk, &prefix(stream));
                     if !text.is_empty() {
-                        if self.pause > FIRST_PAUSE {
+                        if !self.pauses.is_fresh() {
                             self.pace.works();
                         }
-                        (self.pause, self.silence, self.failures) = (FIRST_PAUSE, FIRST_SILENCE, 0);
+                        (self.pauses, self.silences, self.failures) = (PAUSES, SILENCES, 0);
                         any = true;
                     }
                     self.write(stream, text);
@@ -315,8 +311,7 @@ impl LogReader {
 
     /// Waits before the next connection. Returns why there will be none.
     async fn wait(&mut self, error: Option<kube::Error>) -> Option<Stop> {
-        let pause = self.pause;
-        self.pause = (pause * 2).min(LONGEST_PAUSE);
+        let pause = self.pauses.pause();
         let (cluster, pace) = (self.cluster.clone(), Arc::clone(&self.pace));
         let again = async move {
             match error {
@@ -334,7 +329,7 @@ impl LogReader {
             biased;
             stop = interruption(&mut self.wanted, &mut self.drains) => match stop {
                 Stop::Changed => {
-                    self.pause = FIRST_PAUSE;
+                    self.pauses.reset();
                     None
                 }
                 stop => Some(stop),

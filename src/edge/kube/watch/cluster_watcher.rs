@@ -14,6 +14,7 @@ use kube::runtime::watcher;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
+use super::context::Context;
 use super::kinds::watch_kind;
 use super::outbox::Outbox;
 use super::patient::patient;
@@ -71,24 +72,6 @@ impl ClusterWatcher {
 impl Drop for ClusterWatcher {
     fn drop(&mut self) {
         self.supervisor.abort();
-    }
-}
-
-/// What each task needs.
-#[derive(Clone)]
-pub(in crate::edge::kube) struct Context {
-    pub(in crate::edge::kube) cluster: Cluster,
-    owners: Owners,
-    pub(in crate::edge::kube) events: mpsc::Sender<Event>,
-    started: Timestamp,
-    pub(in crate::edge::kube) log: LogWriter,
-    wanted: watch::Receiver<ClusterWatch>,
-}
-
-impl Context {
-    /// Returns whether we deployed it: a look-up of owners can stop there.
-    fn is_ours(&self, uid: &ObjectUid) -> bool {
-        self.wanted.borrow().uids.contains(uid)
     }
 }
 

@@ -15,7 +15,7 @@ use kube::core::DynamicObject;
 use kube::runtime::watcher::{self, Config};
 use serde_json::Value;
 
-use super::cluster_watcher::Context;
+use super::context::Context;
 use super::outbox::Outbox;
 use super::patient::patient_over;
 use crate::edge::kube::connection::ObjectApi;

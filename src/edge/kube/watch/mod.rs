@@ -4,6 +4,7 @@
 //! that survives, with the `pauses` between its attempts; `outbox` keeps what the engine has no time for yet.
 
 mod cluster_watcher;
+mod context;
 #[cfg(test)]
 mod expired_tests;
 mod kinds;

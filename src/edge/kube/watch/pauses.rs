@@ -2,19 +2,30 @@
 
 use std::time::{Duration, Instant};
 
-/// The first pause.
-const FIRST: Duration = Duration::from_secs(1);
-/// The longest pause. Whoever switches a cluster on again sees its state within five seconds.
-const LONGEST: Duration = Duration::from_secs(3);
+use crate::model::Backoff;
+
+/// Whoever switches a cluster on again sees its state within five seconds.
+const PAUSES: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(3));
 /// How long a watch must have worked to be healthy again.
 const HEALTHY: Duration = Duration::from_secs(1);
 
-/// The pauses of one watch: silent at first, then three times as long, and told once.
-#[derive(Default)]
-pub(in crate::edge::kube) struct Pauses {
-    last: Option<Duration>,
+/// The pauses of one watch: the first is silent, the second is told.
+pub(super) struct Pauses {
+    pauses: Backoff,
+    is_told: bool,
     resumed: Option<Instant>,
     worked: bool,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self {
+            pauses: PAUSES,
+            is_told: false,
+            resumed: None,
+            worked: false,
+        }
+    }
 }
 
 impl Pauses {
@@ -28,12 +39,12 @@ impl Pauses {
         let long_enough = self
             .resumed
             .is_none_or(|resumed| now.duration_since(resumed) > HEALTHY);
-        let was_healthy = self.worked && long_enough;
-        let (pause, told) = match self.last {
-            Some(last) if !was_healthy => ((last * 3).min(LONGEST), last < LONGEST),
-            _ => (FIRST, false),
-        };
-        self.last = Some(pause);
+        if self.worked && long_enough {
+            (self.pauses, self.is_told) = (PAUSES, false);
+        }
+        let told = !self.pauses.is_fresh() && !self.is_told;
+        self.is_told |= told;
+        let pause = self.pauses.pause();
         self.resumed = Some(now + pause);
         self.worked = false;
         (pause, told)
@@ -54,11 +65,12 @@ mod tests {
             all.push((pause.as_secs(), told));
             now += pause;
         }
-        assert_eq!(all, [(1, false), (3, true), (3, false), (3, false)]);
+        assert_eq!(all, [(1, false), (2, true), (3, false), (3, false)]);
         pauses.worked();
         let (pause, _) = pauses.after_error(now + Duration::from_millis(500));
-        assert_eq!(pause, LONGEST, "it worked for too short");
+        assert_eq!(pause, Duration::from_secs(3), "it worked for too short");
         pauses.worked();
-        assert_eq!(pauses.after_error(now + Duration::from_secs(90)), (FIRST, false));
+        let later = now + Duration::from_secs(90);
+        assert_eq!(pauses.after_error(later), (Duration::from_secs(1), false));
     }
 }

@@ -21,14 +21,12 @@ use crate::engine::services;
 use crate::engine::state::{Seq, State};
 
 use crate::model::{
-    Batch, Container, ContainerAddress, Ignore, ImageTarget, Level, LiveUpdate, LiveUpdateId, LocalPath,
-    LogEvent, ManifestName, Placement, Pod, Remedy, SpanId, SyncFailure, Synced, TargetId,
+    Backoff, Batch, Container, ContainerAddress, Ignore, ImageTarget, Level, LiveUpdate, LiveUpdateId,
+    LocalPath, LogEvent, ManifestName, Placement, Pod, Remedy, SpanId, SyncFailure, Synced, TargetId,
 };
 
-/// The first pause before a change that did not come through is tried again, doubled each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+/// The pauses before a change that did not come through is tried again.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(4));
 
 /// What was found out about one live update.
 struct Found {
@@ -593,7 +591,7 @@ fn take_in(
     outcome: Result<(), SyncFailure>,
     now: Instant,
 ) -> Option<String> {
-    let pause = instance.retry.take().map(|(_, pause)| pause);
+    let pauses = instance.retry.take().map(|(_, pauses)| pauses);
     let remedy = outcome.as_ref().err().map(SyncFailure::remedy);
     if outcome.as_ref().err().is_none_or(SyncFailure::files_arrived) {
         instance.holds = change.upto;
@@ -607,8 +605,8 @@ fn take_in(
     };
     match remedy {
         Some(Remedy::Retry) => {
-            let pause = pause.map_or(FIRST_PAUSE, |pause| (pause * 2).min(LONGEST_PAUSE));
-            instance.retry = Some((now + pause, pause));
+            let mut pauses = pauses.unwrap_or(PAUSES);
+            instance.retry = Some((now + pauses.pause(), pauses));
             None
         }
         Some(Remedy::FullBuild) => {
@@ -673,13 +671,17 @@ fn end(row: &mut Row, update: LiveUpdateId, now: Instant) -> Option<Option<Strin
 
 /// Returns when a change that did not come through is tried again.
 pub(in crate::engine) fn next_retry(state: &State) -> Option<Instant> {
-    state.rows.values().filter_map(|row| row.live.next_retry()).min()
+    state
+        .rows
+        .retrying()
+        .filter_map(|(_, row)| row.live.next_retry())
+        .min()
 }
 
 /// Returns the resources of which a change is to be tried again now.
 pub(in crate::engine) fn due(state: &State) -> Vec<ManifestName> {
     let is_due = |row: &Row| row.live.next_retry().is_some_and(|at| at <= state.now);
-    let rows = state.rows.iter().filter(|(_, row)| is_due(row));
+    let rows = state.rows.retrying().filter(|(_, row)| is_due(row));
     rows.map(|(name, _)| name.clone()).collect()
 }
 

@@ -4,12 +4,12 @@
 //! something else ran, a connection that was lost are all the same question, what differs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::plan::FallBack;
 use crate::engine::row::{Edit, TargetState};
 use crate::engine::state::Seq;
-use crate::model::{ContainerAddress, LiveUpdateId, LocalPath, SpanId, TargetId, TriggerReason};
+use crate::model::{Backoff, ContainerAddress, LiveUpdateId, LocalPath, SpanId, TargetId, TriggerReason};
 
 /// A live update of a resource, by its image, and one run of one container, by the runtime's id.
 pub(crate) type InstanceKey = (TargetId, String);
@@ -56,7 +56,7 @@ pub(crate) struct Instance {
     /// Why it cannot be changed at all.
     pub(crate) impossible: Option<FallBack>,
     /// When a change that did not come through is tried again, and how long that was waited for.
-    pub(crate) retry: Option<(Instant, Duration)>,
+    pub(crate) retry: Option<(Instant, Backoff)>,
 }
 
 /// A change of a container that is under way.

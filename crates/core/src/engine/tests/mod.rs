@@ -4,6 +4,7 @@ mod ci;
 mod ci_rules;
 mod cluster;
 mod compose;
+mod connection;
 mod deleted_by_others;
 mod deploy;
 mod edits;

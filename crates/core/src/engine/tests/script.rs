@@ -48,6 +48,7 @@ impl Script {
             cwd: LocalPath::new("/src"),
             forwards_ports: true,
             default_namespace: "default".to_owned(),
+            has_cluster: true,
             kubeconfig: Vec::new(),
             updates_containers: true,
         };
@@ -564,6 +565,9 @@ fn line(effect: &Effect) -> String {
         }
         Effect::CatchUp { mark } => format!("catch up with {mark}"),
         Effect::Record(record) => format!("record {} {}", record.resource, record.number),
+        Effect::ConnectCluster { .. } => "connect the cluster".to_owned(),
+        Effect::LookOut(true) => "look out".to_owned(),
+        Effect::LookOut(false) => "look out no more".to_owned(),
         Effect::CheckKubeconfig => "check the kubeconfig".to_owned(),
         Effect::StreamLogs(streams) => {
             let streams: Vec<String> = streams.iter().map(stream).collect();

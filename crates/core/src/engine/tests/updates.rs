@@ -18,7 +18,10 @@ fn a_session_begins_with_a_load_and_then_builds() {
     Info tiltfile:(Tiltfile):1 (starts an update) "Initial Build\n"
     load 1 as tiltfile:(Tiltfile):1
     "#);
-    insta::assert_snapshot!(script.load(vec![with_images("web", &["base", "app"])]), @r#"watch files {"configs:(Tiltfile)": 1, "image:app": 1, "image:base": 1}"#);
+    insta::assert_snapshot!(script.load(vec![with_images("web", &["base", "app"])]), @r#"
+    connect the cluster
+    watch files {"configs:(Tiltfile)": 1, "image:app": 1, "image:base": 1}
+    "#);
     insta::assert_snapshot!(script.send(Event::ClusterChanged(ClusterStatus::Connected)), @r#"
     watch cluster {"default"} []
     start build:1 "Initial Build": build base, build app and push, deploy k8s:web
@@ -49,7 +52,7 @@ fn ci_watches_no_files() {
         fail_fast: false,
     });
     script.send(Event::Started);
-    insta::assert_snapshot!(script.load(vec![with_images("web", &["app"])]), @"");
+    insta::assert_snapshot!(script.load(vec![with_images("web", &["app"])]), @"connect the cluster");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What a scalar of YAML means: YAML 1.1's booleans and numbers, with Go's rules where that leaves a choice.
 
+use std::ops::RangeInclusive;
+
 use serde_json::Value;
 
-use super::write::is_timestamp;
 use crate::model::format_go_float;
 
 /// A scalar as data.
@@ -221,6 +222,68 @@ fn infinite(number: f64) -> &'static str {
         number if number > 0.0 => "+Inf",
         _ => "-Inf",
     }
+}
+
+/// Returns whether a text is a date: `2024-02-29`, alone or with a time.
+pub(super) fn is_timestamp(text: &str) -> bool {
+    let (date, time) = match text.find(['T', 't', ' ']) {
+        Some(at) => (&text[..at], Some(text.split_at(at).1)),
+        None => (text, None),
+    };
+    let mut parts = date.split('-');
+    let (Some(year), Some(month), Some(day), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    let Some(year) = digits(year, 4..=4) else {
+        return false;
+    };
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let n_days = match digits(month, 1..=2) {
+        Some(4 | 6 | 9 | 11) => 30,
+        Some(2) if is_leap => 29,
+        Some(2) => 28,
+        Some(1..=12) => 31,
+        _ => return false,
+    };
+    let is_day = digits(day, 1..=2).is_some_and(|day| (1..=n_days).contains(&day));
+    is_day && time.is_none_or(is_time)
+}
+
+/// Returns whether a text is a time: a `T` before it asks for a zone after it, a blank forbids one.
+fn is_time(text: &str) -> bool {
+    let (time, zone) = match text[1..].find(['Z', '+', '-']) {
+        Some(at) => (&text[1..=at], Some(&text[at + 1..])),
+        None => (&text[1..], None),
+    };
+    let mut parts = time.splitn(3, ':');
+    let mut part = || parts.next().unwrap_or_default();
+    let (hour, minute, seconds) = (part(), part(), part());
+    let (second, fraction) = match seconds.split_once('.') {
+        Some((second, fraction)) => (second, Some(fraction)),
+        None => (seconds, None),
+    };
+    let below = |text: &str, end: u32| digits(text, 1..=2).is_some_and(|number| number < end);
+    let is_fraction = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_zone = match zone {
+        None => text.starts_with(' '),
+        Some(zone) => !text.starts_with(' ') && is_zone(zone),
+    };
+    below(hour, 24) && below(minute, 60) && below(second, 60) && fraction.is_none_or(is_fraction) && is_zone
+}
+
+/// Returns the number that a text is, if it has so many digits.
+fn digits(text: &str, lengths: RangeInclusive<usize>) -> Option<u32> {
+    let fits = lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| fits)
+}
+
+fn is_zone(text: &str) -> bool {
+    text == "Z"
+        || text[1..].split_once(':').is_some_and(|(hours, minutes)| {
+            digits(hours, 2..=2).is_some_and(|hours| hours <= 24)
+                && digits(minutes, 2..=2).is_some_and(|minutes| minutes < 60)
+        })
 }
 
 #[cfg(test)]

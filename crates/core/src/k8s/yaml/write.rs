@@ -2,12 +2,10 @@
 //!
 //! Rule: `docs/rules/yaml.md`, "Writing"; the choice of quotes is that of `go-yaml` 2.
 
-use std::ops::RangeInclusive;
-
 use serde_json::{Number, Value};
 
 use super::key_order::in_order;
-use super::scalar::{Scalar, resolve};
+use super::scalar::{Scalar, is_timestamp, resolve};
 use crate::model::format_go_float;
 
 /// Returns plain data as one document, keys sorted at every level.
@@ -266,68 +264,6 @@ fn reads_as_other(text: &str) -> bool {
 fn is_long_hex(text: &str) -> bool {
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
     digits.is_some_and(|digits| digits.len() > 1 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
-}
-
-/// Returns whether a text is a date: `2024-02-29`, alone or with a time.
-pub(super) fn is_timestamp(text: &str) -> bool {
-    let (date, time) = match text.find(['T', 't', ' ']) {
-        Some(at) => (&text[..at], Some(text.split_at(at).1)),
-        None => (text, None),
-    };
-    let mut parts = date.split('-');
-    let (Some(year), Some(month), Some(day), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return false;
-    };
-    let Some(year) = digits(year, 4..=4) else {
-        return false;
-    };
-    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let n_days = match digits(month, 1..=2) {
-        Some(4 | 6 | 9 | 11) => 30,
-        Some(2) if is_leap => 29,
-        Some(2) => 28,
-        Some(1..=12) => 31,
-        _ => return false,
-    };
-    let is_day = digits(day, 1..=2).is_some_and(|day| (1..=n_days).contains(&day));
-    is_day && time.is_none_or(is_time)
-}
-
-/// Returns the number that a text is, if it has so many digits.
-fn digits(text: &str, lengths: RangeInclusive<usize>) -> Option<u32> {
-    let fits = lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| fits)
-}
-
-/// Returns whether a text is a time: a `T` before it asks for a zone after it, a blank forbids one.
-fn is_time(text: &str) -> bool {
-    let (time, zone) = match text[1..].find(['Z', '+', '-']) {
-        Some(at) => (&text[1..=at], Some(&text[at + 1..])),
-        None => (&text[1..], None),
-    };
-    let mut parts = time.splitn(3, ':');
-    let mut part = || parts.next().unwrap_or_default();
-    let (hour, minute, seconds) = (part(), part(), part());
-    let (second, fraction) = match seconds.split_once('.') {
-        Some((second, fraction)) => (second, Some(fraction)),
-        None => (seconds, None),
-    };
-    let below = |text: &str, end: u32| digits(text, 1..=2).is_some_and(|number| number < end);
-    let is_fraction = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_zone = match zone {
-        None => text.starts_with(' '),
-        Some(zone) => !text.starts_with(' ') && is_zone(zone),
-    };
-    below(hour, 24) && below(minute, 60) && below(second, 60) && fraction.is_none_or(is_fraction) && is_zone
-}
-
-fn is_zone(text: &str) -> bool {
-    text == "Z"
-        || text[1..].split_once(':').is_some_and(|(hours, minutes)| {
-            digits(hours, 2..=2).is_some_and(|hours| hours <= 24)
-                && digits(minutes, 2..=2).is_some_and(|minutes| minutes < 60)
-        })
 }
 
 /// Returns whether a text is a number to the base 60, such as `1:30`, as older readers have it.

@@ -5,13 +5,20 @@
 mod glob;
 mod pattern;
 
-use std::borrow::Cow;
+use pattern::{Pattern, Subject, relative};
 
-use pattern::{Pattern, Subject};
-
-use super::{Ignore, LocalPath};
+use super::LocalPath;
 
 pub use glob::escaped as escaped_pattern;
+
+/// Files that are left out.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Ignore {
+    /// What the patterns are relative to. Without patterns this path itself, and all below it, is left out.
+    pub base: LocalPath,
+    /// Patterns as in a `.dockerignore`; the last match wins, `!` re-includes.
+    pub patterns: Vec<String>,
+}
 
 /// Ignores, compiled once and asked often.
 #[derive(Clone, Debug, Default)]
@@ -135,12 +142,6 @@ impl Patterns {
         let below_base = relative(path, &self.base);
         (below_base.is_some() || self.leave_base).then_some(Subject { path, below_base })
     }
-}
-
-/// Returns the path below `base` with slashes, empty for `base` itself, `None` outside.
-fn relative<'a>(path: &'a LocalPath, base: &LocalPath) -> Option<Cow<'a, str>> {
-    path.is_within(base)
-        .then(|| path.relative_to(base).to_string_lossy())
 }
 
 #[cfg(test)]

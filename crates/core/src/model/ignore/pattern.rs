@@ -140,7 +140,7 @@ impl Pattern {
 
     /// Returns the path from where the glob starts; `None` if it is not below that.
     fn path_below_start<'s>(&self, subject: &'s Subject<'_>) -> Option<Cow<'s, str>> {
-        let below = |start: &LocalPath| super::relative(subject.path, start);
+        let below = |start: &LocalPath| relative(subject.path, start);
         match &self.start {
             Start::Base => subject.below_base.as_deref().map(Cow::Borrowed),
             Start::Above(start) => below(start),
@@ -184,4 +184,10 @@ fn clean(pattern: &str) -> Vec<&str> {
         }
     }
     parts
+}
+
+/// Returns the path below `base` with slashes, empty for `base` itself, `None` outside.
+pub(super) fn relative<'a>(path: &'a LocalPath, base: &LocalPath) -> Option<Cow<'a, str>> {
+    path.is_within(base)
+        .then(|| path.relative_to(base).to_string_lossy())
 }
