@@ -211,7 +211,7 @@ test("details say why an update began and what depends on what", async () => {
   await facts.getByText("Needed by").waitFor();
   await facts.getByRole("link", { name: "frontend" }).click();
   const about = page.getByRole("region", { name: "About frontend" });
-  await about.getByText("Changed Files").first().waitFor();
+  await about.getByText("changed: app.txt").first().waitFor();
   await about.getByText("Depends on").waitFor();
   await accessible("detail");
   await picture(page, "detail-light");

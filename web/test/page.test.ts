@@ -7,6 +7,7 @@ import { clicked, startValue, svgImage } from "../src/core/buttons";
 import { linkText, safeUrl, withLinks } from "../src/core/links";
 import { ALL, detailPath, parsePlace } from "../src/core/routes";
 import { ago, before, duration, millis } from "../src/core/time";
+import { causeText, spans } from "../src/core/history";
 import { button } from "./make";
 
 test("the types of the wire are those of the Rust side: else run `npm run types`", () => {
@@ -65,4 +66,19 @@ test("times are said as Tilt's page says them", () => {
   expect([duration(40), duration(9940), duration(9960), duration(90_000), duration(7_200_000)]).toEqual(["0.0s", "9.9s", "10s", "2m", "2h"]);
   expect(before(now - 65_000, now)).toBe("-1m05s");
   expect([millis(null), millis("0001-01-01T00:00:00Z"), millis("x")]).toEqual([undefined, undefined, undefined]);
+});
+
+test("it is said why an update began, and where its time went", () => {
+  const at = (s: number) => `2026-01-02T03:04:0${s}.000000Z`;
+  expect(causeText({ kind: "files", files: ["a/x.go", "b/y.go", "z", "q"].map((path) => ({ path })) })).toBe("changed: x.go, y.go, z, and 1 more");
+  expect(causeText({ kind: "asked", by: "web" })).toBe("asked for (web)");
+  expect(causeText({ kind: "something-new" })).toBe("something-new");
+  const update = {
+    resource: "web", number: 1, kind: "full", causes: [], wanted: at(0), started: at(2), ended: at(5), outcome: { result: "ok" },
+    stages: [{ kind: "images", from: at(2), until: at(4) }, { kind: "rollout", name: "web", from: at(4) }],
+    waits: [{ reason: "waiting-for-dep", on: ["db"], from: at(0), until: at(2) }],
+  };
+  const parts = spans(update, Date.parse(at(5)));
+  expect(parts.map(({ text }) => text)).toEqual(["waited for db 2.0s", "images 2.0s", "rollout web 1.0s"]);
+  expect(parts.map(({ milliseconds }) => milliseconds)).toEqual([2000, 2000, 1000]);
 });

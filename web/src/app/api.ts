@@ -2,7 +2,7 @@
 
 import type { Follower, LogSource, Page } from "../core/log/source";
 import { filterQuery, LineReader } from "../core/log/source";
-import type { Detail, LogLine, LogPage, Snapshot, UIButton } from "../wire/types";
+import type { Detail, History, LogLine, LogPage, Snapshot, UIButton } from "../wire/types";
 import { nameOf } from "../core/view";
 
 /** The session refused: the page is not known to it. */
@@ -39,6 +39,9 @@ export const snapshot = async (id: string): Promise<Snapshot> =>
 
 export const detail = async (name: string, signal: AbortSignal): Promise<Detail> =>
   (await ask(`/api/resource/${encodeURIComponent(name)}`, { signal })).json() as Promise<Detail>;
+
+export const history = async (name: string, signal: AbortSignal): Promise<History> =>
+  (await ask(`/api/history/${encodeURIComponent(name)}`, { signal })).json() as Promise<History>;
 
 /** Gives the session a token that it knows, and gets its cookie. */
 export const logIn = (token: string): Promise<Response> => ask("/api/login", { method: "POST", body: token });

@@ -8,6 +8,7 @@ import { TILTFILE, type Row } from "../core/resources";
 import { detailPath } from "../core/routes";
 import { took } from "../core/time";
 import type { Build, Detail, Pod } from "../wire/types";
+import { Updates, useHistory } from "./History";
 import { Icon, StatusIcon } from "./icons";
 import { Ago, Cut, Endpoint, Link } from "./parts";
 
@@ -49,10 +50,20 @@ export function Facts({ row }: { row: Row }) {
       {error && <pre class="fault" role="alert">{error}</pre>}
       {isOpen && (
         <div class="facts-body">
-          {found ? <Found found={found} /> : <History builds={historyOf(row)} />}
+          <Told row={row} found={found} />
         </div>
       )}
     </section>
+  );
+}
+
+function Told({ row, found }: { row: Row; found: Detail | undefined }) {
+  const history = useHistory(row);
+  return (
+    <>
+      {history?.updates?.length || history?.waiting?.length ? <Updates found={history} /> : <History builds={historyOf(row)} />}
+      {found && <Found found={found} />}
+    </>
   );
 }
 
@@ -70,10 +81,8 @@ function historyOf(row: Row): Build[] {
 }
 
 function Found({ found }: { found: Detail }) {
-  const builds = found.building ? [found.building, ...found.history] : found.history;
   return (
     <>
-      <History builds={builds} />
       {(found.unwell || found.noPod) && <p class="fact"><StatusIcon status="warning" /> {found.unwell || found.noPod}</p>}
       {found.pods.length > 0 && (
         <div class="fact">
