@@ -44,6 +44,7 @@ pub(super) struct Ended {
     /// What was seen last.
     pub(super) view: Arc<View>,
     pub(super) log: LogStore,
+    pub(super) tiltfile: LocalPath,
 }
 
 /// How long after a user asked for it a session ends, whatever hangs: a little before it is ended by force.
@@ -152,7 +153,7 @@ async fn run_in_runtime(options: Options) -> anyhow::Result<Ended> {
         move || log.close()
     });
     let snapshot = options.snapshot.map(|path| {
-        let (view, log) = (Arc::clone(&view), log.clone());
+        let (view, log, tiltfile) = (Arc::clone(&view), log.clone(), tiltfile.clone());
         tokio::task::spawn_blocking(move || snapshot::write(&path, &view, &log, &tiltfile))
     });
     let ending = async {
@@ -176,7 +177,12 @@ async fn run_in_runtime(options: Options) -> anyhow::Result<Ended> {
         asked.abort();
         ending.await?;
     }
-    Ok(Ended { outcome, view, log })
+    Ok(Ended {
+        outcome,
+        view,
+        log,
+        tiltfile,
+    })
 }
 
 /// What to evaluate, and for which cluster.

@@ -203,6 +203,7 @@ fn resource(name: &str, depends_on: &[&str]) -> Arc<ResourceView> {
         culprit: None,
         unwell: Some("0 of 1 pods are ready".to_owned()),
         no_pod: None,
+        service: None,
         server: Some(ServerView {
             span: SpanId::from("localserve:1"),
             number: 1,

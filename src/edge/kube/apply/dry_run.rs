@@ -4,7 +4,7 @@ use futures::{StreamExt, stream};
 use serde_json::Value;
 
 use super::never_deleted::what_it_holds;
-use super::object::is_deleting;
+use super::object::{is_deleting, needs_new_object};
 use crate::edge::kube::connection::{Cluster, RequestError};
 use crate::k8s::Entity;
 use crate::k8s::apply_input::apply_input;
@@ -97,16 +97,20 @@ async fn plan_object(cluster: &Cluster, entity: &Entity, coming: &Coming) -> Obj
         (Ok(after), Some(live)) => changed(plan, &live, &after),
         // Its namespace is not there yet.
         (Err(error), None) if error.is_not_found() && comes_later(&plan.namespace) => plan,
-        (Err(error), Some(_)) if error.needs_new_object() => {
-            let holds = what_it_holds(&api.api_version, &api.kind);
-            plan.action = match holds {
-                Some(_) => ObjectAction::Refused,
-                None => ObjectAction::Recreate,
-            };
-            plan.reason = Some(error.message());
-            plan
-        }
-        (Err(error), _) => refused(plan, &error),
+        (Err(error), Some(_)) => match needs_new_object(&api, &input, &error).await {
+            Ok(true) => {
+                let holds = what_it_holds(&api.api_version, &api.kind);
+                plan.action = match holds {
+                    Some(_) => ObjectAction::Refused,
+                    None => ObjectAction::Recreate,
+                };
+                plan.reason = Some(error.message());
+                plan
+            }
+            Ok(false) => refused(plan, &error),
+            Err(unreachable) => refused(plan, &unreachable),
+        },
+        (Err(error), None) => refused(plan, &error),
     }
 }
 

@@ -280,7 +280,7 @@ impl Turn<'_> {
                 Err(next) => error = next,
             }
         }
-        if !self.needs_new_object(&error).await? {
+        if !unless(&self.run.stop, needs_new_object(api, self.input, &error)).await? {
             return Err(error);
         }
         let Some(live) = api.get().await? else {
@@ -298,17 +298,21 @@ impl Turn<'_> {
         log.info(&format!("Updating \"{}\" succeeded!", api.name));
         Ok(applied)
     }
+}
 
-    /// Returns whether only a new object can have what we want, and would be taken: what is deleted must not be missing then.
-    async fn needs_new_object(&self, error: &RequestError) -> Result<bool, RequestError> {
-        if !error.is_of_a_change() {
-            return Ok(false);
-        }
-        match unless(&self.run.stop, self.api.try_anew(self.input)).await {
-            Err(next) if next.status().is_none() => Err(next),
-            Err(next) => Ok(!next.shares_a_cause(error)),
-            Ok(()) => Ok(true),
-        }
+/// Returns whether only a new object can have what we want, and would be taken: what is deleted must not be missing then.
+pub(super) async fn needs_new_object(
+    api: &ObjectApi,
+    input: &Value,
+    error: &RequestError,
+) -> Result<bool, RequestError> {
+    if !error.is_of_a_change() {
+        return Ok(false);
+    }
+    match api.try_anew(input).await {
+        Err(next) if next.status().is_none() => Err(next),
+        Err(next) => Ok(!next.shares_a_cause(error)),
+        Ok(()) => Ok(true),
     }
 }
 
