@@ -326,13 +326,13 @@ fn what_a_user_applies_is_applied_again_when_it_changes_and_deleted_when_it_goes
         (&shown["error"], shown["lastApplyTime"].is_string()),
         (&json!(""), true)
     );
-    let other = MAP.replace("name: m", "name: n");
+    let other = MAP.replace("name: m", "name: other");
     let again = write(&mut script, ApiKind::KubernetesApply, "k", json!({"yaml": other}));
     assert!(again.contains("\"Applying again\""), "{again}");
-    let dangling = script.finish(2, deployed(&[], &[super::script::object("ConfigMap", "n")]));
+    let dangling = script.finish(2, deployed(&[], &[super::script::object("ConfigMap", "other")]));
     assert!(dangling.contains("ConfigMap/m"), "{dangling}");
     let gone = delete(&mut script, ApiKind::KubernetesApply, "k");
-    assert!(gone.contains("ConfigMap/n"), "{gone}");
+    assert!(gone.contains("ConfigMap/other"), "{gone}");
 }
 
 #[test]
