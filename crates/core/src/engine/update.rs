@@ -161,6 +161,8 @@ pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutc
         return objects::on_applied(state, build, outcome);
     };
     records::end_update(state, build, &outcome);
+    // Its record is shown also where the resource has been switched off meanwhile.
+    state.rows.touch(&running.manifest);
     let mut effects = Vec::from_iter(retry::look_out(state, &running.manifest, outcome.unreachable));
     if let Some(mut remains) = running.orphaned.take() {
         remains.deployed = gc::add_applied(remains.deployed, &running, &outcome);
