@@ -46,7 +46,7 @@ fn arguments_that_do_not_fit_are_named() {
         ),
         (
             docker("secret=[1]"),
-            "value should contain only strings, but element \"1\" was of type starlark.Int",
+            "list should contain only strings, but element \"1\" was of type int",
         ),
         (
             docker("network=1"),

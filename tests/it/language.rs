@@ -47,7 +47,10 @@ fn values_are_shown_as_go_shows_them() {
     );
     check_errors(&[
         ("x = '%s' % (1, 2)", "Error: too many arguments for format string"),
-        ("x = '%d' % 'a'", "Error: %d format requires integer: string"),
+        (
+            "x = '%d' % 'a'",
+            "Error: %d format requires integer: cannot convert string to int",
+        ),
         ("x = '%5d' % 1", "Error: unknown conversion %5"),
         ("x = '%(a)s' % 1", "Error: format requires a mapping"),
         ("x = '%(a)s' % {}", "Error: key not found: a"),

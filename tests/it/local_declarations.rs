@@ -68,7 +68,7 @@ fn arguments_that_do_not_fit_are_named() {
         ),
         (
             "local_resource('a', 'x', labels=[1])",
-            "value should be a label or List or Tuple of labels",
+            "Value should be convertible to string, but is type int",
         ),
         (
             "local_resource('a', 'x', env=['K=v'])",

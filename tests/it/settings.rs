@@ -157,7 +157,7 @@ fn wrong_settings_are_errors() {
         ("docker_prune_settings(disable=1)", "got int, want bool"),
         ("docker_prune_settings(keep_recent='1')", "got string, want int"),
         ("ci_settings(fail_fast=1)", "got int, want bool"),
-        ("ci_settings(timeout=30)", "Expected string. Got: starlark.Int"),
+        ("ci_settings(timeout=30)", "Expected string. Got: int"),
         (
             "ci_settings(timeout='30')",
             "time: missing unit in duration \"30\"",
@@ -198,7 +198,7 @@ fn wrong_settings_are_errors() {
         ),
         (
             "watch_settings(ignore=[1])",
-            "value should contain only strings, but element \"1\" was of type starlark.Int",
+            "list should contain only strings, but element \"1\" was of type int",
         ),
     ]);
 }
