@@ -42,6 +42,8 @@ async fn serve_one(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, rou
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(HEAD_BYTES)
+        // A client that has said all may still listen.
+        .half_close(true)
         .serve_connection(TokioIo::new(io), TowerToHyperService::new(routes));
     // What is wrong with a connection is its client's business.
     let _ = connection.with_upgrades().await;

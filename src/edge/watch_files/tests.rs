@@ -309,11 +309,16 @@ fn changes_become_events() {
     let stop = world.watch.sender.clone();
     let watching = std::thread::spawn(move || world.watch.run(&world.inbox, &sender, &log));
     let target = TargetId::image("web");
+    let Some(Event::FilesChanged(changes)) = events.blocking_recv() else {
+        panic!("no change of a file");
+    };
     let change = FileChange {
         after: 0,
+        seen: changes[0].seen,
         ..FileChange::new(target, path)
     };
-    assert_eq!(events.blocking_recv(), Some(Event::FilesChanged(vec![change])));
+    assert!(change.seen.is_some(), "when it was seen is known");
+    assert_eq!(changes, [change]);
     stop.send(Message::Stop).unwrap();
     watching.join().unwrap();
 }

@@ -175,7 +175,7 @@ mod tests {
         let said: String = segments.iter().map(|segment| segment.text.as_str()).collect();
         assert_eq!(
             said,
-            "Pausing k8s pod watcher for 3s: etcdserver: leader changed\n"
+            "Pausing k8s pod watcher for 2s: etcdserver: leader changed\n"
         );
     }
 }
