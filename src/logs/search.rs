@@ -398,7 +398,7 @@ impl<'a> Search<'a> {
     /// Goes down from a place until enough is found; returns the lowest place that was looked at.
     fn down(&mut self, top: usize, left: &mut usize, deadline: Instant) -> usize {
         let mut at = top;
-        while at > 0 && *left > 0 && (at % ROUND != 0 || clock::now() < deadline) {
+        while at > 0 && *left > 0 && (!at.is_multiple_of(ROUND) || clock::now() < deadline) {
             at -= 1;
             if self.judge(at) == Verdict::Wanted {
                 *left -= 1;

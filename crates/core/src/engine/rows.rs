@@ -74,7 +74,8 @@ impl Rows {
         let Touched { all, rows } = std::mem::take(&mut self.unindexed);
         let names: Vec<ManifestName> = match all {
             true => {
-                (self.due.clear(), self.retrying.clear());
+                self.due.clear();
+                self.retrying.clear();
                 self.rows.keys().cloned().collect()
             }
             false => rows.into_iter().collect(),

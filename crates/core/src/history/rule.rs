@@ -46,10 +46,10 @@ pub enum Rule {
 pub fn rule_of(manifest: &Manifest, target: &TargetId, file: &LocalPath) -> Rule {
     let deployed: &[TargetId] = manifest.deploy.k8s().map_or(&[], |k8s| &k8s.images);
     if let Some(image) = manifest.images.iter().find(|image| image.id == *target) {
-        if let Some(update) = live_update(manifest, image) {
-            if let Some(rule) = of_live_update(update, file) {
-                return rule;
-            }
+        if let Some(update) = live_update(manifest, image)
+            && let Some(rule) = of_live_update(update, file)
+        {
+            return rule;
         }
         let path = closest(&image.watched, file);
         let is_base = manifest

@@ -50,7 +50,7 @@ pub(super) enum Does {
     /// Nothing by itself.
     Nothing,
     /// A command.
-    Cmd(CmdState),
+    Cmd(Box<CmdState>),
     /// Something that is applied to the cluster.
     Apply(Box<ApplyState>),
     /// Ports that lead to a pod.
@@ -139,7 +139,7 @@ impl Objects {
 
     fn insert(&mut self, kind: ApiKind, name: &str, object: ApiObject, is_declared: bool) {
         let does = match kind {
-            ApiKind::Cmd => Does::Cmd(CmdState::default()),
+            ApiKind::Cmd => Does::Cmd(Box::default()),
             ApiKind::KubernetesApply => Does::Apply(Box::default()),
             ApiKind::PortForward => Does::Forward(ForwardState::default()),
             ApiKind::ToggleButton => Does::Toggle {

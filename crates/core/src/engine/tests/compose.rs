@@ -357,7 +357,7 @@ fn services_of_one_name_in_two_projects_do_not_meet() {
         },
         ..container("web")
     };
-    script.deploy(2, &[desk.clone()]);
+    script.deploy(2, std::slice::from_ref(&desk));
     script.see_container(ServiceContainer {
         state: ServiceState::Exited,
         exit_code: 1,
