@@ -100,7 +100,7 @@ fn arguments_that_do_not_fit_are_named() {
         ),
         (
             "local_resource('a', serve_cmd='x', dir='d', serve_dir='e')",
-            "local_resource: 'dir' specified but 'cmd' is empty",
+            "local_resource: 'dir' only affects 'cmd', not 'serve_cmd'. Did you mean to use 'serve_dir' instead?",
         ),
         (
             "local_resource('a', 'x', serve_dir='d')",

@@ -149,7 +149,9 @@ fn hashes_of_resolved(
         ..project.clone()
     };
     let mut command = config(session, &without_files, &["--hash", "*"]);
-    command.argv.extend(["-f", "-"].map(str::to_owned));
+    // What compose reads is said before what it is to do.
+    let at = without_files.argv().len();
+    command.argv.splice(at..at, ["-f", "-"].map(str::to_owned));
     session.run_command(&command, resolved.stdout.clone(), &mut |_, _| {})
 }
 
