@@ -1,6 +1,6 @@
 // One resource, or several: the list at the left, what can be done at the top, and the log.
 
-import { useEffect, useMemo } from "preact/hooks";
+import { useLayoutEffect, useMemo } from "preact/hooks";
 import { triggerRow } from "../app/actions";
 import { onKey } from "../app/keys";
 import { get, setSidebar, use } from "../app/store";
@@ -71,7 +71,7 @@ function ActionBar({ name, row }: { name: string; row: Row | undefined }) {
 }
 
 function useDetailKeys(name: string, row: Row | undefined): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const order = () => chosen(get().rows, { ...get().choice, statuses: new Set(), sort: undefined });
     const base = () => get().place.base;
     const keys: Record<string, () => void> = {

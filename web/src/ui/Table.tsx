@@ -1,6 +1,6 @@
 // All resources in a table: groups, sorting, filters, selection.
 
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { set, setChoice, setGroups, use } from "../app/store";
 import { onKey } from "../app/keys";
 import { goTo, get } from "../app/store";
@@ -171,7 +171,7 @@ function GroupHead({ group, isOpen, index }: { group: Group; isOpen: boolean; in
 function useRowKeys(items: readonly Item[], focused: string | undefined, setFocused: (key: string) => void, show: (at: number) => void) {
   const now = useRef({ items, focused, show });
   now.current = { items, focused, show };
-  useEffect(() => {
+  useLayoutEffect(() => {
     const move = (by: 1 | -1) => {
       const { items, focused, show } = now.current;
       const at = items.findIndex((item) => item.kind === "row" && item.key === focused);
