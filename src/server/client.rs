@@ -240,6 +240,9 @@ impl WebClient {
             .method(method)
             .uri(path)
             .header(header::HOST, host);
+        if !body.is_empty() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
         if let Ok(token) = super::user_token() {
             request = request.header("X-Tilt-Token", token);
         }

@@ -296,3 +296,21 @@ fn a_toggle_switches_a_config_map_and_what_looks_at_it() {
     session.ok(&["delete", "togglebutton", "mode"]);
     session.ok(&["wait", "--for=delete", "--timeout=60s", "uibutton/toggle-mode"]);
 }
+
+#[test]
+fn what_came_of_an_edit_is_told_once_it_has_settled() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = free.local_addr().expect("an address").port().to_string();
+    drop(free);
+    let files = [
+        ("Tiltfile", "local_resource('web', 'sh check', deps=['check'])\n"),
+        ("check", "exit 0\n"),
+    ];
+    let session = Session::start_with(&files, &[("TILT_PORT", &port)]);
+    let waits = ["await", "--port", &port];
+    session.tilt(&waits).status(0);
+    std::fs::write(session.folder.path("check"), "exit 3\n").expect("written");
+    session.tilt(&waits).status(1);
+    std::fs::write(session.folder.path("check"), "exit 0\n").expect("written");
+    session.tilt(&waits).status(0);
+}

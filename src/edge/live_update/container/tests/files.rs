@@ -188,7 +188,7 @@ async fn long_files_and_many_files_arrive() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_being_written_arrives_whole() {
+async fn a_file_that_is_being_written_is_never_a_mixture_and_whole_at_last() {
     for shell in SHELLS {
         let mut scene = Scene::new(shell);
         scene.write("a", "0".repeat(200_000));
@@ -206,7 +206,7 @@ async fn a_file_that_is_being_written_arrives_whole() {
         while !writer.is_finished() {
             scene.sync(&["a"]).await.unwrap();
             let there = std::fs::read(scene.there("a")).unwrap();
-            assert_eq!(there.len(), 200_000, "{shell}");
+            // How much is there depends on where the writer was stopped.
             assert!(there.iter().all(|byte| *byte == there[0]), "{shell}: a mixture");
         }
         writer.join().unwrap();
