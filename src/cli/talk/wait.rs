@@ -209,17 +209,13 @@ async fn wait_for(
     let needs_object = !wanted
         .iter()
         .any(|wanted| matches!(wanted, Wanted::Create | Wanted::Delete));
-    let first = match api
-        .request(Method::GET, &target.path(Some(&name)), JSON, None)
-        .await
-    {
-        Ok(object) => Some(object),
-        Err(failure) if failure.is_not_found() && !needs_object => None,
-        Err(failure) => return Err(failure.into()),
-    };
+    if needs_object {
+        api.request(Method::GET, &target.path(Some(&name)), JSON, None)
+            .await?;
+    }
     let met = || format!("{} condition met\n", display_name(target.kind, &name));
     let selector = escaped(&format!("metadata.name={name}"));
-    let path = format!("{}?watch=true&fieldSelector={selector}", target.path(None));
+    let path = format!("{}?fieldSelector={selector}", target.path(None));
     let late = || {
         anyhow!(
             "timed out waiting for the condition on {}/{name}",
@@ -227,20 +223,18 @@ async fn wait_for(
         )
     };
     let watching = async {
-        let mut pending: Vec<&Wanted> = wanted.iter().collect();
-        let mut current = first;
+        // They are met one after the other.
+        let mut pending = wanted;
         loop {
-            // They are met one after the other.
-            while pending
-                .first()
-                .is_some_and(|wanted| wanted.is_met(current.as_ref()))
-            {
-                pending.remove(0);
-            }
+            // What happens after this moment is in the watch, so nothing is missed between the two.
+            let list = api.request(Method::GET, &path, JSON, None).await?;
+            pending = still_pending(pending, list["items"].get(0));
             if pending.is_empty() {
                 return Ok(met());
             }
-            let mut body = api.stream(&path, JSON).await?;
+            let version = list["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+            let watch = format!("{path}&watch=true&resourceVersion={version}");
+            let mut body = api.stream(&watch, JSON).await?;
             let mut rest = Vec::new();
             while let Some(frame) = body.frame().await {
                 let Ok(frame) = frame else { break };
@@ -248,13 +242,11 @@ async fn wait_for(
                 while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
                     let line: Vec<u8> = rest.drain(..=end).collect();
                     let event: Value = serde_json::from_slice(&line)?;
-                    current = (event["type"] != "DELETED").then(|| event["object"].clone());
-                    while pending
-                        .first()
-                        .is_some_and(|wanted| wanted.is_met(current.as_ref()))
-                    {
-                        pending.remove(0);
+                    if event["type"] == "ERROR" {
+                        continue;
                     }
+                    let object = (event["type"] != "DELETED").then_some(&event["object"]);
+                    pending = still_pending(pending, object);
                     if pending.is_empty() {
                         return Ok(met());
                     }
@@ -265,6 +257,12 @@ async fn wait_for(
     tokio::time::timeout_at(deadline, watching)
         .await
         .map_err(|_| late())?
+}
+
+/// Returns what is still wanted when an object is like this; `None` is one that is not there.
+fn still_pending<'a>(pending: &'a [Wanted], object: Option<&Value>) -> &'a [Wanted] {
+    let met = pending.iter().take_while(|wanted| wanted.is_met(object)).count();
+    &pending[met..]
 }
 
 /// Waits until every resource that is switched on is ready; tells what is missing when the time is over.
