@@ -5,15 +5,15 @@
 //! so a new connection begins in the last second that was read and leaves out what came from there already.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::frames::Frames;
-use crate::edge::container_log::LogLines;
+use crate::edge::container_log::{Interruption, LogLines, Readers, Wishes};
 use crate::edge::docker::{ApiError, Docker};
 use crate::edge::retry::lasting;
 use crate::engine::{ContainerLog, Event};
@@ -23,8 +23,8 @@ use crate::model::ManifestName;
 /// The pause before a new connection, doubled up to the longest until something is read again.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// Time allowed for reading all logs to their present end.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time for a log that is wanted no more to come to its end.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// How often the log of a run that has ended is asked for, if it is refused.
 const LAST_TRIES: u32 = 4;
 
@@ -32,23 +32,18 @@ const LAST_TRIES: u32 = 4;
 pub(in crate::edge) struct ContainerLogs {
     logs: LogStore,
     events: mpsc::Sender<Event>,
-    readers: Mutex<HashMap<Key, Handle>>,
+    readers: Readers<Key, ContainerLog>,
 }
 
 /// A container, for one resource.
 type Key = (ManifestName, String);
-
-struct Handle {
-    wanted: watch::Sender<ContainerLog>,
-    drains: mpsc::Sender<oneshot::Sender<()>>,
-}
 
 impl ContainerLogs {
     pub(in crate::edge) fn new(logs: LogStore, events: mpsc::Sender<Event>) -> Self {
         Self {
             logs,
             events,
-            readers: Mutex::default(),
+            readers: Readers::default(),
         }
     }
 
@@ -64,56 +59,25 @@ impl ContainerLogs {
                 _ => drop(wanted.insert(key, log)),
             }
         }
-        let mut readers = self.readers.lock().expect("no panic while readers are held");
-        // Dropping a reader's sender tells it that it is wanted no more.
-        readers.retain(|key, _| wanted.contains_key(key));
-        for (key, log) in wanted {
-            match readers.get(&key) {
-                Some(reader) => {
-                    reader.wanted.send_if_modified(|known| {
-                        let changed = *known != log;
-                        *known = log;
-                        changed
-                    });
-                }
-                None => {
-                    readers.insert(key, self.start(log, docker));
-                }
-            }
-        }
+        self.readers.set(wanted, |wishes| self.start(wishes, docker));
     }
 
     /// Reads each stream to its present end and ends it; returns after 2 s at the latest.
     pub(in crate::edge) async fn drain(&self) {
-        let readers: Vec<Handle> = {
-            let mut readers = self.readers.lock().expect("no panic while readers are held");
-            readers.drain().map(|(_, reader)| reader).collect()
-        };
-        let ends = readers.iter().map(async |reader| {
-            let (done, end) = oneshot::channel();
-            if reader.drains.send(done).await.is_ok() {
-                // A reader that is gone has nothing more to read.
-                let _ = end.await;
-            }
-        });
-        let _ = timeout(DRAIN_TIMEOUT, futures::future::join_all(ends)).await;
+        self.readers.drain().await;
     }
 
-    fn start(&self, log: ContainerLog, docker: &Arc<Docker>) -> Handle {
-        let (wanted, changes) = watch::channel(log);
-        let (drains, drain) = mpsc::channel(1);
+    fn start(&self, wishes: Wishes<ContainerLog>, docker: &Arc<Docker>) {
         let reader = Reader {
             docker: Arc::clone(docker),
             logs: self.logs.clone(),
             events: self.events.clone(),
-            wanted: changes,
-            drains: drain,
+            wishes,
             lines: LogLines::default(),
             pause: FIRST_PAUSE,
             failures: 0,
         };
         tokio::spawn(reader.run());
-        Handle { wanted, drains }
     }
 }
 
@@ -121,8 +85,7 @@ struct Reader {
     docker: Arc<Docker>,
     logs: LogStore,
     events: mpsc::Sender<Event>,
-    wanted: watch::Receiver<ContainerLog>,
-    drains: mpsc::Receiver<oneshot::Sender<()>>,
+    wishes: Wishes<ContainerLog>,
     lines: LogLines,
     pause: Duration,
     /// How often in a row the log was refused.
@@ -135,17 +98,13 @@ enum Stop {
     End,
     /// It failed.
     Failed(ApiError),
-    /// Something else is wanted now.
-    Changed,
-    /// It is wanted no more.
-    Unwanted,
-    /// Read to the present end and stop.
-    Drain(oneshot::Sender<()>),
+    /// Something else has to be done.
+    Interrupted(Interruption),
 }
 
 impl Reader {
     async fn run(self) {
-        let log = self.wanted.borrow().clone();
+        let log = self.wishes.peek();
         let name = format!("the reader of the log of container {}", log.name);
         let (writer, reader) = (self.writer(&log), Arc::new(tokio::sync::Mutex::new(self)));
         lasting(&name, &writer, || {
@@ -156,10 +115,10 @@ impl Reader {
     }
 
     async fn read_all(&mut self) {
-        let mut log = self.wanted.borrow_and_update().clone();
+        let mut log = self.wishes.take();
         let mut has_ended = false;
         loop {
-            let now = self.wanted.borrow_and_update().clone();
+            let now = self.wishes.take();
             if now.run != log.run {
                 // What the run before printed is read with what this one does.
                 if !has_ended {
@@ -170,7 +129,7 @@ impl Reader {
             }
             log = now;
             let stop = match log.terminated && has_ended {
-                true => self.interrupted().await,
+                true => Stop::Interrupted(self.wishes.interruption().await),
                 false => self.read(&log, !log.terminated).await,
             };
             match stop {
@@ -183,18 +142,18 @@ impl Reader {
                     has_ended = true;
                 }
                 Stop::End => {
-                    if let Some(stop) = self.wait().await {
-                        return self.leave(&log, stop).await;
+                    if let Some(why) = self.wait().await {
+                        return self.leave(&log, why).await;
                     }
                 }
                 Stop::Failed(error) => {
                     self.report(&log, &error);
-                    if let Some(stop) = self.wait().await {
-                        return self.leave(&log, stop).await;
+                    if let Some(why) = self.wait().await {
+                        return self.leave(&log, why).await;
                     }
                 }
-                Stop::Changed => {}
-                stop @ (Stop::Unwanted | Stop::Drain(_)) => return self.leave(&log, stop).await,
+                Stop::Interrupted(Interruption::Changed) => {}
+                Stop::Interrupted(why) => return self.leave(&log, why).await,
             }
         }
     }
@@ -215,16 +174,9 @@ impl Reader {
         loop {
             let piece = tokio::select! {
                 biased;
-                stop = interruption(&mut self.wanted, &mut self.drains), if follow => match stop {
-                    Stop::Changed => {
-                        let now = self.wanted.borrow();
-                        if now.run == log.run {
-                            continue;
-                        }
-                        drop(now);
-                        return stop;
-                    }
-                    stop => return stop,
+                why = self.wishes.interruption(), if follow => match why {
+                    Interruption::Changed if self.wishes.peek().run == log.run => continue,
+                    why => return Stop::Interrupted(why),
                 },
                 piece = pieces.next() => piece,
             };
@@ -256,35 +208,28 @@ impl Reader {
         }
     }
 
-    async fn interrupted(&mut self) -> Stop {
-        interruption(&mut self.wanted, &mut self.drains).await
-    }
-
     /// Waits before the next connection. Returns why there will be none.
-    async fn wait(&mut self) -> Option<Stop> {
+    async fn wait(&mut self) -> Option<Interruption> {
         let pause = self.pause;
         self.pause = (pause * 2).min(LONGEST_PAUSE);
         tokio::select! {
             biased;
-            stop = interruption(&mut self.wanted, &mut self.drains) => match stop {
-                Stop::Changed => {
+            why = self.wishes.interruption() => match why {
+                Interruption::Changed => {
                     self.pause = FIRST_PAUSE;
                     None
                 }
-                stop => Some(stop),
+                why => Some(why),
             },
             () = sleep(pause) => None,
         }
     }
 
     /// Reads what is still there, then stops for good.
-    async fn leave(&mut self, log: &ContainerLog, stop: Stop) {
+    async fn leave(&mut self, log: &ContainerLog, why: Interruption) {
         // What could not be read by then is not waited for.
-        let _ = timeout(DRAIN_TIMEOUT, self.read(log, false)).await;
-        if let Stop::Drain(done) = stop {
-            // Nobody may be waiting any more.
-            let _ = done.send(());
-        }
+        let _ = timeout(FAREWELL, self.read(log, false)).await;
+        why.obeyed();
     }
 
     async fn tell_end(&self, log: &ContainerLog) {
@@ -313,19 +258,5 @@ impl Reader {
 
     fn writer(&self, log: &ContainerLog) -> LogWriter {
         LogWriter::new(self.logs.clone(), log.span.clone(), log.manifest.clone())
-    }
-}
-
-async fn interruption(
-    wanted: &mut watch::Receiver<ContainerLog>,
-    drains: &mut mpsc::Receiver<oneshot::Sender<()>>,
-) -> Stop {
-    tokio::select! {
-        biased;
-        Some(done) = drains.recv() => Stop::Drain(done),
-        changed = wanted.changed() => match changed {
-            Ok(()) => Stop::Changed,
-            Err(_) => Stop::Unwanted,
-        },
     }
 }

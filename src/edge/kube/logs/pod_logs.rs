@@ -2,37 +2,29 @@
 //! `reader`'s part.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::mpsc;
 
 use super::pace::LogPace;
 use super::reader::LogReader;
+use crate::edge::container_log::Readers;
 use crate::edge::kube::connection::Cluster;
 use crate::engine::{Event, PodLog};
 use crate::logs::LogStore;
 use crate::model::{ManifestName, ObjectUid};
-
-/// Time allowed for reading all logs to their present end.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// All streams of logs. Dropping it ends them.
 pub struct PodLogs {
     cluster: Cluster,
     logs: LogStore,
     events: mpsc::Sender<Event>,
-    readers: Mutex<HashMap<Key, Reader>>,
+    readers: Readers<Key, PodLog>,
     pace: Arc<LogPace>,
 }
 
 /// A container, whichever run of it, for one resource: two resources may show the log of the same pod.
 type Key = (ManifestName, ObjectUid, String);
-
-struct Reader {
-    wanted: watch::Sender<PodLog>,
-    drains: mpsc::Sender<oneshot::Sender<()>>,
-}
 
 impl PodLogs {
     /// Starts with no streams. Lines go to `logs`, ends of streams to `events`.
@@ -41,7 +33,7 @@ impl PodLogs {
             cluster,
             logs,
             events,
-            readers: Mutex::default(),
+            readers: Readers::default(),
             pace: Arc::default(),
         }
     }
@@ -51,7 +43,6 @@ impl PodLogs {
     /// A stream that is wanted no more is read to its end if that comes within 2 s. A new run of a container continues
     /// where the run before it ended, and reads first what is missing of that one.
     pub fn set(&self, streams: Vec<PodLog>) {
-        let mut readers = self.readers.lock().expect("no panic while readers are held");
         let mut wanted: HashMap<Key, PodLog> = HashMap::new();
         for stream in streams {
             let key = (
@@ -61,58 +52,23 @@ impl PodLogs {
             );
             wanted.insert(key, stream);
         }
-        // Dropping a reader's sender tells it that it is wanted no more.
-        readers.retain(|key, _| wanted.contains_key(key));
-        for (key, stream) in wanted {
-            match readers.get(&key) {
-                Some(reader) => {
-                    reader.wanted.send_if_modified(|known| {
-                        let changed = *known != stream;
-                        *known = stream;
-                        changed
-                    });
-                }
-                None => {
-                    readers.insert(key, self.start(stream));
-                }
-            }
-        }
+        self.readers.set(wanted, |wishes| {
+            let (logs, events, pace) = (self.logs.clone(), self.events.clone(), Arc::clone(&self.pace));
+            let reader = LogReader::new(self.cluster.clone(), logs, events, wishes, pace);
+            tokio::spawn(reader.run());
+        });
     }
 
     /// Reads each stream to its present end and ends it; returns after 2 s at the latest.
     pub async fn drain(&self) {
-        let readers: Vec<Reader> = {
-            let mut readers = self.readers.lock().expect("no panic while readers are held");
-            readers.drain().map(|(_, reader)| reader).collect()
-        };
-        let ends = readers.iter().map(async |reader| {
-            let (done, end) = oneshot::channel();
-            if reader.drains.send(done).await.is_ok() {
-                // A reader that is gone has nothing more to read.
-                let _ = end.await;
-            }
-        });
-        let _ = tokio::time::timeout(DRAIN_TIMEOUT, futures::future::join_all(ends)).await;
-    }
-
-    fn start(&self, stream: PodLog) -> Reader {
-        let (wanted, changes) = watch::channel(stream);
-        let (drains, drain) = mpsc::channel(1);
-        let reader = LogReader::new(
-            self.cluster.clone(),
-            self.logs.clone(),
-            self.events.clone(),
-            changes,
-            drain,
-            Arc::clone(&self.pace),
-        );
-        tokio::spawn(reader.run());
-        Reader { wanted, drains }
+        self.readers.drain().await;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
     use crate::edge::kube::fake_api::{FakeApi, Reply};
     use crate::model::{ManifestName, SpanId};

@@ -12,12 +12,12 @@ use futures::{AsyncBufRead, AsyncBufReadExt};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp as Time;
 use kube::api::LogParams;
-use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::pace::LogPace;
 use crate::clock;
-use crate::edge::container_log::LogLines;
+use crate::edge::container_log::{Interruption, LogLines, Wishes};
 use crate::edge::kube::connection::{Cluster, is_login_refused, is_lost, is_not_found, message};
 use crate::edge::retry::lasting;
 use crate::engine::{Event, PodLog};
@@ -50,8 +50,7 @@ pub(super) struct LogReader {
     cluster: Cluster,
     logs: LogStore,
     events: mpsc::Sender<Event>,
-    wanted: watch::Receiver<PodLog>,
-    drains: mpsc::Receiver<oneshot::Sender<()>>,
+    wishes: Wishes<PodLog>,
     lines: LogLines,
     pace: Arc<LogPace>,
     pauses: Backoff,
@@ -80,12 +79,8 @@ enum Stop {
     End,
     /// It failed.
     Failed(kube::Error),
-    /// Something else is wanted now.
-    Changed,
-    /// It is wanted no more.
-    Unwanted,
-    /// Read to the present end and stop.
-    Drain(oneshot::Sender<()>),
+    /// Something else has to be done.
+    Interrupted(Interruption),
     /// Nothing came for long.
     Silent,
 }
@@ -95,16 +90,14 @@ impl LogReader {
         cluster: Cluster,
         logs: LogStore,
         events: mpsc::Sender<Event>,
-        wanted: watch::Receiver<PodLog>,
-        drains: mpsc::Receiver<oneshot::Sender<()>>,
+        wishes: Wishes<PodLog>,
         pace: Arc<LogPace>,
     ) -> Self {
         Self {
             cluster,
             logs,
             events,
-            wanted,
-            drains,
+            wishes,
             lines: LogLines::default(),
             pace,
             pauses: PAUSES,
@@ -118,7 +111,7 @@ impl LogReader {
     /// Reads until it is wanted no more or drained. After a panic it goes on with what comes then: what led to it would
     /// lead to it again.
     pub(in crate::edge::kube) async fn run(self) {
-        let stream = self.wanted.borrow().clone();
+        let stream = self.wishes.peek();
         let name = format!("the reader of the log of pod {}", stream.pod_name);
         let (log, reader) = (self.log(&stream), Arc::new(Mutex::new(self)));
         let mut is_first = true;
@@ -137,13 +130,13 @@ impl LogReader {
     }
 
     async fn read_all(&mut self) {
-        let mut stream = self.wanted.borrow_and_update().clone();
+        let mut stream = self.wishes.take();
         let mut ended = false;
         if stream.missed_run {
             self.read_out(&stream, Reading::Previous).await;
         }
         loop {
-            let now = self.wanted.borrow_and_update().clone();
+            let now = self.wishes.take();
             if now.container_id != stream.container_id {
                 self.read_out(&stream, Reading::Previous).await;
                 if !ended {
@@ -154,7 +147,7 @@ impl LogReader {
             }
             stream = now;
             let stop = if ended {
-                self.interrupted().await
+                Stop::Interrupted(self.wishes.interruption().await)
             } else if stream.terminated {
                 self.read_out(&stream, Reading::ToEnd).await
             } else {
@@ -166,18 +159,18 @@ impl LogReader {
                     ended = self.end(&stream).await;
                 }
                 Stop::End => {
-                    if let Some(stop) = self.wait(None).await {
-                        return self.leave(&stream, stop, ended).await;
+                    if let Some(why) = self.wait(None).await {
+                        return self.leave(&stream, why, ended).await;
                     }
                 }
                 Stop::Failed(error) => {
                     self.report(&stream, &error);
-                    if let Some(stop) = self.wait(Some(error)).await {
-                        return self.leave(&stream, stop, ended).await;
+                    if let Some(why) = self.wait(Some(error)).await {
+                        return self.leave(&stream, why, ended).await;
                     }
                 }
-                Stop::Silent | Stop::Changed => {}
-                stop @ (Stop::Unwanted | Stop::Drain(_)) => return self.leave(&stream, stop, ended).await,
+                Stop::Silent | Stop::Interrupted(Interruption::Changed) => {}
+                Stop::Interrupted(why) => return self.leave(&stream, why, ended).await,
             }
         }
     }
@@ -211,7 +204,7 @@ impl LogReader {
         let opened = if reading == Reading::Follow {
             tokio::select! {
                 biased;
-                stop = interruption(&mut self.wanted, &mut self.drains) => return stop,
+                why = self.wishes.interruption() => return Stop::Interrupted(why),
                 opened = opening => opened,
                 _ = renewals.changed() => return Stop::Silent,
             }
@@ -238,11 +231,11 @@ impl LogReader {
                 let silence = if has_ended { QUIET } else { self.silences.current() };
                 tokio::select! {
                     biased;
-                    stop = interruption(&mut self.wanted, &mut self.drains), if !has_ended => {
-                        let now = self.wanted.borrow().clone();
+                    why = self.wishes.interruption(), if !has_ended => {
+                        let now = self.wishes.peek();
                         let is_over = now.terminated || now.container_id != stream.container_id;
-                        if !matches!(stop, Stop::Changed) || !is_over {
-                            return stop;
+                        if !matches!(why, Interruption::Changed) || !is_over {
+                            return Stop::Interrupted(why);
                         }
                         has_ended = true;
                         continue;
@@ -305,12 +298,8 @@ impl LogReader {
         }
     }
 
-    async fn interrupted(&mut self) -> Stop {
-        interruption(&mut self.wanted, &mut self.drains).await
-    }
-
     /// Waits before the next connection. Returns why there will be none.
-    async fn wait(&mut self, error: Option<kube::Error>) -> Option<Stop> {
+    async fn wait(&mut self, error: Option<kube::Error>) -> Option<Interruption> {
         let pause = self.pauses.pause();
         let (cluster, pace) = (self.cluster.clone(), Arc::clone(&self.pace));
         let again = async move {
@@ -327,19 +316,19 @@ impl LogReader {
         };
         tokio::select! {
             biased;
-            stop = interruption(&mut self.wanted, &mut self.drains) => match stop {
-                Stop::Changed => {
+            why = self.wishes.interruption() => match why {
+                Interruption::Changed => {
                     self.pauses.reset();
                     None
                 }
-                stop => Some(stop),
+                why => Some(why),
             },
             () = again => None,
         }
     }
 
     /// Reads what is still there, then stops for good.
-    async fn leave(&mut self, stream: &PodLog, stop: Stop, ended: bool) {
+    async fn leave(&mut self, stream: &PodLog, why: Interruption, ended: bool) {
         if !ended {
             let reading = async {
                 if stream.terminated {
@@ -352,10 +341,7 @@ impl LogReader {
             let _ = tokio::time::timeout(FAREWELL, reading).await;
             self.finish(stream);
         }
-        if let Stop::Drain(done) = stop {
-            // Nobody may be waiting any more.
-            let _ = done.send(());
-        }
+        why.obeyed();
     }
 
     /// Says that a run was read to its end. Returns `true`, for the caller to remember.
@@ -453,20 +439,6 @@ impl Chunks {
 /// A reading whose connection was dead.
 fn dead() -> Stop {
     Stop::Failed(kube::Error::ReadEvents(std::io::ErrorKind::TimedOut.into()))
-}
-
-async fn interruption(
-    wanted: &mut watch::Receiver<PodLog>,
-    drains: &mut mpsc::Receiver<oneshot::Sender<()>>,
-) -> Stop {
-    tokio::select! {
-        biased;
-        Some(done) = drains.recv() => Stop::Drain(done),
-        changed = wanted.changed() => match changed {
-            Ok(()) => Stop::Changed,
-            Err(_) => Stop::Unwanted,
-        },
-    }
 }
 
 fn prefix(stream: &PodLog) -> String {

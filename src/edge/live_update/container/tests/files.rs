@@ -1,16 +1,22 @@
 //! What is in a container after a batch, or after many.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::super::content_here;
 use super::container::{SHELLS, Scene, set_mode, tree};
+use crate::clock;
+
+/// A writer that does nothing for so long may look as if it were done: a file is whole when it was not written for 10 ms, as
+/// its time tells, which may be 4 ms late.
+const STOPPED: Duration = Duration::from_millis(5);
 
 /// Names that need care.
 const NAMES: [&[u8]; 9] = [
@@ -193,23 +199,36 @@ async fn a_file_that_is_being_written_is_never_a_mixture_and_whole_at_last() {
         let mut scene = Scene::new(shell);
         scene.write("a", "0".repeat(200_000));
         let file = scene.here("a");
+        // Returns the contents in the middle of which it was stopped, so that they looked like whole ones for a while.
         let writer = std::thread::spawn(move || {
-            for at in 1..30u8 {
+            let mut broken = BTreeSet::new();
+            for byte in b'B'..b'_' {
+                let mut last = clock::now();
                 // Emptied first, as editors do, and filled in pieces.
                 let mut file = std::fs::File::create(&file).unwrap();
                 for _ in 0..20 {
-                    std::io::Write::write_all(&mut file, &[b'A' + at; 10_000]).unwrap();
+                    std::io::Write::write_all(&mut file, &[byte; 10_000]).unwrap();
+                    let now = clock::now();
+                    if now - last > STOPPED {
+                        broken.insert(byte);
+                    }
+                    last = now;
                 }
-                std::thread::sleep(std::time::Duration::from_millis(25));
+                std::thread::sleep(Duration::from_millis(25));
             }
+            broken
         });
+        let mut seen = Vec::new();
         while !writer.is_finished() {
             scene.sync(&["a"]).await.unwrap();
             let there = std::fs::read(scene.there("a")).unwrap();
-            // How much is there depends on where the writer was stopped.
             assert!(there.iter().all(|byte| *byte == there[0]), "{shell}: a mixture");
+            seen.extend(there.first().map(|byte| (*byte, there.len())));
         }
-        writer.join().unwrap();
+        let broken = writer.join().unwrap();
+        for (byte, len) in seen.into_iter().filter(|(byte, _)| !broken.contains(byte)) {
+            assert_eq!(len, 200_000, "{shell}: {} was taken too early", char::from(byte));
+        }
         scene.sync(&["a"]).await.unwrap();
         scene.assert_equal("at the end");
     }
