@@ -5,7 +5,8 @@
 //! renamed in a moment. These are the rules:
 //!
 //! 1. Settled paths are passed on at once, unless a burst is on. Open ones stay.
-//! 2. A change within 20 ms after changes were passed on begins a burst: then all wait for quiet.
+//! 2. A change within 20 ms after changes were passed on begins a burst: then all wait for quiet. So does a change of what the
+//!    Tiltfile is made of: what is saved with it is to be one cause with it.
 //! 3. All paths are passed on after 20 ms without a change. One that was written and not closed waits for 500 ms
 //!    without another write: whoever writes it may take its time. No path waits for more than 10 s.
 //! 4. A new file that is gone again before it was passed on was never there; unless it was passed on as gone shortly
@@ -100,6 +101,11 @@ impl Coalescer {
                 self.writing.remove(&place);
             }
         }
+    }
+
+    /// Lets all that waits be passed on together, once all is quiet.
+    pub(super) fn gather(&mut self) {
+        self.is_burst |= !self.places.is_empty();
     }
 
     /// Returns whether a change of the path waits to be passed on.
@@ -420,6 +426,22 @@ mod tests {
             ]);
         }
         assert_eq!(play(&events), ["0: a", "35: b c d"]);
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "a point to add durations to")]
+    fn what_is_gathered_waits_for_what_comes_soon_after() {
+        let (start, mut coalescer) = (Instant::now(), Coalescer::default());
+        let at = |millis| start + Duration::from_millis(millis);
+        coalescer.on_event(at(0), LocalPath::new("/Tiltfile"), Closed, 0);
+        coalescer.gather();
+        assert_eq!(coalescer.next_wake(), Some(at(20)));
+        coalescer.on_event(at(5), LocalPath::new("/web/page"), Closed, 0);
+        assert_eq!(coalescer.poll(at(24)), None);
+        let due = coalescer.poll(at(25)).expect("all is quiet");
+        assert_eq!(due.len(), 2);
+        coalescer.on_event(at(60), LocalPath::new("/web/page"), Closed, 0);
+        assert_eq!(coalescer.next_wake(), Some(at(60)), "it is over");
     }
 
     #[test]

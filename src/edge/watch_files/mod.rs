@@ -34,7 +34,7 @@ use self::tree::{Found, Tree};
 use crate::clock;
 use crate::engine::{Event, FileChange, Moment, WatchSet};
 use crate::logs::LogWriter;
-use crate::model::{LocalPath, Timestamp};
+use crate::model::{LocalPath, TargetId, Timestamp};
 
 /// How often directories that cannot be watched are looked at, at most.
 const LOOK: Duration = Duration::from_secs(2);
@@ -433,7 +433,11 @@ impl FileWatch {
         let (now, after) = (clock::now(), self.passed.latest());
         for (path, change) in found {
             if self.rules.is_wanted(&path) && !is_own_output(&path) {
+                let is_config = self.rules.targets_of(&path).contains(&&TargetId::configs());
                 self.coalescer.on_event(now, path, change, after);
+                if is_config {
+                    self.coalescer.gather();
+                }
             }
         }
         if let Some(tree) = &mut self.tree {
