@@ -7,14 +7,17 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use tilt::edge::evaluation::RealHost;
-use tilt::k8s::{KubeContext, Product};
 use tilt::logs::{LogStore, LogWriter};
 use tilt::model::LocalPath;
-use tilt::tiltfile::{Load, LoadRequest, Memory, Program, load_on_big_stack};
+use tilt::tiltfile::{Load, LoadRequest, load_on_big_stack};
 
 #[path = "../common/describe.rs"]
 mod describe;
 use describe::describe;
+
+#[path = "../common/load_request.rs"]
+mod load_request;
+use load_request::load_request;
 
 /// A project on disk, in a directory of its name.
 struct Project {
@@ -29,7 +32,7 @@ impl Project {
         let dir = tempfile::tempdir().expect("a directory");
         let root = dir.path().join(name);
         let mut project = Self {
-            request: request(&root),
+            request: load_request(LocalPath::new(root.join("Tiltfile"))),
             dir,
             name: name.to_owned(),
             expected: Vec::new(),
@@ -103,26 +106,6 @@ impl Project {
         let files: Vec<String> = files.map(|path| path.display().to_string()).collect();
         outcome.push(format!("watches: {}", files.join(" ")));
         outcome
-    }
-}
-
-fn request(root: &Path) -> LoadRequest {
-    LoadRequest {
-        file: LocalPath::new(root.join("Tiltfile")),
-        args: Vec::new(),
-        subcommand: "ci",
-        kube: KubeContext {
-            name: "kind-test".to_owned(),
-            cluster: "kind-test".to_owned(),
-            namespace: "default".to_owned(),
-            product: Product::Kind,
-        },
-        web_host: "localhost".to_owned(),
-        is_main: true,
-        program: Program::default(),
-        memory: Memory::default(),
-        clock: None,
-        extensions: tilt::model::ApiObjects::default(),
     }
 }
 
@@ -257,7 +240,12 @@ fn the_example_loads() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/compose");
     let log = LogWriter::global(LogStore::in_memory());
     let cancelled = Arc::new(AtomicBool::new(false));
-    let load = load_on_big_stack(&request(&example), &RealHost::default(), &log, cancelled);
+    let load = load_on_big_stack(
+        &load_request(LocalPath::new(example.join("Tiltfile"))),
+        &RealHost::default(),
+        &log,
+        cancelled,
+    );
     assert_eq!(load.error_text(), None);
     assert!(load.warnings.is_empty(), "{:?}", load.warnings);
     assert_eq!(load.manifests.map(|manifests| manifests.len()), Some(3));

@@ -25,6 +25,10 @@ use std::time::{Duration, Instant};
 use crate::support::{Project, Up, eventually};
 use crate::witness::{Before, Witness};
 
+#[path = "../common/free_port.rs"]
+mod free_port;
+use free_port::free_port;
+
 /// Stops a component of the cluster, or starts what is stopped.
 #[track_caller]
 fn cluster(args: &[&str]) {
@@ -44,11 +48,6 @@ impl Drop for Mended {
     fn drop(&mut self) {
         cluster(&["up"]);
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
 }
 
 /// A page that is built and forwarded, and a pod that counts lines.

@@ -2,13 +2,14 @@
 #![allow(clippy::disallowed_methods, reason = "these tests run a program")]
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::sessions::Session;
+use crate::support::free_port;
 
 /// A session, and the port of its web page.
 struct Attacked {
@@ -18,9 +19,7 @@ struct Attacked {
 
 impl Attacked {
     fn new() -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = free.local_addr().expect("an address").port();
-        drop(free);
+        let port = free_port();
         let session = Session::start_with(
             &[("Tiltfile", "local_resource('web', 'true')\n")],
             &[("TILT_PORT", &port.to_string())],

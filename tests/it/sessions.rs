@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::commands::{Folder, Ran};
+use crate::support::free_port;
 
 /// How long anything may take before a test gives up. Nothing waits for it to pass.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -299,9 +300,7 @@ fn a_toggle_switches_a_config_map_and_what_looks_at_it() {
 
 #[test]
 fn what_came_of_an_edit_is_told_once_it_has_settled() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = free.local_addr().expect("an address").port().to_string();
-    drop(free);
+    let port = free_port().to_string();
     let files = [
         ("Tiltfile", "local_resource('web', 'sh check', deps=['check'])\n"),
         ("check", "exit 0\n"),

@@ -3,34 +3,25 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use tilt::k8s::{KubeContext, Product};
 use tilt::logs::{LogStore, LogWriter};
 use tilt::model::LocalPath;
-use tilt::tiltfile::{Load, LoadRequest, Memory, MemoryHost, Program, load_on_big_stack};
+use tilt::tiltfile::{Load, LoadRequest, MemoryHost, load_on_big_stack};
 
 #[path = "../common/describe.rs"]
 mod describe;
 pub(crate) use describe::describe;
 
+#[path = "../common/free_port.rs"]
+mod free_port;
+pub(crate) use free_port::free_port;
+
+#[path = "../common/load_request.rs"]
+mod load_request;
+use load_request::load_request;
+
 /// Returns a request for `/src/Tiltfile` on a local cluster.
 pub(crate) fn request() -> LoadRequest {
-    LoadRequest {
-        file: LocalPath::new("/src/Tiltfile"),
-        args: Vec::new(),
-        subcommand: "ci",
-        kube: KubeContext {
-            name: "kind-test".to_owned(),
-            cluster: "kind-test".to_owned(),
-            namespace: "default".to_owned(),
-            product: Product::Kind,
-        },
-        web_host: "localhost".to_owned(),
-        is_main: true,
-        program: Program::default(),
-        memory: Memory::default(),
-        extensions: tilt::model::ApiObjects::default(),
-        clock: None,
-    }
+    load_request(LocalPath::new("/src/Tiltfile"))
 }
 
 /// Loads, and returns the result with what was logged.
