@@ -742,7 +742,7 @@ impl<B: Brain> LiveWorld<B> {
     /// No resource is shown as up to date while a container that is known to run differs from what is known of the disk.
     fn check_shown(&self) -> Verdict {
         let view = self.brain.view();
-        let Some(resource) = view.resources.first() else {
+        let Some(resource) = view.resources.front() else {
             return Ok(());
         };
         if resource.update_status != UpdateStatus::Ok || self.mode != TriggerMode::Auto {

@@ -190,7 +190,7 @@ impl<B: Brain> World<B> {
                 format!("build {build} is cancelled, but does not run")
             }),
             Effect::StreamLogs(streams) => streams
-                .iter()
+                .values()
                 .try_for_each(|stream| self.check_known(stream.manifest())),
             Effect::Log(line) => match &line.manifest {
                 Some(name) if *name != ManifestName::tiltfile() => self.check_known(name),

@@ -314,7 +314,11 @@ impl<B: Brain> World<B> {
             Effect::WatchFiles(set) => self.watched = set,
             Effect::WatchCluster(watch) => self.cluster_watch = watch,
             Effect::StreamLogs(streams) => {
-                self.streams = streams.into_iter().filter_map(LogStream::into_pod).collect();
+                self.streams = streams
+                    .values()
+                    .cloned()
+                    .filter_map(LogStream::into_pod)
+                    .collect();
             }
             Effect::Serve(servers) => self.servers = servers,
             Effect::Prune(request) => self.pruning = Some(request.prune),

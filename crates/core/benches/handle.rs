@@ -1,6 +1,7 @@
 //! What one event costs the engine, with 10 to 2,000 resources: it must not grow with their number.
 //!
-//! Each resource has a pod with two containers, whose logs are read. Run with `cargo bench -p tilt-core`.
+//! Each resource has a pod with two containers, whose logs are read, and there are as many local resources. Run with
+//! `cargo bench -p tilt-core --bench handle`; numbers behind `--` are used in place of the usual ones.
 
 #![allow(
     clippy::print_stdout,
@@ -13,14 +14,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tilt_core::engine::{
-    AppliedObject, ClusterStatus, Effect, Engine, EngineConfig, Event, FileChange, LoadOutcome, Mode,
+    AppliedObject, ClusterStatus, Effect, Engine, EngineConfig, Event, FileChange, LoadOutcome, LogId, Mode,
     ObjectId, UpdateOutcome,
 };
 use tilt_core::k8s::{Entity, Origin};
 use tilt_core::model::{
     BuildId, ClusterEvent, Container, ContainerState, DeployTarget, DockerPrune, K8sTarget, LoadId,
     LocalPath, LocalTarget, Manifest, ManifestName, ObjectUid, Owner, Pod, PodCondition, PodCounts, PodPhase,
-    PodReadiness, RestartPolicy, TargetId, Timestamp, TriggerMode, Workload, WorkloadKind, WorkloadState,
+    PodReadiness, RestartPolicy, TargetId, Timestamp, TriggerMode, TriggerReason, Workload, WorkloadKind,
+    WorkloadState,
 };
 
 const COUNTS: [usize; 4] = [10, 100, 1_000, 2_000];
@@ -28,12 +30,14 @@ const COUNTS: [usize; 4] = [10, 100, 1_000, 2_000];
 const EVENTS: usize = 2_000;
 
 fn main() {
+    let given: Vec<usize> = std::env::args().filter_map(|arg| arg.parse().ok()).collect();
+    let counts = if given.is_empty() { COUNTS.to_vec() } else { given };
     println!(
         "{:34}{}",
         "microseconds per event, resources:",
-        COUNTS.map(|n| format!("{n:>9}")).concat()
+        counts.iter().map(|n| format!("{n:>9}")).collect::<String>()
     );
-    let columns: Vec<Vec<(&str, f64)>> = COUNTS.into_iter().map(measure).collect();
+    let columns: Vec<Vec<(&str, f64)>> = counts.into_iter().map(measure).collect();
     for (row, (what, _)) in columns[0].iter().enumerate() {
         let shown: String = columns
             .iter()
@@ -48,7 +52,9 @@ type Make = fn(&Session, usize) -> Event;
 
 /// Returns what each kind of event costs, in microseconds, view included.
 fn measure(count: usize) -> Vec<(&'static str, f64)> {
+    let begun = Instant::now();
     let mut session = Session::settled(count);
+    let start = begun.elapsed().as_secs_f64() * 1e6 / count as f64;
     let kinds: [(&str, Make); 5] = [
         ("a pod becomes ready or unready", |session, i| {
             pod_seen(i % session.count, i % (2 * session.count) < session.count)
@@ -61,16 +67,26 @@ fn measure(count: usize) -> Vec<(&'static str, f64)> {
         }),
         ("a file of a local resource", |session, i| {
             Event::FilesChanged(vec![FileChange::new(
-                TargetId::local(&ManifestName::new(format!("local-{}", i % session.count))),
+                TargetId::local(&local_name(i % session.count)),
                 LocalPath::new(format!("/src/{i}")),
             )])
         }),
         ("nothing happens", |_, _| Event::Wake),
     ];
-    kinds
-        .into_iter()
-        .map(|(what, event)| (what, session.cost(event)))
-        .collect()
+    let mut costs = vec![("a start, per resource", start)];
+    for (what, event) in kinds {
+        costs.push((what, session.cost(event)));
+    }
+    let (restarted, read) = session.cost_of_restarts();
+    costs.extend([
+        ("a container restarts", restarted),
+        ("the log of its last run ends", read),
+    ]);
+    let (asked, ended) = session.cost_of_updates(local_name, |_| UpdateOutcome::default());
+    costs.extend([("a command is triggered", asked), ("its update ends", ended)]);
+    let (asked, ended) = session.cost_of_updates(service_name, applied);
+    costs.extend([("a Deployment is triggered", asked), ("its update ends", ended)]);
+    costs
 }
 
 struct Session {
@@ -119,8 +135,8 @@ impl Session {
                 build,
                 outcome: Box::new(applied(number)),
             };
-            started.extend(builds(&session.send(ended)));
-            session.send(pod_seen(number, true));
+            started.extend(builds(&session.timed(ended).1));
+            session.timed(pod_seen(number, true));
         }
         session
     }
@@ -130,14 +146,51 @@ impl Session {
         self.engine.handle(self.now, event)
     }
 
+    /// Returns what it costs, in microseconds, that an update is asked for, and that it ends.
+    fn cost_of_updates(
+        &mut self,
+        name: fn(usize) -> ManifestName,
+        outcome: fn(usize) -> UpdateOutcome,
+    ) -> (f64, f64) {
+        let (mut asked, mut ended) = (Duration::ZERO, Duration::ZERO);
+        for i in 0..EVENTS {
+            let number = i % self.count;
+            let (manifest, reason) = (name(number), TriggerReason::Web);
+            let (cost, effects) = self.timed(Event::Triggered { manifest, reason });
+            asked += cost;
+            for build in effects.iter().filter_map(started) {
+                let outcome = Box::new(outcome(number));
+                ended += self.timed(Event::UpdateFinished { build, outcome }).0;
+            }
+        }
+        (each(asked), each(ended))
+    }
+
+    /// Returns what it costs, in microseconds, that a container restarts, and that the log of its last run has been read.
+    fn cost_of_restarts(&mut self) -> (f64, f64) {
+        let (mut restarted, mut read) = (Duration::ZERO, Duration::ZERO);
+        for i in 0..EVENTS {
+            let (number, run) = (i % self.count, i / self.count);
+            restarted += self.timed(pod_in_run(number, true, run + 1)).0;
+            read += self.timed(log_ended(number, run)).0;
+        }
+        (each(restarted), each(read))
+    }
+
+    fn timed(&mut self, event: Event) -> (Duration, Vec<Effect>) {
+        let begun = Instant::now();
+        let effects = self.send(event);
+        std::hint::black_box(self.engine.publish());
+        std::hint::black_box(self.engine.next_wake());
+        (begun.elapsed(), effects)
+    }
+
     /// Returns what an event costs, in microseconds.
     fn cost(&mut self, event: fn(&Self, usize) -> Event) -> f64 {
         let events: Vec<Event> = (0..EVENTS).map(|i| event(self, i)).collect();
         let begun = Instant::now();
         for event in events {
-            std::hint::black_box(self.send(event));
-            std::hint::black_box(self.engine.publish());
-            std::hint::black_box(self.engine.next_wake());
+            std::hint::black_box(self.timed(event));
         }
         begun.elapsed().as_secs_f64() * 1e6 / EVENTS as f64
     }
@@ -157,12 +210,43 @@ fn builds(effects: &[Effect]) -> Vec<(BuildId, usize)> {
         .collect()
 }
 
+/// Returns the share of an event, in microseconds.
+fn each(all: Duration) -> f64 {
+    all.as_secs_f64() * 1e6 / EVENTS as f64
+}
+
+fn started(effect: &Effect) -> Option<BuildId> {
+    match effect {
+        Effect::StartUpdate(plan) => Some(plan.build),
+        _ => None,
+    }
+}
+
+fn service_name(number: usize) -> ManifestName {
+    ManifestName::new(format!("service-{number}"))
+}
+
+fn local_name(number: usize) -> ManifestName {
+    ManifestName::new(format!("local-{number}"))
+}
+
+fn container_id(container: &str, number: usize, run: usize) -> String {
+    format!("{container}-{number}-{run}")
+}
+
+fn log_ended(number: usize, run: usize) -> Event {
+    Event::LogStreamEnded(LogId::Pod {
+        pod: uid("pod", number),
+        container_id: container_id("main", number, run),
+    })
+}
+
 fn uid(kind: &str, number: usize) -> ObjectUid {
     ObjectUid::new(format!("{kind}-{number}"))
 }
 
 fn deployment(number: usize) -> Manifest {
-    let name = ManifestName::new(format!("service-{number}"));
+    let name = service_name(number);
     let value = json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name.as_str()},
         "spec": {"template": {"spec": {"containers": [{"name": "main"}, {"name": "side"}]}}},
@@ -186,13 +270,13 @@ fn deployment(number: usize) -> Manifest {
 }
 
 fn local(number: usize) -> Manifest {
-    let name = ManifestName::new(format!("local-{number}"));
+    let name = local_name(number);
     Manifest {
         deploy: DeployTarget::Local(Box::new(LocalTarget {
             id: TargetId::local(&name),
             update_cmd: None,
             serve_cmd: tilt_core::model::Command::default(),
-            deps: None,
+            deps: Some(vec![LocalPath::new(format!("/src/{name}"))]),
             watch_ignores: Vec::new(),
             allow_parallel: true,
             links: Vec::new(),
@@ -243,9 +327,13 @@ fn applied(number: usize) -> UpdateOutcome {
 }
 
 fn pod_seen(number: usize, ready: bool) -> Event {
+    pod_in_run(number, ready, 0)
+}
+
+fn pod_in_run(number: usize, ready: bool, run: usize) -> Event {
     let container = |name: &str| Container {
         name: name.to_owned(),
-        id: format!("{name}-{number}"),
+        id: container_id(name, number, if name == "main" { run } else { 0 }),
         image: "shop/service".to_owned(),
         ready,
         has_probe: false,

@@ -51,6 +51,7 @@ mod trace;
 mod undefined;
 mod values;
 mod wording;
+mod yaml_stream;
 
 pub use checkout::{Checkout, CheckoutFault, RepoRequest};
 pub use host::{DirEntry, Host, HostCommand, Ran, Stream, Variables};

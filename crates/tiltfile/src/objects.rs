@@ -7,9 +7,10 @@ use super::fault::{Fault, Outcome, io_message};
 use super::kinds::go_type;
 use super::session::Session;
 use super::values::Blob;
+use super::yaml_stream::read_stream;
 use crate::diag::{Diagnostic, SourceText};
 use crate::k8s::Entity;
-use crate::k8s::yaml::{self, DroppedField, YamlFault};
+use crate::k8s::yaml::{DroppedField, YamlFault};
 use crate::model::octets::text_of;
 
 /// How many warnings about dropped fields one text may give.
@@ -58,7 +59,7 @@ pub(super) fn read_text(text: &str, source: &str, session: &Session<'_>) -> Outc
 
 /// `file` is what places in the text name.
 fn read(text: &str, source: &str, file: String, session: &Session<'_>) -> Outcome<Vec<Entity>> {
-    match yaml::read(text, source) {
+    match read_stream(text, source) {
         Ok(stream) => {
             if !stream.dropped.is_empty() || !stream.remarks.is_empty() {
                 let source = SourceText::new(file, text);

@@ -72,11 +72,20 @@ impl Docker {
     async fn bring(&self, image: &ImageRef, login: &str, log: &LogWriter) -> Result<ImageRef, BuildError> {
         let failed = |err: ApiError| explain(&err, image);
         let path = format!("/images/{}/json", image.familiar());
-        let local: LocalImage = self.http.get(&path).await.map_err(failed)?;
+        // Its own tag is asked for first, whatever the engine says of it.
+        let looks = tokio::try_join!(
+            self.http.get::<LocalImage>(&path),
+            self.registry_digest(image, login)
+        );
+        let (local, of_own_tag) = looks.map_err(failed)?;
+        let mut of_own_tag = Some(of_own_tag);
         let mut taken: Vec<(ImageRef, String)> = Vec::new();
         for tag in tags(image, &local.id) {
             let name = image.with_tag(&tag);
-            let found = self.registry_digest(&name, login).await.map_err(failed)?;
+            let found = match of_own_tag.take() {
+                Some(found) => found,
+                None => self.registry_digest(&name, login).await.map_err(failed)?,
+            };
             if let Some(digest) = found.as_ref()
                 && !local.is(digest)
                 && !self.is_same(&local, &name, digest, login).await.map_err(failed)?

@@ -10,8 +10,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::about::Session;
 use super::connected_cluster::Connected;
-use super::event_loop::Session;
 use super::reachable_again::LookOut;
 use super::records::Records;
 use crate::clock;
@@ -28,7 +28,9 @@ use crate::edge::retry::vital;
 use crate::edge::update;
 use crate::edge::update::{ImageSlots, ImageTools, ServiceTools, UpdateTools, custom_deploy, run_service};
 use crate::edge::watch_files::FileWatcher;
-use crate::engine::{Effect, Event, LoadOutcome, LogStream, Moment, PruneRequest, UpdateOutcome, UpdatePlan};
+use crate::engine::{
+    Effect, Event, LoadOutcome, LogStream, LogStreams, Moment, PruneRequest, UpdateOutcome, UpdatePlan,
+};
 use crate::k8s::labels::Ownership;
 use crate::logs::{LogStore, LogWriter};
 use crate::model::{ApiObjects, BuildId, DeployTarget, LoadId, ManifestName, SpanId, Timestamp};
@@ -323,9 +325,9 @@ impl Edge {
         }
     }
 
-    fn stream_logs(&self, wanted: Vec<LogStream>) {
+    fn stream_logs(&self, wanted: LogStreams) {
         let (mut pods, mut containers) = (Vec::new(), Vec::new());
-        for log in wanted {
+        for (_, log) in wanted {
             match log {
                 LogStream::Pod(log) => pods.push(log),
                 LogStream::Container(log) => containers.push(log),

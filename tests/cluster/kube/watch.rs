@@ -36,7 +36,7 @@ pub(super) fn watcher(world: &World, uids: BTreeSet<ObjectUid>) -> (ClusterWatch
     let namespaces = BTreeSet::from([world.namespace.clone()]);
     watcher.set(ClusterWatch {
         namespaces,
-        uids,
+        uids: uids.into_iter().collect(),
         ..ClusterWatch::default()
     });
     (watcher, events)

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use imbl::ordmap::DiffItem;
 use serde_json::{Value, json};
 
 use super::objects::{Made, SessionFacts, of_resource, of_session, owner_reference};
@@ -19,7 +20,7 @@ use crate::view::{ObjectView, ObjectViews, ResourceView, View};
 pub struct Shown {
     session: Vec<Print>,
     rows: BTreeMap<ManifestName, Row>,
-    objects: Arc<ObjectViews>,
+    objects: ObjectViews,
 }
 
 /// A resource that was shown.
@@ -76,9 +77,9 @@ impl Shown {
             news.compare(&mut gone.made, Vec::new());
         }
         self.keep_shared(&mut news);
-        if !Arc::ptr_eq(&self.objects, &view.objects) {
+        if !self.objects.ptr_eq(&view.objects) {
             news.compare_objects(&self.objects, &view.objects);
-            self.objects = Arc::clone(&view.objects);
+            self.objects = view.objects.clone();
         }
         news
     }
@@ -157,11 +158,18 @@ impl News {
     }
 
     fn compare_objects(&mut self, before: &ObjectViews, now: &ObjectViews) {
-        for (key, view) in now {
-            let old = before.get(key);
-            if old.is_some_and(|old| Arc::ptr_eq(old, view)) {
-                continue;
-            }
+        let mut gone = Vec::new();
+        for difference in before.diff(now) {
+            let (old, view) = match difference {
+                DiffItem::Add(_, view) => (None, view),
+                DiffItem::Update { old, new } => (Some(old.1), new.1),
+                DiffItem::Remove(key, view) => {
+                    if view.is_declared || view.written.is_none() {
+                        gone.push(New::Gone(key.0.name(), key.1.clone()));
+                    }
+                    continue;
+                }
+            };
             // What users write is written only where this program changed it: they may have written something since.
             let is_ours = match (old, view.written) {
                 (_, None) => true,
@@ -173,11 +181,7 @@ impl News {
                 false => New::Status(Arc::clone(view)),
             });
         }
-        for (key, view) in before.iter().filter(|(key, _)| !now.contains_key(*key)) {
-            if view.is_declared || view.written.is_none() {
-                self.0.push(New::Gone(key.0.name(), key.1.clone()));
-            }
-        }
+        self.0.extend(gone);
     }
 }
 

@@ -1,18 +1,17 @@
-//! Events that the cluster reports: which are shown, and under which resource; and what of the cluster is watched.
+//! Events that the cluster reports: which are shown, and under which resource.
 //!
 //! Rule: `docs/rules/runtime.md`, "Cluster events".
 
 use std::collections::BTreeSet;
 
-use super::config::Mode;
-use super::effect::{ClusterWatch, Effect, WatchedKind};
+use super::effect::Effect;
 use super::event::ClusterStatus;
 use super::row::Row;
 use super::state::State;
-use super::{objects, why_no_pod, workloads};
+use super::why_no_pod;
 use crate::model::ClusterEvent;
 use crate::model::{Level, LogEvent};
-use crate::model::{ManifestName, ObjectUid, PodReadiness, SpanId, WorkloadKind};
+use crate::model::{ManifestName, ObjectUid, SpanId};
 
 /// For how many events of ours is remembered how often they occurred.
 const MAX_COUNTED: usize = 4096;
@@ -122,103 +121,4 @@ pub(super) fn tell_of_cluster(state: &mut State) -> Option<Effect> {
 /// Returns whether a resource is deployed to the cluster, or about to be.
 pub(super) fn needs_cluster(row: &Row) -> bool {
     row.enabled && row.k8s().is_some() && (row.is_due() || row.started_first)
-}
-
-/// Returns what of the cluster to watch, if that is not what is watched already: the namespaces of resources whose
-/// first update has started, so that their pods are known as soon as they are there.
-pub(super) fn watch_cluster(state: &mut State) -> Option<Effect> {
-    let wanted = cluster_watch(state);
-    if wanted == state.asked.cluster {
-        return None;
-    }
-    let forgotten = |namespace: &String| !wanted.namespaces.contains(namespace);
-    let unwatched: Vec<String> = state
-        .asked
-        .cluster
-        .namespaces
-        .iter()
-        .filter(|ns| forgotten(ns))
-        .cloned()
-        .collect();
-    for namespace in unwatched {
-        super::pods::on_listed(state, &namespace, &BTreeSet::new());
-    }
-    state.asked.cluster = wanted.clone();
-    workloads::forget_unwatched(state);
-    Some(Effect::WatchCluster(wanted))
-}
-
-fn cluster_watch(state: &State) -> ClusterWatch {
-    let default = state.config.default_namespace.as_str();
-    let mut namespaces: BTreeSet<&str> = BTreeSet::new();
-    let mut kinds: BTreeSet<KindAndPlace> = BTreeSet::new();
-    let mut watch = ClusterWatch::default();
-    for row in state
-        .rows
-        .values()
-        .filter(|row| row.started_first || !row.deployed.owned.is_empty())
-    {
-        namespaces.extend(
-            row.entities()
-                .iter()
-                .map(|entity| entity.namespace().unwrap_or(default)),
-        );
-        kinds.extend(workload_kinds(row, default));
-        let borrowed = row.runtime.borrowed_kinds.iter();
-        kinds.extend(
-            borrowed.map(|(kind, namespace)| (kind.api_version(), kind.as_str(), Some(namespace.as_str()))),
-        );
-        if state.config.mode == Mode::Up {
-            kinds.extend(deletable_kinds(row));
-        }
-        for object in row.deployed.all() {
-            namespaces.insert(object.id.namespace.as_deref().unwrap_or(default));
-            if !watch.uids.contains(&object.uid) {
-                watch.uids.insert(object.uid.clone());
-            }
-        }
-    }
-    namespaces.extend(objects::namespaces(state));
-    watch.kinds = kinds
-        .into_iter()
-        .map(|(api_version, kind, namespace)| WatchedKind {
-            api_version: api_version.to_owned(),
-            kind: kind.to_owned(),
-            namespace: namespace.map(str::to_owned),
-        })
-        .collect();
-    watch.namespaces = namespaces.into_iter().map(str::to_owned).collect();
-    watch
-}
-
-/// An apiVersion, a kind and a namespace.
-type KindAndPlace<'a> = (&'a str, &'a str, Option<&'a str>);
-
-/// Returns the kinds of workloads that a resource deploys, and where, also before it has.
-fn workload_kinds<'a>(row: &'a Row, default: &'a str) -> impl Iterator<Item = KindAndPlace<'a>> {
-    let written = row.entities().iter().map(move |entity| {
-        let kind = WorkloadKind::of(entity.api_version(), entity.kind());
-        (kind, entity.namespace().unwrap_or(default))
-    });
-    let applied = row.deployed.objects.iter().map(move |object| {
-        let kind = WorkloadKind::of(&object.id.api_version, &object.id.kind);
-        (kind, object.id.namespace.as_deref().unwrap_or(default))
-    });
-    let judges = row.readiness() != PodReadiness::Ignore;
-    written
-        .chain(applied)
-        .filter(move |_| judges)
-        .filter_map(|(kind, namespace)| Some((kind?, namespace)))
-        .map(|(kind, namespace)| (kind.api_version(), kind.as_str(), Some(namespace)))
-}
-
-/// Returns the kinds of which it is told when somebody deletes an object. Pods are watched anyway.
-fn deletable_kinds(row: &Row) -> impl Iterator<Item = KindAndPlace<'_>> {
-    let objects = row.deployed.objects.iter().map(|object| &object.id);
-    objects.filter(|id| id.kind != "Pod").map(|id| {
-        // One watch for each kind of workload, whatever version it was written in.
-        let known = WorkloadKind::of(&id.api_version, &id.kind);
-        let api_version = known.map_or(id.api_version.as_str(), |known| known.api_version());
-        (api_version, id.kind.as_str(), id.namespace.as_deref())
-    })
 }

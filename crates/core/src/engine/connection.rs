@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::config::Mode;
-use super::effect::{ClusterWatch, Effect};
+use super::effect::Effect;
 use super::event::ClusterStatus;
 use super::state::State;
 use crate::model::{ApiKind, ApiObjects, Backoff, Manifest};
@@ -90,7 +90,7 @@ pub(super) fn on_changed(state: &mut State, status: ClusterStatus) {
         (ClusterStatus::Connected, _) => {
             state.connection = Connection::Settled;
             // What was asked for before there was a cluster nobody could do.
-            state.asked.cluster = ClusterWatch::default();
+            state.watched.forget_asked();
             state.asked.forwards.clear();
             (state.dirty.cluster, state.dirty.forwards) = (true, true);
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::event::Moment;
+use super::moment::Moment;
 use super::object_id::UnwantedObject;
 use crate::history::UpdateRecord;
 use crate::model::{ApiKind, ApiObjects, LogEvent};
@@ -89,7 +89,7 @@ pub enum Effect {
     /// Read the kubeconfig again, and tell the user in the log if it no longer means the cluster of this session.
     CheckKubeconfig,
     /// Stream these logs from now on; the edge compares with what it streams.
-    StreamLogs(Vec<LogStream>),
+    StreamLogs(LogStreams),
     /// Watch the containers of these Compose projects from now on; the edge compares with what it watches.
     WatchServices(BTreeSet<String>),
     /// Stop and remove the containers of a service that is no longer wanted; faults are logged. Answered by `ObjectsDeleted`.
@@ -359,7 +359,7 @@ pub struct ClusterWatch {
     /// Namespaces whose pods and events are watched.
     pub namespaces: BTreeSet<String>,
     /// What we deployed: a look-up of owners can stop here.
-    pub uids: BTreeSet<ObjectUid>,
+    pub uids: imbl::OrdSet<ObjectUid>,
     /// Kinds of which objects are watched: workloads for how they are doing, all of them for being deleted.
     pub kinds: BTreeSet<WatchedKind>,
 }
@@ -374,6 +374,9 @@ pub struct WatchedKind {
     /// The namespace, `None` for cluster-wide objects.
     pub namespace: Option<String>,
 }
+
+/// Logs whose lines are wanted, each for the resource that shows them.
+pub type LogStreams = imbl::OrdMap<(ManifestName, LogId), LogStream>;
 
 /// A log whose lines are wanted, by where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

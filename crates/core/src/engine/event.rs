@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::effect::{Asker, LogId};
+use super::moment::Moment;
 use crate::history::StageTime;
 use crate::k8s::Dormancy;
 use crate::model::{
@@ -272,9 +273,6 @@ impl std::fmt::Display for ServerEnd {
         }
     }
 }
-
-/// A moment at which an update or a load began. Later ones are greater; 0 is before all of them.
-pub type Moment = u64;
 
 /// One file changed for one target.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use super::objects;
 use super::reload;
 use super::row::{Edit, Row};
 use super::state::{Seq, State};
-use crate::model::{Ignore, ImageBuild, ImageTarget, LocalPath, ManifestName, TargetId, TargetKind};
+use crate::model::{Ignore, ImageBuild, ImageTarget, LocalPath, TargetId, TargetKind};
 
 /// How many changed files the first line of an update names.
 const SHOWN_FILES: usize = 5;
@@ -34,19 +34,11 @@ pub(super) fn on_files_changed(state: &mut State, changes: Vec<FileChange>) -> V
         } else if change.target == configs {
             on_config_changed(state, change, &running);
         } else {
-            let has_target =
-                |(_, row): &(&ManifestName, &Row)| row.enabled && row.targets.contains_key(&change.target);
-            let names: Vec<_> = state
-                .rows
-                .iter()
-                .filter(has_target)
-                .map(|(name, _)| name.clone())
-                .collect();
             let at = (state.now, state.seq);
-            for name in &names {
-                let row = state.rows.get_mut(name);
+            for name in state.rows.with_target(&change.target) {
+                let row = state.rows.get_mut(&name).filter(|row| row.enabled);
                 if row.is_some_and(|row| on_target_changed(row, at, &change, &running)) {
-                    state.dirty.live.insert(name.clone());
+                    state.dirty.live.insert(name);
                 }
             }
         }

@@ -27,7 +27,7 @@ const DANGLING: &str = "garbage collecting Kubernetes objects";
 pub(super) fn note_applied(state: &mut State, running: &Running, outcome: &UpdateOutcome) -> Option<Effect> {
     let now = state.now;
     let row = state.rows.get_mut(&running.manifest)?;
-    state.dirty.cluster = true;
+    state.dirty.watches.insert(running.manifest.clone());
     let was_by_command = row.deployed.delete_command.is_some();
     row.deployed = add_applied(std::mem::take(&mut row.deployed), running, outcome);
     let deployed = &mut row.deployed;
@@ -233,10 +233,11 @@ fn pass_on(state: &mut State, object: &AppliedObject) -> bool {
         .iter()
         .find(|name| state.rows.get(*name).is_some_and(declares))
         .cloned();
-    let Some(row) = heir.and_then(|name| state.rows.get_mut(&name)) else {
-        return false;
-    };
-    row.deployed.owned.insert(object.id.clone(), object.clone());
+    let Some(name) = heir else { return false };
+    if let Some(row) = state.rows.get_mut(&name) {
+        row.deployed.owned.insert(object.id.clone(), object.clone());
+    }
+    state.dirty.watches.insert(name);
     true
 }
 

@@ -8,8 +8,9 @@ use super::event::Event;
 use super::schedule::Schedule;
 use super::state::State;
 use super::{
-    ci, cluster_events, connection, cycles, deleted_by_others, files, forwards, live_update, objects, pods,
-    prune, records, reload, requests, retry, schedule, serve, services, streams, update, workloads,
+    ci, cluster_events, cluster_watch, connection, cycles, deleted_by_others, files, forwards, live_update,
+    objects, pods, prune, records, reload, requests, retry, schedule, serve, services, streams, update,
+    workloads,
 };
 use crate::model::{BuildId, ManifestName};
 use crate::view::{Projection, View, view};
@@ -221,16 +222,14 @@ fn settle(state: &mut State) -> Vec<Effect> {
     if std::mem::take(&mut state.dirty.files) {
         effects.extend(files::watch_files(state));
     }
-    if std::mem::take(&mut state.dirty.cluster) {
-        effects.extend(cluster_events::watch_cluster(state));
+    if state.dirty.cluster || !state.dirty.watches.is_empty() {
+        effects.extend(cluster_watch::watch_cluster(state));
         effects.extend(refresh_rows(state));
     }
     if std::mem::take(&mut state.dirty.services) {
         effects.extend(services::watch(state));
     }
-    if std::mem::take(&mut state.dirty.streams) {
-        effects.extend(streams::stream_logs(state));
-    }
+    effects.extend(streams::stream_logs(state));
     if std::mem::take(&mut state.dirty.servers) {
         effects.extend(serve::serve(state));
     }
@@ -277,20 +276,19 @@ fn start_updates(state: &mut State) -> Vec<Effect> {
     loop {
         state.rows.index();
         let schedule = schedule::next_update(state);
-        let next = schedule.next.clone();
-        note_waits(state, schedule);
-        let Some(name) = next else { return effects };
-        effects.extend(update::start(state, &name));
+        let Some(name) = &schedule.next else {
+            note_waits(state, schedule);
+            return effects;
+        };
+        state.holds.remove(name);
+        state.lined_up.remove(name);
+        effects.extend(update::start(state, name));
     }
 }
 
 /// Keeps why updates wait, and notes of which resources that changed.
 fn note_waits(state: &mut State, schedule: Schedule) {
-    let Schedule {
-        next,
-        holds,
-        lined_up,
-    } = schedule;
+    let Schedule { holds, lined_up, .. } = schedule;
     let old = std::mem::replace(&mut state.holds, holds);
     let was_lined_up = std::mem::replace(&mut state.lined_up, lined_up);
     for (name, hold) in &state.holds {
@@ -311,9 +309,7 @@ fn note_waits(state: &mut State, schedule: Schedule) {
     let mut over: Vec<&ManifestName> = old.keys().chain(was_lined_up.keys()).collect();
     over.retain(|name| !waits(name));
     for name in over {
-        if next.as_ref() != Some(name) {
-            state.history.forget_waits(name);
-        }
+        state.history.forget_waits(name);
         state.rows.touch(name);
     }
 }

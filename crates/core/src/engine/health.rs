@@ -82,7 +82,9 @@ pub(super) fn refresh(state: &mut State, name: &ManifestName) {
     }
     state.looks.extend(health.look_again.map(|at| (name.clone(), at)));
     if let Some(row) = state.rows.get_mut(name) {
-        state.dirty.cluster |= row.runtime.borrowed_kinds != kinds;
+        if row.runtime.borrowed_kinds != kinds {
+            state.dirty.watches.insert(name.clone());
+        }
         row.runtime.borrowed_kinds = kinds;
         (row.runtime.status, row.runtime.health) = (status, health);
         if status == RuntimeStatus::Ok {

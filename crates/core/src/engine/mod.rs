@@ -6,6 +6,7 @@
 
 mod ci;
 mod cluster_events;
+mod cluster_watch;
 mod config;
 mod connection;
 mod cycles;
@@ -20,6 +21,7 @@ mod gc;
 mod handle;
 mod health;
 pub(crate) mod live_update;
+mod moment;
 mod never_started;
 mod object_id;
 pub(crate) mod objects;
@@ -48,14 +50,15 @@ mod workloads;
 pub use config::{EngineConfig, Mode};
 pub use effect::{
     Asker, CiFailure, ClusterWatch, ContainerLog, ContainerUpdate, Effect, ExitOutcome, Forward,
-    ForwardTarget, ImageAction, ImageStep, LiveUpdatePlan, LogId, LogStream, PodLog, PruneRequest,
-    PrunedImage, Server, UpdatePlan, WatchSet, WatchedKind, WatchedTarget,
+    ForwardTarget, ImageAction, ImageStep, LiveUpdatePlan, LogId, LogStream, LogStreams, PodLog,
+    PruneRequest, PrunedImage, Server, UpdatePlan, WatchSet, WatchedKind, WatchedTarget,
 };
 pub use event::{
     AppliedObject, ClusterStatus, Event, ExtensionEnd, FileChange, ForwardId, ForwardPart, LoadOutcome,
-    Moment, ServerEnd, ServerStatus, UpdateOutcome,
+    ServerEnd, ServerStatus, UpdateOutcome,
 };
 pub use handle::Engine;
+pub use moment::Moment;
 pub use object_id::{ObjectId, UnwantedObject};
 pub(crate) use objects::run_status;
 pub use schedule::Hold;

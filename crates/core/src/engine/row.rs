@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use super::cycles::Cycle;
 use super::effect::Forward;
-use super::event::{AppliedObject, ForwardId, ForwardPart, Moment};
+use super::event::{AppliedObject, ForwardId, ForwardPart};
 use super::live_update::state::Live;
+use super::moment::Moment;
 use super::object_id::ObjectId;
 use super::reason::Reasons;
 use super::serve::RowServer;

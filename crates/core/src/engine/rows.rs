@@ -7,9 +7,10 @@
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, IntoIter, Iter};
 use std::ops::Deref;
+use std::sync::Arc;
 
 use super::row::Row;
-use crate::model::ManifestName;
+use crate::model::{Manifest, ManifestName, ServeId, TargetId};
 
 /// One row per resource, by name. Reading is as of a map.
 #[derive(Debug, Default)]
@@ -22,6 +23,35 @@ pub(crate) struct Rows {
     due: BTreeSet<ManifestName>,
     /// Those in whose containers a change is to be tried again.
     retrying: BTreeSet<ManifestName>,
+    /// Those that have containers that are changed in place.
+    in_place: BTreeSet<ManifestName>,
+    /// What `by_target` and `by_server` say of each.
+    parts: BTreeMap<ManifestName, Parts>,
+    /// Which have a target.
+    by_target: BTreeMap<TargetId, BTreeSet<ManifestName>>,
+    /// Which has a server.
+    by_server: BTreeMap<ServeId, ManifestName>,
+}
+
+/// What of a row it can be found by.
+#[derive(Debug)]
+struct Parts {
+    manifest: Arc<Manifest>,
+    server: Option<ServeId>,
+}
+
+impl Parts {
+    fn of(row: &Row) -> Self {
+        Self {
+            manifest: Arc::clone(&row.manifest),
+            server: row.server.as_ref().map(|of_row| of_row.server.serve),
+        }
+    }
+
+    /// Returns what is another one for other parts.
+    fn id(&self) -> (*const Manifest, Option<ServeId>) {
+        (Arc::as_ptr(&self.manifest), self.server)
+    }
 }
 
 /// Rows that may have changed.
@@ -72,20 +102,59 @@ impl Rows {
     /// Finds out anew what the rows want that may have changed.
     pub(crate) fn index(&mut self) {
         let Touched { all, rows } = std::mem::take(&mut self.unindexed);
-        let names: Vec<ManifestName> = match all {
-            true => {
-                self.due.clear();
-                self.retrying.clear();
-                self.rows.keys().cloned().collect()
-            }
-            false => rows.into_iter().collect(),
+        let names: BTreeSet<ManifestName> = match all {
+            true => self.rows.keys().chain(self.parts.keys()).cloned().collect(),
+            false => rows,
         };
         for name in names {
+            self.index_parts(&name);
             let row = self.rows.get(&name);
             note(&mut self.due, &name, row.is_some_and(Row::is_due));
             let retries = row.is_some_and(|row| row.live.next_retry().is_some());
             note(&mut self.retrying, &name, retries);
+            let is_in_place = |row: &Row| !row.live.instances.is_empty() || !row.live.rounds.is_empty();
+            note(&mut self.in_place, &name, row.is_some_and(is_in_place));
         }
+    }
+
+    /// Notes anew which targets and which server a row has, if those are others than when that was noted.
+    fn index_parts(&mut self, name: &ManifestName) {
+        let now = self.rows.get(name).map(Parts::of);
+        let before = self.parts.get(name);
+        if now.as_ref().map(Parts::id) == before.map(Parts::id) {
+            return;
+        }
+        if let Some(before) = before {
+            before.server.map(|server| self.by_server.remove(&server));
+            for target in before.manifest.target_ids() {
+                if let Some(names) = self.by_target.get_mut(target) {
+                    names.remove(name);
+                }
+            }
+        }
+        if let Some(now) = &now {
+            now.server
+                .map(|server| self.by_server.insert(server, name.clone()));
+            for target in now.manifest.target_ids() {
+                let names = self.by_target.entry(target.clone()).or_default();
+                names.insert(name.clone());
+            }
+        }
+        match now {
+            Some(now) => self.parts.insert(name.clone(), now),
+            None => self.parts.remove(name),
+        };
+    }
+
+    /// Returns the name of the row that had this server before the event at hand.
+    pub(crate) fn served_by(&self, server: ServeId) -> Option<&ManifestName> {
+        self.by_server.get(&server)
+    }
+
+    /// Returns the names of the rows that had a target before the event at hand.
+    pub(crate) fn with_target(&self, target: &TargetId) -> Vec<ManifestName> {
+        let names = self.by_target.get(target).into_iter().flatten();
+        names.cloned().collect()
     }
 
     /// Returns the rows whose next update is due, in the order of definition. They were indexed after the last change.
@@ -104,6 +173,14 @@ impl Rows {
     pub(crate) fn retrying(&self) -> impl Iterator<Item = (&ManifestName, &Row)> {
         debug_assert!(self.unindexed == Touched::default(), "the index is old");
         self.retrying
+            .iter()
+            .filter_map(|name| self.rows.get_key_value(name))
+    }
+
+    /// Returns the rows that have containers that are changed in place. They were indexed after the last change.
+    pub(crate) fn in_place(&self) -> impl Iterator<Item = (&ManifestName, &Row)> {
+        debug_assert!(self.unindexed == Touched::default(), "the index is old");
+        self.in_place
             .iter()
             .filter_map(|name| self.rows.get_key_value(name))
     }

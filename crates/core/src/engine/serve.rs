@@ -100,8 +100,7 @@ pub(super) fn restart(state: &mut State, name: &ManifestName) {
 /// Takes in what a server does. One that is no longer wanted has nothing to say.
 pub(super) fn on_changed(state: &mut State, serve: ServeId, status: ServerStatus) {
     let now = state.now;
-    let served = state.rows.iter().find(|(_, row)| row.is_served_by(serve));
-    let Some(name) = served.map(|(name, _)| name.clone()) else {
+    let Some(name) = state.rows.served_by(serve).cloned() else {
         return objects::on_command_changed(state, serve, status);
     };
     let Some(row) = state.rows.get_mut(&name) else {
@@ -153,11 +152,5 @@ impl Row {
     /// Returns whether no other update may run beside one of this resource.
     pub(crate) fn runs_alone(&self) -> bool {
         self.local().is_some_and(|local| !local.allow_parallel)
-    }
-
-    fn is_served_by(&self, serve: ServeId) -> bool {
-        self.server
-            .as_ref()
-            .is_some_and(|server| server.server.serve == serve)
     }
 }

@@ -6,11 +6,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::cluster_watch::Watched;
 use super::config::EngineConfig;
 use super::connection::Connection;
 use super::cycles::{Cycle, RecentlyEnded};
-use super::effect::{ClusterWatch, Forward, LogId, LogStream, Server, WatchSet};
-use super::event::{ClusterStatus, Moment};
+use super::effect::{Forward, Server, WatchSet};
+use super::event::ClusterStatus;
+use super::moment::Moment;
 use super::object_id::ObjectId;
 use super::objects::{Objects, WatchEvents};
 use super::prune::Pruning;
@@ -18,6 +20,7 @@ use super::row::{DeleteCommand, Deployed, Row};
 use super::rows::Rows;
 use super::schedule::Hold;
 use super::services::Services;
+use super::streams::Streams;
 use super::unclaimed::Unclaimed;
 use crate::history::{Keeper, ProjectFiles, WaitReason};
 use crate::model::{
@@ -90,6 +93,8 @@ pub(crate) struct State {
     /// Containers of Compose services.
     pub(crate) services: Services,
     pub(crate) streams: Streams,
+    /// What of the cluster is watched.
+    pub(crate) watched: Watched,
     pub(crate) events: SeenEvents,
     /// The objects of the API that users made.
     pub(crate) objects: Objects,
@@ -216,39 +221,6 @@ pub(crate) struct SeenPod {
     pub(crate) serves_since: Option<Instant>,
 }
 
-/// The container logs that are read.
-#[derive(Debug, Default)]
-pub(crate) struct Streams {
-    pub(crate) wanted: BTreeMap<StreamKey, Stream>,
-    /// When the first of them is given up that is no longer listed; never too late.
-    pub(crate) next_expiry: Option<Instant>,
-    /// Runs whose log was read to its end.
-    pub(crate) ended: BTreeSet<StreamKey>,
-}
-
-/// A log, for one resource.
-pub(crate) type StreamKey = (ManifestName, LogId);
-
-/// A container log that is read.
-#[derive(Debug)]
-pub(crate) struct Stream {
-    pub(crate) log: LogStream,
-    /// Set when its container is no longer listed: the rest of its log is still read, until then.
-    pub(crate) until: Option<Instant>,
-    /// Whether all of it is read that its container has printed until it ended.
-    pub(crate) is_read: bool,
-}
-
-impl Stream {
-    pub(crate) fn new(log: LogStream) -> Self {
-        Self {
-            log,
-            until: None,
-            is_read: false,
-        }
-    }
-}
-
 /// Events of the cluster, as far as they must be remembered.
 #[derive(Debug, Default)]
 pub(crate) struct SeenEvents {
@@ -264,8 +236,6 @@ pub(crate) struct SeenEvents {
 #[derive(Debug, Default)]
 pub(crate) struct Asked {
     pub(crate) files: Option<WatchSet>,
-    pub(crate) cluster: ClusterWatch,
-    pub(crate) streams: Vec<LogStream>,
     pub(crate) servers: Vec<Server>,
     pub(crate) forwards: Vec<Forward>,
     pub(crate) containers: BTreeMap<ContainerAddress, String>,
@@ -276,11 +246,13 @@ pub(crate) struct Asked {
 pub(crate) struct Dirty {
     /// Resources whose pods or objects changed.
     pub(crate) rows: BTreeSet<ManifestName>,
+    /// Resources that may want something else of the cluster watched.
+    pub(crate) watches: BTreeSet<ManifestName>,
     /// Resources in whose containers something may be to be done.
     pub(crate) live: BTreeSet<ManifestName>,
     pub(crate) files: bool,
+    /// Whether all of them may, and what users made.
     pub(crate) cluster: bool,
-    pub(crate) streams: bool,
     pub(crate) servers: bool,
     pub(crate) forwards: bool,
     pub(crate) containers: bool,
@@ -327,6 +299,7 @@ impl State {
             selecting: BTreeSet::new(),
             services: Services::default(),
             streams: Streams::default(),
+            watched: Watched::default(),
             events: SeenEvents::default(),
             objects: Objects::default(),
             file_events: BTreeMap::new(),
@@ -406,7 +379,7 @@ impl State {
 impl Dirty {
     /// Notes that all that is asked of the edge has to be looked at again.
     pub(crate) fn everything_asked(&mut self) {
-        (self.files, self.cluster, self.streams) = (true, true, true);
+        (self.files, self.cluster) = (true, true);
         (self.servers, self.forwards, self.containers) = (true, true, true);
         self.services = true;
     }

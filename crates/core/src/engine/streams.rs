@@ -2,17 +2,69 @@
 //!
 //! The log of a run that ended is read to its end even when its container was restarted or its pod is gone: what a
 //! program says last is what people look for.
+//!
+//! There may be thousands, so nothing here looks at all of them where only some changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::deploy;
-use super::effect::{Effect, LogId, LogStream};
-use super::state::{State, Stream, StreamKey};
+use super::effect::{Effect, LogId, LogStream, LogStreams};
+use super::state::State;
 use crate::model::ManifestName;
 
 /// How long the rest of a log is waited for after its container or pod is no longer there.
 const LINGER: Duration = Duration::from_secs(5);
+
+/// How many ended logs are remembered without asking whether what they are of is still there.
+const FEW: usize = 64;
+
+/// The container logs that are read.
+#[derive(Debug, Default)]
+pub(crate) struct Streams {
+    wanted: BTreeMap<StreamKey, Stream>,
+    /// Those that may be others than was asked for.
+    changed: BTreeSet<StreamKey>,
+    /// What was last asked for.
+    asked: LogStreams,
+    /// Those that are no longer listed.
+    lingering: BTreeSet<StreamKey>,
+    /// Runs whose log was read to its end.
+    ended: BTreeSet<StreamKey>,
+    /// How many of these there are when they are next looked through.
+    next_sweep: usize,
+}
+
+/// A log, for one resource.
+pub(crate) type StreamKey = (ManifestName, LogId);
+
+/// A container log that is read.
+#[derive(Debug)]
+struct Stream {
+    log: LogStream,
+    /// Set when its container is no longer listed: the rest of its log is still read, until then.
+    until: Option<Instant>,
+    /// Whether all of it is read that its container has printed until it ended.
+    is_read: bool,
+}
+
+impl Streams {
+    /// Returns whether a log is read, or was read to its end.
+    pub(crate) fn knows(&self, key: &StreamKey) -> bool {
+        self.wanted.contains_key(key) || self.ended.contains(key)
+    }
+
+    fn remove(&mut self, key: &StreamKey) -> Option<Stream> {
+        self.lingering.remove(key);
+        self.changed.insert(key.clone());
+        self.wanted.remove(key)
+    }
+
+    fn of<'a>(&'a self, name: &'a ManifestName) -> impl Iterator<Item = &'a StreamKey> {
+        let known = self.wanted.range((name.clone(), LogId::first())..);
+        known.map(|(key, _)| key).take_while(move |(of, _)| of == name)
+    }
+}
 
 /// Finds out anew which logs of a resource are read.
 pub(super) fn refresh(state: &mut State, name: &ManifestName) {
@@ -24,36 +76,38 @@ pub(super) fn refresh(state: &mut State, name: &ManifestName) {
 
 /// Lets these logs be read for somebody, and no others.
 pub(super) fn set(state: &mut State, name: &ManifestName, logs: Vec<LogStream>) {
+    let (now, streams) = (state.now, &mut state.streams);
     let logs = logs.into_iter();
     let mut listed: BTreeMap<StreamKey, LogStream> =
         logs.map(|log| ((name.clone(), log.id()), log)).collect();
-    listed.retain(|key, _| !state.streams.ended.contains(key));
-    let until = Some(state.now + LINGER);
-    let first = (name.clone(), LogId::first());
-    let known = state.streams.wanted.range_mut(first..);
-    let (mut is_changed, mut linger_changes) = (false, false);
-    for (key, stream) in known.take_while(|((of, _), _)| of == name) {
-        if let Some(log) = listed.remove(key) {
-            let before = stream.log.clone();
+    listed.retain(|key, _| !streams.ended.contains(key));
+    let known: Vec<StreamKey> = streams.of(name).cloned().collect();
+    for key in known {
+        let Some(stream) = streams.wanted.get_mut(&key) else {
+            continue;
+        };
+        if let Some(log) = listed.remove(&key) {
             stream.log.update(log);
-            is_changed |= before != stream.log;
-            linger_changes |= stream.until.take().is_some();
+            stream.until = None;
+            streams.lingering.remove(&key);
         } else if stream.is_read {
-            (is_changed, linger_changes) = (true, true);
-            stream.until = Some(state.now);
+            stream.until = Some(now);
+            streams.lingering.insert(key.clone());
         } else if stream.until.is_none() {
-            (is_changed, linger_changes) = (true, true);
             stream.log.terminate();
-            stream.until = until;
+            stream.until = Some(now + LINGER);
+            streams.lingering.insert(key.clone());
         }
+        streams.changed.insert(key);
     }
-    state.dirty.streams |= is_changed || !listed.is_empty();
-    state
-        .streams
-        .wanted
-        .extend(listed.into_iter().map(|(key, log)| (key, Stream::new(log))));
-    if linger_changes {
-        state.streams.next_expiry = earliest_expiry(state);
+    for (key, log) in listed {
+        streams.changed.insert(key.clone());
+        let stream = Stream {
+            log,
+            until: None,
+            is_read: false,
+        };
+        streams.wanted.insert(key, stream);
     }
 }
 
@@ -64,73 +118,72 @@ pub(super) fn on_ended(state: &mut State, log: &LogId) {
         LogId::Container { .. } => None,
     };
     let of_pod = seen.into_iter().flat_map(|seen| &seen.claimed_by);
+    let streams = &mut state.streams;
     let known = of_pod
         .map(|name| (name.clone(), log.clone()))
-        .find(|key| state.streams.wanted.contains_key(key));
+        .find(|key| streams.wanted.contains_key(key));
     // One that belongs to nobody any more may still be read.
     let is_it = |(_, id): &&StreamKey| id == log;
-    let lingering = || state.streams.wanted.keys().find(is_it).cloned();
-    let Some(key) = known.or_else(lingering) else {
+    let found = known
+        .or_else(|| streams.lingering.iter().find(is_it).cloned())
+        .or_else(|| streams.wanted.keys().find(is_it).cloned());
+    let Some(key) = found else {
         return;
     };
-    if let (LogId::Container { .. }, Some(stream)) = (log, state.streams.wanted.get_mut(&key))
+    if let (LogId::Container { .. }, Some(stream)) = (log, streams.wanted.get_mut(&key))
         && stream.until.is_none()
     {
         stream.is_read = true;
         return;
     }
-    let was_listed = state
-        .streams
-        .wanted
-        .remove(&key)
-        .is_some_and(|stream| stream.until.is_none());
+    let was_listed = streams.remove(&key).is_some_and(|stream| stream.until.is_none());
     if was_listed {
-        state.streams.ended.insert(key);
-    } else {
-        state.streams.next_expiry = earliest_expiry(state);
+        streams.ended.insert(key);
     }
-    state.dirty.streams = true;
 }
 
 /// Gives up on logs whose end was waited for long enough.
 pub(super) fn expire(state: &mut State) {
-    let now = state.now;
-    if state.streams.next_expiry.is_none_or(|at| now < at) {
-        return;
+    let (now, streams) = (state.now, &mut state.streams);
+    let is_over = |key: &&StreamKey| {
+        let until = streams.wanted.get(*key).and_then(|stream| stream.until);
+        until.is_none_or(|until| until <= now)
+    };
+    let over: Vec<StreamKey> = streams.lingering.iter().filter(is_over).cloned().collect();
+    for key in over {
+        streams.remove(&key);
     }
-    let before = state.streams.wanted.len();
-    state
-        .streams
-        .wanted
-        .retain(|_, stream| stream.until.is_none_or(|until| now < until));
-    state.dirty.streams |= state.streams.wanted.len() != before;
-    state.streams.next_expiry = earliest_expiry(state);
 }
 
 /// Forgets the logs of a resource that is gone.
 pub(super) fn forget_row(state: &mut State, name: &ManifestName) {
-    state.streams.wanted.retain(|(of, _), _| of != name);
-    state.streams.ended.retain(|(of, _)| of != name);
-    state.streams.next_expiry = earliest_expiry(state);
+    let streams = &mut state.streams;
+    let known: Vec<StreamKey> = streams.of(name).cloned().collect();
+    for key in known {
+        streams.remove(&key);
+    }
+    streams.ended.retain(|(of, _)| of != name);
 }
 
 /// Forgets which logs were read to their end of what is gone.
 fn forget_ended(state: &mut State) {
     let (pods, services) = (&state.pods, &state.services);
-    state.streams.ended.retain(|(_, log)| match log {
+    let streams = &mut state.streams;
+    if streams.ended.len() < streams.next_sweep {
+        return;
+    }
+    streams.ended.retain(|(_, log)| match log {
         LogId::Pod { pod, .. } => pods.contains_key(pod),
         LogId::Container { id, .. } => services.has(id),
     });
+    streams.next_sweep = 2 * streams.ended.len() + FEW;
 }
 
 /// Returns when `expire` has something to do again.
 pub(super) fn next_expiry(state: &State) -> Option<Instant> {
-    state.streams.next_expiry
-}
-
-fn earliest_expiry(state: &State) -> Option<Instant> {
-    let wanted = state.streams.wanted.values();
-    wanted.filter_map(|stream| stream.until).min()
+    let lingering = state.streams.lingering.iter();
+    let streams = lingering.filter_map(|key| state.streams.wanted.get(key));
+    streams.filter_map(|stream| stream.until).min()
 }
 
 /// Returns whether the log of a run that ended is still being read.
@@ -142,15 +195,18 @@ pub(super) fn is_rest_awaited(state: &State) -> bool {
 /// Returns all logs to read, if those are not what is read already.
 pub(super) fn stream_logs(state: &mut State) -> Option<Effect> {
     forget_ended(state);
-    let wanted: Vec<LogStream> = state
-        .streams
-        .wanted
-        .values()
-        .map(|stream| stream.log.clone())
-        .collect();
-    if wanted == state.asked.streams {
-        return None;
+    let streams = &mut state.streams;
+    let mut is_news = false;
+    for key in std::mem::take(&mut streams.changed) {
+        let wanted = streams.wanted.get(&key).map(|stream| &stream.log);
+        if wanted == streams.asked.get(&key) {
+            continue;
+        }
+        is_news = true;
+        match wanted.cloned() {
+            Some(log) => streams.asked.insert(key, log),
+            None => streams.asked.remove(&key),
+        };
     }
-    state.asked.streams.clone_from(&wanted);
-    Some(Effect::StreamLogs(wanted))
+    is_news.then(|| Effect::StreamLogs(streams.asked.clone()))
 }

@@ -85,8 +85,9 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Vec<Effect> {
         .compose()
         .map(ComposeTarget::service_id)
         .or(row.deployed.service.take());
-    state.dirty.cluster |= !row.started_first;
-    row.started_first = true;
+    if !std::mem::replace(&mut row.started_first, true) {
+        state.dirty.watches.insert(name.clone());
+    }
     row.started_at.get_or_insert(state.now);
     state.last_build = build.0;
     state.builds.insert(build, running);
@@ -310,14 +311,13 @@ fn shareable(state: &State, running: &Running, outcome: &UpdateOutcome) -> Vec<(
 /// Gives new images to the other resources that use them and have something to do: they deploy without building them
 /// again. A resource with nothing to do is left alone.
 fn share_results(state: &mut State, running: &Running, built: &[(TargetId, BuiltImage)]) {
-    if built.is_empty() {
-        return;
-    }
-    let others = state
-        .rows
-        .iter_mut()
-        .filter(|(name, _)| **name != running.manifest);
-    for (_, row) in others {
+    let using = built.iter().flat_map(|(id, _)| state.rows.with_target(id));
+    let mut others: BTreeSet<ManifestName> = using.collect();
+    others.remove(&running.manifest);
+    for name in &others {
+        let Some(row) = state.rows.get_mut(name) else {
+            continue;
+        };
         let has_reason = row.enabled && (row.awaits_first() || row.has_changes() || !row.triggers.is_empty());
         if has_reason && row.building.is_none() {
             take_results(row, built, running.started_seq);

@@ -33,10 +33,8 @@ pub(super) fn on_applied(state: &mut State, applied: &[AppliedObject]) {
 pub(super) fn forget_unwatched(state: &mut State) {
     let is_watched = |workload: &Workload| {
         state
-            .asked
-            .cluster
-            .kinds
-            .contains(&watched(workload.kind, &workload.namespace))
+            .watched
+            .watches(&watched(workload.kind, &workload.namespace))
     };
     state.workloads.retain(|_, workload| is_watched(workload));
     let workloads = &state.workloads;

@@ -16,7 +16,7 @@ mod ui_objects;
 #[cfg(test)]
 mod wire;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -57,14 +57,14 @@ pub struct View {
     pub files: Arc<ProjectFiles>,
     /// One per resource, in definition order.
     #[serde(serialize_with = "whole_rows")]
-    pub resources: Vec<Arc<ResourceView>>,
+    pub resources: imbl::Vector<Arc<ResourceView>>,
     /// The objects that users made, and the watches of files, by kind and name.
     #[serde(skip)]
-    pub objects: Arc<ObjectViews>,
+    pub objects: ObjectViews,
 }
 
 /// Objects by kind and name.
-pub type ObjectViews = BTreeMap<(ApiKind, String), Arc<ObjectView>>;
+pub type ObjectViews = imbl::OrdMap<(ApiKind, String), Arc<ObjectView>>;
 
 /// An object of the API that a user made, or that goes with one, and what it does.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,7 +85,10 @@ pub struct ObjectView {
     pub owner: Option<(ApiKind, String)>,
 }
 
-fn whole_rows<S: serde::Serializer>(rows: &[Arc<ResourceView>], to: S) -> Result<S::Ok, S::Error> {
+fn whole_rows<S: serde::Serializer>(
+    rows: &imbl::Vector<Arc<ResourceView>>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
     to.collect_seq(rows.iter().map(|row| &**row))
 }
 
@@ -108,8 +111,8 @@ impl Default for View {
             cluster: ClusterView::Connecting,
             caught_up: 0,
             files: Arc::default(),
-            resources: Vec::new(),
-            objects: Arc::default(),
+            resources: imbl::Vector::new(),
+            objects: ObjectViews::new(),
         }
     }
 }

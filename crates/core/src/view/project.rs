@@ -29,7 +29,7 @@ pub(crate) fn view(state: &State) -> View {
             .rows_in_order()
             .map(|(name, row)| Arc::new(resource(state, name, row)))
             .collect(),
-        objects: Arc::clone(state.objects.shown()),
+        objects: state.objects.shown().clone(),
     }
 }
 

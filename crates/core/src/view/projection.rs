@@ -18,7 +18,7 @@ impl Projection {
     /// Returns the view of the state as it is; the same as last time if nothing that is shown changed.
     pub(crate) fn refresh(&mut self, state: &mut State) -> Arc<View> {
         let touched = state.rows.take_touched();
-        let objects = Arc::clone(state.objects.shown());
+        let objects = state.objects.shown().clone();
         let state = &*state;
         let mut changed: Vec<(usize, Arc<ResourceView>)> = Vec::new();
         if touched.all {
@@ -43,7 +43,7 @@ impl Projection {
             && self.view.resources.len() == self.places.len()
             && self.view.tiltfile == tiltfile
             && self.view.cluster == cluster
-            && Arc::ptr_eq(&self.view.objects, &objects)
+            && self.view.objects.ptr_eq(&objects)
             && self.view.caught_up == state.caught_up
             && Arc::ptr_eq(&self.view.files, &state.tiltfile.files);
         if is_same {
@@ -54,7 +54,7 @@ impl Projection {
         for (at, shown) in changed {
             match resources.get_mut(at) {
                 Some(place) => *place = shown,
-                None => resources.push(shown),
+                None => resources.push_back(shown),
             }
         }
         self.view = Arc::new(View {

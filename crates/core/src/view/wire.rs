@@ -1,5 +1,7 @@
 //! What is sent to the page has the fields that `wire.txt` names, of which the page's own types are made.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::*;
@@ -235,7 +237,9 @@ fn resource(name: &str, depends_on: &[&str]) -> Arc<ResourceView> {
 
 fn view() -> View {
     View {
-        resources: vec![resource("db", &[]), resource("web", &["db"])],
+        resources: [resource("db", &[]), resource("web", &["db"])]
+            .into_iter()
+            .collect(),
         ..View::default()
     }
 }

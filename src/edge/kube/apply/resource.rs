@@ -97,7 +97,15 @@ pub async fn apply(
         timeout: request.timeout,
         stop: cancel.child_token(),
     };
-    outcome.failure = apply_batches(&run, &entities, &mut outcome.objects).await;
+    // A new image is surely written somewhere, so whether that is allowed is asked while the objects are looked at. Where
+    // nothing is written, nothing is asked; and what is wrong is told by the write.
+    let asking = async {
+        if !request.images.is_empty() {
+            let _ = permit.check().await;
+        }
+    };
+    let ((), failure) = tokio::join!(asking, apply_batches(&run, &entities, &mut outcome.objects));
+    outcome.failure = failure;
     for warning in warnings(Fate::TakenOver, &claims.into_found(), request.ownership) {
         build_log.warn(&warning);
     }

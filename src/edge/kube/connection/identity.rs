@@ -46,7 +46,7 @@ impl WritePermit {
     ///
     /// # Errors
     /// When another cluster answers, or none. Whoever could not read the namespace at the start is not held up.
-    pub(super) async fn check(&self) -> Result<(), RequestError> {
+    pub(in crate::edge::kube) async fn check(&self) -> Result<(), RequestError> {
         let Some(expected) = &self.cluster.info().identity else {
             return Ok(());
         };

@@ -93,7 +93,7 @@ async fn a_watch_that_expired_lists_anew_and_repeats_no_event() {
     );
     watcher.set(ClusterWatch {
         namespaces: BTreeSet::from(["ns".to_owned()]),
-        uids: BTreeSet::from([ObjectUid::from("web")]),
+        uids: [ObjectUid::from("web")].into_iter().collect(),
         ..ClusterWatch::default()
     });
     let all = reported(&mut events).await;

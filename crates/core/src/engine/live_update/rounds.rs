@@ -60,7 +60,7 @@ fn look_and_start(state: &mut State, name: &ManifestName) -> Vec<Effect> {
     };
     if is_over || !row.enabled || !row.live.is_current || live_images(row).next().is_none() {
         row.live.standing.clear();
-        state.dirty.containers = true;
+        state.dirty.containers |= !row.live.instances.is_empty();
         return Vec::new();
     }
     if takes_changes(row) || (!row.triggers.is_empty() && takes_only_files(row)) {
@@ -506,11 +506,11 @@ fn start(state: &mut State, name: &ManifestName, started: Vec<Started>) -> Vec<E
 
 /// Returns which containers may have to be changed, if they are not the ones that are expected already.
 pub(in crate::engine) fn expect_containers(state: &mut State) -> Option<Effect> {
-    let rows = state
-        .rows
-        .values()
-        .filter(|row| row.enabled && row.live.is_current);
-    let instances = rows.flat_map(|row| row.live.instances.values());
+    state.rows.index();
+    let rows = state.rows.in_place().map(|(_, row)| row);
+    let instances = rows
+        .filter(|row| row.enabled && row.live.is_current)
+        .flat_map(|row| row.live.instances.values());
     let wanted: BTreeMap<ContainerAddress, String> = instances
         .filter_map(|instance| instance.made_of.clone())
         .collect();
@@ -529,9 +529,9 @@ pub(in crate::engine) fn on_updated(
     outcome: Result<Synced, SyncFailure>,
 ) {
     let now = state.now;
-    let mut rows = state.rows.iter();
-    let row = rows.find(|(_, row)| row.live.rounds.contains_key(&update));
-    let Some(name) = row.map(|(name, _)| name.clone()) else {
+    let has_round = |(_, row): &(&ManifestName, &Row)| row.live.rounds.contains_key(&update);
+    let found = state.rows.in_place().find(has_round);
+    let Some(name) = found.map(|(name, _)| name.clone()) else {
         return;
     };
     let Some(row) = state.rows.get_mut(&name) else {

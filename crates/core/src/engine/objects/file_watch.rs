@@ -94,8 +94,9 @@ pub(crate) fn note(state: &mut State, target: &TargetId, file: &LocalPath) {
     if let Some(seen) = events.seen.back_mut().filter(|seen| seen.files.len() < FILES) {
         seen.files.push(file.clone());
     }
-    state.objects.is_stale = true;
-    state.objects.touch(ApiKind::FileWatch, &target.watch_name());
+    let name = target.watch_name();
+    state.objects.is_stale |= state.objects.heeds(&name);
+    state.objects.touch(ApiKind::FileWatch, &name);
 }
 
 /// Returns the files that users' watches want.

@@ -106,6 +106,7 @@ pub(super) fn refresh(state: &mut State) -> Vec<Effect> {
     if !std::mem::take(&mut state.objects.is_stale) {
         return Vec::new();
     }
+    state.objects.note_heeded();
     let mut effects = toggle::refresh(state);
     disable::refresh(state);
     cmd::refresh(state);

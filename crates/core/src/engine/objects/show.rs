@@ -20,10 +20,7 @@ pub(crate) fn refresh(state: &mut State) {
             changed.push((key, shown));
         }
     }
-    if changed.is_empty() {
-        return;
-    }
-    let all = Arc::make_mut(&mut state.objects.shown);
+    let all = &mut state.objects.shown;
     for (key, shown) in changed {
         match shown {
             Some(shown) => all.insert(key, Arc::new(shown)),

@@ -1,16 +1,16 @@
 //! The table of objects: one row for each, with what it was said to be and what it does.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::apply::{ApplyState, Orphan};
 use super::cmd::CmdState;
 use super::disable::Disable;
 use super::forward::ForwardState;
+use super::spec;
 use crate::engine::event::ExtensionEnd;
 use crate::engine::state::Seq;
 use crate::model::{ApiKind, ApiObject, ApiObjects, ManifestName, Timestamp};
-use crate::view::ObjectView;
+use crate::view::ObjectViews;
 
 /// Which object.
 pub(crate) type Key = (ApiKind, String);
@@ -24,12 +24,14 @@ pub(crate) struct Objects {
     pub(crate) is_stale: bool,
     /// Objects that went away while they were being applied.
     pub(super) orphans: Vec<Orphan>,
+    /// The watches of files whose events run something anew.
+    heeded: BTreeSet<String>,
     /// Whose pods' logs are read.
     pub(super) streaming: BTreeSet<ManifestName>,
     /// Objects that may have to be shown anew.
     pub(super) touched: BTreeSet<Key>,
     /// What is shown.
-    pub(super) shown: Arc<BTreeMap<Key, Arc<ObjectView>>>,
+    pub(super) shown: ObjectViews,
 }
 
 /// An object, and what it does.
@@ -172,6 +174,22 @@ impl Objects {
         gone.map(|(key, _)| key.clone()).collect()
     }
 
+    /// Finds out anew which watches of files run something anew.
+    pub(super) fn note_heeded(&mut self) {
+        let runs = [ApiKind::Cmd, ApiKind::KubernetesApply];
+        let rows = runs.into_iter().flat_map(|kind| self.of_kind(kind));
+        let names = rows.flat_map(|(_, row)| {
+            let restart_on = spec::field(&row.object.spec, "restartOn");
+            spec::texts(&restart_on["fileWatches"])
+        });
+        self.heeded = names.collect();
+    }
+
+    /// Returns whether the events of a watch of files run something anew.
+    pub(super) fn heeds(&self, watch: &str) -> bool {
+        self.heeded.contains(watch)
+    }
+
     /// Notes a click, unless it is older than the last one of that button.
     pub(super) fn clicked(&mut self, button: &str, click: Click) {
         let is_news = self.clicks.get(button).is_none_or(|last| last.at < click.at);
@@ -186,7 +204,7 @@ impl Objects {
     }
 
     /// Returns what readers were last shown.
-    pub(crate) fn shown(&self) -> &Arc<BTreeMap<Key, Arc<ObjectView>>> {
+    pub(crate) fn shown(&self) -> &ObjectViews {
         &self.shown
     }
 

@@ -570,7 +570,7 @@ fn line(effect: &Effect) -> String {
         Effect::LookOut(false) => "look out no more".to_owned(),
         Effect::CheckKubeconfig => "check the kubeconfig".to_owned(),
         Effect::StreamLogs(streams) => {
-            let streams: Vec<String> = streams.iter().map(stream).collect();
+            let streams: Vec<String> = streams.values().map(stream).collect();
             format!("read logs [{}]", streams.join(", "))
         }
         Effect::ForwardPorts(forwards) => {

@@ -9,102 +9,18 @@ mod key_order;
 mod objects;
 mod read;
 mod scalar;
+mod stream;
 mod write;
+
+use std::ops::Range;
 
 use data::Plain;
 use objects::ObjectReader;
 use serde_json::Value;
+pub use stream::{DroppedField, Remark, Spot, Stream, YamlFault};
 
 use super::Entity;
-use crate::diag::{Place, SourceText};
 use crate::model::octets::first_stray;
-
-/// Why a text is no YAML of Kubernetes objects.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct YamlFault {
-    /// What is wrong.
-    pub message: String,
-    /// Where.
-    pub spot: Spot,
-    /// What else is wrong with the same object.
-    pub more: Vec<String>,
-}
-
-/// A place in the text that was read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spot {
-    /// The line in the whole text, counted from 1; 0 when unknown.
-    pub line: usize,
-    /// The column, in characters, counted from 1; 0 when the whole line is meant.
-    pub column: usize,
-    /// How many characters; 0 for one.
-    pub width: usize,
-}
-
-/// A field that was dropped, because its kind does not have it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DroppedField {
-    /// What is dropped of which object.
-    pub message: String,
-    /// Where it was written.
-    pub spot: Spot,
-    /// The name that was probably meant.
-    pub near: Option<&'static str>,
-}
-
-/// What a stream holds.
-#[derive(Clone, Debug, Default)]
-pub struct Stream {
-    /// Its objects.
-    pub entities: Vec<Entity>,
-    /// Fields that they lost.
-    pub dropped: Vec<DroppedField>,
-    /// What no cluster of today will take.
-    pub remarks: Vec<Remark>,
-}
-
-/// Why an object will hardly be deployed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remark {
-    /// What is wrong.
-    pub message: String,
-    /// Where.
-    pub spot: Spot,
-    /// What to write.
-    pub hint: String,
-}
-
-impl Spot {
-    /// Returns the place in the text that was read; `None` when the line is not known.
-    pub fn place(self, text: &SourceText) -> Option<Place> {
-        (self.line > 0).then(|| {
-            let source_line = text.line(self.line).to_owned();
-            let start = source_line.len() - source_line.trim_start().len();
-            let (column, width) = match self.column {
-                0 => (start + 1, source_line.trim().chars().count()),
-                column => (column, self.width.max(1)),
-            };
-            Place {
-                file: text.file().to_owned(),
-                line: self.line,
-                column,
-                width,
-                source_line,
-            }
-        })
-    }
-}
-
-impl YamlFault {
-    fn new(message: String, spot: Spot) -> Self {
-        Self {
-            message,
-            spot,
-            more: Vec::new(),
-        }
-    }
-}
 
 /// Reads the objects of a stream. `source` names it in [`Origin`].
 ///
@@ -113,25 +29,68 @@ impl YamlFault {
 ///
 /// Rule: `docs/rules/yaml.md`, "Reading".
 pub fn read(text: &str, source: &str) -> Result<Stream, YamlFault> {
-    check_bytes(text).map_err(not_converted)?;
-    let mut stream = Stream::default();
-    for document in documents(text) {
-        let mut reader = ObjectReader {
+    let documents = Documents::of(text, source)?;
+    documents.read(0..documents.len())
+}
+
+/// The documents of a stream. Each is read by itself, so that several can be at once.
+#[derive(Clone, Debug)]
+pub struct Documents<'a> {
+    text: &'a str,
+    source: &'a str,
+    documents: Vec<Document<'a>>,
+}
+
+impl<'a> Documents<'a> {
+    /// Cuts a stream into its documents. `source` names it in [`Origin`](crate::k8s::Origin).
+    ///
+    /// # Errors
+    /// When it is no text.
+    pub fn of(text: &'a str, source: &'a str) -> Result<Self, YamlFault> {
+        check_bytes(text).map_err(not_converted)?;
+        Ok(Self {
             text,
             source,
-            document: document.line,
-            line: document.line + first_content(document.text),
-            out: &mut stream,
-        };
-        let values = match json_values(document.text) {
-            Some(values) => values,
-            None => vec![decode(document.text).map_err(|fault| not_converted(shift(fault, document.line)))?],
-        };
-        for value in values {
-            reader.add(value, "")?;
-        }
+            documents: documents(text),
+        })
     }
-    Ok(stream)
+
+    /// Returns how many there are; empty ones do not count.
+    pub fn len(&self) -> usize {
+        self.documents.len()
+    }
+
+    /// Returns whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.documents.is_empty()
+    }
+
+    /// Reads the objects of some of them.
+    ///
+    /// # Errors
+    /// As for [`read`]: the first thing that is wrong with any of these documents.
+    pub fn read(&self, which: Range<usize>) -> Result<Stream, YamlFault> {
+        let mut stream = Stream::default();
+        for document in &self.documents[which] {
+            let mut reader = ObjectReader {
+                text: self.text,
+                source: self.source,
+                document: document.line,
+                line: document.line + first_content(document.text),
+                out: &mut stream,
+            };
+            let values = match json_values(document.text) {
+                Some(values) => values,
+                None => {
+                    vec![parse(document.text).map_err(|fault| not_converted(shift(fault, document.line)))?]
+                }
+            };
+            for value in values {
+                reader.add(value, "")?;
+            }
+        }
+        Ok(stream)
+    }
 }
 
 /// Reads one document as plain data.
@@ -140,6 +99,11 @@ pub fn read(text: &str, source: &str) -> Result<Stream, YamlFault> {
 /// When the text is no YAML.
 pub fn decode(text: &str) -> Result<Value, YamlFault> {
     check_bytes(text)?;
+    parse(text)
+}
+
+/// Reads one document whose bytes were looked at.
+fn parse(text: &str) -> Result<Value, YamlFault> {
     if text.lines().all(is_blank) {
         return Ok(Value::Null);
     }
@@ -187,6 +151,7 @@ fn json_values(text: &str) -> Option<Vec<Value>> {
     values.map(|value| value.map(|Plain(value)| value).ok()).collect()
 }
 
+#[derive(Clone, Debug)]
 struct Document<'a> {
     text: &'a str,
     /// The line in the stream, counted from 1, with which the document begins.

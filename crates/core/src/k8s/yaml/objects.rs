@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{DroppedField, Remark, Spot, Stream, YamlFault};
+use super::stream::{DroppedField, Remark, Spot, Stream, YamlFault};
 use crate::k8s::field_place::locate;
 use crate::k8s::old_versions::replaced;
 use crate::k8s::schema;

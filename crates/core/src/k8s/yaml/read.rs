@@ -6,7 +6,7 @@ use libyaml_safer::{Error, Event, EventData, Mark, Parser};
 use serde_json::{Map, Value};
 
 use super::scalar::{Scalar, resolve};
-use super::{Spot, YamlFault};
+use super::stream::{Spot, YamlFault};
 
 /// Lists and mappings may be nested this deep.
 const MAX_DEPTH: usize = 1_000;

@@ -62,8 +62,7 @@ fn missed_run(state: &State, name: &ManifestName, pod: &Pod, container: &Contain
         container_id: exit.id.clone(),
     };
     let key = (name.clone(), run);
-    let is_known = state.streams.wanted.contains_key(&key) || state.streams.ended.contains(&key);
     let in_this_session = exit.ended.is_some_and(|time| state.is_from_this_session(time));
     // One that waits to be started again has the id of the run that ended.
-    !is_known && in_this_session && exit.id != container.id
+    !state.streams.knows(&key) && in_this_session && exit.id != container.id
 }
