@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use super::ci_failure::explain;
-use super::{exit, flags, report, say, session};
+use super::{colour, exit, flags, report, say, session};
 use crate::clock;
 use crate::engine::{ExitOutcome, Mode};
 use crate::model::parse_go_duration;
@@ -69,7 +69,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
     Ok(match &ended.outcome {
         ExitOutcome::Succeeded => {
             let message = "SUCCESS. All workloads are healthy.";
-            if session::colour(std::io::stdout().is_terminal()) {
+            if colour::may_be_used(std::io::stdout().is_terminal()) {
                 say::out(&format!("\x1b[32m{message}\x1b[0m\n"));
             } else {
                 say::out(&format!("{message}\n"));

@@ -7,6 +7,7 @@ mod analytics;
 mod booleans;
 mod ci;
 mod ci_failure;
+mod colour;
 mod completion;
 mod docker;
 mod docker_prune;

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use anyhow::{Context, bail};
 
 use super::variables::{DEFAULT_HOST, DEFAULT_PORT};
-use super::{exit, flags, say, session};
+use super::{colour, exit, flags, say, session};
 use crate::clock;
 use crate::diag::nearest;
 use crate::edge::evaluation::load;
@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
             let look = Look {
                 now: clock::timestamp(),
                 cwd: flags::working_directory()?,
-                has_colour: session::colour(std::io::stdout().is_terminal()),
+                has_colour: colour::may_be_used(std::io::stdout().is_terminal()),
             };
             store.without_secrets(&plan_text(&answer, &look))
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::{exit, flags, snapshot, traces, variables, version, web_port};
+use super::{colour, exit, flags, snapshot, traces, variables, version, web_port};
 use crate::api::SessionFacts;
 use crate::clock;
 use crate::edge::death;
@@ -134,7 +134,7 @@ async fn run_in_runtime(options: Options) -> anyhow::Result<Ended> {
         log: log.clone(),
         forwards_ports: options.forwards_ports,
         updates_containers: options.updates_containers,
-        has_colour: colour(std::io::stdout().is_terminal()),
+        has_colour: colour::may_be_used(std::io::stdout().is_terminal()),
         cwd: flags::working_directory()?,
     };
     let server = server::start(server::Options {
@@ -269,13 +269,6 @@ pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .context("cannot start the runtime")
 }
 
-/// Returns whether output to a terminal may have colour.
-pub(super) fn colour(is_terminal: bool) -> bool {
-    is_terminal
-        && std::env::var_os("NO_COLOR").is_none()
-        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
-}
-
 /// Returns the log of a new session: on disk, or in memory where there is no place for it.
 fn open_log() -> LogStore {
     let opened = match LogStore::user_dir() {
@@ -313,7 +306,7 @@ fn greet(log: &LogStore, host: &str, port: u16, web: &TcpListener) {
             "the web page can be reached from other machines; who opens it there needs the token of this session",
         );
     }
-    let line = if colour(std::io::stdout().is_terminal()) {
+    let line = if colour::may_be_used(std::io::stdout().is_terminal()) {
         format!("\x1b[32m{line}\x1b[0m")
     } else {
         line

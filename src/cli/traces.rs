@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use tracing_subscriber::EnvFilter;
 
-use super::session;
+use super::colour;
 use crate::logs::{LogStore, SecretHider};
 
 /// Knows the secrets of the session, once there is one.
@@ -20,7 +20,7 @@ pub(super) fn install(debug: bool) {
     };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(session::colour(io::stderr().is_terminal()))
+        .with_ansi(colour::may_be_used(io::stderr().is_terminal()))
         .with_writer(|| Traces)
         .init();
 }

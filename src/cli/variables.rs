@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use etcetera::base_strategy::{BaseStrategy, Xdg};
 
-use super::session;
+use super::colour;
 use crate::edge::kube::{ClusterAccess, ContextError, FrozenKubeconfig, write_frozen};
 use crate::edge::process::pin;
 
@@ -26,7 +26,7 @@ pub(super) fn variables(host: &str, port: u16) -> Vec<(String, String)> {
         ("TILT_PORT".to_owned(), port.to_string()),
         ("TILT_DISABLE_ANALYTICS".to_owned(), "1".to_owned()),
     ];
-    if session::colour(std::io::stdout().is_terminal()) {
+    if colour::may_be_used(std::io::stdout().is_terminal()) {
         variables.push(("FORCE_COLOR".to_owned(), "1".to_owned()));
     }
     variables

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::codec;
 use super::disk::SegmentFile;
 use super::place::Place;
-use super::store::Shared;
+use super::shared::Shared;
 use super::{Level, Segment};
 use crate::clock;
 

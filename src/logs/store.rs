@@ -3,57 +3,27 @@
 //! An append goes to the window under a short lock; a thread of its own writes the window's new segments to disk, and
 //! a segment leaves the window only once it is written. So an append waits only where the disk is megabytes behind, and
 //! never for long: a disk that does not answer is as one that failed.
-//! `state` is what the lock guards, `disk` knows the files, `scrub` the secrets, `reader` pages through both.
+//! `shared` is what all hold, `state` what its lock guards, `disk` knows the files, `scrub` the secrets, `reader` pages through both.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use etcetera::base_strategy::{BaseStrategy, Xdg};
 use serde_json::Value;
-use tokio::sync::watch;
 
 use super::disk::{SegmentFile, SessionFiles};
 use super::place::Place;
-use super::state::{Disk, LogFaults, SpanFaults, State};
-use super::{LogEvent, LogReader, Segment};
+use super::shared::Shared;
+use super::state::{Disk, LogFaults, SpanFaults};
+use super::{LogEvent, LogLimits, LogReader, Segment};
 use crate::clock;
-use crate::model::{SpanId, Timestamp};
-
-/// How much room the log may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogLimits {
-    /// For all sessions together, on disk.
-    pub disk_bytes: u64,
-    /// For one file on disk.
-    pub file_bytes: u64,
-    /// For the window in memory.
-    pub memory_bytes: usize,
-    /// How long anybody waits for the disk.
-    pub patience: Duration,
-}
-
-impl Default for LogLimits {
-    fn default() -> Self {
-        Self {
-            disk_bytes: 1 << 30,
-            file_bytes: 4 << 20,
-            memory_bytes: 4 << 20,
-            patience: Duration::from_secs(1),
-        }
-    }
-}
+use crate::model::SpanId;
 
 /// The window of a log that is kept in memory only.
 const MEMORY_ONLY_BYTES: usize = 32 << 20;
-/// How long the disk rests after a failure; nothing tells when it works again.
-const DISK_REST: Duration = Duration::from_secs(1);
-/// How many segments are written to disk at once.
-const WRITE_BATCH: usize = 4096;
-
 /// A shared handle to the log of a session. The log is closed when `close` is called or the last handle is dropped.
 #[derive(Clone)]
 pub struct LogStore {
@@ -66,18 +36,6 @@ struct Handle {
     /// Where its files are.
     dir: Option<PathBuf>,
     writer: Mutex<Option<JoinHandle<()>>>,
-}
-
-pub(super) struct Shared {
-    state: Mutex<State>,
-    /// How long anybody waits for the disk.
-    patience: Duration,
-    /// Tells the writer that there is something to write, or that the log is closed.
-    work: Condvar,
-    /// Tells whoever waits for the disk that it has caught up, and that the writer has ended.
-    room: Condvar,
-    /// Tells readers that there is something to read, or that the log is closed.
-    pub(super) news: watch::Sender<u64>,
 }
 
 impl LogStore {
@@ -366,173 +324,5 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-impl Shared {
-    fn new(memory_bytes: usize, disk: Disk, patience: Duration) -> Arc<Self> {
-        Arc::new(Self {
-            patience,
-            state: Mutex::new(State::new(memory_bytes, disk)),
-            work: Condvar::new(),
-            room: Condvar::new(),
-            news: watch::Sender::new(0),
-        })
-    }
-
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("no panic while the log is held")
-    }
-
-    /// Returns whether the disk does not answer.
-    pub(super) fn hangs(&self, state: &State) -> bool {
-        state.hangs(self.patience)
-    }
-
-    fn append(&self, event: LogEvent, time: Timestamp) {
-        let waited = self
-            .room
-            .wait_timeout_while(self.lock(), self.patience, |state| state.is_behind());
-        let (mut state, _) = waited.expect("no panic while the log is held");
-        if state.is_behind() {
-            state.disk_failed(&io::Error::new(io::ErrorKind::TimedOut, "it does not answer"));
-            state.shrink_window();
-        }
-        if !state.closed {
-            state.append(event, time);
-            self.announce(&state);
-        }
-    }
-
-    fn close(&self, time: Timestamp) {
-        let mut state = self.lock();
-        if !state.closed {
-            state.append_held(time);
-            state.closed = true;
-        }
-        self.announce(&state);
-        self.room.notify_all();
-    }
-
-    /// Waits until the writer has ended. Returns whether it has: it may hang in the disk.
-    fn wait_for_writer(&self, writer: &JoinHandle<()>) -> bool {
-        let mut state = self.lock();
-        loop {
-            let written = state.written;
-            let waited = self.room.wait_timeout_while(state, self.patience, |state| {
-                state.has_writer && state.written == written
-            });
-            state = waited.expect("no panic while the log is held").0;
-            if !state.has_writer || state.written == written {
-                return !state.has_writer || writer.is_finished();
-            }
-        }
-    }
-
-    fn announce(&self, state: &State) {
-        self.news.send_replace(state.next);
-        self.work.notify_one();
-    }
-
-    /// Writes to disk until the log is closed. The body of the writer's thread. A panic in it is a fault of the disk.
-    fn keep_writing(&self, mut files: SessionFiles) {
-        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.write_to_disk(&mut files))) {
-            // What panics while it holds the log ends the session.
-            let Ok(mut state) = self.state.lock() else { return };
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-            let why = format!("internal error: its writer died: {}", text.unwrap_or_default());
-            state.disk_failed(&io::Error::other(why));
-            state.writing_since = None;
-            state.shrink_window();
-        }
-        self.lock().has_writer = false;
-        self.room.notify_all();
-    }
-
-    /// Writes new segments to disk until the log is closed.
-    fn write_to_disk(&self, files: &mut SessionFiles) {
-        loop {
-            let mut state = self.lock();
-            while state.is_idle() && !state.closed {
-                state = self.work.wait(state).expect("no panic while the log is held");
-            }
-            if state.is_idle() {
-                return;
-            }
-            let has_failed = state.disk == Disk::Failed;
-            drop(state);
-            let can_write = !has_failed || self.mend(files);
-            let is_last = self.lock().closed;
-            if can_write {
-                self.write_batch(files);
-            }
-            if is_last && self.lock().disk == Disk::Failed {
-                return;
-            }
-        }
-    }
-
-    /// Prepares the files after a failure, once the disk had its rest. Returns whether it can be tried again.
-    fn mend(&self, files: &mut SessionFiles) -> bool {
-        let state = self.lock();
-        let waited = self
-            .work
-            .wait_timeout_while(state, DISK_REST, |state| !state.closed);
-        drop(waited.expect("no panic while the log is held"));
-        self.lock().writing_since = Some(clock::now());
-        let mended = files.mend();
-        let mut state = self.lock();
-        state.files = Arc::new(files.files().to_vec());
-        state.writing_since = None;
-        match mended {
-            Ok(end) => {
-                state.written = end.max(state.written);
-                true
-            }
-            Err(err) => {
-                state.disk_failed(&err);
-                false
-            }
-        }
-    }
-
-    fn write_batch(&self, files: &mut SessionFiles) {
-        let mut state = self.lock();
-        let from = state.place_in_window(state.written.position.max(state.window_start()));
-        let unwritten =
-            usize::try_from(state.disk_limit().saturating_sub(from.position)).unwrap_or(usize::MAX);
-        let batch = state.copy_window(from.position, WRITE_BATCH.min(unwritten), usize::MAX);
-        let scrub_from = state.scrub_files.take();
-        let scrubber = Arc::clone(&state.scrubber);
-        state.writing_since = Some(clock::now());
-        drop(state);
-        #[cfg(test)]
-        assert!(!std::mem::take(&mut self.lock().is_doomed), "a planted panic");
-        let outcome = files.write(&batch).and_then(|()| match scrub_from {
-            Some(position) => files.scrub(position, &scrubber),
-            None => Ok(()),
-        });
-        let mut state = self.lock();
-        state.files = Arc::new(files.files().to_vec());
-        state.writing_since = None;
-        match outcome {
-            Ok(()) => {
-                let lost = state.written.lines_until(from);
-                let written = batch.last().map_or(from, |last| Place::after(last));
-                // One that did not answer for a while lacks what had to go meanwhile; that is told with the next batch.
-                if written.position >= state.window_start() {
-                    state.disk_works(lost);
-                }
-                state.written = written;
-            }
-            Err(err) => {
-                state.disk_failed(&err);
-                state.scrub_files = state.scrub_files.into_iter().chain(scrub_from).min();
-            }
-        }
-        state.shrink_window();
-        self.announce(&state);
-        self.room.notify_all();
     }
 }

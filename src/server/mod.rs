@@ -8,6 +8,7 @@ mod api;
 pub mod client;
 mod connections;
 mod identity;
+mod json_text;
 mod log_pages;
 mod page;
 mod questions;

@@ -12,10 +12,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 
+use super::json_text::json_text;
 use super::settle::{caught_up, settled};
 use super::shared::{Shared, State};
 use super::view_stream::text_of;
-use super::web::json_text;
 use crate::diag::nearest;
 use crate::history::FileAnswer;
 use crate::logs::last_segments;

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::identity::is_equal;
+use super::json_text::json_text;
 use super::questions;
 use super::shared::{Shared, State};
 use super::{log_pages, page, view_stream};
@@ -136,10 +137,6 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 async fn view(axum::extract::State(shared): State) -> Response {
     let (view, _) = view_stream::whole(&shared, view_stream::Log::Whole);
     json_text(view_stream::text_of(&view))
-}
-
-pub(super) fn json_text(text: String) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
 async fn snapshot(axum::extract::State(shared): State) -> Response {

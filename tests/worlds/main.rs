@@ -9,6 +9,7 @@ mod ci;
 mod cluster;
 mod connection;
 mod coverage;
+mod imports;
 mod live;
 mod planted;
 mod project;

@@ -21,7 +21,8 @@ const FORBIDDEN: [&str; 14] = [
     "dbg!",
 ];
 
-fn sources(dir: &Path) -> Vec<PathBuf> {
+/// Returns the sources below a folder.
+pub(crate) fn sources(dir: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir).expect("the folder can be read");
     let mut files = Vec::new();
     for entry in entries {

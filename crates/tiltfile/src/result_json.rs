@@ -6,6 +6,7 @@ mod compose;
 mod go_formatter;
 mod images;
 mod kubernetes;
+mod lists;
 mod local;
 
 use std::io::{self, Write};
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use go_formatter::GoFormatter;
+use lists::list_or_null;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Map, Value, json};
 
@@ -224,9 +226,4 @@ fn manifest(manifest: &Manifest, web_host: &str, server_side_apply: bool) -> Val
         "SourceTiltfile": "",
         "Labels": labels,
     })
-}
-
-/// Go prints a list that was never made as `null`.
-fn list_or_null<T: serde::Serialize>(list: &[T]) -> Value {
-    if list.is_empty() { Value::Null } else { json!(list) }
 }

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use anyhow::{Context, bail};
 use http::{Method, StatusCode};
 
-use super::super::{exit, flags, say, session};
+use super::super::{colour, exit, flags, say, session};
 use super::target::escaped;
 use super::{Connect, block_on};
 use crate::clock;
@@ -52,7 +52,7 @@ pub(super) fn look() -> anyhow::Result<Look> {
     Ok(Look {
         now: clock::timestamp(),
         cwd: flags::working_directory()?,
-        has_colour: session::colour(std::io::stdout().is_terminal()),
+        has_colour: colour::may_be_used(std::io::stdout().is_terminal()),
     })
 }
 

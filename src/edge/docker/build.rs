@@ -9,6 +9,7 @@ use hyper::Method;
 use tokio_util::sync::CancellationToken;
 
 use super::auth::credentials;
+use super::build_request::BuildRequest;
 use super::buildkit_output::BuildKitOutput;
 use super::client::Docker;
 use super::config::{DockerConfig, Settings};
@@ -24,19 +25,10 @@ use crate::clock;
 use crate::edge::process::Environment;
 use crate::edge::stages::note;
 use crate::logs::LogWriter;
-use crate::model::{DockerBuild, DockerOptions, IgnoreMatcher};
+use crate::model::{DockerOptions, IgnoreMatcher};
 
 /// How lines of a step stand below its first line.
 pub(super) const INDENT: &str = "     ";
-
-/// What to build.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BuildRequest {
-    /// What was declared. Its platform is the engine's own where there is none.
-    pub build: DockerBuild,
-    /// The text of the Dockerfile, with the images that were built before in the place of those that it names.
-    pub dockerfile: String,
-}
 
 /// Why an engine did not build an image, and in which step, if in one.
 struct StepFault {
@@ -367,7 +359,7 @@ pub(super) fn print(log: &LogWriter, lines: Vec<Line>) {
 
 #[cfg(test)]
 pub(super) fn request_for_test(dockerfile: &str) -> BuildRequest {
-    use crate::model::LocalPath;
+    use crate::model::{DockerBuild, LocalPath};
     BuildRequest {
         build: DockerBuild {
             context: LocalPath::new("/src"),

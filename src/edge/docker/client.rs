@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use hyper::Method;
 
+use super::cluster_facts::ClusterFacts;
 use super::config::Settings;
-use super::delivery::ClusterFacts;
 use super::endpoint::Endpoint;
 use super::error::BuildError;
+use super::hints::START_HINT;
 use super::http::{ApiError, Http, body, query};
 use super::patience::Patience;
 use super::sent_times::SentTimes;
@@ -18,13 +19,6 @@ use super::sharing::minikube_environment;
 use crate::edge::process::{ChildCommand, Environment, capture};
 use crate::k8s::Product;
 use crate::model::{ImageRef, LocalPath};
-
-/// What to do when no engine answers.
-pub(super) const START_HINT: &str = "start Docker, or set DOCKER_HOST or DOCKER_CONTEXT to an engine that runs (\"docker info\" shows what it finds)";
-
-/// What to do when an engine stands still.
-pub(super) const SILENT_HINT: &str = "the engine may be halted, or so busy that it answers nobody: see whether \"docker info\" answers, and restart \
-     Docker if it does not";
 
 /// The oldest API that is spoken, and the oldest that has BuildKit.
 const MIN_API: ApiVersion = ApiVersion(1, 23);

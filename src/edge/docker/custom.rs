@@ -9,7 +9,7 @@ use super::build::ImageId;
 use super::client::Docker;
 use super::error::BuildError;
 use super::http::ApiError;
-use super::image::{ImageRequest, references, tag_built, unless_canceled};
+use super::image_request::{ImageRequest, references, tag_built, unless_canceled};
 use crate::clock;
 use crate::edge::local::{CommandFault, CommandVariables, run_command};
 use crate::logs::LogWriter;

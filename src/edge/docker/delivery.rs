@@ -2,26 +2,12 @@
 
 use tokio_util::sync::CancellationToken;
 
+use super::cluster_facts::ClusterFacts;
 use super::error::BuildError;
 use crate::edge::process::{ChildCommand, Environment, Process};
 use crate::k8s::Product;
 use crate::logs::LogWriter;
-use crate::model::{BuiltImage, ImageRef, LocalPath, Registry};
-
-/// What matters of a cluster for delivering images to it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ClusterFacts {
-    /// The kind of cluster.
-    pub product: Product,
-    /// The registry that was found in the cluster, or that the Tiltfile names.
-    pub registry: Option<Registry>,
-    /// What runs the containers of its first node, such as `docker` or `containerd`; empty if not known.
-    pub container_runtime: String,
-    /// Whether the Docker engine keeps its images in containerd too; only asked where that matters.
-    pub engine_uses_containerd: bool,
-    /// The cluster's name in the kubeconfig.
-    pub cluster_name: String,
-}
+use crate::model::{BuiltImage, ImageRef, LocalPath};
 
 /// Who needs an image in a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,6 +117,7 @@ pub(super) async fn load_into_kind(
 mod tests {
     use super::*;
     use crate::logs::LogStore;
+    use crate::model::Registry;
 
     fn image(local: &str, cluster: &str) -> BuiltImage {
         BuiltImage {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::build::BuildRequest;
+use super::build_request::BuildRequest;
 use super::http::ApiError;
 use crate::assembly::dockerfile::{EngineFault, explain};
 use crate::diag::Diagnostic;

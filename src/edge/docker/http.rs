@@ -1,7 +1,6 @@
 //! Requests to a Docker engine: one connection each, so that dropping a reply stops what the engine does for it.
 
 use std::io;
-use std::time::Duration;
 
 use bollard::models::BuildInfo;
 use bytes::Bytes;
@@ -12,73 +11,14 @@ use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
-use tokio::task::JoinHandle;
 
-use super::client::{SILENT_HINT, START_HINT};
+pub(in crate::edge) use super::abort_on_drop::AbortOnDrop;
+pub(in crate::edge) use super::api_error::ApiError;
 use super::endpoint::Endpoint;
 use super::patience::{Patience, Watch};
-use crate::edge::retry::says_unreachable;
 
 /// What is sent with a request.
 pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
-
-/// Why a request gave nothing.
-#[derive(Debug, thiserror::Error)]
-pub(in crate::edge) enum ApiError {
-    /// There is no connection.
-    #[error("{0}")]
-    Connect(io::Error),
-    /// The connection broke.
-    #[error("{0}")]
-    Broken(String),
-    /// The engine does not answer, and nobody else either.
-    #[error("no answer from the Docker engine at {host} within {} s", .after.as_secs())]
-    Silent {
-        /// As in `DOCKER_HOST`.
-        host: String,
-        /// How long it was waited.
-        after: Duration,
-    },
-    /// What the engine said cannot be read, or what it is to be asked cannot be written.
-    #[error("{0}")]
-    Unreadable(String),
-    /// The engine refused the request.
-    #[error("{message}")]
-    Refused {
-        /// The status code.
-        status: u16,
-        /// The engine's reason.
-        message: String,
-    },
-    /// The engine accepted the request, and reported later that it failed.
-    #[error("{0}")]
-    Failed(String),
-}
-
-impl ApiError {
-    /// Returns whether the engine, or what it needed, could not be reached or went away.
-    pub(in crate::edge) fn is_unreachable(&self) -> bool {
-        match self {
-            Self::Connect(_) | Self::Broken(_) | Self::Silent { .. } => true,
-            Self::Unreadable(_) => false,
-            Self::Refused { status, message } => matches!(status, 502..=504) || says_unreachable(message),
-            Self::Failed(message) => says_unreachable(message),
-        }
-    }
-
-    /// Returns what to do, where it is the engine that does not answer.
-    pub(super) fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Connect(_) => Some(START_HINT),
-            Self::Silent { .. } => Some(SILENT_HINT),
-            Self::Broken(_) | Self::Unreadable(_) | Self::Refused { .. } | Self::Failed(_) => None,
-        }
-    }
-
-    pub(super) fn unreadable(err: impl std::fmt::Display) -> Self {
-        Self::Unreadable(err.to_string())
-    }
-}
 
 /// Speaks with one engine.
 #[derive(Clone, Debug)]
@@ -94,15 +34,6 @@ pub(super) struct Reply {
     response: Response<Incoming>,
     watch: Watch,
     _connection: AbortOnDrop,
-}
-
-/// Ends a task together with its owner.
-pub(in crate::edge) struct AbortOnDrop(pub(super) JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 /// Returns a body of bytes that are at hand.
@@ -173,6 +104,40 @@ impl Http {
                 after: limit,
             })
         })
+    }
+}
+
+impl Http {
+    /// Begins to look whether the engine is still there.
+    pub(super) fn watch(&self) -> Watch {
+        let http = self.clone();
+        let silence = async move { http.until_silent().await };
+        Watch::begin(self.endpoint.to_string(), self.patience.silence, silence)
+    }
+
+    /// Returns once the engine does not say any more that it is there.
+    async fn until_silent(&self) {
+        loop {
+            tokio::time::sleep(self.patience.pause).await;
+            let answered = tokio::time::timeout(self.patience.silence, self.until_it_answers());
+            if answered.await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn until_it_answers(&self) {
+        while self.ping().await.is_err() {
+            tokio::time::sleep(self.patience.pause).await;
+        }
+    }
+
+    async fn ping(&self) -> Result<(), ApiError> {
+        let request = self.request(Method::GET, "/_ping").body(body(""));
+        // Whatever it says, it is there.
+        self.exchange(request.map_err(ApiError::unreadable)?)
+            .await
+            .map(drop)
     }
 }
 

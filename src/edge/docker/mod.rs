@@ -10,11 +10,15 @@
 //! - `containers`: what they do, and what is done with them.
 //! - `auth`, `push`, `delivery`: registries, and whether an image must be pushed at all. `prune`: taking away old ones.
 
+mod abort_on_drop;
+mod api_error;
 mod auth;
 mod beneath;
 mod build;
+mod build_request;
 mod buildkit_output;
 mod client;
+mod cluster_facts;
 mod config;
 mod containers;
 mod context;
@@ -24,8 +28,10 @@ mod endpoint;
 mod error;
 #[cfg(test)]
 pub(in crate::edge) mod fake_engine;
+mod hints;
 mod http;
 mod image;
+mod image_request;
 mod output_line;
 mod patience;
 mod prune;
@@ -36,14 +42,17 @@ mod sharing;
 mod stream_output;
 mod tarball;
 
-pub use build::{BuildRequest, ImageId};
+pub use build::ImageId;
+pub use build_request::BuildRequest;
 pub use client::{ConnectError, Docker};
+pub use cluster_facts::ClusterFacts;
 pub(in crate::edge) use containers::{ContainerEvent, Exec};
 pub(in crate::edge) use context::{Stamp, Stamps, stamps};
-pub use delivery::{ClusterFacts, Delivery, PushWish, delivery};
+pub use delivery::{Delivery, PushWish, delivery};
 pub use error::BuildError;
 pub(in crate::edge) use http::ApiError;
-pub(in crate::edge) use image::unless_canceled;
-pub use image::{ImageRequest, build_image, deliver_image};
+pub use image::{build_image, deliver_image};
+pub use image_request::ImageRequest;
+pub(in crate::edge) use image_request::unless_canceled;
 pub use prune::{PruneError, Pruned};
 pub use sharing::{Sharing, minikube_environment, sharing};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use hyper::Method;
 use tokio_util::sync::CancellationToken;
 
-use super::http::{AbortOnDrop, ApiError, Http, body};
+use super::abort_on_drop::AbortOnDrop;
+use super::api_error::ApiError;
 
 /// How long an engine may be silent. Asked for an image that is far away, or for one that takes an hour, it may take its
 /// time, as long as it still answers whether it is there.
@@ -37,52 +37,29 @@ pub(super) struct Watch {
     _asking: AbortOnDrop,
 }
 
-impl Http {
-    /// Begins to look whether the engine is still there.
-    pub(super) fn watch(&self) -> Watch {
-        let (silent, http) = (CancellationToken::new(), self.clone());
+impl Watch {
+    /// Begins to look; `silence` returns once the engine does not say any more that it is there.
+    pub(super) fn begin(
+        host: String,
+        after: Duration,
+        silence: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        let silent = CancellationToken::new();
         let asking = tokio::spawn({
             let silent = silent.clone();
             async move {
-                http.until_silent().await;
+                silence.await;
                 silent.cancel();
             }
         });
-        Watch {
+        Self {
             silent,
-            host: self.endpoint.to_string(),
-            after: self.patience.silence,
+            host,
+            after,
             _asking: AbortOnDrop(asking),
         }
     }
 
-    /// Returns once the engine does not say any more that it is there.
-    async fn until_silent(&self) {
-        loop {
-            tokio::time::sleep(self.patience.pause).await;
-            let answered = tokio::time::timeout(self.patience.silence, self.until_it_answers());
-            if answered.await.is_err() {
-                return;
-            }
-        }
-    }
-
-    async fn until_it_answers(&self) {
-        while self.ping().await.is_err() {
-            tokio::time::sleep(self.patience.pause).await;
-        }
-    }
-
-    async fn ping(&self) -> Result<(), ApiError> {
-        let request = self.request(Method::GET, "/_ping").body(body(""));
-        // Whatever it says, it is there.
-        self.exchange(request.map_err(ApiError::unreadable)?)
-            .await
-            .map(drop)
-    }
-}
-
-impl Watch {
     /// Does something for as long as the engine is there.
     pub(super) async fn over<T>(
         &self,

@@ -4,7 +4,7 @@
 //!
 //! Rule: `docs/rules/images.md`, "Docker engines and pushes".
 
-use super::delivery::ClusterFacts;
+use super::cluster_facts::ClusterFacts;
 use crate::k8s::Product;
 
 /// How a Docker engine and a cluster belong together.

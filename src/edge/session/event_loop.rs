@@ -9,44 +9,17 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::about::Session;
 use super::effects::Edge;
 use crate::clock;
 use crate::edge::kube::ClusterAccess;
-use crate::edge::local::CommandVariables;
 use crate::edge::retry::words;
-use crate::engine::{CiFailure, Effect, Engine, EngineConfig, Event, ExitOutcome, Mode};
-use crate::k8s::labels::Ownership;
-use crate::logs::LogStore;
+use crate::engine::{CiFailure, Effect, Engine, EngineConfig, Event, ExitOutcome};
 use crate::model::LocalPath;
-use crate::tiltfile::LoadRequest;
 use crate::view::View;
 
 /// How many events may wait for the engine before those who report have to wait.
 const EVENT_QUEUE: usize = 1024;
-
-/// What a session is about.
-pub struct Session {
-    /// Whether to stay or to end by itself.
-    pub mode: Mode,
-    /// The Tiltfile and its arguments.
-    pub request: LoadRequest,
-    /// How to reach the cluster, or why it cannot be reached: said once something needs it.
-    pub access: Result<ClusterAccess, String>,
-    /// Who deploys.
-    pub ownership: Ownership,
-    /// What commands find in their environment.
-    pub commands: CommandVariables,
-    /// Where output goes.
-    pub log: LogStore,
-    /// Whether local ports are opened at all.
-    pub forwards_ports: bool,
-    /// Whether running containers are changed in place.
-    pub updates_containers: bool,
-    /// Whether output may have colour.
-    pub has_colour: bool,
-    /// The directory that paths in messages are relative to.
-    pub cwd: LocalPath,
-}
 
 /// The way to a session that runs, for whoever shows it or passes on what a user asks for.
 #[derive(Clone, Debug)]

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::image_steps::{ImageTools, ImagesOfUpdate};
+use super::image_steps::ImagesOfUpdate;
+use super::image_tools::ImageTools;
 use super::numbered_steps::{INDENT, Steps};
 use crate::edge::kube::{self, ApplyRequest, Cluster};
 use crate::edge::retry::Failure;

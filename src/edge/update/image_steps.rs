@@ -1,50 +1,20 @@
 //! The images of an update: which of them are used again, and which are built.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::images::{ImageBuilds, ImageSlots, Images};
+use super::image_tools::ImageTools;
+use super::images::{ImageBuilds, Images};
 use super::numbered_steps::{INDENT, Steps};
-use crate::edge::docker::{BuildError, ClusterFacts, Docker, unless_canceled};
+use crate::edge::docker::{BuildError, unless_canceled};
 use crate::edge::kube::Cluster;
-use crate::edge::live_update::ImageContents;
-use crate::edge::local::CommandVariables;
 use crate::edge::retry::Failure;
 use crate::edge::stages::timed;
 use crate::engine::{ImageAction, ImageStep, UpdateOutcome, UpdatePlan};
 use crate::history::{StageKind, StageTime};
-use crate::logs::{LogStore, LogWriter};
+use crate::logs::LogWriter;
 use crate::model::{BuiltImage, ImageBuild, ImageRef, OutputMode};
-
-/// What an update works with, whatever it deploys.
-#[derive(Clone)]
-pub struct ImageTools {
-    /// The Docker engine; there is one whenever a plan has images.
-    pub docker: Option<Arc<Docker>>,
-    /// What of the cluster matters to images.
-    pub facts: Arc<ClusterFacts>,
-    /// The platform to build for; `None` is the engine's own.
-    pub platform: Option<String>,
-    /// How many images all updates build together.
-    pub image_slots: ImageSlots,
-    /// What images were made of.
-    pub image_contents: ImageContents,
-    /// What commands find in their environment.
-    pub commands: Arc<CommandVariables>,
-    /// Where lines go.
-    pub log: LogStore,
-    /// Whether lines may have colour.
-    pub has_colour: bool,
-}
-
-impl ImageTools {
-    pub(super) fn docker(&self) -> Result<Arc<Docker>, String> {
-        let docker = self.docker.clone();
-        docker.ok_or_else(|| "there is no Docker engine to build images with".to_owned())
-    }
-}
 
 /// The images of one update.
 pub(super) struct ImagesOfUpdate {

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::build_memos::Inputs;
-use super::image_steps::ImageTools;
+use super::image_slots::ImageSlots;
+use super::image_tools::ImageTools;
 use super::numbered_steps::{INDENT, Steps};
 use crate::clock;
 use crate::edge::docker::{self, BuildError, ClusterFacts, Docker, ImageRequest, PushWish};
@@ -34,13 +34,6 @@ type Beginnings = BTreeMap<usize, (LogWriter, Steps)>;
 
 /// The lanes that were not told to their end, the next one first, each with the number of its image.
 type Telling = VecDeque<(usize, Lane)>;
-
-/// How many images are being built, in all updates together.
-#[derive(Clone, Debug)]
-pub struct ImageSlots(watch::Sender<usize>);
-
-/// An image that is being built, for as long as this value lives.
-struct Slot(ImageSlots);
 
 /// What building takes.
 pub(super) struct ImageBuilds<'a> {
@@ -98,7 +91,7 @@ impl ImageBuilds<'_> {
     ) -> BuiltImages {
         let (mut beginnings, mut telling) = self.lanes(to_build.len(), steps);
         let stop = self.cancel.child_token();
-        let mut slots = self.tools.image_slots.0.subscribe();
+        let mut slots = self.tools.image_slots.subscribe();
         let mut queue = Queue::new(to_build);
         let mut running = FuturesUnordered::new();
         let mut outcome = BuiltImages::default();
@@ -398,32 +391,6 @@ impl<'s> Queue<'s> {
         };
         let step = self.to_build.get(at);
         step.is_some_and(|step| step.image.base_images.iter().any(is_coming))
-    }
-}
-
-impl Default for ImageSlots {
-    fn default() -> Self {
-        Self(watch::Sender::new(0))
-    }
-}
-
-impl ImageSlots {
-    /// Returns how many are taken; a later change is news for this receiver.
-    ///
-    /// A function of its own, so that nobody takes a slot while the number is being looked at: that would wait for ever.
-    fn n_taken(news: &mut watch::Receiver<usize>) -> usize {
-        *news.borrow_and_update()
-    }
-
-    fn take(&self) -> Slot {
-        self.0.send_modify(|taken| *taken += 1);
-        Slot(self.clone())
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.0.send_modify(|taken| *taken -= 1);
     }
 }
 

@@ -6,7 +6,9 @@
 mod build_memos;
 pub mod custom_deploy;
 mod from_plan;
+mod image_slots;
 mod image_steps;
+mod image_tools;
 mod images;
 mod numbered_steps;
 mod service;
@@ -15,6 +17,6 @@ mod tests;
 
 pub(in crate::edge) use build_memos::{Comparison, Inputs};
 pub use from_plan::{UpdateTools, run};
-pub use image_steps::ImageTools;
-pub(in crate::edge) use images::ImageSlots;
+pub(in crate::edge) use image_slots::ImageSlots;
+pub use image_tools::ImageTools;
 pub(in crate::edge) use service::{ServiceTools, run as run_service};

@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::image_steps::{ImageTools, ImagesOfUpdate, failure};
+use super::image_steps::{ImagesOfUpdate, failure};
+use super::image_tools::ImageTools;
 use super::numbered_steps::{INDENT, Steps};
 use crate::edge::compose::{ComposeCall, ComposeFault, ServiceWatch, Ups, remove};
 use crate::edge::docker::{BuildError, Docker, unless_canceled};

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::from_plan::{UpdateTools, run};
-use super::image_steps::ImageTools;
-use super::images::ImageSlots;
+use super::image_slots::ImageSlots;
+use super::image_tools::ImageTools;
 use crate::edge::docker::Docker;
 use crate::edge::docker::fake_engine::FakeEngine;
 use crate::edge::kube::fake_api::{FakeApi, Reply};

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::compose::Services;
 use super::dependencies::{self, DeclaredDeps};
-use super::grouping::{Grouping, Resource};
+use super::grouping::group;
 use super::images::Images;
 use super::naming::Naming;
 use super::object_images::readiness_by_kind;
+use super::resources::{Grouping, Resource};
 use super::{Declarations, DeclaredLocal, StepLedger, live_update, options, unused};
 use crate::diag::Diagnostic;
 use crate::k8s::{Entity, KubeContext, order};
@@ -53,7 +54,7 @@ pub fn assemble(
     let registry = declared.default_registry;
     let to_push = registry.as_ref().map(|(registry, _)| registry.clone());
     let mut images = Images::new(declared.images, to_push, errors);
-    let grouping = Grouping::new(
+    let grouping = group(
         declared.objects,
         &mut images,
         declared.kinds,

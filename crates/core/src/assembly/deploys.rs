@@ -1,25 +1,9 @@
 //! Resources that commands deploy.
 
-use super::CallSite;
-use super::grouping::{Grouping, Resource};
+use super::DeclaredDeploy;
 use super::images::Images;
+use super::resources::{Grouping, Resource};
 use crate::diag::Diagnostic;
-use crate::model::{CustomDeploy, ImageRef};
-
-/// A `k8s_custom_deploy` call.
-#[derive(Clone, Debug)]
-pub struct DeclaredDeploy {
-    /// The resource's name.
-    pub name: String,
-    /// What deploys it and takes it away.
-    pub deploy: CustomDeploy,
-    /// Images that must be built before.
-    pub image_deps: Vec<ImageRef>,
-    /// The image whose containers are changed in place, if any are.
-    pub live_update_image: Option<ImageRef>,
-    /// The call.
-    pub site: CallSite,
-}
 
 /// Makes a resource of each call.
 pub(super) fn add(

@@ -2,250 +2,72 @@
 //!
 //! Rule: `docs/rules/assembly.md`, "Grouping".
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use super::images::Images;
 use super::naming::{self, Naming};
 use super::object_images::{self, is_workload_by_kind};
+use super::resources::Grouping;
 use super::services::Services;
-use super::{CallSite, DeclaredDeploy, DeclaredKind, DeclaredObject, deploys};
+use super::{DeclaredDeploy, DeclaredKind, DeclaredObject, deploys};
 use crate::diag::Diagnostic;
+use crate::k8s::Entity;
 use crate::k8s::image_locator::template_labels;
-use crate::k8s::{Entity, identifier};
-use crate::model::{K8sOptions, OnChange, PodReadiness};
 
-/// The objects and the resources that they make.
-#[derive(Default)]
-pub(super) struct Grouping {
-    /// All objects, in the order in which they were given.
-    pub(super) objects: Vec<Object>,
-    /// Resources, in the order in which they were made.
-    pub(super) resources: Vec<Resource>,
-    /// Names of the images that occur in the objects, as people write them.
-    pub(super) deployed_images: BTreeSet<String>,
-    /// Names of resources that are no workloads, each with the built-in that made it.
-    reserved: HashMap<String, &'static str>,
-    /// Positions of resources by name.
-    by_name: HashMap<String, usize>,
-    /// Kinds that the Tiltfile declares to be workloads.
+/// Makes a resource of each workload, with the Services that select its pods; `None` when the names are not known.
+pub(super) fn group(
+    declared: Vec<DeclaredObject>,
+    images: &mut Images,
     kinds: Vec<DeclaredKind>,
+    deploys: Vec<DeclaredDeploy>,
+    reserved: HashMap<String, &'static str>,
+    naming: Option<Naming<'_>>,
+    errors: &mut Vec<Diagnostic>,
+) -> Option<Grouping> {
+    let mut grouping = Grouping::of(declared, kinds, reserved);
+    deploys::add(deploys, &mut grouping, images, errors);
+    let services = Services::new(grouping.objects.iter().map(|object| &object.declared.entity));
+    let mut workloads = Vec::new();
+    for at in 0..grouping.objects.len() {
+        let found = object_images::find(&grouping, at, images, errors);
+        let is_of_kind = is_workload_by_kind(grouping.entity(at)) || grouping.kinds_of(at).next().is_some();
+        grouping.deployed_images.extend(found.names);
+        if is_of_kind || found.any {
+            workloads.push((at, found.built));
+        }
+    }
+    let entities: Vec<&Entity> = workloads.iter().map(|(at, _)| grouping.entity(*at)).collect();
+    let names = match naming::names(&entities, naming) {
+        Ok(names) => names,
+        Err(error) => {
+            errors.push(error);
+            return None;
+        }
+    };
+    let positions: BTreeSet<usize> = workloads.iter().map(|(at, _)| *at).collect();
+    for ((at, built), name) in workloads.into_iter().zip(names) {
+        grouping.add_workload(at, name, built, errors);
+        give_services(&mut grouping, at, &services, &positions);
+    }
+    for at in 0..grouping.objects.len() {
+        let object = &grouping.objects[at];
+        if object.owner.is_none() && template_labels(&object.declared.entity).is_some() {
+            let name = object.declared.entity.name().to_owned();
+            grouping.add_workload(at, name, Vec::new(), errors);
+            give_services(&mut grouping, at, &services, &positions);
+        }
+    }
+    Some(grouping)
 }
 
-pub(super) struct Object {
-    pub(super) declared: DeclaredObject,
-    /// The position of the resource that has it.
-    pub(super) owner: Option<usize>,
-}
-
-/// A resource in the making.
-pub(super) struct Resource {
-    pub(super) name: String,
-    /// Positions of its objects, in the order in which they were added.
-    pub(super) objects: Vec<usize>,
-    /// The position of its workload; `None` for a group of objects.
-    pub(super) workload: Option<usize>,
-    /// Positions of the images that its workload uses, in the order found, each once.
-    pub(super) images: Vec<usize>,
-    pub(super) resource_deps: Vec<(String, CallSite)>,
-    pub(super) labels: BTreeSet<String>,
-    pub(super) readiness: Option<PodReadiness>,
-    pub(super) extra_pod_selectors: Vec<BTreeMap<String, String>>,
-    pub(super) options: K8sOptions,
-    /// What a change does, if that was said.
-    pub(super) on_change: Option<OnChange>,
-    /// Whether the first update starts by itself, if that was said.
-    pub(super) auto_init: Option<bool>,
-    /// The call that made it.
-    pub(super) site: CallSite,
-}
-
-impl Resource {
-    pub(super) fn new(name: String, site: CallSite) -> Self {
-        Self {
-            name,
-            objects: Vec::new(),
-            workload: None,
-            images: Vec::new(),
-            resource_deps: Vec::new(),
-            labels: BTreeSet::new(),
-            readiness: None,
-            extra_pod_selectors: Vec::new(),
-            options: K8sOptions::default(),
-            on_change: None,
-            auto_init: None,
-            site,
+/// Gives the Services for the pods of a workload to its resource, unless another one has them.
+fn give_services(grouping: &mut Grouping, workload: usize, services: &Services, workloads: &BTreeSet<usize>) {
+    let Some(resource) = grouping.objects[workload].owner else {
+        return;
+    };
+    for service in services.of(grouping.entity(workload), |at| grouping.entity(at)) {
+        if grouping.objects[service].owner.is_none() && !workloads.contains(&service) {
+            grouping.give(service, resource);
         }
     }
-}
-
-impl Grouping {
-    /// Makes a resource of each workload, with the Services that select its pods; `None` when the names are not known.
-    pub(super) fn new(
-        declared: Vec<DeclaredObject>,
-        images: &mut Images,
-        kinds: Vec<DeclaredKind>,
-        deploys: Vec<DeclaredDeploy>,
-        reserved: HashMap<String, &'static str>,
-        naming: Option<Naming<'_>>,
-        errors: &mut Vec<Diagnostic>,
-    ) -> Option<Self> {
-        let objects = declared.into_iter().map(|declared| Object {
-            declared,
-            owner: None,
-        });
-        let mut grouping = Self {
-            objects: objects.collect(),
-            reserved,
-            kinds,
-            ..Self::default()
-        };
-        // These are resources from the start, and can be renamed.
-        grouping.reserved.retain(|_, maker| *maker != "k8s_resource");
-        deploys::add(deploys, &mut grouping, images, errors);
-        let services = Services::new(grouping.objects.iter().map(|object| &object.declared.entity));
-        let mut workloads = Vec::new();
-        for at in 0..grouping.objects.len() {
-            let found = object_images::find(&grouping, at, images, errors);
-            let is_of_kind =
-                is_workload_by_kind(grouping.entity(at)) || grouping.kinds_of(at).next().is_some();
-            grouping.deployed_images.extend(found.names);
-            if is_of_kind || found.any {
-                workloads.push((at, found.built));
-            }
-        }
-        let entities: Vec<&Entity> = workloads.iter().map(|(at, _)| grouping.entity(*at)).collect();
-        let names = match naming::names(&entities, naming) {
-            Ok(names) => names,
-            Err(error) => {
-                errors.push(error);
-                return None;
-            }
-        };
-        let positions: BTreeSet<usize> = workloads.iter().map(|(at, _)| *at).collect();
-        for ((at, built), name) in workloads.into_iter().zip(names) {
-            grouping.add_workload(at, name, built, errors);
-            grouping.give_services(at, &services, &positions);
-        }
-        for at in 0..grouping.objects.len() {
-            let object = &grouping.objects[at];
-            if object.owner.is_none() && template_labels(&object.declared.entity).is_some() {
-                let name = object.declared.entity.name().to_owned();
-                grouping.add_workload(at, name, Vec::new(), errors);
-                grouping.give_services(at, &services, &positions);
-            }
-        }
-        Some(grouping)
-    }
-
-    pub(super) fn entity(&self, at: usize) -> &Entity {
-        &self.objects[at].declared.entity
-    }
-
-    /// Takes an object away. Only for the end, when nothing asks about it any more.
-    pub(super) fn take(&mut self, at: usize) -> Entity {
-        self.objects[at].declared.entity.take()
-    }
-
-    /// Returns the position of the resource of this name.
-    pub(super) fn find(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).copied()
-    }
-
-    /// Adds a resource, whose name nobody else has, and returns its position.
-    pub(super) fn add(&mut self, resource: Resource) -> usize {
-        self.by_name.insert(resource.name.clone(), self.resources.len());
-        self.resources.push(resource);
-        self.resources.len() - 1
-    }
-
-    /// Renames a resource to a name that nobody else has.
-    pub(super) fn rename(&mut self, at: usize, name: String) {
-        self.by_name.remove(&self.resources[at].name);
-        self.by_name.insert(name.clone(), at);
-        self.resources[at].name = name;
-    }
-
-    /// Returns the declared kinds that an object is of.
-    pub(super) fn kinds_of(&self, at: usize) -> impl Iterator<Item = &DeclaredKind> {
-        let entity = self.entity(at);
-        self.kinds.iter().filter(|kind| kind.objects.matches(entity))
-    }
-
-    /// Returns the built-in that made the resource of this name, if there is one.
-    pub(super) fn maker_of(&self, name: &str) -> Option<&'static str> {
-        let reserved = self.reserved.get(name).copied();
-        reserved.or_else(|| self.find(name).map(|_| "k8s_resource"))
-    }
-
-    /// Adds an object to a resource.
-    pub(super) fn give(&mut self, object: usize, resource: usize) {
-        self.objects[object].owner = Some(resource);
-        self.resources[resource].objects.push(object);
-    }
-
-    fn add_workload(&mut self, at: usize, name: String, images: Vec<usize>, errors: &mut Vec<Diagnostic>) {
-        if let Some(maker) = self.reserved.get(&name) {
-            let id = identifier::full(self.entity(at));
-            let message =
-                format!("error making resource for workload {id}: {maker} named \"{name}\" already exists");
-            errors.push(Diagnostic::error(message).at(self.objects[at].declared.site.place()));
-            return;
-        }
-        if let Some(taken) = self.find(&name) {
-            errors.push(self.name_taken(at, &name, taken));
-            return;
-        }
-        if name.is_empty() {
-            let message = format!(
-                "[validate] manifest missing name: {}",
-                identifier::full(self.entity(at))
-            );
-            errors.push(Diagnostic::error(message).at(self.objects[at].declared.site.place()));
-            return;
-        }
-        let site = self.objects[at].declared.site.clone();
-        let resource = self.add(Resource {
-            images,
-            workload: Some(at),
-            ..Resource::new(name, site)
-        });
-        self.give(at, resource);
-    }
-
-    /// Gives the Services for the pods of a workload to its resource, unless another one has them.
-    fn give_services(&mut self, workload: usize, services: &Services, workloads: &BTreeSet<usize>) {
-        let Some(resource) = self.objects[workload].owner else {
-            return;
-        };
-        for service in services.of(self.entity(workload), |at| self.entity(at)) {
-            if self.objects[service].owner.is_none() && !workloads.contains(&service) {
-                self.give(service, resource);
-            }
-        }
-    }
-
-    fn name_taken(&self, at: usize, name: &str, taken: usize) -> Diagnostic {
-        let id = identifier::full(self.entity(at));
-        let error = Diagnostic::error(format!(
-            "error making resource for workload {id}: k8s_resource named \"{name}\" already exists"
-        ))
-        .at(self.objects[at].declared.site.place());
-        match self.resources[taken].workload {
-            Some(other) => {
-                let both = [at, other].map(|at| shown(self.entity(at)));
-                error.hint(format!(
-                    "two workloads cannot make one resource: {} and {}",
-                    both[1], both[0]
-                ))
-            }
-            None => error,
-        }
-    }
-}
-
-/// Returns an object with where it was written.
-pub(super) fn shown(entity: &Entity) -> String {
-    let origin = &entity.origin;
-    let source = origin.source.strip_prefix("file: ").unwrap_or(&origin.source);
-    format!("{} ({source}:{})", identifier::full(entity), origin.line)
 }

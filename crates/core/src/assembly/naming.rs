@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::grouping::shown;
+use super::resources::shown;
 use crate::diag::{Diagnostic, Place};
 use crate::k8s::{Entity, identifier};
 

@@ -3,8 +3,8 @@
 //! Rule: `docs/rules/assembly.md`, "Images in objects" and "Grouping".
 
 use super::DeclaredObject;
-use super::grouping::{Grouping, shown};
 use super::images::Images;
+use super::resources::{Grouping, shown};
 use crate::diag::Diagnostic;
 use crate::k8s::image_locator::{self, env_values};
 use crate::k8s::{Entity, configured_images};

@@ -2,7 +2,7 @@
 //!
 //! Rule: `docs/rules/assembly.md`, "k8s_resource" and "Object selectors".
 
-use super::grouping::{Grouping, Resource};
+use super::resources::{Grouping, Resource};
 use super::{ResourceOptions, Subject};
 use crate::diag::{Diagnostic, nearest};
 use crate::k8s::identifier::{self, Identifier};

@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 use super::compose::Services;
-use super::grouping::Grouping;
 use super::images::Images;
+use super::resources::Grouping;
 use crate::diag::Diagnostic;
 
 /// How many similar names are suggested.

@@ -2,6 +2,9 @@
 //! style (`{a: [b]}`, JSON) by its brackets; what it cannot follow, such as anchors, it leaves at the last key that it found.
 
 mod flow;
+mod step;
+
+use step::Step;
 
 /// Returns line, column and width of a field such as `spec.containers[0].image`; line and column are counted from 1.
 ///
@@ -32,12 +35,6 @@ pub fn locate(text: &str, start: usize, path: &str) -> Option<(usize, usize, usi
         block = inner;
     }
     found
-}
-
-#[derive(Debug)]
-enum Step {
-    Key(String),
-    Item(usize),
 }
 
 /// `a.b[0].c` or `a.b[key.with.dots]` as steps.

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::list_or_null;
+use super::lists::list_or_null;
 use crate::model::{
     ComposeBuild, CustomBuild, DockerBuild, Exec, Ignore, ImageBuild, ImageTarget, LiveUpdate, LocalPath,
     Manifest,

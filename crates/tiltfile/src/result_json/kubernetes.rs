@@ -104,7 +104,7 @@ fn command(command: &Command) -> Value {
     json!({
         "args": command.argv,
         "dir": command.dir.as_ref().map(ToString::to_string).unwrap_or_default(),
-        "env": super::list_or_null(&command.env),
+        "env": super::lists::list_or_null(&command.env),
     })
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::images::ignores;
 use super::kubernetes::links;
-use super::list_or_null;
+use super::lists::list_or_null;
 use crate::model::{Command, LocalTarget, Manifest, Probe, ProbeAction};
 
 pub(super) fn local_target(manifest: &Manifest, target: &LocalTarget) -> Value {

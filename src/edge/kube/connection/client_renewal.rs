@@ -1,7 +1,7 @@
 //! A new client for the session's cluster: with connections of its own, and with the login as it is by now. A plugin that
 //! gives tokens is asked again, and what the kubeconfig says of the user is read again.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kube::config::{AuthInfo, Kubeconfig};
 use serde::de::DeserializeOwned;
@@ -22,10 +22,6 @@ const DELETE_TIMEOUT: Duration = Duration::from_secs(30);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long making one may take: a plugin may wait for a network that is not there.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// When a client was made last; held while one is.
-#[derive(Default)]
-pub(in crate::edge::kube) struct Renewals(tokio::sync::Mutex<Option<Instant>>);
 
 impl Cluster {
     /// Makes a new client; the one before stays if there is no other, and if it was made just now. Returns whether it

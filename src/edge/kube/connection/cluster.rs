@@ -8,12 +8,12 @@ use std::time::Duration;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
 
-use super::client_renewal::Renewals;
+use super::discovery::Discovery;
 use super::error::{is_not_found, message};
 use super::kubeconfig::ClusterAccess;
-use super::object_api::Discovery;
 use super::outages::Outages;
 use super::registry::{MicroK8sService, RegistryHosting, detect};
+use super::renewals::Renewals;
 use crate::edge::process::Environment;
 use crate::k8s::{KubeContext, Product};
 use crate::model::ObjectUid;

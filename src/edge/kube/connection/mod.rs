@@ -1,11 +1,12 @@
 //! The connection to one cluster: what the kubeconfig says, who answers, and requests that outlast outages.
 //!
 //! Start with [`read_context`], which touches no network, and [`Cluster::connect`]. `object_api` asks for objects of any
-//! kind. `identity` keeps writes from another cluster, `outages` and `client_renewal` bring back what was lost, and
+//! kind. `identity` keeps writes from another cluster, `probe` (with `outages`) and `client_renewal` bring back what was lost, and
 //! `health` tells the engine how the cluster is.
 
 mod client_renewal;
 mod cluster;
+mod discovery;
 mod error;
 mod health;
 mod identity;
@@ -14,7 +15,9 @@ mod kubeconfig_changes;
 mod kubeconfig_for_commands;
 mod object_api;
 mod outages;
+mod probe;
 mod registry;
+mod renewals;
 
 pub use cluster::{Cluster, ClusterInfo, ConnectError};
 pub(in crate::edge) use error::message;

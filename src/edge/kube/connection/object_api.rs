@@ -1,7 +1,6 @@
 //! Requests for objects of any kind, as plain JSON. Which resource a kind is, is known or asked for once.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use kube::api::{
@@ -12,16 +11,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::cluster::Cluster;
+use super::discovery::Discovery;
 use super::error::{RequestError, is_not_found};
 use super::identity::WritePermit;
 use crate::k8s::api_kinds::{ApiKind, well_known};
 use crate::k8s::owned_fields::FIELD_MANAGER;
-
-/// Kinds that the cluster was asked for, by apiVersion.
-#[derive(Default)]
-pub(super) struct Discovery {
-    kinds: Mutex<HashMap<String, HashMap<String, ApiKind>>>,
-}
 
 /// One object of a known resource, present or not.
 #[derive(Clone)]

@@ -6,12 +6,9 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::channel::Channel;
 use super::commit::chunks;
-use super::journal::hex;
+use super::journal::{Claim, hex};
 use super::quoting::quote_path;
 use crate::model::{ContainerPath, SyncFailure};
-
-/// A file that an image is said to have, by its SHA-256.
-pub(super) type Claim = (ContainerPath, [u8; 32]);
 
 /// Returns those of the files that are not in the container as they are said to be. One that has no program to tell is
 /// believed.

@@ -6,8 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use super::claims::Claim;
-use super::journal::{Content, Held, Known};
+use super::journal::{Claim, Content, Held, Known};
 use crate::edge::live_update::container::settled_read;
 use crate::model::{ContainerPath, IgnoreMatcher, LocalPath, Placement, SyncFailure};
 

@@ -9,9 +9,11 @@ use std::ops::Bound;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::claims::Claim;
 use super::quoting::{decode, encode};
 use crate::model::{ContainerPath, LocalPath};
+
+/// A file that an image is said to have, by its SHA-256.
+pub(super) type Claim = (ContainerPath, [u8; 32]);
 
 /// What is at a place.
 #[derive(Clone, Debug, PartialEq, Eq)]

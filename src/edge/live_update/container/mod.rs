@@ -15,6 +15,7 @@ mod journal;
 mod marked_output;
 mod output;
 mod program;
+mod progress;
 mod quoting;
 mod settled_read;
 mod socket;
@@ -34,31 +35,14 @@ use tokio_util::task::TaskTracker;
 pub use self::differences::content_here;
 pub use self::journal::{Content, ImageContent, Known, content_of, journal_of};
 use self::program::{AnyWay, DockerExec, PodExec};
+pub use self::progress::Progress;
 pub use self::quoting::{decode, encode};
 use self::target::{Job, Target};
 use crate::clock;
 use crate::edge::docker::Docker;
 use crate::edge::kube::Cluster;
 use crate::logs::LogWriter;
-use crate::model::{Batch, BatchRun, ContainerAddress, ContainerPath, LocalPath, SyncFailure, Synced};
-
-/// What is about to be done in a container, to be told.
-#[derive(Debug)]
-pub enum Progress<'a> {
-    /// These are deleted: what is no longer here, and where it is there. Not empty.
-    Delete(&'a [(&'a LocalPath, &'a ContainerPath)]),
-    /// These are copied: from here, to there. Not empty.
-    Copy(&'a [(&'a LocalPath, &'a ContainerPath)]),
-    /// A command is run, the nth of so many.
-    Run {
-        /// Which one, from 1 on.
-        nth: usize,
-        /// How many there are.
-        of: usize,
-        /// The command.
-        run: &'a BatchRun,
-    },
-}
+use crate::model::{Batch, ContainerAddress, SyncFailure, Synced};
 
 /// The containers that live updates go to. Cheap to clone.
 #[derive(Clone, Default)]

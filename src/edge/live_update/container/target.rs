@@ -9,7 +9,6 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::Progress;
 use super::channel::{Answer, Channel};
 use super::claims;
 use super::commit::groups;
@@ -17,6 +16,7 @@ use super::differences::{Differences, Kind, differences};
 use super::journal::{Content, Held, ImageContent, Known};
 use super::output::Output;
 use super::program::AnyWay;
+use super::progress::Progress;
 use super::stage::{Destinations, Stop, stage};
 use super::without_channel::{self, Brought};
 use crate::clock;

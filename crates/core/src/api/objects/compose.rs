@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Made, disable_source};
+use super::made::{Made, disable_source};
 use crate::model::{ComposeProject, ComposeTarget, ServiceContainer, ServiceState, Timestamp};
 use crate::view::{ResourceView, ServiceView};
 
@@ -43,7 +43,7 @@ fn log_stream(resource: &ResourceView, target: &ComposeTarget, service: &Service
 }
 
 fn metadata(resource: &ResourceView, service: &ServiceView) -> Value {
-    super::metadata(resource.name.as_str(), &resource.name, service.span.as_str(), &[])
+    super::made::metadata(resource.name.as_str(), &resource.name, service.span.as_str(), &[])
 }
 
 fn project(project: &ComposeProject) -> Value {

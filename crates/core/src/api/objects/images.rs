@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Made, metadata};
+use super::made::{Made, metadata};
 use crate::model::{
     CustomBuild, DockerBuild, Ignore, ImageBuild, ImageTarget, LiveUpdate, Manifest, OutputMode, Timestamp,
     sanitize_name,

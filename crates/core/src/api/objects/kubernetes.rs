@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Made, disable_source, metadata};
+use super::made::{Made, disable_source, metadata};
 use crate::k8s::yaml;
 use crate::model::{
     Command, ContainerState, DiscoveryStrategy, K8sTarget, Pod, Timestamp, format_go_duration,

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Made, disable_source, metadata};
+use super::made::{Made, disable_source, metadata};
 use crate::engine::run_status;
 use crate::model::{Command, LocalTarget, Probe, ProbeAction, Timestamp};
 use crate::view::{BuildView, ResourceView};

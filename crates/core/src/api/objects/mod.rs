@@ -7,10 +7,13 @@ mod compose;
 mod images;
 mod kubernetes;
 mod local;
+mod made;
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+
+pub(super) use made::Made;
 
 use super::Kind;
 use crate::model::{DeployTarget, LocalPath, ManifestName, Timestamp};
@@ -34,9 +37,6 @@ pub struct SessionFacts {
     /// The kubeconfig of what it starts, which means that cluster alone.
     pub kubeconfig: Option<String>,
 }
-
-/// An object that shows what the engine does.
-pub(super) type Made = (&'static str, Value);
 
 /// Returns the objects that show the session as a whole.
 pub(super) fn of_session(view: &View, facts: &SessionFacts) -> Vec<Made> {
@@ -86,20 +86,6 @@ pub(super) fn owner_reference(kind: &str, name: &str) -> Value {
         "controller": true,
         "blockOwnerDeletion": true,
     })
-}
-
-/// Returns the metadata of an object of a resource, whose lines are in a span.
-fn metadata(name: &str, resource: &ManifestName, span: &str, more: &[(&str, &str)]) -> Value {
-    let mut annotations = json!({"tilt.dev/resource": resource.as_str(), "tilt.dev/log-span-id": span});
-    for (key, value) in more {
-        annotations[key] = (*value).into();
-    }
-    json!({"name": name, "annotations": annotations})
-}
-
-/// Returns where it is written whether a resource is switched off.
-fn disable_source(resource: &ManifestName) -> Value {
-    json!({"configMap": {"name": format!("{resource}-disable"), "key": "isDisabled"}})
 }
 
 fn session(view: &View, facts: &SessionFacts) -> Value {

@@ -1,13 +1,10 @@
 //! What to do about a build that failed.
 
+use super::case::{Case, Explained};
 use super::expand::{Scope, expand};
-use super::fault::{Case, Explained};
 use super::reader::{Instruction, Word};
 use crate::diag::nearest;
 use crate::model::{Ignore, IgnoreMatcher, ImageRef, LocalPath};
-
-/// Gives the names in a directory.
-pub(super) type Listing<'a> = &'a dyn Fn(&LocalPath) -> Vec<String>;
 
 /// What a Dockerfile may say.
 const INSTRUCTIONS: [&str; 18] = [

@@ -3,24 +3,12 @@
 
 use std::ops::Range;
 
-use super::advice::{self, Listing};
-use super::reader::{Dockerfile, Instruction};
-use super::stages::{Stage, Step, instruction_of, stages};
+use super::advice;
+use super::case::{Case, EngineFault, Explained, Found};
+use super::reader::Instruction;
+use super::stages::{Step, instruction_of};
 use crate::diag::{Diagnostic, Place, SourceText, nearest};
 use crate::model::{DockerBuild, DockerfileText, LocalPath};
-
-/// What an engine said of a build that failed.
-#[derive(Clone, Copy, Debug)]
-pub struct EngineFault<'a> {
-    /// The message as it is shown.
-    pub message: &'a str,
-    /// The step that failed, as it is printed, if one did.
-    pub step: Option<&'a str>,
-    /// Whether it is one in which a command of the user's failed.
-    pub command_failed: bool,
-    /// The Dockerfile as the engine got it: with other base images, but the same instructions.
-    pub dockerfile: &'a str,
-}
 
 /// Returns the message with its place in the Dockerfile, or in the Tiltfile that holds its text, and what to do.
 ///
@@ -50,50 +38,7 @@ pub fn explain(
     found.hints.into_iter().fold(diagnostic, Diagnostic::hint)
 }
 
-/// A fault with all that is known about its build.
-pub(super) struct Case<'a> {
-    pub(super) message: &'a str,
-    pub(super) step: Option<&'a str>,
-    pub(super) build: &'a DockerBuild,
-    pub(super) listing: Listing<'a>,
-    /// As the user wrote it.
-    pub(super) written: Dockerfile,
-    pub(super) stages: Vec<Stage>,
-    sent: Dockerfile,
-    sent_text: SourceText,
-    text: SourceText,
-}
-
-/// Where a fault was found, and what to do about it.
-pub(super) struct Explained {
-    place: Found,
-    hints: Vec<String>,
-}
-
-enum Found {
-    /// Bytes of the Dockerfile as written.
-    Dockerfile(Range<usize>),
-    /// The call, or its argument.
-    Target(Place),
-    Nowhere,
-}
-
-impl<'a> Case<'a> {
-    fn new(fault: EngineFault<'a>, build: &'a DockerBuild, listing: Listing<'a>) -> Self {
-        let written = Dockerfile::read(&build.dockerfile_contents);
-        Self {
-            message: fault.message,
-            step: fault.step,
-            build,
-            listing,
-            stages: stages(&written),
-            written,
-            sent: Dockerfile::read(fault.dockerfile),
-            sent_text: SourceText::new("", fault.dockerfile),
-            text: SourceText::new(build.dockerfile.to_string(), build.dockerfile_contents.clone()),
-        }
-    }
-
+impl Case<'_> {
     /// `dockerfile parse error on line 3: ...`; old engines leave out the `on`.
     fn unreadable_line(&self) -> Option<Explained> {
         let (_, rest) = self.message.split_once("dockerfile parse error")?;
@@ -211,15 +156,6 @@ impl<'a> Case<'a> {
                     .at(argument.clone())
                     .hint(format!("it is line {} of the Dockerfile: {line}", place.line))
             }
-        }
-    }
-}
-
-impl Explained {
-    pub(super) fn at(range: Range<usize>, hints: Vec<String>) -> Self {
-        Self {
-            place: Found::Dockerfile(range),
-            hints,
         }
     }
 }

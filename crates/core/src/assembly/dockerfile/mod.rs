@@ -5,6 +5,7 @@
 //! where it was written; `stages` tells which instruction a step of the engine is, `advice` what to do.
 
 mod advice;
+mod case;
 mod expand;
 mod fault;
 mod reader;
@@ -16,7 +17,8 @@ use std::ops::Range;
 use expand::{Scope, expand};
 use reader::{Dockerfile, Instruction, Word};
 
-pub use fault::{EngineFault, explain};
+pub use case::EngineFault;
+pub use fault::explain;
 
 use crate::model::{ImageRef, ImageSelector};
 

@@ -1,6 +1,6 @@
 //! Fields in flow style, such as `{a: [b, {c: 1}]}` and JSON.
 
-use super::Step;
+use super::step::Step;
 
 /// Returns line, column and width of the field that the steps lead to, or of the last one on the way; `None` when there is
 /// none. The value stands at line and column, behind a key or a dash if `has_key`.

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::{Found, Node, Slice};
+use super::node::{Found, Node, Slice};
 
 /// A value on the way, and the JSON pointer to it.
 #[derive(Clone, Debug)]

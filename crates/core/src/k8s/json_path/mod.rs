@@ -4,8 +4,11 @@
 //! Rule: https://kubernetes.io/docs/reference/kubectl/jsonpath/ and client-go's `util/jsonpath`.
 
 mod evaluate;
+mod node;
 mod parse;
 
+pub use node::Found;
+use node::Node;
 use serde_json::Value;
 
 /// A parsed path.
@@ -13,45 +16,6 @@ use serde_json::Value;
 pub struct JsonPath {
     /// What stands outside braces, and in each pair of them.
     parts: Vec<Vec<Node>>,
-}
-
-/// What a path leads to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Found {
-    /// The value.
-    pub value: Value,
-    /// The JSON pointer to it; `None` for a text that the path itself contains.
-    pub pointer: Option<String>,
-}
-
-/// A step of a path.
-#[derive(Clone, Debug, PartialEq)]
-enum Node {
-    /// A value that the path contains.
-    Constant(Value),
-    Field(String),
-    Wildcard,
-    Recursive,
-    Slice(Slice),
-    /// The results of all, one after the other.
-    Union(Vec<Vec<Node>>),
-    Filter {
-        left: Vec<Node>,
-        /// Operator and right side; `None` asks whether `left` exists.
-        compared: Option<(String, Vec<Node>)>,
-    },
-    /// `range`, `end`, or a name that means nothing.
-    Word(String),
-}
-
-/// `[start:end:step]`, or one index.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Slice {
-    start: Option<i64>,
-    end: Option<i64>,
-    step: Option<i64>,
-    /// Whether one index was written.
-    single: bool,
 }
 
 impl JsonPath {

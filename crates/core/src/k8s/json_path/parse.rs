@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Node, Slice};
+use super::node::{Node, Slice};
 
 /// Parses text with actions in braces.
 pub(super) fn path(text: &str) -> Result<Vec<Vec<Node>>, String> {
