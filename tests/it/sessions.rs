@@ -162,6 +162,7 @@ fn what_a_tiltfile_no_longer_registers_is_no_longer_there() {
         "-o",
         "jsonpath={.metadata.ownerReferences[0].kind}",
     ];
+    session.ok(&["wait", "--for=create", "--timeout=60s", "cmd/btn-hello"]);
     assert_eq!(session.ok(&owner), "Tiltfile");
     std::fs::write(session.folder.path("Tiltfile"), "local_resource('web', 'true')\n").expect("a file");
     session.ok(&[
