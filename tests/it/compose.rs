@@ -371,7 +371,7 @@ fn arguments_that_do_not_fit_are_told_in_tilts_words() {
         ),
         (
             "docker_compose('compose.yml', wait='yes')",
-            "docker_compose: for parameter \"wait\": got string, want bool",
+            "docker_compose: for parameter \"wait\": expected starlark.Bool or None, got starlark.String",
         ),
         (
             "docker_compose('compose.yml', profiles=1)",

@@ -38,16 +38,17 @@ pub(super) static BUILTINS: &[Builtin] = &[Builtin {
 fn dc_resource<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let name_arg = call.required("name");
     let name = name_arg.text()?;
-    let project_name = call.get("project_name").map_or(Ok(""), |arg| arg.text())?;
-    let new_name = call.get("new_name").map_or(Ok(""), |arg| arg.text())?;
-    let image = image(call)?;
     let on_change = call.get("trigger_mode").map(|arg| arg.on_change()).transpose()?;
     let resource_deps = call.get("resource_deps").and_then(Arg::unless_none);
     let resource_deps = resource_deps.map_or(Ok(Vec::new()), |arg| arg.strings())?;
     let flag = |name| call.get(name).map_or(Ok(None), |arg| optional_bool(&arg));
-    let (infer_links, auto_init) = (flag("infer_links")?, flag("auto_init")?);
+    let infer_links = flag("infer_links")?;
     let links = call.get("links").map_or(Ok(Vec::new()), |arg| arg.links())?;
     let labels = call.get("labels").map(|arg| arg.labels()).transpose()?;
+    let auto_init = flag("auto_init")?;
+    let project_name = call.get("project_name").map_or(Ok(""), |arg| arg.text())?;
+    let new_name = call.get("new_name").map_or(Ok(""), |arg| arg.text())?;
+    let image = image(call)?;
     if name.is_empty() {
         return Err(Fault::new("dc_resource: `name` must not be empty").at(name_arg.place()));
     }
