@@ -4,6 +4,8 @@
 
 mod compose;
 mod compose_load;
+mod compose_shop;
+mod compose_stories;
 mod context;
 mod docker;
 mod events;

@@ -6,9 +6,9 @@ use std::sync::atomic::AtomicBool;
 use tilt::edge::evaluation::RealHost;
 use tilt::logs::{LogStore, LogWriter};
 use tilt::model::LocalPath;
-use tilt::tiltfile::load_on_big_stack;
+use tilt::tiltfile::{MemoryHost, Ran, load_on_big_stack};
 
-use crate::support::{deployment, printed, request, resources};
+use crate::support::{deployment, describe, load_with, printed, request};
 
 #[test]
 fn the_annotated_tour_loads() {
@@ -28,12 +28,31 @@ fn the_annotated_tour_loads() {
          --- shop/counter.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: counter}}\ndata: {{customers: '0'}}\n",
         workloads.concat()
     );
-    insta::assert_snapshot!(resources(&files), @r#"
+    let files = format!("{files}--- shop/compose.yml\nservices: {{mailbox: {{image: axllent/mailpit}}}}\n");
+    let config =
+        "docker compose --project-name shop --project-directory /src/shop -f /src/shop/compose.yml config";
+    let answer = |stdout: &str| Ran {
+        stdout: stdout.into(),
+        ..Ran::default()
+    };
+    let mailbox = r#"{"services": {"mailbox": {"image": "axllent/mailpit", "ports": [{"target": 8025, "published": "8025"}]}}}"#;
+    let host = MemoryHost::new(&files)
+        .with_command(
+            "docker compose version",
+            answer("Docker Compose version v2.40.3\n"),
+        )
+        .with_command(&format!("{config} --format json"), answer(mailbox))
+        .with_command(&format!("{config} --hash *"), answer("mailbox 0123\n"));
+    let load = load_with(&request(), &host).0;
+    assert_eq!(load.error_text(), None);
+    let shown: Vec<String> = load.manifests.iter().flatten().map(describe).collect();
+    insta::assert_snapshot!(shown.join("\n"), @r#"
     frontend: Deployment/web; images shop_base shop_web; wait; after migrate; labels shop
     worker: Deployment/worker; images shop_worker; ignore
     stock: Deployment/stock; images shop_stock; wait
     migrate: Job/migrate; succeeded
     settings: ConfigMap/opening-hours; ignore
+    mailbox: shop/mailbox axllent/mailpit; http://localhost:8025/; http://localhost:8025/search
     lint: echo all is well / 
     mirror:  / while true; do sleep 60; done
     uncategorized: ConfigMap/counter; ignore

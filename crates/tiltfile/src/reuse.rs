@@ -79,6 +79,12 @@ impl Session<'_> {
         output: &mut dyn FnMut(Stream, &[u8]),
     ) -> Result<Ran, String> {
         let ran = self.run_command(reusable.command, stdin, output)?;
+        self.keep(reusable, &ran);
+        Ok(ran)
+    }
+
+    /// Keeps what a command gave, if it went well and its inputs are as they were.
+    pub(super) fn keep(&self, reusable: &Reusable<'_>, ran: &Ran) {
         if ran.failure.is_none()
             && let Some(inputs) = reusable.before
             && self.fingerprint(reusable.inputs) == Some(inputs)
@@ -91,7 +97,6 @@ impl Session<'_> {
             let mut memory = self.request.memory.lock();
             memory.results.insert(reusable.identity, kept);
         }
-        Ok(ran)
     }
 
     /// Runs a command, or returns what it gave before. `output` hears what it prints, or has printed.

@@ -239,7 +239,7 @@ impl Reader {
 
     /// The container of a run that has ended may be gone with its log; then there is nothing to wait for.
     fn may_try_again(&mut self, error: &ApiError) -> bool {
-        if matches!(error, ApiError::Refused { status: 404, .. }) {
+        if is_gone(error) {
             return false;
         }
         self.failures += 1;
@@ -249,8 +249,7 @@ impl Reader {
     /// An engine that is away comes back, and a container that is gone is no news.
     fn report(&mut self, log: &ContainerLog, error: &ApiError) {
         self.failures += 1;
-        let is_gone = matches!(error, ApiError::Refused { status: 404, .. });
-        if self.failures == 1 && !is_gone && !error.is_unreachable() {
+        if self.failures == 1 && !is_gone(error) && !error.is_unreachable() {
             let text = format!("Error streaming {} logs: {error}", log.name);
             self.writer(log).info(&text);
         }
@@ -258,5 +257,14 @@ impl Reader {
 
     fn writer(&self, log: &ContainerLog) -> LogWriter {
         LogWriter::new(self.logs.clone(), log.span.clone(), log.manifest.clone())
+    }
+}
+
+/// Returns whether an error says that the container is gone, or just being removed.
+fn is_gone(error: &ApiError) -> bool {
+    match error {
+        ApiError::Refused { status: 404, .. } => true,
+        ApiError::Refused { status: 409, message } => message.contains("marked for removal"),
+        _ => false,
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Compose reads the whole project at each call, which costs more than to start a container. So what is wanted of one project
 //! at one moment goes into one call, and each line of it to the service that it is about. Where such a call fails, each of
-//! its services is tried alone, and then fails, or not, for itself.
+//! its services is tried alone, and then fails, or not, for itself. Services that are as wanted are in no call at all.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::command::{ComposeCall, ComposeFault, is_progress};
-use crate::edge::docker::Docker;
+use super::unchanged::as_wanted;
+use crate::edge::docker::{Docker, Standing};
 use crate::edge::local::CommandVariables;
 use crate::logs::LogWriter;
 use crate::model::{ComposeProject, ComposeTarget};
@@ -130,12 +131,18 @@ impl Worker {
                     variables: Arc::clone(&self.variables),
                     calls: Arc::clone(&self.calls),
                 };
+                let standing = batch.standing(&together).await;
+                let to_do = batch.leave_as_they_are(together, standing.as_ref());
+                if to_do.is_empty() {
+                    continue;
+                }
+                let foreign = standing.map(|standing| batch.foreign_directories(&standing));
+                let work = batch.carry_out(to_do, foreign.unwrap_or_default(), is_first);
                 // The first call makes networks and volumes, which two calls at once may not.
                 if std::mem::take(&mut is_first) {
-                    batch.carry_out(together, true).await;
+                    work.await;
                 } else {
-                    self.tasks
-                        .spawn(async move { batch.carry_out(together, false).await });
+                    self.tasks.spawn(work);
                 }
             }
         }
@@ -150,15 +157,47 @@ struct Batch {
 }
 
 impl Batch {
-    async fn carry_out(&self, wishes: Vec<Wish>, alone: bool) {
+    /// Returns what there is of the project; `None` where the engine does not tell: then it will not do more either, and
+    /// compose says why.
+    async fn standing(&self, wishes: &[Wish]) -> Option<Standing> {
+        let first = wishes.first()?;
+        let images = wishes
+            .iter()
+            .map(|wish| wish.target.service.image.as_str())
+            .collect();
+        first.docker.standing(&self.project.name, images).await.ok()
+    }
+
+    /// Answers for the services that are as wanted, as compose would say it; returns the others.
+    fn leave_as_they_are(&self, wishes: Vec<Wish>, standing: Option<&Standing>) -> Vec<Wish> {
+        let Some(standing) = standing else {
+            return wishes;
+        };
+        let mut to_do = Vec::new();
+        for wish in wishes {
+            match as_wanted(&self.project, &wish.target.service, standing) {
+                Some(containers) => {
+                    containers
+                        .iter()
+                        .for_each(|name| wish.log.info(&format!(" Container {name}  Running")));
+                    // Whoever wished it may be gone.
+                    let _ = wish.answer.send(Ok(()));
+                }
+                None => to_do.push(wish),
+            }
+        }
+        to_do
+    }
+
+    async fn carry_out(self, wishes: Vec<Wish>, foreign: Vec<String>, alone: bool) {
         let (outcome, was_alone) = if alone {
             let _alone = self.calls.lock.write().await;
-            (self.call(&wishes).await, true)
+            (self.call(&wishes, &foreign).await, true)
         } else {
             let _beside_others = self.calls.lock.read().await;
             let others = self.calls.running.fetch_add(1, Ordering::SeqCst);
             let begun = self.calls.begun.fetch_add(1, Ordering::SeqCst) + 1;
-            let outcome = self.call(&wishes).await;
+            let outcome = self.call(&wishes, &foreign).await;
             self.calls.running.fetch_sub(1, Ordering::SeqCst);
             (
                 outcome,
@@ -174,7 +213,7 @@ impl Batch {
                 outcome if is_final => outcome.clone(),
                 _ => {
                     let _alone = self.calls.lock.write().await;
-                    self.call(std::slice::from_ref(&wish)).await
+                    self.call(std::slice::from_ref(&wish), &foreign).await
                 }
             };
             // Whoever wished it may be gone.
@@ -184,16 +223,15 @@ impl Batch {
 
     /// Calls compose. What it says of a service goes to that service; what it says of none goes to the first, of several
     /// only once all went well.
-    async fn call(&self, wishes: &[Wish]) -> Result<(), ComposeFault> {
+    async fn call(&self, wishes: &[Wish], foreign: &[String]) -> Result<(), ComposeFault> {
         let Some(first) = wishes.first() else {
             return Ok(());
         };
         let mut args = vec!["up".to_owned(), "--no-deps".to_owned()];
-        let foreign = self.foreign_directories(&first.docker).await;
         if foreign.is_empty() {
             args.push("--remove-orphans".to_owned());
         } else {
-            self.warn(&foreign, wishes);
+            self.warn(foreign, wishes);
         }
         args.extend(["--no-build", "-d"].map(str::to_owned));
         args.extend(wishes.iter().map(|wish| wish.target.service.name.clone()));
@@ -224,13 +262,12 @@ impl Batch {
     }
 
     /// Returns the directories of other projects of the same name that have containers: other checkouts of this one.
-    async fn foreign_directories(&self, docker: &Docker) -> Vec<String> {
-        let all = docker.project_directories(&self.project.name).await;
-        // An engine that does not tell will not do more either.
-        let mut all = all.unwrap_or_default();
+    fn foreign_directories(&self, standing: &Standing) -> Vec<String> {
         let own = self.project.directory.to_string();
-        all.retain(|directory| *directory != own && !directory.is_empty());
-        all.into_iter().collect()
+        let all = standing.directories().into_iter();
+        all.filter(|directory| *directory != own)
+            .map(str::to_owned)
+            .collect()
     }
 
     fn warn(&self, foreign: &[String], wishes: &[Wish]) {

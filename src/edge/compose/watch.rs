@@ -39,7 +39,7 @@ pub(in crate::edge) struct ServiceWatch {
 
 /// A project that is watched, for as long as this value lives.
 struct Watched {
-    questions: mpsc::Sender<oneshot::Sender<()>>,
+    questions: mpsc::Sender<oneshot::Sender<bool>>,
     stop: CancellationToken,
 }
 
@@ -70,22 +70,22 @@ impl ServiceWatch {
         }
     }
 
-    /// Looks at all containers of a project; returns once the engine of the session has been told.
-    pub(in crate::edge) async fn look(&self, project: &str) {
+    /// Looks at all containers of a project; returns once the engine of the session has been told, and whether that could be.
+    pub(in crate::edge) async fn look(&self, project: &str) -> bool {
         let questions = self
             .projects()
             .get(project)
             .map(|watched| watched.questions.clone());
-        let Some(questions) = questions else { return };
+        // Of a project that is not watched any more there is nothing to tell.
+        let Some(questions) = questions else { return true };
         let looked = async {
             let (answer, answered) = oneshot::channel();
-            if questions.send(answer).await.is_ok() {
-                // One that is not watched any more has nothing to tell.
-                let _ = answered.await;
+            match questions.send(answer).await {
+                Ok(()) => answered.await.unwrap_or(true),
+                Err(_) => true,
             }
         };
-        // An engine that is away is reported by whoever wanted something of it.
-        let _ = timeout(PATIENCE, looked).await;
+        timeout(PATIENCE, looked).await.unwrap_or(false)
     }
 
     /// Looks at all containers of all projects; returns once the engine of the session has been told.
@@ -134,7 +134,7 @@ struct Watcher {
     project: String,
     docker: Arc<Docker>,
     events: mpsc::Sender<Event>,
-    asked: mpsc::Receiver<oneshot::Sender<()>>,
+    asked: mpsc::Receiver<oneshot::Sender<bool>>,
 }
 
 impl Watcher {
@@ -168,9 +168,16 @@ impl Watcher {
                     }
                 }
                 Some(answer) = self.asked.recv() => {
+                    // One look answers all who asked before it.
+                    let mut answers = vec![answer];
+                    while let Ok(answer) = self.asked.try_recv() {
+                        answers.push(answer);
+                    }
                     let looked = self.look_at_all().await;
-                    // Whoever asked may not wait any more.
-                    let _ = answer.send(());
+                    for answer in answers {
+                        // Whoever asked may not wait any more.
+                        let _ = answer.send(looked.is_ok());
+                    }
                     if looked.is_err() {
                         return;
                     }

@@ -1,6 +1,6 @@
 //! Containers of the engine: which there are, what they do, and what is done with them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use futures::Stream;
@@ -14,9 +14,9 @@ use crate::model::{Health, PortBinding, ServiceContainer, ServiceId, ServiceStat
 
 /// The labels that Docker Compose puts on what it makes.
 const PROJECT: &str = "com.docker.compose.project";
-const SERVICE: &str = "com.docker.compose.service";
-const DIRECTORY: &str = "com.docker.compose.project.working_dir";
-const ONE_OFF: &str = "com.docker.compose.oneoff";
+pub(super) const SERVICE: &str = "com.docker.compose.service";
+pub(super) const DIRECTORY: &str = "com.docker.compose.project.working_dir";
+pub(super) const ONE_OFF: &str = "com.docker.compose.oneoff";
 
 /// What happens to containers that changes what they do. Commands that run in them are not among it.
 const EVENTS: [&str; 12] = [
@@ -72,24 +72,27 @@ impl Docker {
         Ok(shown.into_iter().flatten().collect())
     }
 
-    /// Returns the directories of the projects of this name that have containers.
+    /// Returns the name of the container that is published on a port of this machine, if there is one.
     ///
     /// # Errors
     /// When the engine does not tell.
-    pub(in crate::edge) async fn project_directories(
-        &self,
-        project: &str,
-    ) -> Result<BTreeSet<String>, ApiError> {
+    pub(in crate::edge) async fn publisher(&self, port: u16) -> Result<Option<String>, ApiError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
         struct Listed {
-            labels: BTreeMap<String, String>,
+            names: Vec<String>,
+            ports: Vec<Published>,
         }
-        let listed: Vec<Listed> = self.http.get(&listing(project)).await?;
-        let directories = listed
-            .into_iter()
-            .filter_map(|mut listed| listed.labels.remove(DIRECTORY));
-        Ok(directories.collect())
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Published {
+            public_port: Option<u16>,
+        }
+        let listed: Vec<Listed> = self.http.get("/containers/json").await?;
+        let has_it = |listed: &Listed| listed.ports.iter().any(|known| known.public_port == Some(port));
+        let found = listed.into_iter().find(has_it);
+        let name = found.and_then(|listed| listed.names.into_iter().next());
+        Ok(name.map(|name| name.trim_start_matches('/').to_owned()))
     }
 
     /// Returns a container; `None` if there is none, or it belongs to no service.
@@ -269,7 +272,7 @@ impl Docker {
 }
 
 /// Returns where all containers of a project are listed.
-fn listing(project: &str) -> String {
+pub(super) fn listing(project: &str) -> String {
     let filters = json!({"label": [format!("{PROJECT}={project}")]}).to_string();
     let pairs = query([("all", "true"), ("filters", filters.as_str())]);
     format!("/containers/json?{pairs}")

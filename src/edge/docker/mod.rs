@@ -7,7 +7,7 @@
 //! - `context` (with `beneath`), `tarball`: what is sent. `session`: a BuildKit session, over which the engine fetches only
 //!   what changed; `sent_times` makes it see that.
 //! - `build`, `buildkit_output`, `stream_output`: making an image, and what is printed meanwhile. `custom`: by a command.
-//! - `containers`: what they do, and what is done with them.
+//! - `containers`: what they do, and what is done with them. `standing`: what there is of a Compose project.
 //! - `auth`, `push`, `delivery`: registries, and whether an image must be pushed at all. `prune`: taking away old ones.
 
 mod abort_on_drop;
@@ -39,6 +39,7 @@ mod push;
 mod sent_times;
 mod session;
 mod sharing;
+mod standing;
 mod stream_output;
 mod tarball;
 
@@ -56,3 +57,6 @@ pub use image_request::ImageRequest;
 pub(in crate::edge) use image_request::unless_canceled;
 pub use prune::{PruneError, Pruned};
 pub use sharing::{Sharing, minikube_environment, sharing};
+#[cfg(test)]
+pub(in crate::edge) use standing::StandingPart;
+pub(in crate::edge) use standing::{Standing, StandingContainer};

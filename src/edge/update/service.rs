@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::image_steps::{ImagesOfUpdate, failure};
 use super::image_tools::ImageTools;
 use super::numbered_steps::{INDENT, Steps};
-use crate::edge::compose::{ComposeCall, ComposeFault, ServiceWatch, Ups, remove};
+use crate::edge::compose::{ComposeCall, ComposeFault, ServiceWatch, Ups, remove, taken_port_hint};
 use crate::edge::docker::{BuildError, Docker, unless_canceled};
 use crate::edge::retry::Failure;
 use crate::edge::stages::timed;
@@ -48,8 +48,21 @@ pub(in crate::edge) async fn run(
     update.images.log.update_started(&plan.header);
     let result = update.carry_out(plan).await;
     // Whoever judges the outcome must know what there is now.
-    tools.watch.look(&target.project.name).await;
-    update.images.ended(result)
+    let is_seen = tools.watch.look(&target.project.name).await;
+    update.images.outcome.deployed &= is_seen;
+    update.images.ended(result.and_then(|()| match is_seen {
+        true => Ok(()),
+        false => Err(unseen(target)),
+    }))
+}
+
+/// Compose has ended well, but what came of that is not known.
+fn unseen(target: &ComposeTarget) -> Failure {
+    let name = &target.service.name;
+    Failure {
+        text: format!("service {name:?}: Docker does not tell which containers there are"),
+        unreachable: true,
+    }
 }
 
 struct ServiceUpdate<'a> {
@@ -150,7 +163,18 @@ impl ServiceUpdate<'_> {
             .ups
             .up(self.target, docker, &images.log, &images.cancel)
             .await;
-        brought.map_err(|fault| self.told(fault))?;
+        if let Err(fault) = brought {
+            let hint = match &fault {
+                ComposeFault::Failed { said, .. } => taken_port_hint(docker, said).await,
+                ComposeFault::Canceled => None,
+            };
+            let mut failure = self.told(fault);
+            hint.iter().for_each(|hint| {
+                failure.text.push('\n');
+                failure.text.push_str(hint);
+            });
+            return Err(failure);
+        }
         match self.target.project.wait {
             true => self.wait(docker).await,
             false => Ok(()),

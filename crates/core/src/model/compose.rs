@@ -28,12 +28,11 @@ pub struct ComposeTarget {
 }
 
 impl ComposeTarget {
-    /// Returns all links that are known before it runs: the declared ones, then one for each port that is published on a
-    /// known port of this machine, each once.
+    /// Returns all links that are known before it runs: one for each port that is published on a known port of this machine,
+    /// then the declared ones, each once.
     ///
     /// Rule: `docs/rules/compose.md`, "Links".
     pub fn all_links(&self) -> Vec<Link> {
-        let mut links = self.links.clone();
         let ports: BTreeSet<u16> = self
             .service
             .ports
@@ -41,14 +40,12 @@ impl ComposeTarget {
             .filter_map(|port| port.host_port)
             .collect();
         let inferred = ports.into_iter().filter(|_| self.infer_links);
-        for port in inferred {
-            let link = Link::parse(&format!("http://localhost:{port}/"), "");
-            links.extend(
-                link.ok()
-                    .filter(|link| !links.iter().any(|known| known.url == link.url)),
-            );
-        }
-        links
+        let inferred = inferred.filter_map(|port| Link::parse(&format!("http://localhost:{port}/"), "").ok());
+        let is_declared = |link: &Link| self.links.iter().any(|known| known.url == link.url);
+        inferred
+            .filter(|link| !is_declared(link))
+            .chain(self.links.iter().cloned())
+            .collect()
     }
 }
 
@@ -115,11 +112,43 @@ pub struct ComposeService {
     /// The hash by which compose tells whether a container is as wanted; its containers have it as the label
     /// `com.docker.compose.config-hash`. Empty where it is not known before a container runs.
     pub config_hash: String,
+    /// The networks and volumes of the project that it uses.
+    pub parts: Vec<ComposePart>,
+    /// All services of the project's files, also those that are left out: containers of others are not wanted.
+    pub siblings: Arc<BTreeSet<String>>,
     /// All that is said about it, under the names of the Compose specification.
     pub definition: Value,
 }
 
+/// A network or a volume of a project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComposePart {
+    /// Which of them.
+    pub kind: ComposePartKind,
+    /// What the engine calls it.
+    pub name: String,
+    /// The hash by which compose tells whether it is as wanted; the engine has it as the label
+    /// `com.docker.compose.config-hash`. `None` where somebody else makes it.
+    pub hash: Option<String>,
+}
+
+/// What a part of a project is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ComposePartKind {
+    /// A network.
+    Network,
+    /// A volume.
+    Volume,
+}
+
 impl ComposeService {
+    /// Returns how many containers it is to have.
+    pub fn scale(&self) -> usize {
+        let said = [&self.definition["scale"], &self.definition["deploy"]["replicas"]];
+        let said = said.into_iter().find_map(Value::as_u64);
+        said.map_or(1, |scale| usize::try_from(scale).unwrap_or(usize::MAX))
+    }
+
     /// Returns what its containers are made from: of all that is said, not what it waits for and when it is part of the project.
     pub fn run_definition(&self) -> Value {
         let mut definition = self.definition.clone();
@@ -251,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn published_ports_are_links_each_once_and_after_the_declared_ones() {
+    fn published_ports_are_links_each_once_and_before_the_declared_ones() {
         let port = |host_port, protocol: &str| ComposePort {
             container_port: 80,
             host_port,
@@ -281,7 +310,7 @@ mod tests {
                 .map(|link| link.url.to_string())
                 .collect()
         };
-        assert_eq!(shown(&target), ["http://localhost:80/", "http://localhost:8080/"]);
+        assert_eq!(shown(&target), ["http://localhost:8080/", "http://localhost:80/"]);
         target.infer_links = false;
         assert_eq!(shown(&target), ["http://localhost:80/"]);
     }

@@ -48,8 +48,8 @@ pub use backoff::Backoff;
 pub use cluster_event::ClusterEvent;
 pub use command::Command;
 pub use compose::{
-    ComposeBuild, ComposeCondition, ComposeDependency, ComposeMount, ComposePort, ComposeProject,
-    ComposeService, ComposeTarget,
+    ComposeBuild, ComposeCondition, ComposeDependency, ComposeMount, ComposePart, ComposePartKind,
+    ComposePort, ComposeProject, ComposeService, ComposeTarget,
 };
 pub use container_path::ContainerPath;
 pub use docker_build_site::{DockerBuildSite, DockerfileText};

@@ -85,8 +85,8 @@ pub fn ui_resource(order: usize, resource: &ResourceView) -> Value {
         .forwards
         .iter()
         .map(|forward| (&forward.url, &forward.name))
-        .chain(resource.links.iter().map(|(url, name)| (url, name)))
         .chain(of_service.map(|(url, name)| (url, name)))
+        .chain(resource.links.iter().map(|(url, name)| (url, name)))
         .map(|(url, name)| json!({"url": url, "name": name}))
         .collect();
     let good = resource.history.iter().find(|build| build.error.is_none());

@@ -9,10 +9,11 @@ use sha2::{Digest, Sha256};
 use starlark::values::Value;
 use starlark::values::dict::DictRef;
 
+use super::resources::optional_bool;
 use super::{Builtin, docker};
 use crate::assembly::{DeclaredComposeBuild, DeclaredProject, DeclaredService, ServiceOptions};
 use crate::call::{Arg, Call};
-use crate::compose::{self, BuildSection, Resolved};
+use crate::compose::{self, BuildSection, Resolved, Unresolved};
 use crate::data::plain;
 use crate::diag::Diagnostic;
 use crate::fault::{Fault, Outcome};
@@ -43,7 +44,7 @@ fn docker_compose<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let session = call.session();
     let given = given(call)?;
     let earlier = position(session, &given.project.name);
-    let project = match earlier {
+    let mut project = match earlier {
         None => given.project,
         Some(at) => {
             let earlier = Arc::clone(&session.declared.borrow().projects[at].project);
@@ -51,10 +52,13 @@ fn docker_compose<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
             extended(&earlier, given.project)
         }
     };
-    let resolved = compose::resolve(session, &project).map_err(|fault| {
-        let is_of_name = fault.to_string().contains("invalid project name");
-        let arg = call.get("project_name").filter(|_| is_of_name);
-        arg.unwrap_or_else(|| call.required("configPaths")).mark(fault)
+    let resolved = compose::resolve(session, &mut project).map_err(|why| match why {
+        Unresolved::Program(fault) => fault,
+        Unresolved::Project(fault) => {
+            let is_of_name = fault.to_string().contains("invalid project name");
+            let arg = call.get("project_name").filter(|_| is_of_name);
+            arg.unwrap_or_else(|| call.required("configPaths")).mark(fault)
+        }
     })?;
     resolved.env_files.iter().for_each(|file| session.reads(file));
     let project = Arc::new(project);
@@ -81,17 +85,17 @@ fn given(call: &Call<'_, '_, '_, '_>) -> Outcome<Given> {
     let env_file = call.get("env_file").map(|arg| arg.path(session)).transpose()?;
     let name = call.get("project_name").map_or(Ok(""), |arg| arg.text())?;
     let profiles = call.get("profiles").map(|arg| arg.text_or_list()).transpose()?;
-    let wait = match call.get("wait").and_then(Arg::unless_none) {
-        Some(arg) => arg.boolean()?,
-        None => false,
-    };
+    let wait = call.get("wait").map_or(Ok(None), |arg| optional_bool(&arg))?;
     env_file.iter().for_each(|file| session.reads(file));
     let (config_paths, directory) = config_paths(session, &paths_arg)?;
     let is_named = !name.is_empty();
-    let name = if is_named {
-        name.to_owned()
-    } else {
-        normalized(&directory)
+    let of_directory = || {
+        let directories = [&directory, &session.running_file().parent()].map(normalized);
+        directories.into_iter().find(|name| !name.is_empty())
+    };
+    let name = match is_named {
+        true => name.to_owned(),
+        false => of_directory().unwrap_or_default(),
     };
     let profiles = profiles.unwrap_or_else(|| {
         let variable = session.host.env("COMPOSE_PROFILES").unwrap_or_default();
@@ -105,13 +109,13 @@ fn given(call: &Call<'_, '_, '_, '_>) -> Outcome<Given> {
     });
     Ok(Given {
         project: ComposeProject {
-            command: compose::program(session)?,
+            command: Vec::new(),
             name,
             directory,
             config_paths,
             env_file,
             profiles,
-            wait,
+            wait: wait.unwrap_or_default(),
         },
         is_named,
     })

@@ -38,19 +38,32 @@ impl KeptProject {
     }
 }
 
-/// Returns the command that runs compose, with what makes it Compose.
-///
-/// # Errors
-/// When there is none, or one that is too old.
-pub(super) fn program(session: &Session<'_>) -> Outcome<Vec<String>> {
-    program::find(session)
+/// Why it is not known what a project means.
+pub(super) enum Unresolved {
+    /// There is no compose, or one that is too old.
+    Program(Fault),
+    /// The project cannot be read; marked in the file at fault where that is known.
+    Project(Fault),
 }
 
-/// Returns what compose says of a project.
+impl From<Fault> for Unresolved {
+    fn from(fault: Fault) -> Self {
+        Self::Project(fault)
+    }
+}
+
+/// Returns what compose says of a project, and notes in the project which program compose is. That is found out at the same
+/// time.
 ///
 /// # Errors
-/// When the project cannot be read; marked in the file at fault where that is known.
-pub(super) fn resolve(session: &Session<'_>, project: &ComposeProject) -> Outcome<Arc<Resolved>> {
+/// When there is no compose, or the project cannot be read.
+pub(super) fn resolve(
+    session: &Session<'_>,
+    project: &mut ComposeProject,
+) -> Result<Arc<Resolved>, Unresolved> {
+    let known = program::known(session).map_err(Unresolved::Program)?;
+    let is_known = known.is_some();
+    project.command = known.unwrap_or_else(|| program::first(session));
     let command = config(session, project, &["--format", "json"]);
     let identity = session.identity(&command, &[]);
     let kept = session.request.memory.lock().projects.get(&identity).cloned();
@@ -72,7 +85,16 @@ pub(super) fn resolve(session: &Session<'_>, project: &ComposeProject) -> Outcom
         warn(session, &resolved);
         return Ok(resolved);
     }
-    let resolved = Arc::new(ask(session, project, command, &files)?);
+    let answers = answers(session, project, &command, &files, is_known);
+    if let Some(version) = answers.version {
+        let first = std::mem::take(&mut project.command);
+        project.command = program::find(session, version).map_err(Unresolved::Program)?;
+        if project.command != first {
+            return resolve(session, project);
+        }
+    }
+    let resolved = understand(session, project, &files, answers.project, answers.more)?;
+    let resolved = Arc::new(resolved);
     resolved.files.iter().for_each(|file| session.also_reads(file));
     warn(session, &resolved);
     let after: BTreeSet<LocalPath> = files.paths().chain(resolved.files.iter().cloned()).collect();
@@ -88,21 +110,48 @@ pub(super) fn resolve(session: &Session<'_>, project: &ComposeProject) -> Outcom
     Ok(resolved)
 }
 
-fn ask(
+/// What compose answers at one moment.
+struct Answers {
+    /// Its version, where that was not known.
+    version: Option<Result<Ran, String>>,
+    project: Result<Ran, String>,
+    /// The hashes of services, or what the project is before it is resolved.
+    more: Result<Ran, String>,
+}
+
+fn answers(
     session: &Session<'_>,
     project: &ComposeProject,
-    command: Command,
+    command: &Command,
     files: &ProjectFiles,
-) -> Outcome<Resolved> {
+    is_known: bool,
+) -> Answers {
     // Only what is not resolved says which files of variables and labels a service has.
     let second: &[&str] = match files.name_more_files() {
         true => &["--format", "json", "--no-interpolate"],
         false => &["--hash", "*"],
     };
-    let commands = [command, config(session, project, second)];
+    let mut commands = vec![command.clone(), config(session, project, second)];
+    if !is_known {
+        commands.push(program::version_of(session, &project.command));
+    }
     let mut answers = session.run_together(&commands).into_iter();
     let mut next = || answers.next().unwrap_or_else(|| Err("it was not run".to_owned()));
-    let (answer, second) = (next(), next());
+    Answers {
+        project: next(),
+        more: next(),
+        version: (!is_known).then(next),
+    }
+}
+
+/// Makes a project of what compose answered.
+fn understand(
+    session: &Session<'_>,
+    project: &ComposeProject,
+    files: &ProjectFiles,
+    answer: Result<Ran, String>,
+    second: Result<Ran, String>,
+) -> Outcome<Resolved> {
     let answer = answer.map_err(Fault::new)?;
     if answer.failure.is_some() {
         return Err(fault::of(files, &config(session, project, &[]), &answer));
@@ -128,12 +177,19 @@ fn ask(
         variables,
     );
     let mut resolved = read.map_err(|why| {
-        Fault::new(format!("{}: {why}", commands[0].display()))
+        let command = config(session, project, &["--format", "json"]);
+        Fault::new(format!("{}: {why}", command.display()))
             .hint("this version of Compose answers in a way that is not understood")
     })?;
     let is_left_out = |name: &str| !resolved.services.iter().any(|service| service.name == name);
     let left_out = files.services().iter().filter(|(name, _)| is_left_out(name));
     resolved.left_out = left_out.cloned().collect();
+    let all = resolved.services.iter().map(|service| &service.name);
+    let all = all.chain(resolved.left_out.iter().map(|(name, _)| name)).cloned();
+    let siblings: Arc<BTreeSet<String>> = Arc::new(all.collect());
+    for service in &mut resolved.services {
+        service.siblings = Arc::clone(&siblings);
+    }
     resolved.warnings = fault::warnings(files, &answer);
     Ok(resolved)
 }

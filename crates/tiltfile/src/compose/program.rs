@@ -23,53 +23,95 @@ const HOW_TO_INSTALL: &str = "https://docs.docker.com/compose/install/ says how 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Version(u32, u32, u32);
 
-/// Finds Compose, once in a load: what `$TILT_DOCKER_COMPOSE_CMD` names, else `docker compose`, else `docker-compose`.
-pub(super) fn find(session: &Session<'_>) -> Outcome<Vec<String>> {
+/// Returns Compose, if it is known already that it is there: from this load, or from one before.
+///
+/// # Errors
+/// When it is too old.
+pub(super) fn known(session: &Session<'_>) -> Outcome<Option<Vec<String>>> {
     if let Some(command) = session.compose_program.borrow().as_ref() {
-        return Ok(command.clone());
+        return Ok(Some(command.clone()));
     }
-    let own = session.host.env(VARIABLE).filter(|program| !program.is_empty());
-    let candidates = match &own {
-        Some(program) => vec![vec![program.clone()]],
-        None => vec![words(&["docker", "compose"]), words(&["docker-compose"])],
+    let command = first(session);
+    let version = version_of(session, &command);
+    let kept = session.kept(&session.reusable(&version, &[], &[]));
+    match kept.as_ref().map(printed) {
+        Some(Ok(printed)) => accept(session, command, &printed).map(Some),
+        Some(Err(_)) | None => Ok(None),
+    }
+}
+
+/// Returns what is tried first: what `$TILT_DOCKER_COMPOSE_CMD` names, else `docker compose`.
+pub(super) fn first(session: &Session<'_>) -> Vec<String> {
+    own(session).map_or_else(|| words(&["docker", "compose"]), |program| vec![program])
+}
+
+/// Returns the command that asks a Compose for its version.
+pub(super) fn version_of(session: &Session<'_>, command: &[String]) -> Command {
+    Command {
+        argv: command.iter().cloned().chain(["version".to_owned()]).collect(),
+        dir: Some(session.directory()),
+        env: Vec::new(),
+    }
+}
+
+/// Takes in what the first one answered when it was asked for its version. If it is none, `docker-compose` is tried.
+///
+/// # Errors
+/// When there is none, or one that is too old.
+pub(super) fn find(session: &Session<'_>, answer: Result<Ran, String>) -> Outcome<Vec<String>> {
+    let command = first(session);
+    let mut failures = match answer.and_then(|ran| keep(session, &command, &ran)) {
+        Ok(printed) => return accept(session, command, &printed),
+        Err(why) => vec![format!("{}: {why}", command.join(" "))],
     };
-    let mut failures = Vec::new();
-    for command in candidates {
-        match ask_version(session, &command) {
-            Ok(printed) => {
-                check(session, &printed)?;
-                *session.compose_program.borrow_mut() = Some(command.clone());
-                return Ok(command);
-            }
-            Err(why) => failures.push(format!("{}: {why}", command.join(" "))),
+    if own(session).is_some() {
+        let hint = format!("{VARIABLE} must be a single program, without arguments");
+        return Err(missing(&failures).hint(hint));
+    }
+    let other = words(&["docker-compose"]);
+    let answer = session.run_or_reuse(&version_of(session, &other), Vec::new(), &[], &mut |_, _| {});
+    match answer.and_then(|ran| printed(&ran)) {
+        Ok(printed) => accept(session, other, &printed),
+        Err(why) => {
+            failures.push(format!("{}: {why}", other.join(" ")));
+            Err(missing(&failures).hint(HOW_TO_INSTALL))
         }
     }
-    let fault = Fault::new(format!("Unable to find Docker Compose.\n{}", failures.join("\n")));
-    Err(match own {
-        Some(_) => fault.hint(format!("{VARIABLE} must be a single program, without arguments")),
-        None => fault.hint(HOW_TO_INSTALL),
-    })
+}
+
+fn own(session: &Session<'_>) -> Option<String> {
+    session.host.env(VARIABLE).filter(|program| !program.is_empty())
+}
+
+fn missing(failures: &[String]) -> Fault {
+    Fault::new(format!("Unable to find Docker Compose.\n{}", failures.join("\n")))
+}
+
+fn accept(session: &Session<'_>, command: Vec<String>, printed: &str) -> Outcome<Vec<String>> {
+    check(session, printed)?;
+    *session.compose_program.borrow_mut() = Some(command.clone());
+    Ok(command)
+}
+
+fn keep(session: &Session<'_>, command: &[String], ran: &Ran) -> Result<String, String> {
+    let version = version_of(session, command);
+    session.keep(&session.reusable(&version, &[], &[]), ran);
+    printed(ran)
 }
 
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// Returns what a command says of its version, or why it does not.
-fn ask_version(session: &Session<'_>, command: &[String]) -> Result<String, String> {
-    let command = Command {
-        argv: command.iter().cloned().chain(["version".to_owned()]).collect(),
-        dir: Some(session.directory()),
-        env: Vec::new(),
-    };
-    let ran: Ran = session.run_or_reuse(&command, Vec::new(), &[], &mut |_, _| {})?;
+/// Returns what a command said of its version, or why it did not.
+fn printed(ran: &Ran) -> Result<String, String> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    match ran.failure {
+    match &ran.failure {
         None => Ok(text(&ran.stdout)),
         Some(failure) => {
             let stderr = text(&ran.stderr);
             let first = stderr.lines().map(str::trim).find(|line| !line.is_empty());
-            Err(first.map_or(failure, str::to_owned))
+            Err(first.map_or_else(|| failure.clone(), str::to_owned))
         }
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::files::{interpolated, variables as read_variables};
 use crate::diag::Diagnostic;
 use crate::model::{
-    ComposeCondition, ComposeDependency, ComposeMount, ComposePort, ComposeProject, ComposeService,
-    ContainerPath, LocalPath, ManifestName,
+    ComposeCondition, ComposeDependency, ComposeMount, ComposePart, ComposePartKind, ComposePort,
+    ComposeProject, ComposeService, ContainerPath, LocalPath, ManifestName,
 };
 
 /// A project with everything resolved.
@@ -59,6 +60,7 @@ pub(super) fn read(
     let mut listed = ListedFiles::read(model, variables);
     let empty = Map::new();
     let services = answer["services"].as_object().unwrap_or(&empty);
+    let parts = |definition: &Value| parts(definition, &answer);
     let mut resolved = Resolved::default();
     for name in order(services) {
         let mut definition = services[name].clone();
@@ -69,10 +71,10 @@ pub(super) fn read(
             .get(name.as_str())
             .filter(|_| is_hashed_as_run(&definition) && !listed.has_labels(name));
         let hash = hash.copied().unwrap_or_default();
+        let parts = parts(&definition);
         listed.add_to(name, &mut definition);
-        resolved
-            .services
-            .push(service(project, name, hash, definition, services));
+        let service = service(project, name, hash, definition, services);
+        resolved.services.push(ComposeService { parts, ..service });
     }
     resolved.env_files = listed.env_files;
     resolved.files = listed.others;
@@ -132,7 +134,14 @@ impl ListedFiles {
             }
         };
         let labels = entries(&listed["label_file"]);
-        self.others.extend(labels.iter().filter_map(path));
+        let labels: Vec<LocalPath> = labels.iter().filter_map(path).collect();
+        if let Value::Object(fields) = &mut *definition
+            && !labels.is_empty()
+        {
+            let shown: Vec<String> = labels.iter().map(ToString::to_string).collect();
+            fields.insert("label_file".to_owned(), shown.into());
+        }
+        self.others.extend(labels);
         let mut env_files = Vec::new();
         for entry in entries(&listed["env_file"]) {
             let Some(path) = path(&entry) else {
@@ -189,7 +198,54 @@ fn service(
         restart: text("restart").unwrap_or_default(),
         config_hash: hash.to_owned(),
         definition,
+        ..ComposeService::default()
     }
+}
+
+/// Returns the networks and volumes of the project that a service uses.
+fn parts(definition: &Value, project: &Value) -> Vec<ComposePart> {
+    let part = |kind: ComposePartKind, key: &str| {
+        let said = match kind {
+            ComposePartKind::Network => &project["networks"][key],
+            ComposePartKind::Volume => &project["volumes"][key],
+        };
+        Some(ComposePart {
+            kind,
+            name: said["name"].as_str()?.to_owned(),
+            hash: (said["external"] != true).then(|| part_hash(kind, said)),
+        })
+    };
+    let networks = definition["networks"].as_object().into_iter().flat_map(Map::keys);
+    let mounts = definition["volumes"].as_array().into_iter().flatten();
+    let volumes = mounts
+        .filter(|mount| mount["type"] == "volume")
+        .filter_map(|mount| mount["source"].as_str());
+    networks
+        .filter_map(|key| part(ComposePartKind::Network, key))
+        .chain(volumes.filter_map(|key| part(ComposePartKind::Volume, key)))
+        .collect()
+}
+
+/// Returns the hash that compose makes of a network or a volume: of what it prints of it, without blanks. A volume's driver
+/// is put in where none is said. (Where compose should write something otherwise, the hash fits nothing that the engine has.)
+fn part_hash(kind: ComposePartKind, said: &Value) -> String {
+    let mut fields: Vec<(&String, &Value)> = said.as_object().into_iter().flatten().collect();
+    let (driver, local) = ("driver".to_owned(), Value::from("local"));
+    if kind == ComposePartKind::Volume && said["driver"].is_null() {
+        let at = usize::from(fields.first().is_some_and(|(key, _)| *key == "name"));
+        fields.insert(at, (&driver, &local));
+    }
+    let fields = fields
+        .iter()
+        .map(|(key, value)| format!("{}:{value}", Value::from(key.as_str())));
+    let text = format!("{{{}}}", fields.collect::<Vec<_>>().join(","));
+    // Go writes these so.
+    let text = text
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026");
+    let hash = Sha256::digest(text);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn dependency((name, said): (&String, &Value)) -> ComposeDependency {

@@ -1,0 +1,290 @@
+//! Compose projects as teams write them, on the real engine: each is started, somebody edits a file, and what follows is what
+//! the edit means, and no more.
+
+use crate::compose_shop::Shop;
+use crate::support::eventually;
+
+#[test]
+fn an_edit_of_a_database_replaces_it_and_starts_what_follows_it_again() {
+    let shop = Shop::with_files(
+        "store",
+        "
+--- compose.yml
+x-patient: &patient
+  image: IMAGE
+  stop_grace_period: 0s
+services:
+  db:
+    <<: *patient
+    command: [sh, -c, 'mkdir -p /data; sleep 0.5; touch /data/ready; exec sleep 1000']
+    environment: {LIMIT: '10'}
+    volumes: ['data:/data']
+    healthcheck: {test: [CMD, test, -e, /data/ready], interval: 200ms, retries: 50}
+  api:
+    <<: *patient
+    command: [sh, -c, 'echo the door opens; exec sleep 1000']
+    depends_on: {db: {condition: service_healthy, restart: true}}
+  worker:
+    <<: *patient
+    command: [sh, -c, 'exec sleep 1000']
+    depends_on: [db]
+volumes: {data: {}}
+",
+    );
+    let mut up = shop.project().up();
+    up.wait_for_all(&[("db │", "DONE IN"), ("api │", "DONE IN"), ("worker │", "DONE IN")]);
+    let (db, api, worker) = (shop.id("db"), shop.started("api"), shop.started("worker"));
+    shop.edit("compose.yml", "'10'", "'20'");
+    eventually("the database is another one", || {
+        shop.inside("db", "echo $LIMIT") == "20"
+    });
+    assert_ne!(shop.id("db"), db);
+    eventually("what follows it was started again", || shop.started("api") != api);
+    assert_eq!(
+        shop.started("worker"),
+        worker,
+        "it only needs the database at its start"
+    );
+}
+
+#[test]
+fn a_migration_that_is_edited_runs_again_and_the_page_that_needed_it_stays() {
+    let shop = Shop::with_files(
+        "migration",
+        "
+--- compose.yml
+services:
+  migrate:
+    image: IMAGE
+    command: [sh, -c, 'echo column one > /shared/schema']
+    volumes: ['shared:/shared']
+  page:
+    image: IMAGE
+    stop_grace_period: 0s
+    command: [sh, -c, 'cat /shared/schema; exec sleep 1000']
+    volumes: ['shared:/shared']
+    depends_on: {migrate: {condition: service_completed_successfully}}
+volumes: {shared: {}}
+",
+    );
+    let mut up = shop.project().up();
+    up.wait_for("page │ column one");
+    let page = shop.id("page");
+    shop.edit("compose.yml", "column one", "column two");
+    eventually("the migration ran again", || {
+        shop.inside("page", "cat /shared/schema") == "column two"
+    });
+    assert_eq!(shop.id("page"), page);
+    drop(up);
+    shop.edit(
+        "compose.yml",
+        "echo column two > /shared/schema",
+        "echo the disk is full; exit 7",
+    );
+    let ended = shop.ci();
+    assert_eq!(ended.status, Some(1), "{}", ended.text);
+    assert!(
+        ended
+            .text
+            .contains("migrate: container <ns>-migrate-1 exited with 7"),
+        "{}",
+        ended.text
+    );
+}
+
+#[test]
+fn an_override_that_is_edited_replaces_only_the_service_that_it_is_about() {
+    let shop = Shop::with_files(
+        "override",
+        "
+--- Tiltfile
+docker_compose(['deploy/base.yml', 'deploy/dev.yml'], env_file='dev.env', project_name='PROJECT', profiles=['tools'])
+--- deploy/base.yml
+services:
+  api:
+    image: ${WHERE}/busybox:1
+    stop_grace_period: 0s
+    command: [sh, -c, 'exec sleep 1000']
+    environment: {LEVEL: info}
+  ledger:
+    extends: {file: common/base.yml, service: patient}
+    image: IMAGE
+  shell:
+    image: IMAGE
+    profiles: [tools]
+    stop_grace_period: 0s
+    command: [sh, -c, 'exec sleep 1000']
+  never:
+    image: nowhere.invalid/never
+    profiles: [other]
+--- deploy/common/base.yml
+services:
+  patient:
+    stop_grace_period: 0s
+    command: [sh, -c, 'exec sleep 1000']
+--- deploy/dev.yml
+services:
+  api: {environment: {LEVEL: debug}}
+--- dev.env
+WHERE=localhost:5000
+",
+    );
+    let mut up = shop.project().up();
+    up.wait_for_all(&[
+        ("api │", "DONE IN"),
+        ("ledger │", "DONE IN"),
+        ("shell │", "DONE IN"),
+    ]);
+    assert_eq!(shop.inside("api", "echo $LEVEL"), "debug");
+    let (ledger, shell) = (shop.id("ledger"), shop.id("shell"));
+    shop.edit("deploy/dev.yml", "debug", "trace");
+    eventually("the override counts", || {
+        shop.inside("api", "echo $LEVEL") == "trace"
+    });
+    assert_eq!(
+        (shop.id("ledger"), shop.id("shell")),
+        (ledger.clone(), shell.clone())
+    );
+    let api = shop.id("api");
+    shop.edit("deploy/common/base.yml", "sleep 1000", "sleep 2000");
+    eventually("what it extends counts", || {
+        !["", ledger.as_str()].contains(&shop.id("ledger").as_str())
+    });
+    shop.edit("Tiltfile", "['tools']", "[]");
+    eventually("a service of no profile is gone", || shop.id("shell").is_empty());
+    assert_eq!(shop.id("api"), api);
+}
+
+#[test]
+fn secrets_configurations_and_networks_reach_containers_and_an_edit_of_one_replaces_who_has_it() {
+    let shop = Shop::with_files(
+        "vault",
+        "
+--- compose.yml
+services:
+  proxy:
+    image: IMAGE
+    stop_grace_period: 0s
+    command: [sh, -c, 'exec sleep 1000']
+    networks: [front, back]
+    configs: [{source: site, target: /etc/site.conf}]
+  app:
+    image: IMAGE
+    stop_grace_period: 0s
+    command: [sh, -c, 'exec sleep 1000']
+    networks: {back: {aliases: [backend]}}
+    secrets: [password, {source: token, target: api-token}]
+networks: {front: {}, back: {internal: true}}
+configs: {site: {content: 'listen 80'}}
+secrets:
+  password: {file: ./password}
+  token: {environment: HOME}
+--- password
+hunter2
+",
+    );
+    let mut up = shop.project().up();
+    up.wait_for_all(&[("proxy │", "DONE IN"), ("app │", "DONE IN")]);
+    assert_eq!(shop.inside("proxy", "cat /etc/site.conf"), "listen 80");
+    assert_eq!(shop.inside("app", "cat /run/secrets/password"), "hunter2");
+    assert!(!shop.inside("app", "cat /run/secrets/api-token").is_empty());
+    assert_eq!(
+        shop.inside("proxy", "ping -c 1 -W 2 backend >/dev/null && echo there"),
+        "there"
+    );
+    let app = shop.id("app");
+    shop.edit("compose.yml", "listen 80", "listen 81");
+    eventually("the other text is there", || {
+        shop.inside("proxy", "cat /etc/site.conf") == "listen 81"
+    });
+    assert_eq!(shop.id("app"), app);
+}
+
+#[test]
+fn what_compose_builds_is_built_again_after_an_edit_of_a_source_or_of_the_dockerfile() {
+    let shop = Shop::with_files(
+        "press",
+        "
+--- compose.yml
+x-app: &app
+  image: PROJECT-app
+  build: {context: app, args: [EDITION=first]}
+  stop_grace_period: 0s
+services:
+  web:
+    <<: *app
+    command: [sh, -c, 'cat /page; exec sleep 1000']
+  idle: {image: IMAGE, stop_grace_period: 0s, command: [sh, -c, 'exec sleep 1000']}
+--- app/Dockerfile
+FROM IMAGE
+ARG EDITION
+COPY page /page
+RUN echo $EDITION > /edition
+--- app/page
+a page
+--- app/.dockerignore
+notes
+",
+    );
+    let mut up = shop.project().up();
+    up.wait_for("web │ a page");
+    let idle = shop.id("idle");
+    shop.project().write("app/page", "another page\n");
+    up.wait_for("web │ another page");
+    shop.edit("app/Dockerfile", "echo $EDITION", "echo special $EDITION");
+    eventually("it is built as the Dockerfile says", || {
+        shop.inside("web", "cat /edition") == "special first"
+    });
+    shop.edit("compose.yml", "EDITION=first", "EDITION=second");
+    eventually("it is built as the file says", || {
+        shop.inside("web", "cat /edition") == "special second"
+    });
+    let web = shop.id("web");
+    shop.project().write("app/notes", "ignored\n");
+    shop.project().write("app/page", "the last page\n");
+    up.wait_for("web │ the last page");
+    assert_ne!(shop.id("web"), web);
+    assert_eq!(shop.id("idle"), idle);
+}
+
+#[test]
+fn a_live_update_restarts_the_container_and_leaves_a_mounted_folder_alone() {
+    let shop = Shop::with_files(
+        "mounted",
+        "
+--- Tiltfile
+docker_compose('compose.yml', project_name='PROJECT')
+docker_build('PROJECT-site', '.', live_update=[sync('.', '/site'), run('date +%s%N > /ran', trigger='page'), restart_container()])
+--- compose.yml
+services:
+  site:
+    image: PROJECT-site
+    stop_grace_period: 0s
+    volumes: ['./assets:/site/assets']
+--- Dockerfile
+FROM IMAGE
+COPY . /site
+CMD [\"sh\", \"-c\", \"cat /site/page; exec sleep 1000\"]
+--- page
+one
+--- assets/logo
+round
+",
+    );
+    let mut up = shop.project().up();
+    up.wait_for("site │ one");
+    let (id, started) = (shop.id("site"), shop.started("site"));
+    shop.project().write("assets/logo", "square\n");
+    eventually("the mount shows it", || {
+        shop.inside("site", "cat /site/assets/logo") == "square"
+    });
+    shop.project().write("page", "two\n");
+    up.wait_for("site │ two");
+    assert_eq!(shop.id("site"), id);
+    assert_ne!(shop.started("site"), started);
+    assert!(!shop.inside("site", "cat /ran").is_empty());
+    assert_eq!(
+        std::fs::read_to_string(shop.project().dir().join("assets/logo")).expect("a file"),
+        "square\n"
+    );
+}
