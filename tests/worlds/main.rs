@@ -1,7 +1,8 @@
 //! The engine in simulated worlds: a made-up outside edits files, answers late, fails, crashes and goes away, in an
 //! order that a seed decides. Rules that must always hold are checked at every step, and once all is quiet.
 //!
-//! Start with `world`, which is the outside, with `cluster`, `connection` and `servers` as parts of it; `project` is what its Tiltfile says, `rules` what must hold. A failure
+//! Start with `world`, which is the outside, with `cluster`, `connection` and `servers` as parts of it; `project` is what its Tiltfile says, `rules` what must hold.
+//! `live` and `services` are worlds of their own. A failure
 //! names the seed: `WORLD_SEED=7 cargo test --test worlds` runs that world alone. Some seeds are those of the day, so that
 //! something new is tried; `WORLD_DAY=20000` tries those of another day.
 
@@ -18,6 +19,7 @@ mod records;
 mod rng;
 mod rules;
 mod servers;
+mod services;
 mod wishes;
 mod world;
 
