@@ -5,6 +5,10 @@
 #![allow(clippy::disallowed_methods, reason = "tests run programs and wait for them")]
 #![allow(clippy::print_stderr, reason = "figures are what these tests are for")]
 
+mod compose;
+#[path = "../cluster/compose_shop.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod compose_shop;
 mod expired;
 mod halted;
 mod hangs;
