@@ -188,7 +188,7 @@ impl<B: Brain> Shop<B> {
                 self.watches = !projects.is_empty();
                 self.is_stream_over = self.watches;
             }
-            Effect::StreamLogs(logs) => self.streams = logs,
+            Effect::StreamLogs(logs) => self.streams = logs.values().cloned().collect(),
             Effect::Exit(outcome) => self.exit = Some(outcome),
             _ => {}
         }
