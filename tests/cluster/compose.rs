@@ -66,7 +66,7 @@ fn a_service_that_leaves_the_file_is_removed_and_a_resource_with_another_name_ke
 #[test]
 fn lines_are_neither_lost_nor_told_twice_over_restarts() {
     let counts = "image: localhost:5000/busybox:1\n    stop_grace_period: 0s\n    command: [sh, -c, 'n=$$(cat /n || echo 0); \
-                  while :; do n=$$((n + 1)); echo $$n > /n; echo line $$n; sleep 0.01; done']";
+                  while :; do n=$$((n + 1)); echo $$n > /m; mv /m /n; echo line $$n; sleep 0.01; done']";
     let shop = Shop::new("lines", &[("choir", counts)]);
     let mut up = shop.project().up();
     up.wait_for("choir │ line 20");

@@ -156,7 +156,7 @@ WHERE=localhost:5000
 }
 
 #[test]
-fn secrets_configurations_and_networks_reach_containers_and_an_edit_of_one_replaces_who_has_it() {
+fn secrets_configurations_and_networks_reach_containers_and_who_leaves_a_network_is_replaced() {
     let shop = Shop::with_files(
         "vault",
         "
@@ -193,10 +193,12 @@ hunter2
         "there"
     );
     let app = shop.id("app");
-    shop.edit("compose.yml", "listen 80", "listen 81");
-    eventually("the other text is there", || {
-        shop.inside("proxy", "cat /etc/site.conf") == "listen 81"
+    shop.edit("compose.yml", "networks: [front, back]", "networks: [front]");
+    eventually("it is in one network", || {
+        let look = "ping -c 1 -W 2 backend >/dev/null 2>&1 || echo alone";
+        shop.inside("proxy", look) == "alone"
     });
+    assert_eq!(shop.inside("proxy", "cat /etc/site.conf"), "listen 80");
     assert_eq!(shop.id("app"), app);
 }
 

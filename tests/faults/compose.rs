@@ -20,7 +20,7 @@ services:
     image: IMAGE
     restart: always
     stop_grace_period: 0s
-    command: [sh, -c, 'n=$$(cat /n || echo 0); while :; do n=$$((n + 1)); echo $$n > /n; echo count $$n; sleep 0.02; done']
+    command: [sh, -c, 'n=$$(cat /n || echo 0); while :; do n=$$((n + 1)); echo $$n > /m; mv /m /n; echo count $$n; sleep 0.02; done']
   page:
     image: PROJECT-page
     restart: always
