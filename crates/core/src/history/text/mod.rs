@@ -1,20 +1,15 @@
-//! What became of updates, in words for people: lines that fit 80 columns.
+//! What became of updates, in words for people. `lines` says how lines look.
 
-use std::time::Duration;
+mod lines;
 
 use super::{
     Cause, Facts, FileCause, ResourceHistory, Result, Rule, Stage, StageKind, UpdateKind, UpdateRecord, Wait,
 };
-use crate::model::{LocalPath, Timestamp, format_go_duration};
+use crate::model::{LocalPath, Timestamp};
+use lines::{bar_line, duration, size};
 
-/// How wide lines may be.
-const WIDTH: usize = 80;
-/// Where what is told begins, after its label.
-const INDENT: usize = 10;
-/// How wide what was done may be, before its time.
-const DONE: usize = 42;
-/// How wide the longest bar is.
-const BAR: usize = 16;
+pub(super) use lines::tell;
+
 /// How many files, or changes, are named.
 const NAMED: usize = 5;
 
@@ -298,92 +293,10 @@ fn shorter(record: &UpdateRecord, look: &Look) -> Vec<String> {
         .collect()
 }
 
-fn bar_line(label: &str, done: &str, took: Duration, whole: Duration) -> String {
-    let share = took.as_secs_f64() / whole.as_secs_f64().max(1e-9);
-    let length = (share * BAR as f64).round().clamp(0.0, BAR as f64) as usize;
-    let line = format!(
-        "  {label:<width$}{:<DONE$} {:>8}  {}",
-        fit(done, DONE),
-        duration(took),
-        "█".repeat(length),
-        width = INDENT - 2
-    );
-    format!("{}\n", line.trim_end())
-}
-
-/// Adds a text after its label, wrapped at words.
-pub(super) fn tell(out: &mut String, label: &str, text: &str) {
-    let room = WIDTH - INDENT;
-    let mut label = format!("  {label:<width$}", width = INDENT - 2);
-    for line in text.lines().flat_map(|line| wrapped(line, room)) {
-        out.push_str(&format!("{label}{line}\n"));
-        label = " ".repeat(INDENT);
-    }
-}
-
-fn wrapped(text: &str, room: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let length = word.chars().count();
-        if let Some(line) = lines.last_mut() {
-            let used = line.chars().count();
-            if used > 0 && used + 1 + length <= room {
-                line.push(' ');
-                line.push_str(word);
-                continue;
-            }
-            if used == 0 && length <= room {
-                line.push_str(word);
-                continue;
-            }
-        }
-        // A long path has no place to break it.
-        let mut rest: Vec<char> = word.chars().collect();
-        while !rest.is_empty() {
-            let piece: String = rest.drain(..rest.len().min(room)).collect();
-            match lines.last_mut().filter(|line| line.is_empty()) {
-                Some(line) => *line = piece,
-                None => lines.push(piece),
-            }
-        }
-    }
-    lines
-}
-
-/// Returns the beginning of a text that fits.
-pub(super) fn fit(text: &str, room: usize) -> String {
-    if text.chars().count() <= room {
-        return text.to_owned();
-    }
-    let beginning: String = text.chars().take(room - 1).collect();
-    format!("{beginning}…")
-}
-
 fn names(on: &[String]) -> String {
     match on {
         [] => String::new(),
         on => format!(": {}", on.join(", ")),
-    }
-}
-
-/// Returns a time as shown: `0.21s`, `1m3s`.
-fn duration(took: Duration) -> String {
-    if took < Duration::from_secs(60) {
-        return format!("{:.2}s", took.as_secs_f64());
-    }
-    format_go_duration(Duration::from_secs(took.as_secs()))
-}
-
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["B", "kB", "MB", "GB"];
-    let (mut size, mut unit) = (bytes as f64, 0);
-    while size >= 1000.0 && unit < UNITS.len() - 1 {
-        size /= 1000.0;
-        unit += 1;
-    }
-    match unit {
-        0 => format!("{bytes}B"),
-        unit => format!("{size:.1}{}", UNITS[unit]),
     }
 }
 
@@ -412,127 +325,4 @@ impl Look {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{LogRange, Outcome, WaitReason};
-    use super::*;
-
-    fn at(millis: i64) -> Timestamp {
-        Timestamp(1_000_000_000 + millis * 1_000)
-    }
-
-    fn stage(kind: StageKind, from: i64, until: i64) -> Stage {
-        Stage {
-            kind,
-            name: String::new(),
-            from: at(from),
-            until: Some(at(until)),
-            facts: Facts::default(),
-            parts: Vec::new(),
-        }
-    }
-
-    fn record() -> UpdateRecord {
-        let mut images = stage(StageKind::Images, 1_220, 4_220);
-        let mut build = stage(StageKind::Build, 1_220, 3_900);
-        build.name = "shop/web".to_owned();
-        build.facts = Facts {
-            steps_built: Some(3),
-            steps_cached: Some(4),
-            first_built_step: Some("[5/7] RUN npm ci".to_owned()),
-            context_bytes: Some(1_234),
-            ..Facts::default()
-        };
-        images.parts.push(build);
-        let mut apply = stage(StageKind::Apply, 4_220, 4_300);
-        apply.facts.changed = vec!["Deployment/web".to_owned()];
-        apply.facts.unchanged = vec!["Service/web".to_owned()];
-        UpdateRecord {
-            resource: "web".into(),
-            number: 12,
-            kind: UpdateKind::Full,
-            causes: vec![
-                Cause::Files {
-                    files: vec![FileCause {
-                        path: "/src/web/package.json".to_owned(),
-                        rule: Rule::StopPath {
-                            path: "/src/web/package.json".to_owned(),
-                        },
-                        target: "image:shop_web".to_owned(),
-                        at: Some(at(0)),
-                    }],
-                },
-                Cause::FallBack {
-                    reason: "UpdateStopped".to_owned(),
-                    message:
-                        "Detected change to stop file \"/src/web/package.json\"; fall_back_on: [package.json]"
-                            .to_owned(),
-                },
-            ],
-            wanted: at(0),
-            started: at(1_220),
-            ended: Some(at(6_000)),
-            waits: vec![Wait {
-                reason: WaitReason::WaitingForSlot,
-                on: Vec::new(),
-                from: at(20),
-                until: Some(at(1_220)),
-            }],
-            stages: vec![
-                stage(StageKind::Batch, 0, 20),
-                images,
-                apply,
-                stage(StageKind::Rollout, 4_300, 6_000),
-            ],
-            outcome: Outcome {
-                result: Result::Failed,
-                reason: Some("CrashLoopBackOff".to_owned()),
-                message: Some("it exited with 1".to_owned()),
-            },
-            logs: vec![LogRange {
-                span: "build:12".into(),
-                from: 1,
-                until: Some(9),
-            }],
-        }
-    }
-
-    #[test]
-    fn an_update_is_told_with_its_causes_its_times_and_what_would_be_shorter() {
-        let look = Look {
-            now: at(9_000),
-            cwd: LocalPath::new("/src"),
-            has_colour: false,
-        };
-        let history = ResourceHistory {
-            resource: "web".into(),
-            waiting: vec![Wait {
-                reason: WaitReason::WaitingForDep,
-                on: vec!["db".to_owned()],
-                from: at(8_000),
-                until: None,
-            }],
-            updates: vec![record()],
-        };
-        let text = why(&history, 1, &look);
-        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
-        insta::assert_snapshot!(text, @r#"
-    web waits, for 1.00s now
-      for     a dependency that was never ready: db
-      until   db is ready; see `tilt why db`
-
-    web: update 12, failed after 6.00s, 3.00s ago
-      because web/package.json changed: stop path web/package.json
-      because no live update: UpdateStopped: Detected change to stop file
-              "/src/web/package.json"; fall_back_on: [package.json]
-      time    changes gathered                              0.02s
-      waited  a free slot (max_parallel_updates)            1.20s  ███
-              images                                        3.00s  ████████
-                build shop/web (7 steps, 4 cached, 1.2k…    2.68s  ███████
-              apply (1 changed, 1 unchanged)                0.08s
-              until ready                                   1.70s  █████
-      error   CrashLoopBackOff: it exited with 1
-      hint    shop/web: not cached from step [5/7] RUN npm ci on, since this
-              changed: web/package.json
-    "#);
-    }
-}
+mod tests;
