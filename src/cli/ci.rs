@@ -8,6 +8,7 @@ use super::{colour, exit, flags, report, say, session};
 use crate::clock;
 use crate::engine::{ExitOutcome, Mode};
 use crate::model::parse_go_duration;
+use crate::report::not_begun;
 use crate::view::{report as rows_of, table};
 
 /// Start the resources of a Tiltfile, wait until all are healthy or one has failed, and exit
@@ -41,6 +42,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> anyhow::Result<u8> {
     let started = clock::timestamp();
+    let tiltfile = args.session.tiltfile.path()?.to_string();
     let ended = session::run(session::Options {
         mode: Mode::Ci {
             timeout_override: args.timeout,
@@ -52,6 +54,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         forwards_ports: true,
         updates_containers: true,
         snapshot: args.output_snapshot_on_exit,
+    })
+    .inspect_err(|error| {
+        // No Tiltfile was read until then, so no secret is known that could be in it.
+        let report = not_begun(&format!("{error:#}"), tiltfile, started, clock::timestamp());
+        report::write(&args.report, &report);
     })?;
     let mut rows = rows_of(&ended.view, clock::timestamp());
     for row in &mut rows {

@@ -1,16 +1,14 @@
 //! The failures of a report as GitHub's workflow commands: annotations at the file and line that they are about.
 
-use super::{CiReport, ResourceResult, RunResult, plain};
+use super::{CiReport, ResourceResult, plain};
 
 /// Returns a workflow command for each failure; `base` is the directory that paths are relative to there.
 pub fn annotations(report: &CiReport, base: &str) -> String {
     let mut out = String::new();
-    let mut told = false;
     for resource in &report.resources {
         if !matches!(resource.result, ResourceResult::Failed | ResourceResult::Pending) {
             continue;
         }
-        told = true;
         let place = resource.place.as_ref().map_or_else(String::new, |place| {
             let file = place.file.strip_prefix(base).unwrap_or(&place.file);
             format!(
@@ -35,8 +33,7 @@ pub fn annotations(report: &CiReport, base: &str) -> String {
             data(&message)
         ));
     }
-    if !told && report.result != RunResult::Succeeded {
-        let message = report.message.as_deref().unwrap_or("tilt ci failed");
+    if let Some(message) = report.blameless_failure() {
         out.push_str(&format!("::error title=tilt ci::{}\n", data(message)));
     }
     out

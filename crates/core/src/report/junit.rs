@@ -1,4 +1,5 @@
-//! The report as JUnit XML: a suite for each resource, a case for each stage of its last update.
+//! The report as JUnit XML: a suite for each resource, a case for each stage of its last update. A run that failed by no
+//! resource's fault has a suite of its own, so that nobody counts it as passed.
 
 use super::{Case, CiReport, ResourceReport, Verdict, cases, plain};
 
@@ -10,12 +11,14 @@ pub fn junit(report: &CiReport) -> String {
         .map(|resource| (resource, cases(resource)))
         .collect();
     let all = || suites.iter().flat_map(|(_, cases)| cases);
+    let failure = report.blameless_failure();
+    let own = usize::from(failure.is_some());
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     out.push_str(&format!(
         "<testsuites name=\"tilt ci\" tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{:.3}\">\n",
-        all().count(),
+        all().count() + own,
         all().filter(|case| is_failed(case)).count(),
-        all().filter(|case| is_unfinished(case)).count(),
+        own + all().filter(|case| is_unfinished(case)).count(),
         report.seconds
     ));
     // A time without fractions and zone is what all readers know.
@@ -34,8 +37,26 @@ pub fn junit(report: &CiReport) -> String {
         cases.iter().for_each(|case| write_case(case, &mut out));
         out.push_str("  </testsuite>\n");
     }
+    if let Some(message) = failure {
+        out.push_str(&suite_of_the_run(message, report.seconds, timestamp));
+    }
     out.push_str("</testsuites>\n");
     out
+}
+
+fn suite_of_the_run(message: &str, seconds: f64, timestamp: &str) -> String {
+    let first = plain(message.lines().next().unwrap_or_default());
+    let all: Vec<String> = message.lines().map(plain).collect();
+    format!(
+        r#"  <testsuite name="tilt ci" tests="1" failures="0" errors="1" skipped="0" time="{seconds:.3}" timestamp="{timestamp}" hostname="localhost">
+    <testcase name="run" classname="tilt ci" time="{seconds:.3}">
+      <error message={} type="failed">{}</error>
+    </testcase>
+  </testsuite>
+"#,
+        quoted(&first),
+        escaped(&all.join("\n"))
+    )
 }
 
 fn is_failed(case: &Case) -> bool {

@@ -13,7 +13,9 @@ pub fn markdown(report: &CiReport) -> String {
     if let Some(message) = &report.message {
         out.push_str(&format!("{}\n\n", fenced(message.lines())));
     }
-    out.push_str("| Resource | Result | Time | Reason |\n| --- | --- | ---: | --- |\n");
+    if !report.resources.is_empty() {
+        out.push_str("| Resource | Result | Time | Reason |\n| --- | --- | ---: | --- |\n");
+    }
     for resource in &report.resources {
         out.push_str(&format!(
             "| {} | {} | {} | {} |\n",

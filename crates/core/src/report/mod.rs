@@ -151,6 +151,32 @@ pub fn ci_report(view: &View, facts: RunFacts<'_>) -> CiReport {
     }
 }
 
+/// Returns what is told of a run that could not begin, such as one for a context that is not there.
+pub fn not_begun(why: &str, tiltfile: String, started: Timestamp, ended: Timestamp) -> CiReport {
+    CiReport {
+        version: 1,
+        result: RunResult::Failed,
+        message: Some(why.to_owned()),
+        started: started.to_micro_text(),
+        seconds: ended.since(started).as_secs_f64(),
+        tiltfile,
+        resources: Vec::new(),
+    }
+}
+
+impl CiReport {
+    /// Returns what was told last, of a run that did not end well though no resource is to blame.
+    fn blameless_failure(&self) -> Option<&str> {
+        let is_blamed = |resource: &ResourceReport| {
+            matches!(resource.result, ResourceResult::Failed | ResourceResult::Pending)
+        };
+        if self.result == RunResult::Succeeded || self.resources.iter().any(is_blamed) {
+            return None;
+        }
+        Some(self.message.as_deref().unwrap_or("tilt ci failed"))
+    }
+}
+
 fn tiltfile(view: &View, lines: &mut BTreeMap<ManifestName, Vec<String>>) -> ResourceReport {
     let (tiltfile, name) = (&view.tiltfile, ManifestName::tiltfile());
     let took = tiltfile.started.zip(tiltfile.finished);

@@ -120,6 +120,59 @@ fn junit_has_a_case_for_each_stage_and_the_reason_at_the_one_that_failed() {
     "#);
 }
 
+/// What the schema that Jenkins reads with (junit-10.xsd) says: an element, where it may be, attributes that it must have, and others.
+const SCHEMA: [(&str, &str, &str, &str); 7] = [
+    ("testsuites", "", "", "name time tests failures errors"),
+    (
+        "testsuite",
+        "testsuites",
+        "name tests failures errors",
+        "time skipped timestamp hostname",
+    ),
+    ("testcase", "testsuite", "name", "time classname group"),
+    ("failure", "testcase", "", "type message"),
+    ("error", "testcase", "", "type message"),
+    ("skipped", "testcase", "", "type message"),
+    ("system-out", "testcase", "", ""),
+];
+
+#[test]
+fn junit_is_as_its_schema_says() {
+    let why = "context <prod> does not exist";
+    let not_begun = not_begun(why, "/src/Tiltfile".to_owned(), at(0), at(20));
+    let element = regex::Regex::new(r#"<(/?)([a-z-]+)((?: [a-z]+="[^"<]*")*)(/?)>"#).expect("a pattern");
+    let attribute = regex::Regex::new(r#" ([a-z]+)=""#).expect("a pattern");
+    for report in [report(), not_begun] {
+        let xml = junit(&report);
+        let body = xml.split_once('\n').expect("a first line").1;
+        let mut open: Vec<String> = Vec::new();
+        for found in element.captures_iter(body) {
+            if &found[1] == "/" {
+                assert_eq!(open.pop().as_deref(), Some(&found[2]), "{xml}");
+                continue;
+            }
+            let known = SCHEMA.iter().find(|(name, ..)| *name == &found[2]);
+            let (name, parent, needed, others) = known.unwrap_or_else(|| panic!("{} in {xml}", &found[2]));
+            assert_eq!(open.last().map_or("", String::as_str), *parent, "{name} in {xml}");
+            let has: Vec<String> = attribute
+                .captures_iter(&found[3])
+                .map(|one| one[1].to_owned())
+                .collect();
+            let may = |has: &String| needed.split(' ').chain(others.split(' ')).any(|may| may == has);
+            assert!(has.iter().all(may), "{name} has {has:?}");
+            let is_there = |needed: &str| has.iter().any(|has| has == needed);
+            assert!(needed.split_whitespace().all(is_there), "{name} has only {has:?}");
+            if &found[4] != "/" {
+                open.push(found[2].to_owned());
+            }
+        }
+        assert!(open.is_empty(), "{open:?} in {xml}");
+        // Whatever is no element is escaped.
+        let text = element.replace_all(body, "");
+        assert!(!text.contains(['<', '>']), "{text}");
+    }
+}
+
 #[test]
 fn markdown_has_a_table_and_the_failures() {
     insta::assert_snapshot!(markdown(&report()), @r#"
@@ -166,4 +219,30 @@ fn a_report_can_be_read_again() {
     let text = serde_json::to_string(&report()).expect("plain values");
     let again: CiReport = serde_json::from_str(&text).expect("what was written");
     assert_eq!(again, report());
+}
+
+#[test]
+fn a_run_that_could_not_begin_is_no_success_for_any_reader() {
+    let why = "context \"prod\" does not exist\nhint: kubectl config get-contexts";
+    let report = not_begun(why, "/src/Tiltfile".to_owned(), at(0), at(20));
+    insta::assert_snapshot!(junit(&report), @r#"
+    <?xml version="1.0" encoding="UTF-8"?>
+    <testsuites name="tilt ci" tests="1" failures="0" errors="1" time="0.020">
+      <testsuite name="tilt ci" tests="1" failures="0" errors="1" skipped="0" time="0.020" timestamp="2023-11-14T22:13:20" hostname="localhost">
+        <testcase name="run" classname="tilt ci" time="0.020">
+          <error message="context &quot;prod&quot; does not exist" type="failed">context &quot;prod&quot; does not exist
+    hint: kubectl config get-contexts</error>
+        </testcase>
+      </testsuite>
+    </testsuites>
+    "#);
+    insta::assert_snapshot!(annotations(&report, ""), @r#"::error title=tilt ci::context "prod" does not exist%0Ahint: kubectl config get-contexts"#);
+    insta::assert_snapshot!(markdown(&report), @r#"
+    ## tilt ci failed after 0.02s
+
+    ```text
+    context "prod" does not exist
+    hint: kubectl config get-contexts
+    ```
+    "#);
 }
