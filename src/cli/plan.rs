@@ -16,7 +16,8 @@ use crate::plan::{PlanAnswer, plan_text};
 
 /// Tell what `tilt up` would do now, and why; nothing is done
 ///
-/// The Tiltfile is evaluated; the cluster is asked in dry runs. No session is needed.
+/// The Tiltfile is evaluated; the cluster is asked in dry runs. No session is needed. What follows -- is what `tilt up` would be
+/// given: `tilt plan -- web` tells what `tilt up web` would do, and `tilt plan web` what of a whole `tilt up` is about web.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -32,10 +33,14 @@ pub(super) struct Args {
     /// Resources to tell about; all if none are named
     #[arg(value_name = "RESOURCE")]
     resources: Vec<String>,
+    /// Arguments for the Tiltfile, as for `tilt up`
+    #[arg(value_name = "TILTFILE_ARGS", last = true)]
+    tiltfile_args: Vec<String>,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
-    let (mut answer, store) = make(args.tiltfile.path()?, &args.cluster)?;
+    let (tiltfile, given) = (args.tiltfile.path()?, args.tiltfile_args.clone());
+    let (mut answer, store) = make(tiltfile, given, &args.cluster)?;
     choose(&mut answer, &args.resources)?;
     let text = match args.output {
         Some(_) => {
@@ -63,11 +68,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<u8> {
 /// Makes a plan; returns it with what knows the secrets.
 pub(super) fn make(
     tiltfile: crate::model::LocalPath,
+    tiltfile_args: Vec<String>,
     cluster: &flags::Cluster,
 ) -> anyhow::Result<(PlanAnswer, LogStore)> {
     let prepared = session::prepare(
         tiltfile,
-        Vec::new(),
+        tiltfile_args,
         "plan",
         cluster,
         (DEFAULT_HOST, DEFAULT_PORT),
@@ -100,10 +106,11 @@ pub(super) fn make(
 /// Makes a plan as JSON, of these resources or of all, with secrets hidden.
 pub(super) fn make_json(
     tiltfile: crate::model::LocalPath,
+    tiltfile_args: Vec<String>,
     cluster: &flags::Cluster,
     names: &[String],
 ) -> anyhow::Result<serde_json::Value> {
-    let (mut answer, store) = make(tiltfile, cluster)?;
+    let (mut answer, store) = make(tiltfile, tiltfile_args, cluster)?;
     choose(&mut answer, names)?;
     let mut value = serde_json::to_value(&answer)?;
     store.secret_hider().hide_in(&mut value);

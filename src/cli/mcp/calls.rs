@@ -42,7 +42,7 @@ impl Server {
                 self.ask(Method::POST, "/api/await", serde_json::to_vec(&request)?)
                     .await?
             }
-            "plan" => self.plan(names("resources")).await?,
+            "plan" => self.plan(names("resources"), names("tiltfile_args")).await?,
             "trigger" => {
                 let name = text("resource").unwrap_or_default();
                 let body = json!({"manifest_names": [name], "build_reason": 0}).to_string();
@@ -187,14 +187,14 @@ impl Server {
         Ok(cut(text))
     }
 
-    async fn plan(&self, names: Vec<String>) -> anyhow::Result<Value> {
+    async fn plan(&self, names: Vec<String>, tiltfile_args: Vec<String>) -> anyhow::Result<Value> {
         let tiltfile = self.tiltfile.clone();
         let made = tokio::task::spawn_blocking(move || {
             let cluster = flags::Cluster {
                 context: None,
                 namespace: None,
             };
-            plan::make_json(tiltfile, &cluster, &names)
+            plan::make_json(tiltfile, tiltfile_args, &cluster, &names)
         });
         made.await.context("the plan was not made")?
     }

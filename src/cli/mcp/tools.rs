@@ -100,7 +100,10 @@ pub(super) fn all() -> Vec<Offered> {
             "plan",
             "What `tilt up` would do now, without doing it: images to build, objects to create or change and their fields, \
              commands to run. Evaluates the Tiltfile; needs no session.",
-            json!({"resources": resources()}),
+            json!({
+                "resources": resources(),
+                "tiltfile_args": {"type": "array", "items": {"type": "string"}, "description": "What `tilt up` is given after --"},
+            }),
             &[],
         ),
         change("trigger", "Start an update of a resource."),

@@ -36,6 +36,9 @@ pub(in super::super) struct Args {
     /// The resource to tell about; (Tiltfile) for the Tiltfile
     #[arg(value_name = "RESOURCE", required_unless_present = "file")]
     resource: Option<String>,
+    /// Arguments for the Tiltfile, as for `tilt up`, where --file finds no session
+    #[arg(value_name = "TILTFILE_ARGS", last = true)]
+    tiltfile_args: Vec<String>,
 }
 
 pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
@@ -108,7 +111,7 @@ fn without_session(args: &Args, file: &crate::model::LocalPath) -> anyhow::Resul
     let tiltfile = flags::working_directory()?.join(&args.tiltfile);
     let prepared = session::prepare(
         tiltfile,
-        Vec::new(),
+        args.tiltfile_args.clone(),
         "why",
         &flags::Cluster {
             context: None,
