@@ -19,8 +19,8 @@ use super::view_stream::text_of;
 use crate::diag::nearest;
 use crate::history::FileAnswer;
 use crate::logs::last_segments;
-use crate::model::{LocalPath, ManifestName};
-use crate::view::{AwaitAnswer, View, awaited, history, history_of, last_edited, unsettled};
+use crate::model::{LocalPath, ManifestName, Timestamp};
+use crate::view::{AwaitAnswer, View, awaited, history, history_of, last_edited, report, unsettled};
 
 /// How much of the end of the log is looked through for lines, in bytes.
 const LOG_BYTES: usize = 2_000_000;
@@ -115,8 +115,8 @@ async fn wait(axum::extract::State(shared): State, Json(asked): Json<AwaitReques
         Ok(None) => return gone(),
         Err(_) => {
             let view = shared.handle.view.borrow().clone();
-            let names: Vec<String> = unsettled(&view).map(|name| name.to_string()).collect();
-            let text = format!("not settled in time: {}", names.join(", "));
+            let text = not_settled(&view, &names, shared.now());
+            let text = shared.log.without_secrets(&text);
             return (StatusCode::REQUEST_TIMEOUT, text).into_response();
         }
     };
@@ -135,6 +135,22 @@ async fn wait(axum::extract::State(shared): State, Json(asked): Json<AwaitReques
     let mut answer = awaited(&view, &names, shared.now());
     add_lines(&shared, &mut answer, asked.lines);
     told(&shared, &answer)
+}
+
+/// Returns which of the resources that were asked for have not settled, and why.
+fn not_settled(view: &View, names: &BTreeSet<ManifestName>, now: Timestamp) -> String {
+    let rows = report(view, now);
+    let is_asked =
+        |name: &ManifestName| names.is_empty() || names.contains(name) || *name == ManifestName::tiltfile();
+    let told = unsettled(view).filter(is_asked).map(|name| {
+        let row = rows.iter().find(|row| row.resource == name);
+        match row.map(|row| row.reason.as_str()).unwrap_or_default() {
+            "" => name.to_string(),
+            reason => format!("{name}: {reason}"),
+        }
+    });
+    let told: Vec<String> = told.collect();
+    format!("not settled in time: {}", told.join("; "))
 }
 
 /// Adds the lines that were logged since each update was wanted.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::shared::Shared;
 use crate::engine::Event;
 use crate::model::ManifestName;
-use crate::view::{View, unsettled};
+use crate::view::{View, has_settled};
 
 /// The number of the last mark.
 static MARKS: AtomicU64 = AtomicU64::new(0);
@@ -28,12 +28,6 @@ pub(super) async fn caught_up(shared: &Shared) -> Option<Arc<View>> {
 /// Returns the view in which these resources have settled, or all where none are named; `None` when the session ends.
 pub(super) async fn settled(shared: &Shared, names: &BTreeSet<ManifestName>) -> Option<Arc<View>> {
     let mut view = shared.handle.view.clone();
-    let is_settled = |view: &Arc<View>| {
-        unsettled(view).all(|name| {
-            let is_all = name == ManifestName::tiltfile();
-            !is_all && !names.is_empty() && !names.contains(&name)
-        })
-    };
-    let seen = view.wait_for(is_settled).await.ok()?;
+    let seen = view.wait_for(|view| has_settled(view, names)).await.ok()?;
     Some(Arc::clone(&seen))
 }

@@ -65,11 +65,23 @@ pub fn awaited(view: &View, names: &BTreeSet<ManifestName>, now: Timestamp) -> A
 }
 
 fn of_row(view: &View, row: ReportRow) -> AwaitedResource {
+    let mut resources = view.resources.iter();
+    let waits_for_user = resources.any(|shown| {
+        shown.name == row.resource
+            && shown.enabled
+            && shown.has_pending_changes
+            && !shown.trigger_mode.auto_on_change()
+    });
+    // How it did before is no verdict on changes that were not taken in.
+    let (result, reason) = match waits_for_user && matches!(row.result, "ok" | "failed") {
+        true => ("pending", "its changes wait until it is triggered".to_owned()),
+        false => (row.result, row.reason),
+    };
     AwaitedResource {
         update: last_update(view, &row.resource),
         name: row.resource.to_string(),
-        result: row.result.to_owned(),
-        reason: row.reason,
+        result: result.to_owned(),
+        reason,
         lines: Vec::new(),
         omitted_lines: 0,
     }

@@ -36,7 +36,7 @@ pub(crate) use pod_json::pod_json;
 pub(crate) use project::view;
 pub(crate) use projection::Projection;
 pub use report::{ReportRow, report, table};
-pub use settled::unsettled;
+pub use settled::{has_settled, unsettled};
 pub use snapshot::{SnapshotFacts, log_list, snapshot};
 pub use ui_objects::{ui_resource, ui_session, ui_tiltfile};
 

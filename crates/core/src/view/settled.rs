@@ -1,5 +1,7 @@
 //! Whether a session has settled: nothing is due, nothing is under way, and what was deployed is ready or known not to be.
 
+use std::collections::BTreeSet;
+
 use super::{ClusterView, ResourceView, RuntimeStatus, UpdateStatus, View};
 use crate::history::{Result, WaitReason};
 use crate::model::ManifestName;
@@ -13,6 +15,15 @@ pub fn unsettled(view: &View) -> impl Iterator<Item = ManifestName> + '_ {
     let tiltfile = tiltfile.then(ManifestName::tiltfile);
     let rows = view.resources.iter().filter(|row| !is_settled(view, row));
     tiltfile.into_iter().chain(rows.map(|row| row.name.clone()))
+}
+
+/// Returns whether these resources have settled, or all where none are named. None has while the Tiltfile has not: it may say
+/// something else of them.
+pub fn has_settled(view: &View, names: &BTreeSet<ManifestName>) -> bool {
+    unsettled(view).all(|name| {
+        let is_all = name == ManifestName::tiltfile();
+        !is_all && !names.is_empty() && !names.contains(&name)
+    })
 }
 
 /// Returns whether nothing more is to be expected of a resource as things are.
