@@ -4,6 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use futures::StreamExt;
+use futures::stream;
+
 use super::docker::{ClusterFacts, Docker};
 use super::kube::{Cluster, ClusterAccess, Coming, plan_objects};
 use super::process::Environment;
@@ -19,6 +22,8 @@ use crate::model::{
 };
 use crate::plan::{ImageAction, ImagePlan, PlanAnswer, ResourcePlan, updates};
 
+/// Of how many resources the cluster is asked at a time.
+const AT_ONCE: usize = 16;
 /// The tag of images that are yet to be built.
 const UNBUILT: &str = "tilt-to-be-built";
 
@@ -74,14 +79,17 @@ pub async fn plan(request: PlanRequest) -> Result<PlanAnswer, String> {
         .filter_map(|plan| plan.deploy.k8s())
         .flat_map(|k8s| &k8s.entities);
     let coming = Coming::of(entities);
-    let mut answer = PlanAnswer::default();
     let mut images = BTreeMap::new();
-    for plan in &plans {
-        answer
-            .resources
-            .push(planner.resource(plan, &coming, &mut images).await);
+    for step in plans.iter().flat_map(|plan| &plan.images) {
+        if !images.contains_key(&step.image.id) {
+            let planned = planner.image(step, &images).await;
+            images.insert(step.image.id.clone(), planned);
+        }
     }
-    Ok(answer)
+    let asked = plans.iter().map(|plan| planner.resource(plan, &coming, &images));
+    Ok(PlanAnswer {
+        resources: stream::iter(asked).buffered(AT_ONCE).collect().await,
+    })
 }
 
 async fn connect(access: Result<ClusterAccess, String>) -> Result<Cluster, String> {
@@ -100,20 +108,13 @@ struct Planner {
 }
 
 impl Planner {
-    async fn resource(&self, plan: &UpdatePlan, coming: &Coming, images: &mut Planned) -> ResourcePlan {
+    async fn resource(&self, plan: &UpdatePlan, coming: &Coming, images: &Planned) -> ResourcePlan {
+        let of_it = plan.images.iter().filter_map(|step| images.get(&step.image.id));
         let mut resource = ResourcePlan {
             name: plan.manifest.to_string(),
+            images: of_it.map(|(_, _, planned)| planned.clone()).collect(),
             ..ResourcePlan::default()
         };
-        for step in &plan.images {
-            if !images.contains_key(&step.image.id) {
-                let planned = self.image(step, images).await;
-                images.insert(step.image.id.clone(), planned);
-            }
-            if let Some((_, _, planned)) = images.get(&step.image.id) {
-                resource.images.push(planned.clone());
-            }
-        }
         match &plan.deploy {
             DeployTarget::K8s(k8s) => self.objects(plan, k8s, coming, images, &mut resource).await,
             DeployTarget::Local(local) => resource.commands = commands(local),
