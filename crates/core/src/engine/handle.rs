@@ -36,6 +36,13 @@ impl Engine {
         }
     }
 
+    /// Keeps no records of updates: for engines that nobody will ask what became of them.
+    #[must_use]
+    pub fn without_records(mut self) -> Self {
+        self.state.history.is_off = true;
+        self
+    }
+
     /// Takes in an event and returns what to do, in order. After [`Effect::Exit`] there is nothing to do any more.
     pub fn handle(&mut self, now: Instant, event: Event) -> Vec<Effect> {
         let state = &mut self.state;

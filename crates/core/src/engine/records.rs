@@ -33,7 +33,7 @@ pub(super) struct Causes {
 impl Causes {
     /// Returns why the next update of a resource is due.
     pub(super) fn of_update(state: &State, name: &ManifestName) -> Self {
-        let Some(row) = state.rows.get(name) else {
+        let Some(row) = state.rows.get(name).filter(|_| !state.history.is_off) else {
             return Self::default();
         };
         let reasons = Reasons::of(row);
@@ -75,6 +75,9 @@ impl Causes {
         asked: bool,
         work: &[(ContainerUpdate, BTreeSet<LocalPath>)],
     ) -> Self {
+        if state.history.is_off {
+            return Self::default();
+        }
         let files: BTreeSet<&LocalPath> = work.iter().flat_map(|(_, files)| files).collect();
         let triggers = row.triggers.iter().filter(|_| asked);
         let mut noticed: Option<Instant> = None;
@@ -110,6 +113,9 @@ impl Causes {
         reasons: &Reasons,
         noticed: Option<Instant>,
     ) -> Self {
+        if state.history.is_off {
+            return Self::default();
+        }
         let mut causes: Vec<Cause> = Vec::new();
         causes.extend(reasons.triggers.iter().map(|by| Cause::Asked { by: *by }));
         causes.extend(reasons.args.then_some(Cause::Args));

@@ -26,6 +26,8 @@ pub(crate) enum RunId {
 /// The updates that go on, and the last ones that ended.
 #[derive(Debug, Default)]
 pub(crate) struct Keeper {
+    /// Whether nobody will ask: then nothing is kept.
+    pub(crate) is_off: bool,
     last_number: u64,
     /// What is being carried out.
     running: BTreeMap<RunId, Draft>,
@@ -59,6 +61,9 @@ impl Keeper {
         now: Instant,
         time_of: impl Fn(Instant) -> Timestamp,
     ) {
+        if self.is_off {
+            return;
+        }
         let before = (!keeps_rollout).then(|| self.rolling.remove(&draft.resource));
         if let Some(mut before) = before.flatten() {
             if before.outcome.result == Result::RollingOut {
@@ -179,6 +184,9 @@ impl Keeper {
         reason: WaitReason,
         on: Vec<String>,
     ) -> bool {
+        if self.is_off {
+            return false;
+        }
         match self.waits.get_mut(name) {
             Some(waits) => waits.note(now, reason, on),
             None => {

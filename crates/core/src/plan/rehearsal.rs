@@ -31,7 +31,8 @@ pub fn updates(
         default_namespace: default_namespace.to_owned(),
         has_cluster: true,
         kubeconfig: Vec::new(),
-    });
+    })
+    .without_records();
     let outcome = in_order_of_dependencies(outcome);
     let mut events = vec![Event::Started, Event::ClusterChanged(ClusterStatus::Connected)];
     let mut outcome = Some(outcome);
