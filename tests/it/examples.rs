@@ -8,7 +8,65 @@ use tilt::logs::{LogStore, LogWriter};
 use tilt::model::LocalPath;
 use tilt::tiltfile::{MemoryHost, Ran, load_on_big_stack};
 
+use crate::commands::Folder;
 use crate::support::{deployment, describe, load_with, printed, request};
+
+#[test]
+fn the_workflow_of_the_shop_runs_tilt_as_it_can_be_run() {
+    let text = include_str!("../../examples/microservices/.github/workflows/tilt-ci.yaml");
+    let workflow: serde_json::Value = serde_yaml::from_str(text).expect("YAML");
+    let steps = workflow["jobs"]["shop"]["steps"].as_array().expect("a list");
+    let commands: Vec<&str> = steps.iter().filter_map(|step| step["run"].as_str()).collect();
+    let ci = commands.iter().find_map(|run| run.strip_prefix("tilt ci "));
+    let words = shlex::split(ci.expect("it runs tilt ci")).expect("words");
+    let (flags, given) = words.split_at(
+        words
+            .iter()
+            .position(|word| word == "--")
+            .expect("arguments of the Tiltfile"),
+    );
+    // The shop's Tiltfile knows the arguments, and the reports have a directory.
+    let tiltfile = include_str!("../../examples/microservices/Tiltfile");
+    for argument in given
+        .iter()
+        .filter_map(|word| word.strip_prefix("--"))
+        .filter(|word| !word.is_empty())
+    {
+        let name = argument.split('=').next().unwrap_or_default();
+        assert!(
+            tiltfile.contains(&format!("config.define_string('{name}'")),
+            "{name}"
+        );
+    }
+    assert!(
+        commands
+            .iter()
+            .any(|run| run.starts_with("mkdir -p \"$PROJECT/reports\"")),
+        "{commands:?}"
+    );
+    // The command line is understood, on a project of its own.
+    let folder = Folder::new(&[(
+        "Tiltfile",
+        "config.define_string('base_image')\nconfig.parse()\nlocal_resource('a', 'true')\n",
+    )]);
+    std::fs::create_dir(folder.path("reports")).expect("a folder");
+    let args: Vec<&str> = ["ci"]
+        .into_iter()
+        .chain(words.iter().map(String::as_str))
+        .collect();
+    let summary = folder.path("summary.md").to_string_lossy().into_owned();
+    let env = [("KUBECONFIG", "none"), ("GITHUB_STEP_SUMMARY", &*summary)];
+    let ran = folder.tilt(&args, &env);
+    assert_eq!(ran.status(0).stderr(), "", "{flags:?}");
+    for written in [
+        "reports/junit.xml",
+        "reports/tilt.json",
+        "reports/logs/a.log",
+        "summary.md",
+    ] {
+        assert!(folder.path(written).exists(), "{written}");
+    }
+}
 
 #[test]
 fn the_annotated_tour_loads() {

@@ -1,8 +1,10 @@
 //! One test binary, one module per area. `forgotten` checks that no file here is left out.
 #![allow(missing_docs, reason = "tests state their claims in their names")]
 
+mod agents;
 mod api_objects;
 mod attacks;
+mod await_edits;
 mod ci_pipes;
 mod ci_runs;
 mod commands;
@@ -30,10 +32,13 @@ mod local_resources;
 mod manifests;
 mod projects;
 mod properties;
+mod questions;
 mod rendering;
+mod reports;
 mod result_json;
 mod reuse;
 mod rules;
+mod schemas;
 mod session_cluster;
 mod sessions;
 mod settings;

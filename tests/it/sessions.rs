@@ -6,6 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::commands::{Folder, Ran};
 use crate::support::free_port;
 
@@ -71,6 +74,14 @@ impl Session {
     #[track_caller]
     pub(crate) fn ok(&self, args: &[&str]) -> String {
         self.tilt(args).status(0).stdout()
+    }
+
+    /// Asks it to stop, as Ctrl-C does, and waits until it has.
+    #[track_caller]
+    pub(crate) fn stop(&mut self) {
+        let pid = Pid::from_raw(self.child.id().cast_signed());
+        kill(pid, Signal::SIGINT).expect("it lives");
+        assert_eq!(self.child.wait().expect("it ends").code(), Some(0));
     }
 
     /// Runs stock kubectl against the session.

@@ -13,7 +13,9 @@ mod session;
 
 use std::time::{Duration, Instant};
 
-use session::{Session, applied, container_id, event_seen, local_name, pod_in_run, pod_seen, service_name, uid};
+use session::{
+    Session, applied, container_id, event_seen, local_name, pod_in_run, pod_seen, service_name, uid,
+};
 use tilt_core::engine::{Effect, Event, FileChange, LogId, UpdateOutcome};
 use tilt_core::model::{BuildId, LocalPath, ManifestName, TargetId, TriggerReason};
 

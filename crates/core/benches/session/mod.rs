@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tilt_core::engine::{AppliedObject, ClusterStatus, Effect, Engine, EngineConfig, Event, LoadOutcome, Mode, ObjectId, UpdateOutcome};
+use tilt_core::engine::{
+    AppliedObject, ClusterStatus, Effect, Engine, EngineConfig, Event, LoadOutcome, Mode, ObjectId,
+    UpdateOutcome,
+};
 use tilt_core::k8s::{Entity, Origin};
 use tilt_core::model::{
     BuildId, ClusterEvent, Container, ContainerState, DeployTarget, DockerPrune, K8sTarget, LoadId,
@@ -38,7 +41,11 @@ impl Session {
             has_cluster: true,
             kubeconfig: Vec::new(),
         });
-        let engine = if with_records { engine } else { engine.without_records() };
+        let engine = if with_records {
+            engine
+        } else {
+            engine.without_records()
+        };
         let mut session = Self { engine, count, now };
         session.send(Event::Started);
         session.send(Event::ClusterChanged(ClusterStatus::Connected));

@@ -1,0 +1,225 @@
+//! `tilt why`, `plan` and `await`: what they answer in a real session, and to questions that cannot be answered.
+#![allow(clippy::disallowed_methods, reason = "these tests run a program")]
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::await_edits::Http;
+use crate::commands::{Folder, Ran};
+use crate::schemas::check_answer;
+use crate::sessions::Session;
+use crate::support::free_port;
+
+const NO_CLUSTER: [(&str, &str); 1] = [("KUBECONFIG", "none")];
+const FILES: [(&str, &str); 3] = [
+    (
+        "Tiltfile",
+        "local_resource('web', 'cat page', deps=['page'])\nlocal_resource('database', 'true', resource_deps=['web'])\n\
+         local_resource('later', 'cat page', deps=['page'], trigger_mode=TRIGGER_MODE_MANUAL)\n",
+    ),
+    ("page", "hello\n"),
+    (".tiltignore", "# what no watch takes in\nscratch\n"),
+];
+
+/// Returns a session whose resources have settled, and its port.
+fn settled() -> (Session, String) {
+    let port = free_port().to_string();
+    let session = Session::start_with(&FILES, &[("TILT_PORT", &port)]);
+    session.tilt(&["await", "--port", &port]).status(0);
+    (session, port)
+}
+
+fn answer(ran: &Ran) -> Value {
+    serde_json::from_str(&ran.stdout()).expect("JSON")
+}
+
+#[test]
+fn answers_as_json_are_as_their_schemas_say() {
+    let (session, port) = settled();
+    std::fs::write(session.folder.path("page"), "hello again\n").expect("a file");
+    let rows: [(&str, &[&str], &str); 4] = [
+        (
+            "await",
+            &["await", "--since-edit", "--port", &port],
+            "hello again",
+        ),
+        ("why", &["why", "web", "--last", "3", "--port", &port], "/page"),
+        (
+            "why-file",
+            &["why", "--file", "page", "--port", &port],
+            "cat page",
+        ),
+        ("plan", &["plan"], "cat page"),
+    ];
+    for (name, args, told) in rows {
+        let ran = session.tilt(&[args, &["-o", "json"]].concat());
+        let answer = answer(ran.status(0));
+        check_answer(name, &answer);
+        assert!(answer.to_string().contains(told), "{answer:#}");
+    }
+    let (_, body) = Http::of(&session, &port).ask("GET", "/api/history", "");
+    let history = serde_json::from_str(&body).expect("JSON");
+    check_answer("history", &history);
+}
+
+#[test]
+fn what_ended_is_kept_on_disk_in_the_form_of_its_schema() {
+    let port = free_port().to_string();
+    let mut session = Session::start_with(&FILES, &[("TILT_PORT", &port)]);
+    session.tilt(&["await", "--port", &port]).status(0);
+    session.stop();
+    let kept = find(&session.folder.path(""), "updates.jsonl").expect("a file beside the log");
+    let kept = std::fs::read_to_string(kept).expect("text");
+    let records: Vec<Value> = kept
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    records.iter().for_each(|record| check_answer("update", record));
+    let mut whose: Vec<&str> = records
+        .iter()
+        .filter_map(|record| record["resource"].as_str())
+        .collect();
+    whose.sort_unstable();
+    assert_eq!(whose, ["(Tiltfile)", "database", "later", "web"]);
+}
+
+/// Returns the file of a name in a folder, however deep.
+fn find(dir: &Path, name: &str) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(dir).ok()?.flatten();
+    entries
+        .map(|entry| entry.path())
+        .find_map(|path| match path.is_dir() {
+            true => find(&path, name),
+            false => path.ends_with(name).then_some(path),
+        })
+}
+
+#[test]
+fn changes_that_wait_for_their_user_are_no_verdict() {
+    let (session, port) = settled();
+    std::fs::write(session.folder.path("page"), "hello again\n").expect("a file");
+    let ran = session.tilt(&["await", "later", "--lines", "0", "--port", &port]);
+    let said = ran.status(1).stdout();
+    assert!(
+        said.starts_with("later: pending: its changes wait until it is triggered\n"),
+        "{said}"
+    );
+    session.tilt(&["trigger", "later", "--port", &port]).status(0);
+    session.tilt(&["await", "later", "--port", &port]).status(0);
+}
+
+#[test]
+fn what_does_not_settle_in_time_is_told_with_its_reason() {
+    let port = free_port().to_string();
+    let tiltfile = "local_resource('web', serve_cmd='exec sleep 60', readiness_probe=probe(period_secs=1, \
+                    exec=exec_action(['false'])))\nlocal_resource('other', 'true')\n";
+    let session = Session::start_with(&[("Tiltfile", tiltfile)], &[("TILT_PORT", &port)]);
+    let ran = session.tilt(&["await", "--timeout", "1s", "--port", &port]);
+    let said = ran.status(1).stderr();
+    assert!(
+        said.starts_with("Error: not settled in time: web: its server is not ready"),
+        "{said}"
+    );
+    session.tilt(&["await", "other", "--port", &port]).status(0);
+}
+
+#[test]
+fn unknown_names_are_answered_with_the_nearest() {
+    let (session, port) = settled();
+    for args in [
+        &["why", "databse", "--port", &port][..],
+        &["await", "databse", "--port", &port],
+        &["plan", "databse"],
+    ] {
+        let ran = session.tilt(args);
+        assert_eq!(
+            ran.status(1).stderr(),
+            "Error: no resource found with name \"databse\"\nhint: did you mean \"database\"?",
+            "{args:?}"
+        );
+    }
+    let said = session.ok(&["why", "--file", "pge", "--port", &port]);
+    assert!(
+        said.contains("there is no such file now; did you mean \"page\"?"),
+        "{said}"
+    );
+    let said = session.ok(&["await", "--file", "nothing-uses-it", "--port", &port]);
+    assert_eq!(said, "Nothing comes of it: no resource was updated.");
+    let said = session.ok(&["why", "--file", "scratch/notes", "--port", &port]);
+    assert!(said.contains(".tiltignore:2"), "{said}");
+}
+
+#[test]
+fn without_a_session_a_file_is_told_of_and_other_questions_say_what_to_start() {
+    let folder = Folder::new(&FILES);
+    let port = free_port().to_string();
+    for args in [&["why", "web"][..], &["await"]] {
+        let ran = folder.tilt(&[args, &["--port", &port]].concat(), &NO_CLUSTER);
+        let said = ran.status(1).stderr();
+        assert!(
+            said.starts_with("Error: Could not connect to Tilt at http://localhost:"),
+            "{said}"
+        );
+        assert!(said.ends_with("\nhint: start one with `tilt up`"), "{said}");
+    }
+    let ran = folder.tilt(&["why", "--file", "page", "--port", &port], &NO_CLUSTER);
+    let said = ran.status(0).stdout();
+    assert!(said.contains("web") && said.contains("cat page"), "{said}");
+}
+
+#[test]
+fn where_two_sessions_run_both_are_named() {
+    let (first, one) = settled();
+    let home = first.folder.path("");
+    let (two, none) = (free_port().to_string(), free_port().to_string());
+    let _second = Session::start_with(&FILES, &[("TILT_PORT", &two), ("HOME", &home.to_string_lossy())]);
+    let ran = first.tilt(&["why", "web", "--port", &none]);
+    let said = ran.status(1).stderr();
+    let hint = said.lines().last().unwrap_or_default();
+    for port in [&one, &two] {
+        assert!(hint.contains(&format!("tilt-{port}")), "{said}");
+    }
+    assert!(hint.ends_with("; name one by its port: --port"), "{said}");
+}
+
+#[test]
+fn a_plan_takes_the_arguments_that_up_would_take() {
+    let by_name = Folder::new(&FILES);
+    let told = |folder: &Folder, args: &[&str]| {
+        let ran = folder.tilt(args, &NO_CLUSTER);
+        ran.status(0).stdout()
+    };
+    let named = |text: &str| -> Vec<String> {
+        let lines = text
+            .lines()
+            .filter(|line| !line.starts_with(' ') && !line.starts_with("Plan:"));
+        lines.map(str::to_owned).collect()
+    };
+    // As `tilt up web`, and what of `tilt up` is about `web`.
+    assert_eq!(named(&told(&by_name, &["plan", "--", "web"])), ["web"]);
+    assert_eq!(named(&told(&by_name, &["plan", "web"])), ["web"]);
+    // What `database` depends on comes with it.
+    assert_eq!(
+        named(&told(&by_name, &["plan", "--", "database"])),
+        ["web", "database"]
+    );
+    assert_eq!(
+        named(&told(&by_name, &["plan", "database", "--", "database"])),
+        ["database"]
+    );
+    let unknown = by_name.tilt(&["plan", "--", "wob"], &NO_CLUSTER);
+    assert!(unknown.status(1).stderr().contains("wob"), "{}", unknown.stderr());
+
+    let tiltfile = "config.define_bool('fast')\nconfig.define_string_list('only', args=True)\ncfg = config.parse()\n\
+                    config.set_enabled_resources(cfg.get('only', []))\n\
+                    local_resource('web', 'make web' + (' -j' if cfg.get('fast') else ''))\nlocal_resource('db', 'make db')\n";
+    let folder = Folder::new(&[("Tiltfile", tiltfile)]);
+    let plan = told(&folder, &["plan", "--", "web", "--fast"]);
+    assert_eq!(named(&plan), ["web"]);
+    assert!(plan.contains("$ run: make web -j\n"), "{plan}");
+    assert_eq!(named(&told(&folder, &["plan"])), ["web", "db"]);
+    folder
+        .tilt(&["plan", "--detailed-exitcode", "--", "web"], &NO_CLUSTER)
+        .status(2);
+}
