@@ -113,9 +113,7 @@ fn a_second_run_builds_pushes_and_writes_nothing() {
     eprintln!("a run on an unchanged project of six objects took {took:.2?}");
 
     project.kubectl(&["delete", "crd", "clocks.test.example.com", "--wait=false"]);
-    for reference in images.lines().filter_map(|line| line.split(' ').next()) {
-        docker(&["rmi", reference]);
-    }
+    remove_images(&image);
 }
 
 /// Returns the version of every object, pods included.
@@ -130,17 +128,7 @@ fn versions(project: &Project) -> String {
 
 /// Returns the tags of an image in the registry, and what the first of them is.
 fn registry(image: &str) -> String {
-    let get = |path: &str, accept: &str| {
-        let url = format!("http://localhost:5000/v2/{image}/{path}");
-        let accept = format!("Accept: {accept}");
-        let output = Command::new("curl").args(["-sSi", "-H", &accept, &url]).output();
-        let text = String::from_utf8_lossy(&output.expect("curl runs").stdout).into_owned();
-        text.lines()
-            .filter(|line| !line.starts_with("Date:"))
-            .collect::<Vec<_>>()
-            .join("\n")
-    };
-    let tags = get("tags/list", "*/*");
+    let tags = tags_of(image);
     assert!(tags.contains("tilt-"), "{tags}");
     let tag = tags
         .split("\"tilt-")
@@ -148,11 +136,35 @@ fn registry(image: &str) -> String {
         .and_then(|rest| rest.split('"').next())
         .unwrap_or_default();
     let manifest = "application/vnd.docker.distribution.manifest.v2+json";
-    format!("{tags}\n{}", get(&format!("manifests/tilt-{tag}"), manifest))
+    format!(
+        "{tags}\n{}",
+        asked(image, &format!("manifests/tilt-{tag}"), manifest)
+    )
+}
+
+/// Returns the tags of an image in the registry, or that it has none.
+pub(crate) fn tags_of(image: &str) -> String {
+    asked(image, "tags/list", "*/*")
+}
+
+fn asked(image: &str, path: &str, accept: &str) -> String {
+    let url = format!("http://localhost:5000/v2/{image}/{path}");
+    let accept = format!("Accept: {accept}");
+    let output = Command::new("curl").args(["-sSi", "-H", &accept, &url]).output();
+    let text = String::from_utf8_lossy(&output.expect("curl runs").stdout).into_owned();
+    let lines = text.lines().filter(|line| !line.starts_with("Date:"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Removes all tags of an image from the engine.
+pub(crate) fn remove_images(image: &str) {
+    for reference in images_of(image).lines().filter_map(|line| line.split(' ').next()) {
+        docker(&["rmi", reference]);
+    }
 }
 
 /// Returns the references of an image, each with its id and when it was made.
-fn images_of(image: &str) -> String {
+pub(crate) fn images_of(image: &str) -> String {
     let columns = "{{.Repository}}:{{.Tag}} {{.ID}} {{.CreatedAt}}";
     let filter = format!("reference=*/{image}");
     docker(&["images", "--no-trunc", "--format", columns, "--filter", &filter])
