@@ -15,6 +15,7 @@ mod live;
 mod planted;
 mod project;
 mod pure;
+mod questions;
 mod records;
 mod rng;
 mod rules;
@@ -126,7 +127,10 @@ fn every_rule_holds_in_every_world() {
 }
 
 /// What the worlds of `tilt up` must have tried.
-const EVERYTHING: [&str; 30] = [
+const EVERYTHING: [&str; 33] = [
+    "await: ok",
+    "await: failed",
+    "await: pending",
     "connecting fails",
     "something comes back",
     "hold tiltfile-reload",

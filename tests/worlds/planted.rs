@@ -93,6 +93,16 @@ fn an_edit_that_is_swallowed_is_found() {
 }
 
 #[test]
+fn an_answer_that_comes_before_the_edit_was_noticed_is_found() {
+    let at_once = |event: &mut Event| {
+        if let Event::CatchUpRequested { mark } = *event {
+            *event = Event::FilesCaughtUp { mark };
+        }
+    };
+    check_found(Chaos::default(), at_once, as_they_are, "an older disk");
+}
+
+#[test]
 fn an_update_that_is_started_twice_is_found() {
     let twice = |_: &[Event], effects: &mut Vec<Effect>| {
         let again = effects.iter().find_map(|effect| match effect {

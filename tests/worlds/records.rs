@@ -48,7 +48,7 @@ impl<B: Brain> World<B> {
         Ok(())
     }
 
-    fn time_now(&self) -> Timestamp {
+    pub(crate) fn time_now(&self) -> Timestamp {
         let since = self.now.duration_since(self.started_at).as_micros();
         Timestamp(Timestamp::from_secs(1_000).0 + i64::try_from(since).expect("a world is short"))
     }

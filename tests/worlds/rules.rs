@@ -331,6 +331,7 @@ impl<B: Brain> World<B> {
         self.check_way()?;
         self.coverage.note_holds(&view);
         self.check_records()?;
+        self.check_questions(&view)?;
         if self.chaos.mode == Mode::Up && self.exit.is_none() {
             self.check_holds(&view)?;
         }

@@ -24,6 +24,7 @@ use crate::coverage::Coverage;
 use crate::project::{
     Content, Contents, IMAGES, LOCAL_FILES, Project, Resource, all_images, base_of, image_number,
 };
+use crate::questions::Question;
 use crate::rng::Rng;
 use crate::rules::{Ledger, Verdict};
 
@@ -139,6 +140,13 @@ pub(crate) struct World<B> {
     pub(crate) records: Vec<Arc<UpdateRecord>>,
     /// Marks that were not answered yet.
     pub(crate) marks: Vec<u64>,
+    pub(crate) last_mark: u64,
+    /// What was asked of the session and is not answered yet.
+    pub(crate) questions: Vec<Question>,
+    /// How often the Tiltfile was changed, how often it had been when each load began, and when the last that ended did.
+    pub(crate) tiltfile_edits: u64,
+    tiltfile_edits_at: BTreeMap<LoadId, u64>,
+    pub(crate) tiltfile_edits_read: u64,
     /// What happened, if anyone wants to know.
     story: Option<String>,
 }
@@ -201,6 +209,11 @@ impl<B: Brain> World<B> {
             ledger: Ledger::default(),
             records: Vec::new(),
             marks: Vec::new(),
+            last_mark: 0,
+            questions: Vec::new(),
+            tiltfile_edits: 0,
+            tiltfile_edits_at: BTreeMap::new(),
+            tiltfile_edits_read: 0,
             story: None,
         }
     }
@@ -286,6 +299,7 @@ impl<B: Brain> World<B> {
                 // What still ran is abandoned.
                 self.abandon_loads();
                 let sets_enabled = std::mem::take(&mut self.sets_enabled);
+                self.tiltfile_edits_at.insert(load, self.tiltfile_edits);
                 self.loads.push((load, self.project.clone(), sets_enabled));
             }
             Effect::StartUpdate(plan) => {
@@ -389,9 +403,9 @@ impl<B: Brain> World<B> {
         self.now += Duration::from_millis(self.rng.below(1_500) as u64);
         let n = if self.chaos.many_reloads {
             self.rng
-                .pick(&[2, 2, 2, 3, 3, 5, 5, 6, 6, 6, 8, 11, 13, 14, 15, 16])
+                .pick(&[2, 2, 2, 3, 3, 5, 5, 6, 6, 6, 8, 11, 13, 14, 15, 16, 19])
         } else {
-            Some(self.rng.below(22))
+            Some(self.rng.below(24))
         };
         match n.unwrap_or_default() {
             0 | 1 => self.edit_files(),
@@ -406,6 +420,7 @@ impl<B: Brain> World<B> {
             13 => self.end_a_deletion(),
             14 => self.move_a_server(),
             16..=18 => self.wish(),
+            19 | 20 => self.ask_what_came(),
             _ => self.wake_or_connect(),
         }
     }
@@ -441,6 +456,7 @@ impl<B: Brain> World<B> {
             return Ok(());
         }
         self.project.change(&mut self.rng);
+        self.tiltfile_edits += 1;
         let project = self.project.clone();
         self.tell(|| format!("change the Tiltfile: {project:?}"));
         self.notice(TargetId::configs(), LocalPath::new("/src/Tiltfile"));
@@ -459,11 +475,12 @@ impl<B: Brain> World<B> {
 
     fn report_files(&mut self) -> Verdict {
         let changes = std::mem::take(&mut self.unreported);
-        if changes.is_empty() {
-            Ok(())
-        } else {
-            self.send(Event::FilesChanged(changes))
+        if !changes.is_empty() {
+            self.send(Event::FilesChanged(changes))?;
         }
+        // A mark comes out behind all that changed before it.
+        let mut marks = std::mem::take(&mut self.marks).into_iter();
+        marks.try_for_each(|mark| self.send(Event::FilesCaughtUp { mark }))
     }
 
     fn end_a_load(&mut self) -> Verdict {
@@ -471,6 +488,9 @@ impl<B: Brain> World<B> {
             return Ok(());
         };
         let fails = project.is_broken;
+        if let Some(edits) = self.tiltfile_edits_at.remove(&load) {
+            self.tiltfile_edits_read = edits;
+        }
         let changed = (project != self.project).then(|| LocalPath::new("/src/Tiltfile"));
         let outcome = LoadOutcome {
             extensions: Default::default(),
@@ -668,6 +688,7 @@ impl<B: Brain> World<B> {
     /// Ends everything that is under way, until nothing is.
     fn become_quiet(&mut self) -> Verdict {
         self.project.is_broken = false;
+        self.tiltfile_edits += 1;
         self.notice(TargetId::configs(), LocalPath::new("/src/Tiltfile"));
         self.settle_connection()?;
         for _ in 0..400 {
@@ -683,7 +704,7 @@ impl<B: Brain> World<B> {
         if self.exit.is_some() {
             return Ok(false);
         }
-        if !self.unreported.is_empty() {
+        if !self.unreported.is_empty() || !self.marks.is_empty() {
             self.report_files()?;
         } else if !self.loads.is_empty() {
             self.end_a_load()?;
