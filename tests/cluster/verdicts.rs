@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::port_forwards::free_port;
 use crate::support::{Project, eventually};
 
 /// Questions to the session of a project.
@@ -13,8 +14,7 @@ struct Asked<'p> {
 
 impl<'p> Asked<'p> {
     fn of(project: &'p Project) -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = free.local_addr().expect("an address").port().to_string();
+        let port = free_port().to_string();
         Self { project, port }
     }
 
