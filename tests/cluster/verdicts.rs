@@ -79,7 +79,7 @@ fn waits(update: &Value) -> Vec<&str> {
 const SHOP: &str = "
 --- Tiltfile
 allow_k8s_contexts('dev')
-docker_build('shop', '.', live_update=[fall_back_on('deps.txt'), sync('site', '/srv/site')])
+docker_build('shop', '.', ignore='shop.yaml', live_update=[fall_back_on('deps.txt'), sync('site', '/srv/site')])
 k8s_yaml('shop.yaml')
 --- Dockerfile
 FROM localhost:5000/busybox:1

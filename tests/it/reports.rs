@@ -157,13 +157,14 @@ fn a_tiltfile_that_is_missing_or_wrong_is_reported_with_its_place() {
     );
 
     let folder = Folder::new(&[("Tiltfile", "x = 1\nlocal_resource('a', cmdd='true')\n")]);
-    let ran = run(&folder, &[], &[]);
+    let workspace = folder.path("").to_string_lossy().into_owned();
+    let ran = run(&folder, &[], &[("GITHUB_WORKSPACE", &workspace)]);
     ran.status(1);
     let report = json(&folder);
     assert_eq!(report["resources"][0]["place"]["line"], 2, "{report:#}");
     assert!(
         ran.stdout()
-            .contains("::error file=<dir>/Tiltfile,line=2,title=tilt ci%3A (Tiltfile)::"),
+            .contains("::error file=Tiltfile,line=2,title=tilt ci%3A (Tiltfile)::"),
         "{}",
         ran.stdout()
     );
@@ -201,7 +202,7 @@ fn a_run_that_is_interrupted_or_takes_too_long_is_reported() {
 #[test]
 fn secrets_are_in_no_report() {
     let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: cave}\nstringData: {word: open-sesame-42}\n";
-    let tiltfile = "k8s_yaml('secret.yaml')\nconfig.set_enabled_resources(['leak'])\nlocal_resource('leak', 'echo open-sesame-42; exit 1')\n";
+    let tiltfile = "k8s_yaml('secret.yaml')\nk8s_resource(new_name='vault', objects=['cave:secret'])\nconfig.set_enabled_resources(['leak'])\nlocal_resource('leak', 'echo open-sesame-42; exit 1')\n";
     let folder = Folder::new(&[("Tiltfile", tiltfile), ("secret.yaml", secret)]);
     let ran = run(&folder, &["--logs-dir", "logs"], &[]);
     ran.status(1);
