@@ -88,7 +88,7 @@ fn syntax_error_in_a_loaded_file() {
     assert_snapshot!(errors("--- Tiltfile\nload('./lib', 'x')\n--- lib\nx = = 1\n"), @r"
     Traceback (most recent call last):
       /src/Tiltfile:1:1: in <toplevel>
-    Error: cannot load ./lib: /src/lib:1:6: got '=', want primary expression
+    Error: cannot load ./lib: /src/lib:1:5: got '=', want primary expression
       |
     1 | x = = 1
       |     ^

@@ -111,7 +111,7 @@ fn common_mistakes_are_told_in_gos_words() {
             "Tiltfile:1:9: in <toplevel>\nError: unknown binary op: string + int",
         ),
         ("x = {'a': 1}['b']\n", "Error: key \"b\" not in dict"),
-        ("x = [1][3]\n", "Error: index 3 out of range"),
+        ("x = [1][3]\n", "Error: list index 3 out of range [-1:0]"),
         (
             "for c in 'abc':\n  pass\n",
             "Tiltfile:1:1: in <toplevel>\nError: string value is not iterable",
@@ -134,15 +134,98 @@ fn common_mistakes_are_told_in_gos_words() {
             "def f():\n  print(v)\n  v = 1\nf()\n",
             "Error: local variable v referenced before assignment",
         ),
-        ("def f(a):\n  pass\nf()\n", "function f missing 1 argument (a)"),
+        (
+            "def f(a, b):\n  pass\nf()\n",
+            "Tiltfile:3:2: in <toplevel>\n  /src/Tiltfile:1:1: in f\nError: function f missing 2 arguments (a, b)",
+        ),
+        (
+            "def f(a):\n  pass\nf(1, 2)\n",
+            "Error: function f accepts 1 positional argument (2 given)",
+        ),
+        (
+            "def f(a):\n  pass\nf(1, b=2)\n",
+            "Error: function f got an unexpected keyword argument \"b\"",
+        ),
+        (
+            "(lambda x: x)()\n",
+            "<toplevel>\nError: function lambda missing 1 argument (x)",
+        ),
+        (
+            "x -= 1\n",
+            "Tiltfile:1:1: in <toplevel>\nError: global variable x referenced before assignment",
+        ),
+        ("x = 'abc'['a']\n", "Error: string index: got string, want int"),
+        ("x = ()[0]\n", "Error: index 0 out of range: empty tuple"),
+        (
+            "x = None['a']\n",
+            "Error: unhandled index operation NoneType[string]",
+        ),
+        ("x = [1][::0]\n", "Error: zero is not a valid slice step"),
+        (
+            "x = 'a'['b':]\n",
+            "Error: invalid start index: got string, want int",
+        ),
+        (
+            "x, y = [1]\n",
+            "Tiltfile:1:6: in <toplevel>\nError: too few values to unpack (got 1, want 2)",
+        ),
+        (
+            "x, y = [1, 2, 3]\n",
+            "Error: too many values to unpack (got 3, want 2)",
+        ),
+        ("x, y = 1\n", "Error: got int in sequence assignment"),
+        ("x = [] < {}\n", "Error: list < dict not implemented"),
+        ("x = -'a'\n", "Error: unknown unary op: - string"),
+        ("x = 1 % 0\n", "Error: integer modulo by zero"),
+        (
+            "x = 1 in 'a'\n",
+            "Error: 'in <string>' requires string as left operand, not int",
+        ),
+        (
+            "x = struct(abc=1).abd\n",
+            "Error: struct has no .abd attribute (did you mean .abc?)",
+        ),
+        ("x = struct(a=1).b\n", "Error: struct has no .b attribute"),
         ("x = {[]: 1}\n", "Error: unhashable type: list"),
         ("d = {'a': 1, 'a': 2}\n", "duplicate key: \"a\""),
         (
             "try:\n  pass\n",
-            "/src/Tiltfile:1:4: got try, want primary expression",
+            "/src/Tiltfile:1:1: got illegal token, want primary expression",
         ),
         ("x = [1\n  2]\n", "/src/Tiltfile:2:4: got int literal, want ']'"),
         ("x = (\n", "want primary expression"),
+        ("x = $\n", "/src/Tiltfile:1:5: unexpected input character '$'"),
+        ("x = 'abc\n", "/src/Tiltfile:1:5: unexpected newline in string"),
+        (
+            "x = a && b\n",
+            "/src/Tiltfile:1:8: got '&', want primary expression",
+        ),
+        (
+            "for x in [1]:\npass\n",
+            "/src/Tiltfile:2:5: got pass, want indent",
+        ),
+        (
+            "x = 0777\n",
+            "/src/Tiltfile:1:9: obsolete form of octal literal; use 0o777",
+        ),
+        (
+            "x = 1 if True\n",
+            "/src/Tiltfile:1:7: conditional expression without else clause",
+        ),
+        (
+            "def f(a, a): pass\n",
+            "/src/Tiltfile:1:10: duplicate parameter: a",
+        ),
+        (
+            "print(a=1, 2)\n",
+            "/src/Tiltfile:1:12: positional argument may not follow named",
+        ),
+        ("print() = 1\n", "/src/Tiltfile:1:1: can't assign to callexpr"),
+        (
+            "def f():\n  load('a', 'x')\n",
+            "/src/Tiltfile:2:3: load statement within a function",
+        ),
+        ("break\n", "/src/Tiltfile:1:1: break not in a loop"),
     ] {
         check_error(code, expected);
     }
@@ -151,6 +234,38 @@ fn common_mistakes_are_told_in_gos_words() {
 #[test]
 fn arguments_of_builtins_are_checked_in_tilts_words() {
     for (code, expected) in [
+        ("len()\n", "Error in len: len: got 0 arguments, want 1"),
+        ("len(x=1)\n", "Error in len: len: unexpected keyword arguments"),
+        ("str()\n", "Error in str: str: got 0 arguments, want exactly 1"),
+        (
+            "type(x=1)\n",
+            "Error in type: type does not accept keyword arguments",
+        ),
+        (
+            "range('a')\n",
+            "Error in range: range: for parameter 1: got string, want int",
+        ),
+        ("int('x')\n", "Error in int: int: invalid literal with base 10: x"),
+        (
+            "list(1)\n",
+            "Error in list: list: for parameter 1: got int, want iterable",
+        ),
+        ("max(1, 'a')\n", "Error in max: max: string > int not implemented"),
+        (
+            "sorted([1, 'a'])\n",
+            "Error in sorted: string < int not implemented",
+        ),
+        (
+            "[].pop()\n",
+            "Error in pop: pop: index -1 out of range: empty list",
+        ),
+        ("{}.pop('a')\n", "Error in pop: pop: missing key"),
+        ("[1].index(2)\n", "Error in index: index: value not in list"),
+        ("'a'.upper(1)\n", "Error in upper: upper: got 1 arguments, want 0"),
+        (
+            "'a'.replace('a')\n",
+            "Error in replace: replace: got 1 arguments, want at least 2",
+        ),
         ("fail()\n", "Error in fail: fail: missing argument for msg"),
         (
             "fail(1)\n",

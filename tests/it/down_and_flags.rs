@@ -42,7 +42,15 @@ fn checking_the_installation_prints_nothing_and_succeeds() {
 #[test]
 fn a_full_disk_is_an_error_and_a_reader_that_has_seen_enough_is_none() {
     let folder = Folder::new(&[]);
-    for args in [&["version"][..], &["completion", "bash"], &["ci", "--help"], &[]] {
+    for args in [
+        &["version"][..],
+        &["completion", "bash"],
+        &["explain", "cmd"],
+        &["api-resources"],
+        &["dump", "openapi"],
+        &["ci", "--help"],
+        &[],
+    ] {
         let full = std::fs::File::create("/dev/full").expect("a device");
         let ran = folder
             .command(args, &[])

@@ -123,6 +123,7 @@ fn what_cannot_be_parsed_is_told_in_gos_words() {
             "keyword argument may not follow *args",
         ),
         ("x = 2 ** 3", "got '**', want newline"),
+        ("x = f'a'", "got string literal, want newline"),
         ("x = f'a'", "f-strings are not part of the language"),
         ("break", "break not in a loop"),
         ("return 1", "return statement not within a function"),

@@ -86,7 +86,7 @@ fn a_failing_method_is_told_by_its_own_name() {
     );
     let text = errors("--- Tiltfile\nx = 'é'[7]\n");
     assert!(
-        text.contains("/src/Tiltfile:1:8: in <toplevel>\nError: index 7 out of range"),
+        text.contains("/src/Tiltfile:1:8: in <toplevel>\nError: string index 7 out of range [-2:1]"),
         "{text}"
     );
     let text = errors("--- Tiltfile\nx = [1].find\n");

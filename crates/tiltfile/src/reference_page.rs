@@ -16,7 +16,8 @@ Every name that a Tiltfile can use beside those of the language, which is Starla
 the same here; `differences.md` lists the exceptions.
 
 In a signature `x` is required and `x=D` is optional with the default `D`; `x=?` is optional and unset by default. What
-follows `*` is given by keyword only, everything else by position or keyword. `None` is accepted only where it says so.
+precedes `/` is given by position only, what follows `*` by keyword only, everything else by either. `None` is accepted only
+where it says so.
 
 - A **path** is relative to the directory of the file whose top level is executing, or absolute.
 - A **command** is a string, run by `sh -c`, or a list of strings, run as it is.

@@ -219,6 +219,18 @@ impl<'h> Session<'h> {
         self.sources.borrow().get(file).map(Rc::clone)
     }
 
+    /// Returns the only file that defines a function of this name.
+    pub(super) fn source_of_function(&self, name: &str) -> Option<Rc<Source>> {
+        let sources = self.sources.borrow();
+        let mut defining = sources
+            .values()
+            .filter(|source| source.functions.contains_key(name));
+        defining
+            .next()
+            .filter(|_| defining.next().is_none())
+            .map(Rc::clone)
+    }
+
     /// Runs a file, or returns what it left when it ran before.
     pub(super) fn run(&self, path: &LocalPath) -> Outcome<Executed> {
         let state = self.files.borrow().get(path).cloned();

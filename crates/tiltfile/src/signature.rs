@@ -4,18 +4,21 @@ use starlark::eval::Arguments;
 use starlark::values::{Heap, Value};
 
 use super::fault::{Fault, Outcome};
+use super::native;
 use crate::diag::nearest;
 
 /// The parameters of a built-in, parsed from a text such as `workload='', new_name='', *, entity=?`.
 ///
-/// `x` is required, `x=D` optional (`?`: unset by default), what follows `*` is taken by keyword only, `*xs` and
-/// `**xs` take the rest.
+/// `x` is required, `x=D` optional (`?`: unset by default), what precedes `/` is taken by position only, what follows `*`
+/// by keyword only, `*xs` and `**xs` take the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Signature {
     parameters: Vec<Parameter>,
     positional: usize,
     rest: bool,
     keywords: bool,
+    /// Whether there is a `/`: then nothing is taken by keyword.
+    by_position: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +46,8 @@ impl Signature {
         for item in split(text) {
             if item.starts_with("**") {
                 signature.keywords = true;
+            } else if item == "/" {
+                signature.by_position = true;
             } else if let Some(name) = item.strip_prefix('*') {
                 keyword_only = true;
                 signature.rest = !name.is_empty();
@@ -60,6 +65,14 @@ impl Signature {
         signature
     }
 
+    /// Returns it as one that takes arguments by position only, unless it takes any keywords.
+    pub(super) fn by_position(self) -> Self {
+        Self {
+            by_position: !self.keywords,
+            ..self
+        }
+    }
+
     /// Returns where a parameter stands.
     pub(super) fn index(&self, name: &str) -> Option<usize> {
         self.parameters
@@ -67,13 +80,43 @@ impl Signature {
             .position(|parameter| parameter.name == name)
     }
 
-    /// Binds arguments to parameters.
+    /// Binds arguments of a built-in to parameters.
     ///
     /// # Errors
-    /// In Go's words, without the prefix `<builtin>: `.
+    /// In Go's words.
     ///
-    /// Rule: `docs/rules/tiltfile.md`, "Arguments"; starlark-go's `UnpackArgs`.
-    pub(super) fn bind<'v>(&self, arguments: &Arguments<'v, '_>, heap: Heap<'v>) -> Outcome<Bound<'v>> {
+    /// Rule: `docs/rules/tiltfile.md`, "Arguments"; starlark-go's `UnpackArgs` and `UnpackPositionalArgs`.
+    pub(super) fn bind<'v>(
+        &self,
+        builtin: &str,
+        arguments: &Arguments<'v, '_>,
+        heap: Heap<'v>,
+    ) -> Outcome<Bound<'v>> {
+        let fault = |error: starlark::Error| Fault::new(error.without_diagnostic().to_string());
+        if self.by_position {
+            if !arguments.names_map().map_err(fault)?.is_empty() {
+                return Err(Fault::new(native::no_keywords(builtin)));
+            }
+            let got = arguments.positions(heap).map_err(fault)?.count();
+            let least = self
+                .parameters
+                .iter()
+                .filter(|parameter| parameter.required)
+                .count();
+            if got < least || got > self.positional {
+                return Err(Fault::new(native::wrong_number(
+                    builtin,
+                    got,
+                    least,
+                    self.positional,
+                )));
+            }
+        }
+        self.bind_any(arguments, heap)
+            .map_err(|fault| fault.map_message(|message| format!("{builtin}: {message}")))
+    }
+
+    fn bind_any<'v>(&self, arguments: &Arguments<'v, '_>, heap: Heap<'v>) -> Outcome<Bound<'v>> {
         let fault = |error: starlark::Error| Fault::new(error.without_diagnostic().to_string());
         let mut bound = Bound {
             values: vec![None; self.parameters.len()],

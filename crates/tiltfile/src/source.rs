@@ -6,11 +6,15 @@ use std::sync::Arc;
 
 use starlark::codemap::{FileSpan, Span};
 use starlark::syntax::{AstModule, Dialect};
-use starlark_syntax::syntax::ast::{AssignOp, AssignP, AstExpr, AstLiteral, AstStmt, ExprP, ForP, StmtP};
+use starlark_syntax::syntax::ast::{
+    AssignOp, AssignP, AssignTargetP, AstAssignTarget, AstExpr, AstLiteral, AstParameter, AstStmt, ExprP,
+    ForP, ParameterP, StmtP,
+};
 use starlark_syntax::syntax::module::AstModuleFields;
 use starlark_syntax::syntax::uniplate::Visit;
 
 use super::look_ups::rewrite_look_ups;
+use super::misfit::{Given, Parameters};
 use super::rewrite::{OffsetMap, Rewritten, rewrite};
 use super::text::is_operator;
 use crate::assembly::{CallShape, CallSite};
@@ -29,6 +33,10 @@ pub(super) struct Source {
     pub(super) loads: HashMap<String, usize>,
     /// Names that the file assigns at its top level.
     pub(super) assigned: Vec<String>,
+    /// Names that it changes there by an operator such as `+=`.
+    pub(super) changed: Vec<String>,
+    /// The functions that it defines: where, and what they take. `None` for a name that several have.
+    pub(super) functions: HashMap<String, Option<(usize, Parameters)>>,
     /// The versions that it asks for, as written in calls of `version_settings`, and where.
     pub(super) constraints: Vec<(String, Range<usize>)>,
     /// Why Go's scanner refuses the text, though the evaluator's does not, and what it refuses.
@@ -46,6 +54,8 @@ impl Source {
             operators: HashMap::new(),
             loads: HashMap::new(),
             assigned: Vec::new(),
+            changed: Vec::new(),
+            functions: HashMap::new(),
             constraints: Vec::new(),
             problem: rewritten.problem,
         };
@@ -105,15 +115,76 @@ impl Source {
         }
     }
 
+    /// Returns what the call at a location gives; `None` where that is not known before it runs.
+    pub(super) fn given(&self, location: &FileSpan) -> Option<Given> {
+        let shape = self.calls.get(&key(location.span))?;
+        let mut given = Given::default();
+        for (name, range) in &shape.arguments {
+            let before = self.text.text().get(..range.start)?;
+            match name {
+                Some(name) => given.keywords.push(name.clone()),
+                None if before.trim_end().ends_with('*') => return None,
+                None => given.positional += 1,
+            }
+        }
+        Some(given)
+    }
+
+    fn note_function(&mut self, name: &str, at: Span, params: &[AstParameter]) {
+        let mut takes = Parameters::default();
+        let mut is_keyword_only = false;
+        for parameter in params {
+            match &parameter.node {
+                ParameterP::Normal(name, _, default) => {
+                    let known = (name.node.ident.clone(), default.is_some());
+                    match is_keyword_only {
+                        true => takes.keyword_only.push(known),
+                        false => takes.positional.push(known),
+                    }
+                }
+                ParameterP::NoArgs => is_keyword_only = true,
+                ParameterP::Args(..) => (is_keyword_only, takes.rest) = (true, true),
+                ParameterP::KwArgs(..) => takes.keywords = true,
+                ParameterP::Slash => {}
+            }
+        }
+        let at = self.map.original(at.begin().get() as usize);
+        let known = self.functions.entry(name.to_owned());
+        known
+            .and_modify(|known| *known = None)
+            .or_insert(Some((at, takes)));
+    }
+
+    /// Notes where a traceback puts what goes wrong with the target of an assignment.
+    fn note_target(&mut self, stmt: &AstStmt, target: &AstAssignTarget, text: &str) {
+        let at = match &target.node {
+            AssignTargetP::Index(both) => find(text, both.0.span.end().get() as usize, "["),
+            AssignTargetP::Dot(of, _) => find(text, of.span.end().get() as usize, "."),
+            AssignTargetP::Tuple(_) => find(text, target.span.end().get() as usize, "="),
+            AssignTargetP::Identifier(_) => return,
+        };
+        let at = self.map.original(at);
+        for span in [stmt.span, target.span] {
+            self.operators.insert(key(span), at);
+        }
+    }
+
     fn note_stmt(&mut self, stmt: &AstStmt, text: &str) {
         match &stmt.node {
+            StmtP::Def(def) => self.note_function(&def.name.node.ident, stmt.span, &def.params),
+            StmtP::Assign(AssignP { lhs, .. }) => self.note_target(stmt, lhs, text),
             StmtP::AssignModify(target, op, _) => {
+                if let AssignTargetP::Identifier(name) = &target.node {
+                    self.changed.push(name.node.ident.clone());
+                }
                 let at = find(text, target.span.end().get() as usize, assign_op(*op));
                 self.operators.insert(key(stmt.span), self.map.original(at));
             }
-            StmtP::For(ForP { over, .. }) => {
+            StmtP::For(ForP { var, over, .. }) => {
                 let at = self.map.original(stmt.span.begin().get() as usize);
-                self.operators.entry(key(over.span)).or_insert(at);
+                for span in [over.span, var.span] {
+                    self.operators.entry(key(span)).or_insert(at);
+                }
             }
             StmtP::Load(load) => {
                 let at = self.map.original(stmt.span.begin().get() as usize);
@@ -162,6 +233,10 @@ impl Source {
                 Some(after(left, sign.trim().split(' ').next().unwrap_or_default()))
             }
             ExprP::Dot(inner, _) => Some(after(inner, ".")),
+            ExprP::Lambda(lambda) => {
+                self.note_function("lambda", expr.span, &lambda.params);
+                None
+            }
             ExprP::Index(both) => Some(after(&both.0, "[")),
             ExprP::Index2(all) => Some(after(&all.0, "[")),
             ExprP::Slice(inner, ..) => Some(after(inner, "[")),

@@ -1,10 +1,13 @@
 //! From the evaluator's errors to ours: frames with the columns that Go names, and Go's words.
 
+use std::rc::Rc;
+
 use starlark::codemap::FileSpan;
 use starlark::eval::CallStack;
 use starlark::{Error, ErrorKind};
 
 use super::fault::Fault;
+use super::misfit::misfit;
 use super::session::Session;
 use super::source::PERCENT;
 use super::surroundings::{Bracket, block, open_bracket};
@@ -31,6 +34,14 @@ impl Session<'_> {
         }
         // An operator that was turned into a call is shown as the operator; what cannot be called was not entered.
         let at_call = inside == PERCENT || is_operator(&inside) || text.starts_with("Operation `call()`");
+        let misfit = innermost
+            .filter(|at| raised.is_none() && Some(*at) == error.span())
+            .and_then(|at| self.misfit(&inside, at, &text));
+        if let Some((line, message)) = misfit {
+            lines.extend(line);
+            let place = innermost.and_then(|span| self.place(span, true));
+            return Fault::new(message).traced(lines, None, place);
+        }
         let in_builtin = innermost.is_some() && innermost == error.span() && !at_call;
         let at = if at_call { innermost } else { error.span() };
         if !in_builtin
@@ -45,12 +56,34 @@ impl Session<'_> {
         fault.traced(lines, builtin, place)
     }
 
+    /// Returns why a call does not fit the function that a file defines, and the line of a traceback for that function.
+    fn misfit(&self, function: &str, call: &FileSpan, text: &str) -> Option<(Option<String>, String)> {
+        if !["Missing ", "Found ", "Argument `"]
+            .iter()
+            .any(|start| text.starts_with(start))
+        {
+            return None;
+        }
+        let here = self.source(call.filename())?;
+        let source = match here.functions.contains_key(function) {
+            true => Rc::clone(&here),
+            false => self.source_of_function(function)?,
+        };
+        let (at, parameters) = source.functions.get(function)?.as_ref()?;
+        let message = misfit(function, parameters, &here.given(call)?)?;
+        let line = format!("  {}: in {function}", source.text.show(*at));
+        Some(((function != "lambda").then_some(line), message))
+    }
+
     /// Returns the fault for a name that the top level of a file uses before it has it: then it counts as undefined, which
     /// the original finds before it runs anything.
     fn read_too_early(&self, text: &str, span: Option<&FileSpan>) -> Option<Fault> {
         let (name, span) = (wording::read_too_early(text)?, span?);
         let source = self.source(span.filename())?;
         let range = source.range(span.span);
+        if source.changed.contains(&name) {
+            return None;
+        }
         let message = format!("{}: undefined: {name}", source.text.show(range.start));
         let fault = Fault::new(message).at(source.text.place(range));
         Some(fault.hint(format!("{name} gets its value further down: move that up")))
@@ -118,14 +151,19 @@ impl Session<'_> {
         };
         let range = source.range(span.span);
         let is_syntax = matches!(error.kind(), ErrorKind::Parser(_));
-        // Go's parser names the end of the token that it did not expect.
-        let at = if is_syntax { range.end } else { range.start };
         let written = source.text.text().get(range.clone()).unwrap_or_default();
         let whole = source.text.text();
         let bracket = open_bracket(whole, range.start);
         let is_end = whole.get(range.start..).is_none_or(|rest| rest.trim().is_empty());
         let fault = wording::before_running(&text, written, &source.assigned).map_message(|message| {
-            let message = message.replace("$block", block(whole, range.start));
+            let end = match bracket {
+                Some(Bracket::Arguments) => "','",
+                Some(_) => "']'",
+                None => "newline",
+            };
+            let message = message
+                .replace("$block", block(whole, range.start))
+                .replace("$end", end);
             match bracket {
                 // Go's parser looks for the end of arguments only at the end of the file.
                 Some(_) if is_end => message.replace("got newline", "got end of file"),
@@ -133,6 +171,18 @@ impl Session<'_> {
                 _ => message,
             }
         });
+        let is_at_start = fault_is_at_start(&fault.to_string());
+        let mut at = if is_syntax && !is_at_start {
+            range.end
+        } else {
+            range.start
+        };
+        if fault.to_string().starts_with(wording::NO_ELSE) {
+            at = whole
+                .get(..range.start)
+                .and_then(|before| before.rfind("if "))
+                .unwrap_or(at);
+        }
         fault
             .map_message(|message| format!("{}: {message}", source.text.show(at)))
             .at(source.text.place(range))
@@ -145,6 +195,29 @@ fn own_fault(kind: &ErrorKind) -> Option<Fault> {
         ErrorKind::Native(error) | ErrorKind::Other(error) => error.downcast_ref::<Fault>().cloned(),
         _ => None,
     }
+}
+
+/// Returns whether Go's parser names the beginning of what is wrong: it does where it wants an expression, and of whole
+/// statements, parameters and arguments; else it names the end of the token that it did not expect.
+fn fault_is_at_start(message: &str) -> bool {
+    const STARTS: [&str; 14] = [
+        "*args may not",
+        "bare *",
+        "break not",
+        "can't assign",
+        "continue not",
+        "duplicate parameter",
+        "invalid int",
+        "keyword argument",
+        "load statement within",
+        "multiple *",
+        "positional argument",
+        "required parameter",
+        "return statement",
+        "unexpected",
+    ];
+    let first = message.lines().next().unwrap_or_default();
+    first.ends_with("want primary expression") || STARTS.iter().any(|start| first.starts_with(start))
 }
 
 fn is_static(kind: &ErrorKind) -> bool {

@@ -6,6 +6,7 @@ use regex::Regex;
 
 use super::builtins::{functions, modules};
 use super::fault::Fault;
+use super::native;
 use crate::diag::nearest;
 use crate::model::{COMPATIBLE_VERSION, write_quoted};
 
@@ -13,7 +14,7 @@ use crate::model::{COMPATIBLE_VERSION, write_quoted};
 /// `load` statement.
 const TABLE: &[(&str, &str)] = &[
     (
-        r"^Operation `compare` not supported for types `(\S+)` and `(\S+)`",
+        r"^Operation `(?:compare|cmp\(\)|<>)` not supported for types `(\S+)` and `(\S+)`",
         "$1 $$op $2 not implemented",
     ),
     (
@@ -34,7 +35,7 @@ const TABLE: &[(&str, &str)] = &[
     ),
     (
         r"^Operation `(\S)` not supported on type `(\S+)`",
-        "unknown unary op: $1$2",
+        "unknown unary op: $1 $2",
     ),
     (r"^Index `(.+)` is out of bound$", "index $1 out of range"),
     (r"^Key `(.+)` was not found$", "key $1 not in dict"),
@@ -80,13 +81,18 @@ const TABLE: &[(&str, &str)] = &[
         r"^Module has no symbol `(\S+)`$",
         "load: name $1 not found in module $$module",
     ),
-    (r"^Cannot divide by zero$", "division by zero"),
+    (r"^Cannot divide by zero$", "$$division by zero"),
+    (
+        r"^Type of parameters mismatch, expected `str`, actual `(\S+)",
+        "'in <string>' requires string as left operand, not $1",
+    ),
+    (r"^Negative (?:left|right) shift$", "negative shift count"),
     (r"^Floor division by zero: .*$", "floored division by zero"),
     (r"^Modulo by zero: .*$", "integer modulo by zero"),
     (r"^float division by zero: .*$", "floating-point division by zero"),
     (
         r"^Unpacked (\d+) values but expected (\d+)$",
-        "wrong number of values to unpack (got $1, want $2)",
+        "$$many values to unpack (got $1, want $2)",
     ),
     (
         r"^Operation `\.(\S+)=` not supported on type `(\S+)`",
@@ -98,7 +104,7 @@ const TABLE: &[(&str, &str)] = &[
     ),
     (
         r"^Operation `len\(\)` not supported on type `(\S+)`",
-        "value of type $1 has no length",
+        "got $1 in sequence assignment",
     ),
     (
         r"^Integer value is too big to fit in i32: (.+)$",
@@ -124,7 +130,28 @@ const SYNTAX: &[(&str, &str)] = &[
         r"unexpected new indentation block",
         "got indent, want primary expression",
     ),
-    (r"unfinished string literal", "unexpected newline in string"),
+    (r"unfinished string literal", "$$unfinished"),
+    (
+        r"^Parse error: incorrect indentation",
+        "unindent does not match any outer indentation level",
+    ),
+    (
+        r"cannot have leading 0, got `(0[0-7]+)`",
+        "obsolete form of octal literal; use 0o$1",
+    ),
+    (r"cannot have leading 0", "invalid int literal"),
+    (
+        r"Args parameter after another args or kwargs",
+        "multiple * parameters not allowed",
+    ),
+    (
+        r"Args array after another args or kwargs",
+        "multiple *args not allowed",
+    ),
+    (
+        r"left-hand-side of assignment must take the form",
+        "can't assign to $$kind",
+    ),
     (
         r"named argument after \*args or \*\*kwargs",
         "keyword argument may not follow *args or **kwargs",
@@ -133,8 +160,11 @@ const SYNTAX: &[(&str, &str)] = &[
         r"positional argument after non positional",
         "positional argument may not follow named",
     ),
-    (r"repeated named argument", "keyword argument is repeated"),
-    (r"duplicated parameter name", "duplicate parameter"),
+    (
+        r"repeated named argument",
+        "keyword argument \"$$written\" is repeated",
+    ),
+    (r"duplicated parameter name", "duplicate parameter: $$written"),
     (
         r"positional parameter after non positional",
         "required parameter may not follow optional",
@@ -155,10 +185,7 @@ const SYNTAX: &[(&str, &str)] = &[
         r"`load` must only occur at the top of a module",
         "load statement within a $$block",
     ),
-    (
-        r"enable f-strings",
-        "f-strings are not part of the language; use .format()",
-    ),
+    (r"enable f-strings", "got string literal, want $$end"),
     (
         r"^Parse error: unexpected end of file, expected (.+)$",
         "got end of file, want $1",
@@ -184,12 +211,16 @@ const SYNTAX: &[(&str, &str)] = &[
         "got newline, want $1",
     ),
     (
+        r"^Parse error: unexpected keyword '(\S+)', expected (.+)$",
+        "got $1, want $2",
+    ),
+    (
         r"^Parse error: unexpected (?:keyword|symbol) (\S+), expected (.+)$",
         "got $1, want $2",
     ),
     (
         r"^Parse error: cannot use reserved keyword `(\S+)`$",
-        "got $1, want primary expression",
+        "got illegal token, want primary expression",
     ),
     (r"^Parse error: (.+)$", "$1"),
 ];
@@ -219,8 +250,28 @@ pub(super) fn runtime(text: &str, written: &Written) -> Fault {
     if text == "Immutable" {
         return Fault::new(frozen(written.method.as_deref()));
     }
+    if let Some(message) = no_field(text) {
+        return Fault::new(message);
+    }
+    if let Some(message) = written
+        .method
+        .as_deref()
+        .and_then(|method| native::said(text, method))
+    {
+        return Fault::new(message);
+    }
+    let operator = operator(&written.from_operator);
     let message = reword(text, &RUNTIME)
-        .replace("$op", operator(&written.from_operator))
+        .replace("$op", operator)
+        .replace("$many", too_many_or_few(text))
+        .replace(
+            "$division",
+            if written.from_operator.starts_with("//") {
+                "floored division"
+            } else {
+                "division"
+            },
+        )
         .replace("$module", &written.module);
     let fault = Fault::new(message);
     if text.starts_with("Starlark call stack overflow") {
@@ -240,12 +291,67 @@ pub(super) fn before_running(text: &str, written: &str, assigned: &[String]) -> 
     {
         return unexpected_character(input);
     }
-    Fault::new(
-        reword(text, &PARSER)
-            .replace("symbol '", "'")
-            .replace("want expression", "want primary expression")
-            .replace("want new line", "want newline"),
-    )
+    let message = reword(text, &PARSER)
+        .replace("symbol '", "'")
+        .replace("want expression", "want primary expression")
+        .replace("want new line", "want newline")
+        .replace("want new indentation block", "want indent")
+        .replace("want keyword 'in'", "want in")
+        .replace("want 'in' after 'not'", "want in")
+        .replace("$unfinished", unfinished(written))
+        .replace("$kind", kind(written))
+        .replace("$written", written);
+    let fault = Fault::new(if message.ends_with("want keyword 'else'") {
+        NO_ELSE.to_owned()
+    } else if message.ends_with(", want identifier") {
+        "not an identifier".to_owned()
+    } else {
+        message
+    });
+    if text.contains("reserved keyword") {
+        return fault.hint(format!(
+            "`{written}` is a word that the language keeps for itself"
+        ));
+    }
+    match text.contains("enable f-strings") {
+        true => fault.hint("f-strings are not part of the language; use .format()"),
+        false => fault,
+    }
+}
+
+/// An `if` within an expression lacks its `else`.
+pub(super) const NO_ELSE: &str = "conditional expression without else clause";
+
+fn unfinished(written: &str) -> &'static str {
+    let quotes = written.trim_start_matches(['r', 'b']);
+    match quotes.starts_with("\"\"\"") || quotes.starts_with("'''") {
+        true => "unexpected EOF in string",
+        false => "unexpected newline in string",
+    }
+}
+
+/// Returns the name of an expression's kind in Go's parser.
+fn kind(written: &str) -> &'static str {
+    let written = written.trim();
+    match written.chars().next() {
+        _ if written.starts_with("lambda") => "lambdaexpr",
+        Some(c) if c.is_ascii_digit() || c == '"' || c == '\'' => "literal",
+        Some('-' | '+' | '~') => "unaryexpr",
+        Some('{') => "dictexpr",
+        _ if written.ends_with(')') => "callexpr",
+        _ => "binaryexpr",
+    }
+}
+
+/// Says which of the two it is where a number of values does not fit.
+fn too_many_or_few(text: &str) -> &'static str {
+    let mut numbers = text
+        .split_whitespace()
+        .filter_map(|word| word.parse::<u64>().ok());
+    match numbers.next() > numbers.next() {
+        true => "too many",
+        false => "too few",
+    }
 }
 
 /// What cannot be seen is named by its number.
@@ -297,6 +403,20 @@ pub(super) fn read_too_early(text: &str) -> Option<&str> {
 fn operator(from: &str) -> &str {
     let end = from.find(|c: char| !"<>=!".contains(c)).unwrap_or(from.len());
     &from[..end]
+}
+
+/// Says that a struct has no such field, with the nearest one that it has.
+fn no_field(text: &str) -> Option<String> {
+    let mut names = text
+        .strip_prefix("Object of type `struct` has no attribute `")?
+        .split('`');
+    let (name, near) = (names.next()?, names.nth(1));
+    let near = near.and_then(|near| nearest(name, [near]));
+    let hint = near.map(|near| format!(" (did you mean .{near}?)"));
+    Some(format!(
+        "struct has no .{name} attribute{}",
+        hint.unwrap_or_default()
+    ))
 }
 
 fn iterated(method: Option<&str>) -> String {

@@ -55,7 +55,7 @@ pub(in super::super) fn dump(what: &Dump) -> anyhow::Result<u8> {
         Dump::Logstore(place) => asked(&place.connect, "/api/view")?["logList"].clone(),
         Dump::Openapi => openapi::document(openapi::Dialect::V2),
     };
-    say::out(&format!("{value:#}\n"));
+    say::data(format!("{value:#}\n"))?;
     Ok(exit::SUCCESS)
 }
 
@@ -67,7 +67,7 @@ pub(in super::super) fn snapshot(what: &Snapshot) -> anyhow::Result<u8> {
     let text = format!("{}\n", asked(&create.connect, "/api/snapshot/now")?);
     match &create.file {
         Some(file) => std::fs::write(file, text).with_context(|| format!("cannot write {file}"))?,
-        None => say::out(&text),
+        None => say::data(&text)?,
     }
     Ok(exit::SUCCESS)
 }

@@ -67,7 +67,7 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
         text.push_str("FIELDS:\n");
         fields(schema, schemas, args.recursive, 1, &mut text);
     }
-    say::out(&text);
+    say::data(&text)?;
     Ok(exit::SUCCESS)
 }
 

@@ -139,7 +139,7 @@ async fn print_tables(api: &ApiClient, args: &Args, targets: &[Target]) -> anyho
                 !args.no_headers,
             ))
         });
-    say::out(&shown.collect::<anyhow::Result<Vec<_>>>()?.join("\n"));
+    say::data(shown.collect::<anyhow::Result<Vec<_>>>()?.join("\n"))?;
     Ok(exit::SUCCESS)
 }
 
@@ -238,7 +238,7 @@ async fn print_objects(
         objects.sort_by_cached_key(|(_, object)| path.print(object).unwrap_or_default());
     }
     if is_list || !objects.is_empty() {
-        say::out(&text(format, &args.print, &objects, is_list)?);
+        say::data(text(format, &args.print, &objects, is_list)?)?;
     }
     match failure {
         Some(failure) => Err(failure),
@@ -354,7 +354,7 @@ pub(in super::super) fn resources(args: &ResourcesArgs) -> anyhow::Result<u8> {
             .iter()
             .map(|kind| format!("{}.tilt.dev\n", kind.plural))
             .collect();
-        say::out(&names);
+        say::data(&names)?;
         return Ok(exit::SUCCESS);
     }
     let mut rows = Vec::new();
@@ -374,6 +374,6 @@ pub(in super::super) fn resources(args: &ResourcesArgs) -> anyhow::Result<u8> {
             kind.name.to_owned(),
         ]);
     }
-    say::out(&aligned(&rows));
+    say::data(aligned(&rows))?;
     Ok(exit::SUCCESS)
 }

@@ -33,15 +33,12 @@ impl ComposeFault {
 
     /// Returns whether the Docker engine could not be reached, or went away.
     pub(in crate::edge) fn is_unreachable(&self) -> bool {
-        const SIGNS: [&str; 3] = [
-            "Cannot connect to the Docker daemon",
-            "Is the docker daemon running",
-            "error during connect",
-        ];
         match self {
             Self::Canceled => false,
             Self::Failed { said, .. } => {
-                SIGNS.iter().any(|sign| said.contains(sign)) || says_unreachable(said)
+                // A build that failed quotes the command that failed.
+                let last = said.trim_end().lines().next_back().unwrap_or_default();
+                last.starts_with("error during connect: ") || says_unreachable(last)
             }
         }
     }
@@ -145,4 +142,34 @@ pub async fn down(
 fn in_words(argv: &[String]) -> String {
     let words: Vec<String> = argv.iter().map(|word| format!("{word:?}")).collect();
     format!("[{}]", words.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_engine_that_could_not_be_reached_may_pass() {
+        let is_unreachable = |said: &str| {
+            let (said, ended) = (said.to_owned(), String::new());
+            ComposeFault::Failed { said, ended }.is_unreachable()
+        };
+        for passing in [
+            "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+            "unable to get image 'a': Cannot connect to the Docker daemon at tcp://x. Is the docker daemon running?\n",
+            "error during connect: Get \"http://x/v1.47/info\": EOF, and more",
+            "a line before\nGet \"http://localhost:5000/v2/\": dial tcp: connection refused",
+        ] {
+            assert!(is_unreachable(passing), "{passing}");
+        }
+        for staying in [
+            "#5 0.2 Cannot connect to the Docker daemon. Is the docker daemon running?\n\
+             failed to solve: process \"/bin/sh -c echo error during connect; false\" did not complete successfully: \
+             exit code: 1",
+            "dependency failed to start: container shop-error during connect-1 is unhealthy",
+            "",
+        ] {
+            assert!(!is_unreachable(staying), "{staying}");
+        }
+    }
 }

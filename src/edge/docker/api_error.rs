@@ -45,7 +45,10 @@ impl ApiError {
         match self {
             Self::Connect(_) | Self::Broken(_) | Self::Silent { .. } => true,
             Self::Unreadable(_) => false,
-            Self::Refused { status, message } => matches!(status, 502..=504) || says_unreachable(message),
+            // What the engine itself decides may quote anything, and does not pass.
+            Self::Refused { status, message } => {
+                matches!(status, 502..=504) || *status >= 500 && says_unreachable(message)
+            }
             Self::Failed(message) => says_unreachable(message),
         }
     }

@@ -80,8 +80,7 @@ impl BuildError {
         if is_failed_command(said) {
             return Self::CommandFailed(Box::new(explained));
         }
-        // What cannot be read quotes what the user wrote.
-        if error.is_unreachable() && !said.contains("dockerfile parse error") {
+        if error.is_unreachable() && !quotes_the_dockerfile(said) {
             return Self::Unreachable(Box::new(explained));
         }
         let failed = Self::Failed(Box::new(explained));
@@ -97,6 +96,14 @@ pub(super) fn is_failed_command(said: &str) -> bool {
     let code = ["exit code: ", "non-zero code: "].map(|end| said.trim_end().rsplit_once(end));
     let mut codes = code.into_iter().flatten().map(|(_, code)| code);
     codes.any(|code| !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Returns whether what is said ends with what the user wrote: of a line that cannot be read, or a variable that is
+/// not set (`${X:?why}`).
+fn quotes_the_dockerfile(said: &str) -> bool {
+    ["dockerfile parse error", "failed to process "]
+        .iter()
+        .any(|start| said.contains(start))
 }
 
 /// Returns the names in a directory, none where there is no directory.
@@ -228,6 +235,7 @@ mod tests {
             "failed to solve with frontend dockerfile.v0: failed to create LLB definition: dockerfile parse error line 2: \
              unknown instruction: EOF",
             "failed to compute cache key: \"/connection refused\" not found: not found",
+            "failed to process \"${x:?connection refused}\": x: connection refused",
         ] {
             assert!(
                 !in_build(failed(text), "[2/2] COPY x y").is_unreachable(),

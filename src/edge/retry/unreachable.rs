@@ -31,9 +31,10 @@ impl From<Failure> for String {
 /// Such texts are chains of causes, the last of which tells: what stands before it may quote anything, also what the user
 /// wrote. So only the last one is looked at, and only its beginning and end.
 pub(in crate::edge) fn says_unreachable(said: &str) -> bool {
-    const SIGNS: [&str; 28] = [
+    const SIGNS: [&str; 30] = [
         "apiserver not ready",
         "broken pipe",
+        "cannot connect to the docker daemon",
         "client connection is closing",
         "client.timeout exceeded while awaiting headers",
         "connection closed",
@@ -47,6 +48,7 @@ pub(in crate::edge) fn says_unreachable(said: &str) -> bool {
         "deadline has elapsed",
         "frontend grpc server closed unexpectedly",
         "i/o timeout",
+        "is the docker daemon running?",
         "network is unreachable",
         "no active session",
         "no endpoints available for service",
@@ -105,6 +107,8 @@ mod tests {
             "Internal error occurred: failed calling webhook \"x.y\": no endpoints available for service \"x\"",
             "write tcp 10.0.0.1:1->10.0.0.2:443: write: broken pipe",
             "the server is shutting down",
+            "unable to get image 'busybox': Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker \
+             daemon running?",
         ] {
             assert!(says_unreachable(passing), "{passing}");
         }
@@ -126,6 +130,8 @@ mod tests {
             "deployments.apps \"geoffrey\" is invalid: spec.selector: field is immutable",
             "toomanyrequests: You have reached your pull rate limit.",
             "no such file: eofs.txt",
+            "failed to solve: process \"/bin/sh -c echo Cannot connect to the Docker daemon; false\" did not complete \
+             successfully: exit code: 1",
         ] {
             assert!(!says_unreachable(staying), "{staying}");
         }

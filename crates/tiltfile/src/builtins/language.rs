@@ -29,7 +29,7 @@ pub(super) static BUILTINS: &[Builtin] = &[
     },
     Builtin {
         name: "repr",
-        signature: "x",
+        signature: "x, /",
         doc: "Returns a value as text, a string in quotes. Args: `x` (anything).",
         run: repr,
     },
@@ -42,13 +42,13 @@ pub(super) static BUILTINS: &[Builtin] = &[
     },
     Builtin {
         name: "str",
-        signature: "x=''",
+        signature: "x, /",
         doc: "Returns a value as text. Args: `x` (anything).",
         run: text,
     },
     Builtin {
         name: "type",
-        signature: "x",
+        signature: "x, /",
         doc: "Returns the name of a value's type. Args: `x` (anything).",
         run: type_of,
     },
@@ -100,10 +100,10 @@ fn repr<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
 }
 
 fn text<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
-    Ok(match call.get("x") {
-        None => call.heap().alloc(""),
-        Some(arg) if arg.value.unpack_str().is_some() => arg.value,
-        Some(arg) => call.heap().alloc(show::text(arg.value, call.heap())),
+    let value = call.required("x").value;
+    Ok(match value.unpack_str() {
+        Some(_) => value,
+        None => call.heap().alloc(show::text(value, call.heap())),
     })
 }
 
@@ -143,7 +143,7 @@ fn sorted<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
         if reverse { order.reverse() } else { order }
     });
     match problem {
-        Some((left, right)) => Err(call.fault(format!("{left} < {right} not implemented"))),
+        Some((left, right)) => Err(Fault::new(format!("{left} < {right} not implemented"))),
         None => Ok(call
             .heap()
             .alloc(AllocList(keyed.into_iter().map(|(_, item)| item)))),
@@ -155,11 +155,15 @@ fn percent<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let heap = call.heap();
     match left.unpack_str() {
         Some(format) => Ok(heap.alloc(format::format(format, right, heap)?)),
-        None => left.percent(right, heap).map_err(|error| {
+        None => left.percent(right, heap).map_err(|_| {
             let is_zero =
                 matches!(type_name(left), "int" | "float") && matches!(type_name(right), "int" | "float");
             Fault::new(if is_zero {
-                error.without_diagnostic().to_string()
+                let kind = match type_name(left) == "int" && type_name(right) == "int" {
+                    true => "integer",
+                    false => "floating-point",
+                };
+                format!("{kind} modulo by zero")
             } else {
                 format!("unknown binary op: {} % {}", type_name(left), type_name(right))
             })

@@ -81,7 +81,7 @@ impl<'v> TextCall<'v> {
 static SIGNATURES: LazyLock<Vec<Signature>> = LazyLock::new(|| {
     METHODS
         .iter()
-        .map(|method| Signature::parse(method.signature))
+        .map(|method| Signature::parse(method.signature).by_position())
         .collect()
 });
 
@@ -153,9 +153,7 @@ where
         let Some(text) = StringValue::new(self.text.to_value()) else {
             return Err(Fault::new(format!("{}: got no string", method.name)).into());
         };
-        let bound = SIGNATURES[self.at]
-            .bind(args, eval.heap())
-            .map_err(|fault| fault.map_message(|message| format!("{}: {message}", method.name)))?;
+        let bound = SIGNATURES[self.at].bind(method.name, args, eval.heap())?;
         let call = TextCall {
             name: method.name,
             text,

@@ -51,6 +51,81 @@ fn nth(bytes: &[u8], index: i32) -> Option<u8> {
     bytes.get(usize::try_from(at).ok()?).copied()
 }
 
+/// Returns what stands at an index.
+fn at<'v>(of: Value<'v>, index: Value<'v>, heap: Heap<'v>) -> starlark::Result<Value<'v>> {
+    if let (Some(bytes), Some(at)) = (StarlarkBytes::from_value(of), index.unpack_i32()) {
+        // As in Tilt: bytes of length one, not a number.
+        return match nth(bytes.as_bytes(), at) {
+            Some(byte) => Ok(heap.alloc(StarlarkBytes::new(&[byte]))),
+            None => Err(ValueError::IndexOutOfBound(at).into()),
+        };
+    }
+    let (Some(text), Some(index)) = (wide_text(of), index.unpack_i32()) else {
+        return of.at(index, heap);
+    };
+    match nth(&bytes_of(text), index) {
+        Some(byte) => Ok(heap.alloc(text_of(&[byte]))),
+        None => Err(ValueError::IndexOutOfBound(index).into()),
+    }
+}
+
+/// Says why an index does not fit, in Go's words.
+fn unfit_index(of: Value<'_>, index: Value<'_>) -> Option<Fault> {
+    let kind = type_name(of);
+    let len = match kind {
+        "string" => of.unpack_str().map_or(0, |text| bytes_of(text).len()),
+        "list" | "tuple" => of.length().map_or(0, |len| usize::try_from(len).unwrap_or(0)),
+        "int"
+        | "float"
+        | "bool"
+        | "NoneType"
+        | "function"
+        | "builtin_function_or_method"
+        | "struct"
+        | "module" => {
+            return Some(Fault::new(format!(
+                "unhandled index operation {kind}[{}]",
+                type_name(index)
+            )));
+        }
+        _ => return None,
+    };
+    let Some(at) = index.unpack_i32() else {
+        return match type_name(index) {
+            "int" => None,
+            got => Some(Fault::new(format!("{kind} index: got {got}, want int"))),
+        };
+    };
+    let len = i64::try_from(len).unwrap_or(i64::MAX);
+    if (-len..len).contains(&i64::from(at)) {
+        return None;
+    }
+    Some(Fault::new(match len {
+        0 => format!("index {at} out of range: empty {kind}"),
+        _ => format!("{kind} index {at} out of range [{}:{}]", -len, len - 1),
+    }))
+}
+
+/// Says why a slice does not fit, in Go's words.
+fn unfit_slice<'v>(of: Value<'v>, start: Value<'v>, stop: Value<'v>, step: Value<'v>) -> Option<Fault> {
+    if matches!(
+        type_name(of),
+        "int" | "float" | "bool" | "NoneType" | "dict" | "struct" | "module"
+    ) {
+        return Some(Fault::new(format!("invalid slice operand {}", type_name(of))));
+    }
+    if step.unpack_i32() == Some(0) {
+        return Some(Fault::new("zero is not a valid slice step"));
+    }
+    for (bound, name) in [(start, "start"), (stop, "end")] {
+        if !matches!(type_name(bound), "int" | "NoneType") {
+            let got = type_name(bound);
+            return Some(Fault::new(format!("invalid {name} index: got {got}, want int")));
+        }
+    }
+    None
+}
+
 /// Returns the positions that a slice picks, in order.
 fn picked(len: usize, start: Option<i32>, stop: Option<i32>, step: i32) -> impl Iterator<Item = usize> {
     let len = i64::try_from(len).unwrap_or(i64::MAX);
@@ -83,20 +158,7 @@ pub(crate) fn operators(builder: &mut GlobalsBuilder) {
         #[starlark(require = pos)] index: Value<'v>,
         heap: Heap<'v>,
     ) -> starlark::Result<Value<'v>> {
-        if let (Some(bytes), Some(at)) = (StarlarkBytes::from_value(of), index.unpack_i32()) {
-            // As in Tilt: bytes of length one, not a number.
-            return match nth(bytes.as_bytes(), at) {
-                Some(byte) => Ok(heap.alloc(StarlarkBytes::new(&[byte]))),
-                None => Err(ValueError::IndexOutOfBound(at).into()),
-            };
-        }
-        let (Some(text), Some(index)) = (wide_text(of), index.unpack_i32()) else {
-            return of.at(index, heap);
-        };
-        match nth(&bytes_of(text), index) {
-            Some(byte) => Ok(heap.alloc(text_of(&[byte]))),
-            None => Err(ValueError::IndexOutOfBound(index).into()),
-        }
+        at(of, index, heap).map_err(|error| unfit_index(of, index).map_or(error, Into::into))
     }
 
     fn __slice__<'v>(
@@ -106,7 +168,10 @@ pub(crate) fn operators(builder: &mut GlobalsBuilder) {
         #[starlark(require = pos)] step: Value<'v>,
         heap: Heap<'v>,
     ) -> starlark::Result<Value<'v>> {
-        let native = || of.slice(unless_none(start), unless_none(stop), unless_none(step), heap);
+        let native = || {
+            of.slice(unless_none(start), unless_none(stop), unless_none(step), heap)
+                .map_err(|error| unfit_slice(of, start, stop, step).map_or(error, Into::into))
+        };
         let Some(text) = wide_text(of) else {
             return native();
         };

@@ -48,10 +48,7 @@ impl Function {
 
 impl Function {
     fn call<'v>(&self, args: &Arguments<'v, '_>, eval: &mut Evaluator<'v, '_, '_>) -> Outcome<Value<'v>> {
-        let bound = self
-            .signature
-            .bind(args, eval.heap())
-            .map_err(|fault| fault.map_message(|message| format!("{}: {message}", self.builtin.name)))?;
+        let bound = self.signature.bind(self.builtin.name, args, eval.heap())?;
         let mut call = Call {
             builtin: self.builtin,
             signature: &self.signature,

@@ -83,7 +83,9 @@ impl RequestError {
         match self {
             Self::TimedOut(_) => true,
             Self::Kube(kube::Error::Api(status)) => {
-                matches!(status.code, 502..=504) || says_unreachable(&status.message)
+                // What the server itself decides may quote anything, and does not pass.
+                matches!(status.code, 429 | 502..=504)
+                    || status.code >= 500 && says_unreachable(&status.message)
             }
             Self::Kube(error) => is_lost(error) && !is_of_login(error),
             Self::NoMatch { .. } | Self::OtherCluster { .. } | Self::Canceled | Self::Kept { .. } => false,
@@ -255,6 +257,7 @@ mod tests {
         for error in [
             said(503, "apiserver is starting"),
             said(500, "etcdserver: leader changed"),
+            said(429, "The apiserver is overloaded"),
             said(
                 500,
                 "Internal error occurred: failed calling webhook \"x\": Post \"https://x\": dial tcp 1.2.3.4:443: connect: \
@@ -271,6 +274,14 @@ mod tests {
                 "ConfigMap \"x\" is invalid: data[a]: Invalid value: \"connection refused\": no such key",
             ),
             said(403, "admission webhook \"x\" denied the request: eof is no name"),
+            said(
+                400,
+                "admission webhook \"x\" denied the request: no owner: connection refused",
+            ),
+            said(
+                422,
+                "Service \"x\" is invalid: spec.ports[1].name: Duplicate value: \"eof\"",
+            ),
             RequestError::Canceled,
             RequestError::Kube(kube::Error::Service(Box::new(login))),
         ] {

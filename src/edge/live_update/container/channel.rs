@@ -4,7 +4,6 @@
 //! understands is in `container.sh`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher, RandomState};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -462,8 +461,9 @@ fn position(mark: &[u8]) -> Option<(usize, PathBuf)> {
     Some((number, PathBuf::from(real)))
 }
 
-/// Returns a word that nobody else uses.
+/// Returns a word that nobody else uses, and that no program can guess.
 fn mark() -> String {
-    let random = RandomState::new();
-    format!("{:016x}{:016x}", random.hash_one(0), random.hash_one(1))
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the system gives random numbers");
+    format!("{:032x}", u128::from_ne_bytes(bytes))
 }
