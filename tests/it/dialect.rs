@@ -261,6 +261,22 @@ fn arguments_of_builtins_are_checked_in_tilts_words() {
         ),
         ("{}.pop('a')\n", "Error in pop: pop: missing key"),
         ("[1].index(2)\n", "Error in index: index: value not in list"),
+        (
+            "os.getenv(1)\n",
+            "os.getenv: for parameter key: Value should be convertible to string, but is type int",
+        ),
+        (
+            "os.path.exists(1)\n",
+            "os.path.exists: for parameter path: got int, want string",
+        ),
+        (
+            "exec_action('x')\n",
+            "exec_action: for parameter command: '\"x\"' is a starlark.String, not a sequence",
+        ),
+        (
+            "run('true', trigger=1)\n",
+            "Error in run: run cmd 'true' triggers contained value '1' of type 'int'. it may only contain strings",
+        ),
         ("'a'.upper(1)\n", "Error in upper: upper: got 1 arguments, want 0"),
         (
             "'a'.replace('a')\n",

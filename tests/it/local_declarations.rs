@@ -137,7 +137,7 @@ fn arguments_that_do_not_fit_are_named() {
             "got probe.TCPSocketAction, want HTTPGetAction",
         ),
         ("probe(exec='x')", "got starlark.String, want ExecAction"),
-        ("exec_action('x')", "'x' is a starlark.String, not a sequence"),
+        ("exec_action('x')", "'\"x\"' is a starlark.String, not a sequence"),
         ("exec_action([1])", "'1' is a starlark.Int, not a string"),
         ("http_get_action('80')", "got string, want int"),
         ("tcp_socket_action(80, host=1)", "got int, want string"),

@@ -26,7 +26,7 @@ impl<'v> Arg<'v> {
         }
         let Some(url) = value.unpack_str() else {
             return Err(self.unfit(format!(
-                "Want a string, a link, or a sequence of these; found {} (type: {})",
+                "`Want a string, a link, or a sequence of these; found {} (type: {})",
                 value.to_str(),
                 go_type(value)
             )));

@@ -225,10 +225,10 @@ impl<'h> Session<'h> {
         let mut defining = sources
             .values()
             .filter(|source| source.functions.contains_key(name));
-        defining
-            .next()
-            .filter(|_| defining.next().is_none())
-            .map(Rc::clone)
+        let (first, second) = (defining.next(), defining.next());
+        let only = first.filter(|_| second.is_none()).map(Rc::clone);
+        drop(defining);
+        only
     }
 
     /// Runs a file, or returns what it left when it ran before.

@@ -81,7 +81,7 @@ impl Session<'_> {
         let (name, span) = (wording::read_too_early(text)?, span?);
         let source = self.source(span.filename())?;
         let range = source.range(span.span);
-        if source.changed.contains(&name) {
+        if source.changed.iter().any(|changed| changed == name) {
             return None;
         }
         let message = format!("{}: undefined: {name}", source.text.show(range.start));

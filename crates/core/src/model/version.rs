@@ -123,6 +123,8 @@ fn parse_all(text: &str) -> Result<Vec<Comparison>, String> {
 }
 
 fn parse_one(operator: &str, version: &str) -> Result<Vec<Comparison>, String> {
+    let range = format!("{operator}{version}");
+    let refused = |why: &str| format!("Could not parse Range {range:?}: {why}");
     let comparison = |operator, version| Comparison { operator, version };
     let operator = match operator {
         "" | "=" | "==" => Operator::Equal,
@@ -131,9 +133,16 @@ fn parse_one(operator: &str, version: &str) -> Result<Vec<Comparison>, String> {
         ">=" => Operator::GreaterOrEqual,
         "<" => Operator::Less,
         "<=" => Operator::LessOrEqual,
-        other => return Err(format!("invalid operator {other:?}")),
+        other => {
+            let why = format!("Could not parse comparator {other:?} in {range:?}");
+            return Err(refused(&why));
+        }
     };
-    let could_not_parse = |why| format!("Could not parse version {version:?}: {why}");
+    let could_not_parse = |why| {
+        refused(&format!(
+            "Could not parse version {version:?} in {range:?}: {why}"
+        ))
+    };
     let Some((first, next)) = wildcard(version).map_err(could_not_parse)? else {
         let version = Version::parse(version).map_err(could_not_parse)?;
         return Ok(vec![comparison(operator, version)]);
@@ -203,5 +212,14 @@ mod tests {
         ] {
             assert!(VersionConstraint::parse(text).is_err(), "{text}");
         }
+        let refused = |text: &str| VersionConstraint::parse(text).unwrap_err();
+        assert_eq!(
+            refused(">=99"),
+            "Could not parse Range \">=99\": Could not parse version \"99\" in \">=99\": No Major.Minor.Patch elements found"
+        );
+        assert_eq!(
+            refused("^1.2.3"),
+            "Could not parse Range \"^1.2.3\": Could not parse comparator \"^\" in \"^1.2.3\""
+        );
     }
 }

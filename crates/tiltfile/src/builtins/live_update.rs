@@ -6,7 +6,7 @@ use starlark::values::Value;
 
 use super::Builtin;
 use crate::call::{Arg, Call};
-use crate::fault::Outcome;
+use crate::fault::{Fault, Outcome};
 use crate::kinds::type_name;
 use crate::model::{Exec, LiveUpdate, Sync};
 use crate::session::Session;
@@ -93,11 +93,12 @@ fn run_step<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
 fn triggers(arg: &Arg<'_>, cmd: &str) -> Outcome<Vec<String>> {
     let trigger = |value: Value<'_>| {
         value.unpack_str().map(str::to_owned).ok_or_else(|| {
-            arg.fault(format!(
+            Fault::new(format!(
                 "run cmd '{cmd}' triggers contained value '{}' of type '{}'. it may only contain strings",
                 value.to_str(),
                 type_name(value)
             ))
+            .at(arg.place())
         })
     };
     arg.one_or_many().into_iter().map(trigger).collect()

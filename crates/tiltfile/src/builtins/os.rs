@@ -102,8 +102,8 @@ fn getcwd<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
 }
 
 fn getenv<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
-    let key = call.required("key").text()?;
-    Ok(match call.session().host.env(key) {
+    let key = call.required("key").text_or_blob()?;
+    Ok(match call.session().host.env(&key) {
         Some(value) => call.heap().alloc(value),
         None => call.get("default").map_or(Value::new_none(), |arg| arg.value),
     })
@@ -111,19 +111,19 @@ fn getenv<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
 
 fn putenv<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let (key, value) = (call.required("key"), call.required("value"));
-    let (name, text) = (key.text()?, value.text()?);
-    for (arg, text) in [(&key, name), (&value, text)] {
+    let (name, text) = (key.text_or_blob()?, value.text_or_blob()?);
+    for (arg, text) in [(&key, &name), (&value, &text)] {
         if text.contains('\0') {
             return Err(Fault::new("setenv: invalid argument: it holds a NUL byte").at(arg.place()));
         }
     }
-    call.session().host.set_env(name, Some(text));
+    call.session().host.set_env(&name, Some(&text));
     Ok(Value::new_none())
 }
 
 fn unsetenv<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let key = call.required("key");
-    call.session().host.set_env(key.text()?, None);
+    call.session().host.set_env(&key.text_or_blob()?, None);
     Ok(Value::new_none())
 }
 
@@ -150,6 +150,7 @@ fn dirname<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
 fn exists<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let session = call.session();
     let arg = call.required("path");
+    arg.text()?;
     let path = arg.path(session)?;
     let written = arg.value.unpack_str().unwrap_or_default();
     let exists = leads_somewhere(written, session) && session.host.exists(&path);
@@ -190,6 +191,7 @@ fn join<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
 fn realpath<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let session = call.session();
     let arg = call.required("path");
+    arg.text()?;
     let path = arg.path(session)?;
     match session.host.real_path(&path) {
         Ok(real) => Ok(call.heap().alloc(real.to_string())),

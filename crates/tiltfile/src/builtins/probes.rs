@@ -71,7 +71,7 @@ fn exec_action<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let arg = call.required("command");
     if elements(arg.value, arg.heap).is_none() {
         let got = go_type(arg.value);
-        return Err(arg.unfit(format!("'{}' is a {got}, not a sequence", arg.value.to_str())));
+        return Err(arg.unfit(format!("'{}' is a {got}, not a sequence", arg.value.to_repr())));
     }
     let command = arg.strings()?;
     Ok(alloc(call, ProbeAction::Exec { command }))

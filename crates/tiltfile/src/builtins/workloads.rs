@@ -191,11 +191,11 @@ fn workload_to_resource_function<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome
     let n_parameters = parameters.len();
     if !matches!(n_parameters, 1 | 4) {
         let name = arg.value.function_name().unwrap_or("lambda").to_owned();
-        return Err(arg
-            .fault(format!(
-                "workload_to_resource_function arg must take 1 argument. {name} takes {n_parameters}"
-            ))
-            .hint("it may also take 4: name, kind, namespace, group"));
+        return Err(Fault::new(format!(
+            "workload_to_resource_function arg must take 1 argument. {name} takes {n_parameters}"
+        ))
+        .at(arg.place())
+        .hint("it may also take 4: name, kind, namespace, group"));
     }
     call.session().set_naming(call.eval, &arg, n_parameters);
     Ok(Value::new_none())
