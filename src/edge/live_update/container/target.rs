@@ -440,7 +440,9 @@ fn due<'a>(batch: &'a Batch, synced: &Synced) -> Vec<&'a BatchRun> {
 }
 
 fn why_in_place(said: &str) -> String {
-    let lower = said.to_lowercase();
+    // What stands before the last cause names files, which may be called anything.
+    let cause = said.trim_end().rsplit(": ").next().unwrap_or_default();
+    let lower = cause.to_lowercase();
     let why = if lower.contains("busy") {
         "it is a mount point"
     } else if lower.contains("permission denied") || lower.contains("not permitted") {
@@ -495,5 +497,27 @@ async fn send(
         Err(Stop::Changed) => Ok(Sent::Changed),
         Err(Stop::Failed(failure)) => Err(failure),
         Err(Stop::Unwanted) => answer.map(|_| Sent::Changed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_a_file_is_written_in_place_is_no_question_of_its_name() {
+        let said = |text: &str| why_in_place(text);
+        assert_eq!(
+            said("mv: can't rename '/bin/busybox/x': Permission denied\n"),
+            "its directory cannot be written"
+        );
+        assert_eq!(
+            said("mv: cannot move 'a' to 'b': Device or resource busy"),
+            "it is a mount point"
+        );
+        assert_eq!(
+            said("mv: can't rename 'permission denied': Read-only file system"),
+            "its directory is on a read-only file system"
+        );
     }
 }
