@@ -121,6 +121,18 @@ async fn run_in_runtime(options: Options) -> anyhow::Result<Ended> {
             Ok(())
         })
     });
+    // What is shown when it is asked to stop is kept at once: what follows may take longer than there is time.
+    let early = options.snapshot.clone().map(|path| {
+        let (stop, shown) = (stop.clone(), handle.view.clone());
+        let (log, tiltfile) = (log.clone(), tiltfile.clone());
+        tokio::spawn(async move {
+            stop.cancelled().await;
+            let view = Arc::clone(&shown.borrow());
+            // That it cannot be written is told of the last one.
+            let writing = move || snapshot::keep(&path, &view, &log, &tiltfile).is_ok();
+            tokio::task::spawn_blocking(writing).await
+        })
+    });
     greet(&log, &host, asked_port, &web);
     if let Some(warning) = &prepared.warning {
         LogWriter::global(log.clone()).warn(warning);
@@ -154,18 +166,24 @@ async fn run_in_runtime(options: Options) -> anyhow::Result<Ended> {
     });
     let snapshot = options.snapshot.map(|path| {
         let (view, log, tiltfile) = (Arc::clone(&view), log.clone(), tiltfile.clone());
-        tokio::task::spawn_blocking(move || snapshot::write(&path, &view, &log, &tiltfile))
+        let early = early.filter(|_| stop.is_cancelled());
+        tokio::spawn(async move {
+            if let Some(early) = early {
+                early.await??;
+            }
+            tokio::task::spawn_blocking(move || snapshot::write(&path, &view, &log, &tiltfile)).await
+        })
     });
     let ending = async {
         let snapshot = async {
             match snapshot {
                 Some(writing) => writing.await,
-                None => Ok(()),
+                None => Ok(Ok(())),
             }
         };
         let (closed, printed, written, ()) = tokio::join!(closing, printing, snapshot, server.stop());
         closed?;
-        written?;
+        written??;
         printed?.context("cannot print the log")
     };
     if stop.is_cancelled() {

@@ -18,6 +18,13 @@ const LOG_BYTES: usize = 2_000_000;
 /// Writes a snapshot of a session that ends, as `view` shows it. That it cannot be written is told, but does not change how
 /// the session ends.
 pub(super) fn write(path: &str, view: &View, log: &LogStore, tiltfile: &LocalPath) {
+    if let Err(error) = keep(path, view, log, tiltfile) {
+        say::err(format!("Error: cannot write the snapshot to {path}: {error}\n"));
+    }
+}
+
+/// As `write`, for one that another will follow.
+pub(super) fn keep(path: &str, view: &View, log: &LogStore, tiltfile: &LocalPath) -> io::Result<()> {
     let facts = SnapshotFacts {
         created: clock::timestamp(),
         tiltfile: tiltfile.clone(),
@@ -26,13 +33,21 @@ pub(super) fn write(path: &str, view: &View, log: &LogStore, tiltfile: &LocalPat
     let text = format!("{:#}\n", snapshot(view, &lines, &facts));
     let bytes = odd_bytes::restore(log.without_secrets(&text).into_bytes());
     let text = String::from_utf8_lossy(&bytes);
-    if let Err(error) = write_private(path, text.as_bytes()) {
-        say::err(format!("Error: cannot write the snapshot to {path}: {error}\n"));
-    }
+    write_private(path, text.as_bytes())
 }
 
-/// Writes a file that only its owner may read: there is the log of a session in it.
+/// Writes a file that only its owner may read, since there is the log of a session in it, and that is whole at any time.
 fn write_private(path: &str, bytes: &[u8]) -> io::Result<()> {
+    let is_file = std::fs::symlink_metadata(path).is_ok_and(|there| there.is_file());
+    let part = format!("{path}.part");
+    if (is_file || !std::fs::exists(path)?) && write_in_place(&part, bytes).is_ok() {
+        return std::fs::rename(part, path);
+    }
+    // What is no file, such as a terminal, cannot be replaced, nor can anything in a folder that is not ours.
+    write_in_place(path, bytes)
+}
+
+fn write_in_place(path: &str, bytes: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let mut file = options.open(path)?;
@@ -62,5 +77,11 @@ mod tests {
                 (0o600, b"{}".to_vec())
             );
         }
+        assert_eq!(
+            std::fs::read_dir(dir.path()).unwrap().count(),
+            2,
+            "nothing else is left"
+        );
+        write_private("/dev/null", b"{}").unwrap();
     }
 }
