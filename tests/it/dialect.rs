@@ -152,7 +152,7 @@ fn common_mistakes_are_told_in_gos_words() {
         ),
         (
             "x -= 1\n",
-            "Tiltfile:1:1: in <toplevel>\nError: global variable x referenced before assignment",
+            "Error: global variable x referenced before assignment",
         ),
         ("x = 'abc'['a']\n", "Error: string index: got string, want int"),
         ("x = ()[0]\n", "Error: index 0 out of range: empty tuple"),
