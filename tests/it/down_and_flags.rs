@@ -60,7 +60,9 @@ fn a_full_disk_is_an_error_and_a_reader_that_has_seen_enough_is_none() {
         let error = String::from_utf8_lossy(&ran.stderr);
         assert_eq!(ran.status.code(), Some(1), "{args:?}\n{error}");
         assert!(
-            error.starts_with("Error: cannot write to standard output: "),
+            error
+                .to_lowercase()
+                .starts_with("error: cannot write to standard output: "),
             "{args:?}\n{error}"
         );
 

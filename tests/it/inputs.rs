@@ -233,7 +233,10 @@ fn the_environment_can_be_read_and_changed_in_every_way() {
         ),
         ("os.putenv('a', '\\0')", "setenv: invalid argument"),
         ("os.environ['a'] = '\\0'", "setenv: invalid argument"),
-        ("os.putenv('a', 1)", "got int, want string"),
+        (
+            "os.putenv('a', 1)",
+            "Value should be convertible to string, but is type int",
+        ),
     ]);
 }
 

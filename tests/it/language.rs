@@ -19,8 +19,8 @@ fn records_have_attributes_and_are_equal_by_them() {
     check_errors(&[
         ("struct(1)", "struct: unexpected positional arguments"),
         (
-            "struct(a=1).b",
-            "struct has no .b field or method (did you mean .a?)",
+            "struct(abc=1).abd",
+            "struct has no .abd attribute (did you mean .abc?)",
         ),
         ("s = struct(a=1)\ns.a = 2", "can't assign to .a field of struct"),
         ("module()", "module: missing argument for name"),

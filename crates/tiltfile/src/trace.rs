@@ -217,7 +217,8 @@ fn fault_is_at_start(message: &str) -> bool {
         "unexpected",
     ];
     let first = message.lines().next().unwrap_or_default();
-    first.ends_with("want primary expression") || STARTS.iter().any(|start| first.starts_with(start))
+    let wants_expression = first.ends_with("want primary expression") && !first.starts_with("got indent");
+    wants_expression || STARTS.iter().any(|start| first.starts_with(start))
 }
 
 fn is_static(kind: &ErrorKind) -> bool {

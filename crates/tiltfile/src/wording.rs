@@ -18,6 +18,15 @@ const TABLE: &[(&str, &str)] = &[
         "$1 $$op $2 not implemented",
     ),
     (
+        r"^Operation `\[\]` not supported for types `(\S+)` and `(\S+)`",
+        "unhandled index operation $1[$2]",
+    ),
+    (
+        r"^Type of parameters mismatch, expected `int`, actual `(\S+)",
+        "string index: got $1, want int",
+    ),
+    (r"^Expected `int`, but got `(\S+)", "list index: got $1, want int"),
+    (
         r"^Operation `(\S+)` not supported for types `(\S+)` and `(\S+)`",
         "unknown binary op: $2 $1 $3",
     ),
