@@ -52,7 +52,8 @@ impl LogFilter {
             && (segment.starts_update || (self.matches_source(segment) && self.matches_level(segment)))
     }
 
-    fn matches_resource(&self, segment: &Segment) -> bool {
+    /// Returns whether a line is of a resource that is wanted.
+    pub fn matches_resource(&self, segment: &Segment) -> bool {
         let listed = |manifest| self.resources.contains(manifest);
         self.resources.is_empty() || segment.manifest.as_ref().is_some_and(listed)
     }
