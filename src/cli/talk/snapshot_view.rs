@@ -1,6 +1,6 @@
 //! `tilt snapshot view`: the page, showing a file.
 //!
-//! It runs until a signal, also without a terminal.
+//! It opens the browser, and runs until a signal, also without a terminal.
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 
 use super::super::{exit, say, web_port};
 use super::block_on;
+use crate::edge::process::open_in_browser;
 use crate::server::viewer;
 
 #[derive(Debug, clap::Args)]
@@ -22,9 +23,8 @@ pub(in super::super) struct View {
     /// Host of the page
     #[arg(long, value_name = "HOST", default_value = "localhost")]
     host: String,
-    /// Do not open a browser; none is opened, so this changes nothing
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", hide = true)]
-    #[allow(dead_code, reason = "it is accepted, so that scripts keep working")]
+    /// Do not open a browser
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
     no_open: bool,
 }
 
@@ -37,10 +37,19 @@ pub(super) fn run(args: &View) -> anyhow::Result<u8> {
     }
     let listener: TcpListener = web_port::listen(&args.host, args.port)?;
     let port = listener.local_addr().context("the port has no address")?.port();
-    say::out(&format!(
-        "Serving snapshot at http://{}:{port}/snapshot/local\nPress Ctrl-C to exit\n",
-        args.host
-    ));
+    let host = args.host.replacen("0.0.0.0", "127.0.0.1", 1);
+    let address = format!("http://{host}:{port}/snapshot/local");
+    say::out(&format!("Serving snapshot at {address}\nPress Ctrl-C to exit\n"));
+    if !args.no_open {
+        // What opens a browser may run for as long as the browser does; nobody waits for it.
+        std::thread::spawn(move || {
+            if let Err(error) = open_in_browser(&address) {
+                say::err(format!(
+                    "No browser could be opened ({error}): open the address above.\n"
+                ));
+            }
+        });
+    }
     block_on(async move {
         tokio::select! {
             served = viewer::serve(listener, text) => served?,

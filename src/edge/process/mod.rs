@@ -4,6 +4,7 @@
 //! [`capture`] returns it. Dropping either kills the process and its group. `group` knows all groups that live, for
 //! the moment when this program must go at once.
 
+mod browser;
 mod environment;
 mod exit;
 mod group;
@@ -30,6 +31,7 @@ use crate::model::LocalPath;
 use crate::model::octets::bytes_of;
 use crate::tiltfile::why_not_started;
 
+pub use browser::open_in_browser;
 pub use environment::{Environment, pin, set_own};
 pub use exit::Exit;
 use group::Group;
