@@ -39,12 +39,18 @@ pub(super) enum Log {
     Paged,
 }
 
-/// Returns the whole view, and the place in the log after it.
-pub(super) fn whole(shared: &Shared, log: Log) -> (Value, u64) {
+/// Returns the whole view.
+pub(super) fn whole(shared: &Shared, log: Log) -> Value {
+    begin(shared, log).0
+}
+
+/// Returns the whole view, and what a page has that was sent it: what changes in between is in the first change.
+fn begin(shared: &Shared, log: Log) -> (Value, Sent) {
     let mut view = json!({
         "tiltStartTime": shared.facts.started.to_micro_text(),
         "isComplete": true,
     });
+    let faults = shared.log.all_faults();
     let end = match log {
         Log::Whole => {
             let log = last_segments(&shared.log, LOG_BYTES);
@@ -55,24 +61,32 @@ pub(super) fn whole(shared: &Shared, log: Log) -> (Value, u64) {
         Log::Paged => {
             let end = shared.log.end();
             view["logEnd"] = end.into();
-            view["logFaults"] = log_faults(&shared.log.all_faults());
+            view["logFaults"] = log_faults(&faults);
             end
         }
     };
-    let store = shared.store();
-    if let Some(session) = session(&store) {
-        view["uiSession"] = (*session).clone();
+    let (session, objects) = {
+        let store = shared.store();
+        (session(&store), SHOWN.map(|(kind, _)| objects(&store, kind)))
+    };
+    if let Some(session) = &session {
+        view["uiSession"] = (**session).clone();
     }
-    for (kind, field) in SHOWN {
-        view[field] = objects(&store, kind)
-            .into_values()
-            .map(|object| (*object).clone())
-            .collect();
+    for ((_, field), objects) in SHOWN.iter().zip(&objects) {
+        if !objects.is_empty() {
+            view[*field] = objects.values().map(|object| (**object).clone()).collect();
+        }
     }
-    if let Some(resources) = view["uiResources"].as_array_mut() {
+    if let Some(Value::Array(resources)) = view.get_mut("uiResources") {
         resources.sort_by_key(|resource| resource["status"]["order"].as_i64().unwrap_or_default());
     }
-    (view, end)
+    let sent = Sent {
+        session,
+        objects,
+        log: end,
+        faults,
+    };
+    (view, sent)
 }
 
 fn session(store: &crate::api::Store) -> Option<Arc<Value>> {
@@ -106,21 +120,12 @@ struct Sent {
 pub(super) async fn serve(shared: Arc<Shared>, mut socket: WebSocket, log: Log) {
     let mut versions = shared.versions();
     versions.mark_unchanged();
-    let (view, end) = whole(&shared, log);
-    let mut sent = {
-        let store = shared.store();
-        Sent {
-            session: session(&store),
-            objects: SHOWN.map(|(kind, _)| objects(&store, kind)),
-            log: end,
-            faults: shared.log.all_faults(),
-        }
-    };
+    let (view, mut sent) = begin(&shared, log);
     if socket.send(Message::Text(text_of(&view).into())).await.is_err() {
         return;
     }
     drop(view);
-    let mut lines = shared.log.reader_from(end);
+    let mut lines = shared.log.reader_from(sent.log);
     let mut last = Instant::now() - PACE;
     loop {
         let batch = tokio::select! {
@@ -226,14 +231,14 @@ fn changed(
     let is_new = |(name, object): &(&String, &Arc<Value>)| {
         before.get(*name).is_none_or(|old| !Arc::ptr_eq(old, object))
     };
-    let mut changed: Vec<Value> = now
+    let news = now
         .iter()
         .filter(is_new)
-        .map(|(_, object)| (**object).clone())
-        .collect();
-    let gone = before.keys().filter(|name| !now.contains_key(*name));
-    changed.extend(
-        gone.map(|name| json!({"metadata": {"name": name, "deletionTimestamp": shared.now().to_text()}})),
-    );
-    changed
+        .map(|(name, object)| (name, (**object).clone()));
+    let gone = before.keys().filter(|name| !now.contains_key(*name)).map(|name| {
+        let metadata = json!({"name": name, "deletionTimestamp": shared.now().to_text()});
+        (name, json!({"metadata": metadata}))
+    });
+    let changed: BTreeMap<&String, Value> = news.chain(gone).collect();
+    changed.into_values().collect()
 }

@@ -135,12 +135,12 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 }
 
 async fn view(axum::extract::State(shared): State) -> Response {
-    let (view, _) = view_stream::whole(&shared, view_stream::Log::Whole);
+    let view = view_stream::whole(&shared, view_stream::Log::Whole);
     json_text(view_stream::text_of(&view))
 }
 
 async fn snapshot(axum::extract::State(shared): State) -> Response {
-    let (view, _) = view_stream::whole(&shared, view_stream::Log::Whole);
+    let view = view_stream::whole(&shared, view_stream::Log::Whole);
     let snapshot = json!({"view": view, "createdAt": shared.now().to_micro_text()});
     json_text(view_stream::text_of(&snapshot))
 }

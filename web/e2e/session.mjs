@@ -64,7 +64,7 @@ export class Session {
 
   /** Runs a command that talks to the session. */
   tilt(...args) {
-    return run(binary(), args, { cwd: this.dir, env: { ...this.env, TILT_PORT: String(this.port) } });
+    return run(binary(), args, { cwd: this.dir, maxBuffer: 64 << 20, env: { ...this.env, TILT_PORT: String(this.port) } });
   }
 
   async stop(signal = "SIGINT") {

@@ -40,7 +40,7 @@ test("only addresses of the web are links", () => {
 
 test("a click sends all inputs, with what was entered", () => {
   const of = button("seed", "db", {
-    inputs: [{ name: "n", text: { defaultValue: "5" } }, { name: "dry", bool: {} }, { name: "who", choice: { choices: ["a", "b"] } }, { name: "h", hidden: { value: "x" } }],
+    inputs: [{ name: "n", label: "", text: { defaultValue: "5" } }, { name: "dry", label: "", bool: {} }, { name: "who", label: "", choice: { choices: ["a", "b"] } }, { name: "h", label: "", hidden: { value: "x" } }],
   });
   const sent = clicked(of, { dry: true, who: "b" }, new Date("2026-01-02T03:04:05.678Z"));
   expect(sent.status).toEqual({
@@ -50,9 +50,9 @@ test("a click sends all inputs, with what was entered", () => {
 });
 
 test("what was entered last is offered again where it still fits", () => {
-  const choice = { name: "who", choice: { choices: ["a", "b"] } };
+  const choice = { name: "who", label: "", choice: { choices: ["a", "b"] } };
   expect([startValue(choice, { who: "b" }), startValue(choice, { who: "gone" })]).toEqual(["b", "a"]);
-  expect(startValue({ name: "n", text: { defaultValue: "5" } }, { n: "" })).toBe("");
+  expect(startValue({ name: "n", label: "", text: { defaultValue: "5" } }, { n: "" })).toBe("");
 });
 
 test("an icon of a button is only ever an image", () => {

@@ -298,6 +298,7 @@ impl Load {
             update_settings: self.update_settings.clone(),
             ci_settings: self.ci_settings.clone(),
             docker_prune: self.session_settings.docker_prune,
+            shown_settings: Arc::new(self.session_settings.shown()),
             objects: self.objects.clone(),
             extensions: self.extensions.clone(),
         }

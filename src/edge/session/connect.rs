@@ -8,11 +8,12 @@ use tokio::sync::mpsc;
 
 use super::connected_cluster::{Connected, ImageNeeds};
 use super::effects::{Edge, until};
+use crate::clock;
 use crate::edge::kube::{Cluster, ClusterAccess};
 use crate::edge::retry::{lasting, words};
 use crate::engine::{ClusterStatus, Event};
 use crate::logs::{LogStore, LogWriter};
-use crate::model::Timestamp;
+use crate::model::{ClusterDescription, Timestamp};
 
 impl Edge {
     /// Tries to connect the cluster. One that is connected is looked after from then on.
@@ -41,6 +42,7 @@ impl Edge {
                 Err(error) => return ClusterStatus::Failed(error),
             };
             let (cluster, log) = (connected.cluster.clone(), LogWriter::global(log));
+            tasks.spawn(until(shutdown.clone(), describe(cluster.clone(), events.clone())));
             // Who is told that it is connected finds it.
             let _ = cell.set(connected);
             tasks.spawn(until(shutdown, keep_watching_health(cluster, events, log)));
@@ -92,6 +94,23 @@ async fn connect_once(
         .await
         .map_err(|error| error.to_string())?;
     Connected::new(cluster, images, log, events, started).await
+}
+
+/// Tells what a cluster says about itself.
+async fn describe(cluster: Cluster, events: mpsc::Sender<Event>) {
+    let connected = clock::timestamp();
+    let version = cluster.version().await.unwrap_or_default();
+    let (info, context) = (cluster.info(), cluster.context());
+    let registry = info.registry.as_ref().map(|registry| registry.host.clone());
+    let description = ClusterDescription {
+        connected,
+        name: context.cluster.clone(),
+        product: context.product.word(),
+        arch: info.arch.clone(),
+        version,
+        registry: registry.filter(|host| !host.is_empty()),
+    };
+    let _ = events.send(Event::ClusterDescribed(Arc::new(description))).await;
 }
 
 /// Reports how a cluster is, whenever that changes, for ever.

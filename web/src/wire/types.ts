@@ -414,8 +414,8 @@ export interface UIComponentLocation {
 }
 
 export interface UIInputSpec {
-  name?: string | null;
-  label?: string | null;
+  name: string;
+  label: string;
   text?: UITextInputSpec | null;
   bool?: UIBoolInputSpec | null;
   hidden?: UIHiddenInputSpec | null;
@@ -475,7 +475,7 @@ export interface UIHiddenInputSpec {
 }
 
 export interface UIChoiceInputSpec {
-  choices?: string[] | null;
+  choices: string[];
 }
 
 export interface UITextInputStatus {

@@ -109,7 +109,7 @@ impl News {
             match new {
                 New::Engines(kind, object) => {
                     if let Some(kind) = Kind::named(kind) {
-                        store.show(kind, object, now);
+                        store.show(kind, with_transitions(store, kind, object, now), now);
                     }
                 }
                 New::Users(view) => {
@@ -183,6 +183,28 @@ impl News {
         }
         self.0.extend(gone);
     }
+}
+
+/// Says of each condition of an object since when it is so: since now if it was not so before.
+fn with_transitions(store: &Store, kind: &'static Kind, mut object: Value, now: Timestamp) -> Value {
+    let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let Some(Value::Array(conditions)) = object.pointer_mut("/status/conditions") else {
+        return object;
+    };
+    let old = store.get(kind, &name).map(|old| &old["status"]["conditions"]);
+    let old = old.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    for condition in conditions
+        .iter_mut()
+        .filter(|one| one["lastTransitionTime"].is_null())
+    {
+        let is_same = |old: &&Value| old["type"] == condition["type"] && old["status"] == condition["status"];
+        let since = old
+            .iter()
+            .find(is_same)
+            .map(|old| old["lastTransitionTime"].clone());
+        condition["lastTransitionTime"] = since.unwrap_or_else(|| now.to_micro_text().into());
+    }
+    object
 }
 
 /// Returns an object as it is written.

@@ -1,6 +1,7 @@
 //! What happened: everything that the engine is ever told.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::effect::{Asker, LogId};
@@ -8,10 +9,10 @@ use super::moment::Moment;
 use crate::history::StageTime;
 use crate::k8s::Dormancy;
 use crate::model::{
-    ApiKind, ApiObject, ApiObjects, BuildId, BuiltImage, CiSettings, ClusterEvent, DeleteId, DockerPrune,
-    Ignore, LiveUpdateId, LoadId, LocalPath, Manifest, ManifestName, ObjectUid, Pod, PruneId, ServeId,
-    ServiceContainer, SourcePlace, SpanId, SyncFailure, Synced, TargetId, Timestamp, TriggerMode,
-    TriggerReason, UpdateSettings, Workload,
+    ApiKind, ApiObject, ApiObjects, BuildId, BuiltImage, CiSettings, ClusterDescription, ClusterEvent,
+    DeleteId, DockerPrune, Ignore, LiveUpdateId, LoadId, LocalPath, Manifest, ManifestName, ObjectUid, Pod,
+    PruneId, ServeId, ServiceContainer, ShownSettings, SourcePlace, SpanId, SyncFailure, Synced, TargetId,
+    Timestamp, TriggerMode, TriggerReason, UpdateSettings, Workload,
 };
 
 /// Something that happened. Each outcome carries the id that its effect had; the engine ignores an id it no longer runs.
@@ -28,6 +29,8 @@ pub enum Event {
     },
     /// The connection to the cluster was made, or cannot be made.
     ClusterChanged(ClusterStatus),
+    /// The cluster said what it is.
+    ClusterDescribed(Arc<ClusterDescription>),
     /// Files changed on disk, after ignores and coalescing. A path comes once per target that watches it.
     FilesChanged(Vec<FileChange>),
     /// The command of an update of a local resource runs.
@@ -206,6 +209,8 @@ pub struct LoadOutcome {
     pub ci_settings: CiSettings,
     /// When the Docker engine is pruned.
     pub docker_prune: DockerPrune,
+    /// What the page is told of the settings.
+    pub shown_settings: Arc<ShownSettings>,
     /// Objects of the API that the Tiltfile registered; also those of a load that failed.
     pub objects: ApiObjects,
     /// What became of the extensions that ran on their own, by name.

@@ -101,6 +101,10 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
             state.objects.is_stale = true;
             Vec::new()
         }
+        Event::ClusterDescribed(description) => {
+            state.cluster_description = Some(description);
+            Vec::new()
+        }
         Event::FilesChanged(changes) => files::on_files_changed(state, changes),
         Event::CommandRuns { build, pid } => {
             update::on_runs(state, build, pid);

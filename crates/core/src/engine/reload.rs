@@ -162,6 +162,7 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
         state.update_settings = outcome.update_settings;
         state.ci_settings = outcome.ci_settings;
         state.pruning.settings = outcome.docker_prune;
+        state.tiltfile.shown_settings = outcome.shown_settings;
         effects.extend(objects::on_declared(state, &outcome.objects, outcome.extensions));
         let manifests = match state.config.updates_containers {
             true => manifests,

@@ -24,8 +24,9 @@ use super::streams::Streams;
 use super::unclaimed::Unclaimed;
 use crate::history::{Keeper, ProjectFiles, WaitReason};
 use crate::model::{
-    BuildId, CiSettings, ContainerAddress, DeleteId, Ignore, LoadId, LocalPath, ManifestName, ObjectUid, Pod,
-    ServiceId, SourcePlace, SpanId, TargetId, Timestamp, TriggerReason, UpdateSettings, Workload,
+    BuildId, CiSettings, ClusterDescription, ContainerAddress, DeleteId, Ignore, LoadId, LocalPath,
+    ManifestName, ObjectUid, Pod, ServiceId, ShownSettings, SourcePlace, SpanId, TargetId, Timestamp,
+    TriggerReason, UpdateSettings, Workload,
 };
 
 /// A moment in the order of what happens: events that are handled, updates and loads that begin.
@@ -44,6 +45,7 @@ pub(crate) struct State {
     pub(crate) seq: Seq,
     pub(crate) tiltfile: Tiltfile,
     pub(crate) cluster: ClusterStatus,
+    pub(crate) cluster_description: Option<Arc<ClusterDescription>>,
     pub(crate) connection: Connection,
     /// Resources whose last update could not reach something.
     pub(crate) unreached: BTreeSet<ManifestName>,
@@ -141,6 +143,7 @@ pub(crate) struct Tiltfile {
     /// Where its fault is written, if that is known.
     pub(crate) error_place: Option<SourcePlace>,
     /// What the last good load says of files.
+    pub(crate) shown_settings: Arc<ShownSettings>,
     pub(crate) files: Arc<ProjectFiles>,
     pub(crate) config_files: Vec<LocalPath>,
     pub(crate) watch_ignores: Vec<Ignore>,
@@ -270,6 +273,7 @@ impl State {
             config,
             seq: 0,
             cluster: ClusterStatus::Connecting,
+            cluster_description: None,
             connection: Connection::default(),
             unreached: BTreeSet::new(),
             told_of_cluster: None,

@@ -5,6 +5,7 @@
 
 mod api;
 mod backoff;
+mod cluster_description;
 mod cluster_event;
 mod command;
 mod compose;
@@ -45,6 +46,7 @@ mod workload;
 
 pub use api::{ApiKind, ApiObject, ApiObjects};
 pub use backoff::Backoff;
+pub use cluster_description::ClusterDescription;
 pub use cluster_event::ClusterEvent;
 pub use command::Command;
 pub use compose::{
@@ -75,7 +77,9 @@ pub use probe::{Probe, ProbeAction};
 pub use quoted::write_quoted;
 pub use registry::{BuiltImage, Registry};
 pub use service_container::{Health, PortBinding, ServiceContainer, ServiceId, ServiceState};
-pub use session_settings::{DockerPrune, FEATURES, OBSOLETE_FEATURES, SessionSettings, Telemetry};
+pub use session_settings::{
+    DockerPrune, FEATURES, OBSOLETE_FEATURES, SessionSettings, ShownSettings, Telemetry,
+};
 pub use settings::{CiSettings, UpdateSettings};
 pub use source_place::SourcePlace;
 pub use status::{RuntimeStatus, UpdateStatus};

@@ -26,6 +26,31 @@ pub struct SessionSettings {
     pub watch_ignores: Vec<(LocalPath, Vec<String>)>,
 }
 
+/// What the page is told of the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownSettings {
+    /// Switches, by name.
+    pub features: BTreeMap<&'static str, bool>,
+    /// Whether newer versions are looked for.
+    pub check_updates: bool,
+}
+
+impl Default for ShownSettings {
+    fn default() -> Self {
+        SessionSettings::default().shown()
+    }
+}
+
+impl SessionSettings {
+    /// Returns what the page is told.
+    pub fn shown(&self) -> ShownSettings {
+        ShownSettings {
+            features: self.features.clone(),
+            check_updates: self.check_updates,
+        }
+    }
+}
+
 /// A command that is run from time to time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Telemetry {

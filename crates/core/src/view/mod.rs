@@ -24,8 +24,8 @@ use serde::Serialize;
 use crate::engine::{AppliedObject, ServerStatus};
 use crate::history::{ProjectFiles, UpdateRecord, Wait};
 use crate::model::{
-    ApiKind, ApiObject, BuiltImage, Command, Manifest, ManifestName, Pod, ServiceContainer, SourcePlace,
-    SpanId, TargetId, Timestamp, TriggerMode,
+    ApiKind, ApiObject, BuiltImage, ClusterDescription, Command, Manifest, ManifestName, Pod,
+    ServiceContainer, ShownSettings, SourcePlace, SpanId, TargetId, Timestamp, TriggerMode,
 };
 pub use crate::model::{RuntimeStatus, UpdateStatus};
 pub use detail::detail;
@@ -50,6 +50,9 @@ pub struct View {
     pub tiltfile: TiltfileView,
     /// Whether the cluster can be used.
     pub cluster: ClusterView,
+    /// What it says about itself, once it did.
+    #[serde(skip)]
+    pub cluster_description: Option<Arc<ClusterDescription>>,
     /// The latest mark up to which all changes of files are known.
     pub caught_up: u64,
     /// What the last good load of the Tiltfile says of files.
@@ -105,10 +108,12 @@ impl Default for View {
                 started: None,
                 finished: None,
                 args: Vec::new(),
+                settings: Arc::default(),
                 going_on: Vec::new(),
                 ended: Arc::default(),
             },
             cluster: ClusterView::Connecting,
+            cluster_description: None,
             caught_up: 0,
             files: Arc::default(),
             resources: imbl::Vector::new(),
@@ -135,6 +140,9 @@ pub struct TiltfileView {
     pub finished: Option<Timestamp>,
     /// The Tiltfile's arguments.
     pub args: Vec<String>,
+    /// What the last good load said of the page.
+    #[serde(skip)]
+    pub settings: Arc<ShownSettings>,
     /// Evaluations that go on, the last one first.
     #[serde(skip)]
     pub going_on: Vec<UpdateRecord>,
@@ -384,6 +392,8 @@ pub struct PodView {
     pub containers: usize,
     /// How often its containers were restarted, together.
     pub restarts: u32,
+    /// When the API server created it, to the second.
+    pub created: Timestamp,
     /// What its containers say is wrong.
     pub errors: Vec<String>,
     /// What keeps it from being ready, in Kubernetes' words: the reason, and what is said about it.

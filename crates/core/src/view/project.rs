@@ -23,6 +23,7 @@ pub(crate) fn view(state: &State) -> View {
         events: state.seq,
         tiltfile: tiltfile(state),
         cluster: cluster(state),
+        cluster_description: state.cluster_description.clone(),
         caught_up: state.caught_up,
         files: Arc::clone(&state.tiltfile.files),
         resources: state
@@ -60,6 +61,7 @@ pub(super) fn tiltfile(state: &State) -> TiltfileView {
         started: tiltfile.started.map(|at| state.time_of(at)),
         finished: tiltfile.finished.map(|at| state.time_of(at)),
         args: tiltfile.args.clone(),
+        settings: Arc::clone(&tiltfile.shown_settings),
         going_on: state.history.going_on(&ManifestName::tiltfile(), state.clock()),
         ended: state.history.ended(&ManifestName::tiltfile()),
     }
@@ -288,6 +290,7 @@ fn pod(pod: &Pod) -> PodView {
         ready_containers: pod.containers.iter().filter(|container| container.ready).count(),
         containers: pod.containers.len(),
         restarts: pod.containers.iter().map(|container| container.restarts).sum(),
+        created: pod.created,
         errors: pod.errors.clone(),
         trouble: PodTrouble::of(pod).map(|trouble| trouble.to_string()),
     }

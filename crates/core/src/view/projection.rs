@@ -43,6 +43,7 @@ impl Projection {
             && self.view.resources.len() == self.places.len()
             && self.view.tiltfile == tiltfile
             && self.view.cluster == cluster
+            && self.view.cluster_description == state.cluster_description
             && self.view.objects.ptr_eq(&objects)
             && self.view.caught_up == state.caught_up
             && Arc::ptr_eq(&self.view.files, &state.tiltfile.files);
@@ -61,6 +62,7 @@ impl Projection {
             events: state.seq,
             tiltfile,
             cluster,
+            cluster_description: state.cluster_description.clone(),
             caught_up: state.caught_up,
             files: Arc::clone(&state.tiltfile.files),
             resources,

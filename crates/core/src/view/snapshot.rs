@@ -27,7 +27,7 @@ pub fn snapshot(view: &View, log: &[Arc<Segment>], facts: &SnapshotFacts) -> Val
     }
     json!({
         "view": {
-            "uiSession": ui_session(started, &facts.tiltfile),
+            "uiSession": ui_session(started, &facts.tiltfile, &view.tiltfile.settings),
             "uiResources": resources,
             "uiButtons": [],
             "logList": log_list(log, (0, i64::try_from(log.len()).unwrap_or(i64::MAX))),

@@ -6,16 +6,22 @@ use serde_json::{Map, Value, json};
 
 use super::{BuildView, ResourceView, RuntimeStatus, TiltfileView, UpdateStatus};
 use crate::engine::Hold;
-use crate::model::{COMPATIBLE_VERSION, LocalPath, ManifestName, Timestamp};
+use crate::model::{COMPATIBLE_VERSION, LocalPath, ManifestName, ShownSettings, Timestamp};
 
 /// Returns the session's own object.
-pub fn ui_session(started: Timestamp, tiltfile: &LocalPath) -> Value {
+pub fn ui_session(started: Timestamp, tiltfile: &LocalPath, settings: &ShownSettings) -> Value {
+    let switch = |(name, is_on): (&&str, &bool)| match is_on {
+        true => json!({"name": name, "value": true}),
+        false => json!({"name": name}),
+    };
+    let features: Vec<Value> = settings.features.iter().map(switch).collect();
     json!({
         "metadata": {"name": "Tiltfile"},
         "spec": {},
         "status": {
+            "featureFlags": features,
             "runningTiltBuild": {"version": COMPATIBLE_VERSION},
-            "versionSettings": {"checkUpdates": true},
+            "versionSettings": {"checkUpdates": settings.check_updates},
             "tiltStartTime": started.to_text(),
             "tiltfileKey": tiltfile.to_string(),
         },
@@ -52,7 +58,7 @@ pub fn ui_tiltfile(tiltfile: &TiltfileView) -> Value {
     }
     let deployed = tiltfile.finished.filter(|_| tiltfile.error.is_none());
     json!({
-        "metadata": {"name": ManifestName::TILTFILE},
+        "metadata": {"name": ManifestName::TILTFILE, "annotations": {"tilt.dev/resource": ManifestName::TILTFILE}},
         "spec": {},
         "status": {
             "order": 1,
@@ -62,7 +68,7 @@ pub fn ui_tiltfile(tiltfile: &TiltfileView) -> Value {
             "currentBuild": current,
             "lastDeployTime": deployed.map(Timestamp::to_micro_text),
             "conditions": conditions(true, tiltfile.update_status, runtime),
-            "disableStatus": {"enabledCount": 0, "disabledCount": 0, "state": "", "sources": null},
+            "disableStatus": {"enabledCount": 0, "disabledCount": 0, "state": "Enabled", "sources": null},
         },
     })
 }
@@ -74,21 +80,35 @@ pub fn ui_resource(order: usize, resource: &ResourceView) -> Value {
         .iter()
         .map(|label| (label.clone(), label.as_str().into()))
         .collect();
-    let specs: Vec<Value> = resource
-        .targets
-        .iter()
-        .map(|id| json!({"id": id, "type": id.split(':').next().unwrap_or_default()}))
-        .collect();
+    let has_live_update = |id: &str| {
+        let mut images = resource.definition.0.images.iter();
+        images.any(|image| image.live_update.is_some() && image.id.to_string() == id)
+    };
+    let spec = |id: &String| {
+        let mut spec = json!({"id": id, "type": id.split(':').next().unwrap_or_default()});
+        if has_live_update(id) {
+            spec["hasLiveUpdate"] = true.into();
+        }
+        spec
+    };
+    let specs: Vec<Value> = resource.targets.iter().map(spec).collect();
     let history: Vec<Value> = resource.history.iter().map(build).collect();
-    let of_service = resource.service.iter().flat_map(|service| &service.links);
-    let links: Vec<Value> = resource
+    let link = |(url, name)| json!({"url": url, "name": name});
+    let own = resource.links.iter().map(|(url, name)| link((url, name)));
+    let forwards = resource
         .forwards
         .iter()
-        .map(|forward| (&forward.url, &forward.name))
-        .chain(of_service.map(|(url, name)| (url, name)))
-        .chain(resource.links.iter().map(|(url, name)| (url, name)))
-        .map(|(url, name)| json!({"url": url, "name": name}))
-        .collect();
+        .map(|forward| link((&forward.url, &forward.name)));
+    // Ports of a service come before its links, those that are forwarded after them.
+    let links: Vec<Value> = match &resource.service {
+        Some(service) => service
+            .links
+            .iter()
+            .map(|(url, name)| link((url, name)))
+            .chain(own)
+            .collect(),
+        None => own.chain(forwards).collect(),
+    };
     let good = resource.history.iter().find(|build| build.error.is_none());
     let mut status = json!({
         "order": order,
@@ -110,7 +130,12 @@ pub fn ui_resource(order: usize, resource: &ResourceView) -> Value {
         },
     });
     add_details(&mut status, resource);
-    json!({"metadata": {"name": resource.name.as_str(), "labels": labels}, "spec": {}, "status": status})
+    let metadata = json!({
+        "name": resource.name.as_str(),
+        "labels": labels,
+        "annotations": {"tilt.dev/resource": resource.name.as_str()},
+    });
+    json!({"metadata": metadata, "spec": {}, "status": status})
 }
 
 /// Adds what only some resources have.
@@ -128,6 +153,7 @@ fn add_details(status: &mut Value, resource: &ResourceView) {
     if let Some(pod) = &resource.pod {
         status["k8sResourceInfo"] = json!({
             "podName": pod.name,
+            "podCreationTime": pod.created.to_text(),
             "podStatus": pod.status,
             "podStatusMessage": pod.errors.join("; "),
             "allContainersReady": pod.ready_containers == pod.containers,
@@ -140,6 +166,9 @@ fn add_details(status: &mut Value, resource: &ResourceView) {
     }
     if let Some(service) = &resource.service {
         status["composeResourceInfo"] = json!({"healthStatus": service.health});
+    }
+    if resource.targets.iter().any(|id| id.starts_with("local:")) {
+        status["localResourceInfo"] = json!({});
     }
     if let Some(pid) = resource.server.as_ref().and_then(|server| server.pid) {
         status["localResourceInfo"] = json!({"pid": pid});

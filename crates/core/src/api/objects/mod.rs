@@ -40,13 +40,22 @@ pub struct SessionFacts {
 
 /// Returns the objects that show the session as a whole.
 pub(super) fn of_session(view: &View, facts: &SessionFacts) -> Vec<Made> {
+    let settings = &view.tiltfile.settings;
     let mut made = vec![
-        ("UISession", ui_session(facts.started, &facts.tiltfile)),
+        ("UISession", ui_session(facts.started, &facts.tiltfile, settings)),
+        // Before what it owns.
+        ("Tiltfile", tiltfile(view, facts)),
         ("UIResource", ui_tiltfile(&view.tiltfile)),
         ("Session", session(view, facts)),
-        ("Tiltfile", tiltfile(view, facts)),
     ];
+    made.push(("UIButton", stop_button(&ManifestName::tiltfile())));
     made.extend(cluster(view, facts).map(|cluster| ("Cluster", cluster)));
+    for (_, object) in made
+        .iter_mut()
+        .filter(|(kind, _)| matches!(*kind, "UIResource" | "UIButton" | "Cluster"))
+    {
+        set_owner(object);
+    }
     made
 }
 
@@ -65,7 +74,7 @@ pub(super) fn of_resource(order: usize, resource: &ResourceView) -> Vec<Made> {
         DeployTarget::Local(target) => made.extend(local::of_resource(resource, target)),
         DeployTarget::Compose(target) => made.extend(compose::of_resource(resource, target)),
     }
-    for (_, object) in made.iter_mut().filter(|(kind, _)| *kind != "UIResource") {
+    for (_, object) in &mut made {
         set_owner(object);
     }
     made
@@ -215,8 +224,20 @@ fn cluster(view: &View, facts: &SessionFacts) -> Option<Value> {
             "configPath": facts.kubeconfig.as_deref().unwrap_or_default(),
         }});
     }
+    if let Some(said) = &view.cluster_description {
+        status["arch"] = said.arch.as_str().into();
+        status["version"] = said.version.as_str().into();
+        status["connectedAt"] = said.connected.to_micro_text().into();
+        if let Some(host) = &said.registry {
+            status["registry"] = json!({"host": host});
+        }
+        if let Some(kubernetes) = status.pointer_mut("/connection/kubernetes") {
+            kubernetes["cluster"] = said.name.as_str().into();
+            kubernetes["product"] = said.product.into();
+        }
+    }
     Some(json!({
-        "metadata": {"name": "default"},
+        "metadata": {"name": "default", "annotations": {"tilt.dev/resource": ManifestName::TILTFILE}},
         "spec": {"connection": {"kubernetes": {"context": context, "namespace": namespace}}},
         "status": status,
     }))
@@ -253,7 +274,18 @@ fn toggle(resource: &ResourceView) -> Value {
     })
 }
 
-/// Returns the buttons that every resource has: one that switches it off or on, and while it is updated one that stops that.
+/// Returns the button that stops the update of a resource.
+fn stop_button(name: &ManifestName) -> Value {
+    json!({
+        "metadata": {
+            "name": format!("{name}-stopbuild"),
+            "annotations": {"tilt.dev/uibutton-type": "StopBuild", "tilt.dev/resource": name.as_str()},
+        },
+        "spec": {"location": location(name), "text": "Stop Build", "iconName": "cancel"},
+    })
+}
+
+/// Returns the buttons that every resource has: one that switches it off or on, and one that stops its update.
 fn buttons(resource: &ResourceView) -> [Value; 2] {
     let name = &resource.name;
     let (text, action) = match resource.enabled {
@@ -272,16 +304,5 @@ fn buttons(resource: &ResourceView) -> [Value; 2] {
             "inputs": [{"name": "action", "hidden": {"value": action}}],
         },
     });
-    let stop = json!({
-        "metadata": {
-            "name": format!("{name}-stopbuild"),
-            "annotations": {"tilt.dev/uibutton-type": "StopBuild", "tilt.dev/resource": name.as_str()},
-        },
-        "spec": {
-            "location": location(name),
-            "text": "Cancel",
-            "disabled": resource.building.is_none(),
-        },
-    });
-    [toggle, stop]
+    [toggle, stop_button(name)]
 }

@@ -121,11 +121,10 @@ impl Reader {
             (Shape::Map(inner), Value::Object(entries)) => self.map(inner, entries),
             (Shape::List(_) | Shape::Map(_) | Shape::Bytes | Shape::Time, Value::Null) => {}
             (Shape::Any, _) | (Shape::Time, Value::String(_)) | (Shape::ApiTime { .. }, Value::Null) => {}
-            (Shape::ApiTime { micro }, Value::String(text)) => {
-                if let Err(why) = api_time(text, *micro) {
-                    return self.fault(why);
-                }
-            }
+            (Shape::ApiTime { micro }, Value::String(text)) => match api_time(text, *micro) {
+                Ok(canonical) => *text = canonical,
+                Err(why) => return self.fault(why),
+            },
             (Shape::Quantity, _) => return self.quantity(value),
             (Shape::IntOrString, Value::Number(_) | Value::String(_)) => {}
             (Shape::IntOrString, Value::Null) => *value = 0.into(),
@@ -262,7 +261,7 @@ impl fmt::Display for Step {
 }
 
 /// Checks that a text is a time as our own API reads it.
-fn api_time(text: &str, micro: bool) -> Result<(), String> {
+fn api_time(text: &str, micro: bool) -> Result<String, String> {
     let layout = if micro {
         "2006-01-02T15:04:05.000000Z07:00"
     } else {
@@ -275,8 +274,8 @@ fn api_time(text: &str, micro: bool) -> Result<(), String> {
         .split_once('.')
         .map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).count());
     match (time, digits) {
-        (Ok(_), Some(6)) if micro => Ok(()),
-        (Ok(_), _) if !micro => Ok(()),
+        (Ok(time), Some(6)) if micro => Ok(format!("{time:.6}")),
+        (Ok(time), _) if !micro => Ok(format!("{time:.0}")),
         (Ok(_), _) => Err(fault(text.get(19..).unwrap_or(text))),
         (Err(_), _) => Err(fault(text)),
     }
