@@ -15,7 +15,7 @@ local_resource('api', 'echo compiled api', serve_cmd='cat api.log; echo listenin
 local_resource('db', serve_cmd='echo ready to accept connections; exec sleep 1000', labels=['back'])
 local_resource('frontend', 'cat app.txt && grep -q good app.txt', deps=['app.txt'], resource_deps=['db'], labels=['shop'])
 local_resource('lint', 'echo linted', trigger_mode=TRIGGER_MODE_MANUAL, auto_init=False, labels=['tools'])
-local_resource('seed', 'echo seeding; sleep 1000', auto_init=False, trigger_mode=TRIGGER_MODE_MANUAL, labels=['tools'])
+local_resource('seed', 'echo seeding; sleep 1000', auto_init=False, trigger_mode=TRIGGER_MODE_MANUAL, labels=['tools.data'])
 local_resource('<b>bold&"quotes"', 'echo fine', labels=['tools'])
 `;
 
@@ -86,6 +86,8 @@ test("the first look shows every resource, its groups, and how it is", async () 
   await row("frontend").getByText(/Updated in/).waitFor();
   await row("api").getByText("Runtime Ready").waitFor();
   for (const group of ["shop", "back", "tools", "Tiltfile"]) await page.getByRole("button", { name: group, exact: true }).waitFor();
+  // `tools.data` is a group within `tools`.
+  await page.locator(".group-head.depth-1").getByRole("button", { name: "data", exact: true }).waitFor();
   await row("api").getByRole("link", { name: "api docs" }).waitFor();
   assert.equal(await row("api").getByRole("link", { name: "api docs" }).getAttribute("href"), "http://localhost:8080/api");
   await page.waitForFunction(() => document.title.startsWith("✔︎"));
@@ -169,6 +171,17 @@ test("timestamps, wrapping and the size of text are remembered", async () => {
   await page.getByRole("button", { name: /Timestamps: how long ago/ }).click();
 });
 
+test("a time leads to what was said then", async () => {
+  await openResource("api");
+  await line("after 39").waitFor();
+  await page.keyboard.press("t");
+  const dialog = page.getByRole("dialog", { name: "Go to a time in the log" });
+  await accessible("time");
+  await dialog.getByRole("button", { name: "1 day ago" }).click();
+  await line("compiled api").first().waitFor();
+  await page.waitForURL(/line=0/);
+});
+
 test("the whole log can be had as a file", async () => {
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download the whole log" }).click()]);
   const text = readFileSync(await download.path(), "utf8");
@@ -196,7 +209,9 @@ test("a build that fails shows why, and an edit mends it", async () => {
   await errors.getByRole("link", { name: "frontend" }).waitFor();
   await accessible("errors");
   await picture(page, "errors-light");
-  await page.keyboard.press("Escape");
+  await errors.getByText("grep -q good app.txt").first().waitFor();
+  await errors.getByRole("link", { name: "frontend" }).click();
+  await errors.waitFor({ state: "detached" });
   await toTable();
   await row("frontend").getByText("Update error").waitFor();
   session.write("app.txt", "good again\n");
@@ -356,7 +371,7 @@ test("a snapshot is saved from the page and opens in it", async () => {
   const file = join(session.dir, "snapshot.json");
   writeFileSync(file, readFileSync(await download.path()));
   const port = await freePort();
-  const viewer = spawn(process.env.TILT_BIN ?? "tilt", ["snapshot", "view", `--port=${port}`, file], { env: session.env, stdio: ["ignore", "pipe", "inherit"] });
+  const viewer = spawn(process.env.TILT_BIN ?? "tilt", ["snapshot", "view", "--no-open", `--port=${port}`, file], { env: session.env, stdio: ["ignore", "pipe", "inherit"] });
   try {
     await new Promise((done) => viewer.stdout.once("data", done));
     const other = await open(browser, `http://localhost:${port}/snapshot/local`);

@@ -12,9 +12,9 @@ import "./styles/log.css";
 
 const id = /^\/snapshot\/([^/]+)/.exec(get().place.base)?.[1];
 if (id) {
-  snapshot(decodeURIComponent(id)).then(takeSnapshot, (error: unknown) =>
-    set({ snapshotError: error instanceof Error ? error.message : String(error) }),
-  );
+  snapshot(decodeURIComponent(id))
+    .then(takeSnapshot)
+    .catch((error: unknown) => set({ snapshotError: error instanceof Error ? error.message : String(error) }));
 } else {
   connect({ frame: takeFrame, state: (connection) => set({ connection }) });
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { chosen, everything, flattened, grouped, nextSort, rowsWithin, type Choice } from "../src/core/groups";
+import { chosen, everything, flattened, grouped, nextSort, rowsWithin, type Choice, type Group } from "../src/core/groups";
 import { resource, rows } from "./make";
 
 const off = { disableStatus: { enabledCount: 0, disabledCount: 1, state: "Disabled", sources: [] } };
@@ -38,6 +38,16 @@ test("a label with a slash is a group within a group", () => {
   const shop = groups[1]!;
   expect([shop.groups[0]!.id, shop.groups[0]!.title, shop.groups[0]!.depth]).toEqual(["shop/back", "back", 1]);
   expect(names(rowsWithin(shop))).toEqual(["web", "api", "db"]);
+});
+
+test("labels that begin with another one, or alike up to a dot, are groups within a group; one that is alone keeps its dot", () => {
+  const all = rows(resource("web", {}, ["shop"]), resource("cart", {}, ["shop.cart"]), resource("a", {}, ["v1.alpha"]), resource("b", {}, ["v1.beta.x"]), resource("c", {}, ["node.js"]));
+  const shape = (groups: readonly Group[]): unknown[] => groups.map(({ id, title, rows, groups }) => [id, title, names(rows), ...shape(groups)]);
+  expect(shape(grouped(all))).toEqual([
+    ["node.js", "node.js", ["c"]],
+    ["shop", "shop", ["web"], ["shop.cart", "cart", ["cart"]]],
+    ["v1", "v1", [], ["v1.alpha", "alpha", ["a"]], ["v1.beta.x", "beta.x", ["b"]]],
+  ]);
 });
 
 test("of a closed group only its head is drawn", () => {

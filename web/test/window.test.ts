@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { positionAt } from "../src/core/log/seek";
 import { MemoryLog, faultsOf, piecesOf } from "../src/core/log/memory";
 import type { Filter, Follower, LogSource } from "../src/core/log/source";
 import { LogWindow } from "../src/core/log/window";
@@ -101,4 +102,11 @@ test("segments of a view become pieces, with who continues whom", () => {
   });
   expect(pieces.map(({ f, m, l }) => [f, m, l])).toEqual([[0, "web", 2], [0, "", 2], [1, "web", 2], [2, "web", 4], [4, "web", 2]]);
   expect(faultsOf(pieces)).toEqual([{ spanId: "a", manifestName: "web", errors: 1, warnings: 0 }]);
+});
+
+test("the place of a time is that of the first line that was said then or after", async () => {
+  const said = [10, 20, 20, 40].map((seconds, at) => piece(at + 5, `${at}\n`, { t: seconds * 1e6 }));
+  const log = new MemoryLog(said);
+  const places = await Promise.all([0, 10, 11, 20, 39, 40, 41].map((seconds) => positionAt(log, seconds * 1000)));
+  expect(places).toEqual([5, 5, 6, 6, 8, 8, 9]);
 });

@@ -9,7 +9,10 @@ import { nameOf } from "../core/view";
 export class Refused extends Error {}
 
 async function ask(path: string, init?: RequestInit): Promise<Response> {
-  const response = await fetch(path, { credentials: "same-origin", ...init });
+  const response = await fetch(path, { credentials: "same-origin", ...init }).catch((error: unknown) => {
+    // The browser has no more to tell than that there was no answer. Who gave up knows that.
+    throw init?.signal?.aborted ? error : new Error("The session does not answer. Is tilt still running?");
+  });
   if (response.status === 403) throw new Refused(await response.text());
   if (!response.ok) throw new Error((await response.text()).trim() || `${response.status} ${response.statusText}`);
   return response;

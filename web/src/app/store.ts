@@ -29,6 +29,7 @@ export type Dialog =
   | { kind: "snapshot" }
   | { kind: "cluster" }
   | { kind: "errors" }
+  | { kind: "time" }
   | { kind: "inputs"; button: UIButton }
   | { kind: "failure"; text: string };
 
@@ -131,7 +132,9 @@ export function takeSnapshot(snapshot: Snapshot): void {
   log = new MemoryLog(pieces);
   const path = snapshot.path && state.place.route.view === "table" ? snapshot.path : undefined;
   const place = path ? { ...parsePlace(path.split("?")[0]!, path.split("?")[1] ?? ""), base: state.place.base } : state.place;
-  const frame: View = { ...snapshot.view, isComplete: true, logFaults: faultsOf(pieces) };
+  // Old snapshots do not say when their session began.
+  const tiltStartTime = snapshot.view.tiltStartTime || snapshot.createdAt || "unknown";
+  const frame: View = { ...snapshot.view, tiltStartTime, isComplete: true, logFaults: faultsOf(pieces) };
   showModel(applyFrame(emptyModel, frame), { snapshot, place });
 }
 
@@ -216,7 +219,7 @@ export function goTo(path: string, how: "push" | "replace" = "push"): void {
   history[how === "push" ? "pushState" : "replaceState"](null, "", path);
   const place = parsePlace(location.pathname, location.search);
   // On a narrow screen the list lies over what was chosen from it.
-  set(isNarrow() && how === "push" ? { place, isSidebarOpen: false } : { place });
+  set(isNarrow() && how === "push" ? { place, dialog: undefined, isSidebarOpen: false } : { place, dialog: undefined });
 }
 
 /** Returns the filter that was last used for the log of a resource. */

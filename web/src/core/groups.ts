@@ -68,7 +68,7 @@ const pod = (row: Row): string => row.resource.status?.k8sResourceInfo?.podName 
 
 /** A group of rows, with the groups within it. */
 export interface Group {
-  /** The whole label, which is how it is remembered whether it is closed. */
+  /** The label, or the beginning of labels that they share; by it is remembered whether it is closed. */
   id: string;
   /** The last part of the label. */
   title: string;
@@ -79,15 +79,16 @@ export interface Group {
 
 export const UNLABELED = "unlabeled";
 
-/** Returns groups by label; a label with `/` is a group within a group. Those without a label come last. */
+/** Returns groups by label, some of them within others. Those without a label come last. */
 export function grouped(rows: readonly Row[]): Group[] {
   const top: Group[] = [];
   const rest: Row[] = [];
   const tiltfiles: Row[] = [];
+  const shared = beginnings(new Set(rows.flatMap((row) => row.labels)));
   for (const row of rows) {
     if (row.name === TILTFILE) tiltfiles.push(row);
     else if (row.labels.length === 0) rest.push(row);
-    for (const label of row.name === TILTFILE ? [] : row.labels) placeFor(top, label).rows.push(row);
+    for (const label of row.name === TILTFILE ? [] : row.labels) placeFor(top, groupPath(label, shared)).rows.push(row);
   }
   sortGroups(top);
   const plain = (id: string, rows: Row[]): Group[] => (rows.length ? [{ id, title: id, depth: 0, rows, groups: [] }] : []);
@@ -97,14 +98,33 @@ export function grouped(rows: readonly Row[]): Group[] {
 /** Returns whether there is any label to group by. */
 export const hasLabels = (rows: readonly Row[]): boolean => rows.some((row) => row.labels.length > 0);
 
-function placeFor(groups: Group[], label: string): Group {
-  let [list, id, found]: [Group[], string, Group | undefined] = [groups, "", undefined];
-  for (const [depth, part] of label.split("/").entries()) {
-    id = id ? `${id}/${part}` : part;
+/** Returns how many labels begin so, up to a dot or a slash, or are so. */
+function beginnings(labels: ReadonlySet<string>): Map<string, number> {
+  const counts = new Map<string, number>();
+  const count = (text: string) => counts.set(text, (counts.get(text) ?? 0) + 1);
+  for (const label of labels) {
+    for (const { index } of label.matchAll(/[./]/g)) count(label.slice(0, index));
+    count(label);
+  }
+  return counts;
+}
+
+/**
+ * Returns the groups that a label means, from the outermost: `shop.cart` is within `shop` where another label is `shop`, or begins so
+ * too. One that is alone keeps its dots. A slash, which no Tiltfile may write, always parts.
+ */
+function groupPath(label: string, shared: ReadonlyMap<string, number>): string[] {
+  const heads = [...label.matchAll(/[./]/g)].filter(({ 0: sign, index }) => sign === "/" || (shared.get(label.slice(0, index)) ?? 0) > 1);
+  return [...heads.map(({ index }) => label.slice(0, index)), label].filter((id) => id !== "");
+}
+
+function placeFor(groups: Group[], path: readonly string[]): Group {
+  let [list, found, cut]: [Group[], Group | undefined, number] = [groups, undefined, 0];
+  for (const [depth, id] of path.entries()) {
     const known = list.find((group) => group.id === id);
-    found = known ?? { id, title: part, depth, rows: [], groups: [] };
+    found = known ?? { id, title: id.slice(cut), depth, rows: [], groups: [] };
     if (!known) list.push(found);
-    list = found.groups;
+    [list, cut] = [found.groups, id.length + 1];
   }
   return found!;
 }

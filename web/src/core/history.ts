@@ -1,6 +1,7 @@
 // What became of the updates of a resource: why each began, what it waited for, and where its time went, in words.
 
 import type { Cause, Stage, Update, Wait } from "../wire/types";
+import { holdText } from "./resources";
 import type { Status } from "./status";
 import { duration, millis } from "./time";
 
@@ -44,7 +45,7 @@ export function causeText(cause: Cause): string {
 
 /** Says what was waited for, and how long. */
 export function waitText(wait: Wait, now: number): string {
-  const what = wait.on?.length ? listed(wait.on) : wait.reason.replace(/^waiting-for-/, "").replaceAll("-", " ");
+  const what = wait.on?.length ? listed(wait.on) : holdText(wait.reason);
   return `${what} ${duration((millis(wait.until) ?? now) - (millis(wait.from) ?? now))}`;
 }
 

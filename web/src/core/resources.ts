@@ -188,12 +188,15 @@ const whatWaits: Record<string, string> = {
   "is-unparallelizable-target": "local work that runs alone",
 };
 
+/** Says in words what a hold waits for that names nothing. */
+export const holdText = (reason: string): string => whatWaits[reason] || reason.replace(/^waiting-for-/, "").replaceAll("-", " ");
+
 /** Says what an update that is due waits for. */
 function waits(resource: UIResource): string {
   const waiting = resource.status?.waiting;
   if (!waiting) return "";
   const names = (waiting.on ?? []).map((on) => on.name);
-  if (names.length === 0) return whatWaits[waiting.reason] || waiting.reason.replaceAll("-", " ").replace(/^waiting for /, "");
+  if (names.length === 0) return holdText(waiting.reason);
   const shown = names.slice(0, 3).join(", ");
   return names.length > 3 ? `${shown}, and ${names.length - 3} more` : shown;
 }

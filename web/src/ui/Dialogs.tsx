@@ -5,11 +5,14 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { send } from "../app/actions";
 import * as api from "../app/api";
 import { project } from "../app/storage";
-import { dismiss, failed, get, set, tiltfileKey, use } from "../app/store";
+import { dismiss, failed, get, goTo, log, set, tiltfileKey, use } from "../app/store";
 import { inputLabel, inputName, startValue, visibleInputs, type Entered } from "../core/buttons";
 import { alertsIn } from "../core/resources";
-import { detailPath } from "../core/routes";
-import { fileTime } from "../core/time";
+import { plainText } from "../core/log/ansi";
+import { Lines } from "../core/log/lines";
+import { positionAt } from "../core/log/seek";
+import { ALL, detailPath } from "../core/routes";
+import { fieldTime, fileTime } from "../core/time";
 import { nameOf } from "../core/view";
 import type { UIButton, UIInputSpec } from "../wire/types";
 import { StatusIcon } from "./icons";
@@ -28,6 +31,8 @@ export function Dialogs() {
       return <Cluster />;
     case "errors":
       return <Errors />;
+    case "time":
+      return <GoToTime />;
     case "inputs":
       return <Inputs key={nameOf(dialog.button)} button={dialog.button} />;
     case "failure":
@@ -81,6 +86,7 @@ const keys: [string, string][] = [
   ["Shift+1 … 9", "Detail: open the n-th endpoint"],
   ["n / p", "Detail: next and previous error in the log"],
   ["Home / End", "Detail: begin and end of the log"],
+  ["t", "Detail: go to a time in the log"],
   ["Ctrl+Backspace", "Detail: clear the log"],
   ["/", "Filter resources"],
   ["s", "Snapshot"],
@@ -156,6 +162,42 @@ function Cluster() {
   );
 }
 
+/** Asks for a time, and shows what was said then. */
+function GoToTime() {
+  const [text, setText] = useState(() => fieldTime(Date.now() - 3_600_000));
+  const go = (time: number) => {
+    const { place } = get();
+    const name = place.route.view === "detail" ? place.route.name : ALL;
+    positionAt(log, time).then((line) => {
+      close();
+      goTo(detailPath(place.base, name, { ...place.log, line }), "replace");
+    }, failed);
+  };
+  const before: [string, number][] = [["5 minutes ago", 300], ["1 hour ago", 3600], ["1 day ago", 86_400]];
+  return (
+    <Box title="Go to a time in the log">
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          go(new Date(text).getTime());
+        }}
+      >
+        <label class="input">
+          <span>Time</span>
+          <input type="datetime-local" step="1" required autoFocus value={text} onInput={(event) => setText(event.currentTarget.value)} />
+        </label>
+        <p class="box-actions is-left">
+          {before.map(([text, seconds]) => (
+            <button key={text} type="button" class="button" onClick={() => go(Date.now() - seconds * 1000)}>{text}</button>
+          ))}
+          <span class="bar-gap" />
+          <button type="submit" class="button primary">Go</button>
+        </p>
+      </form>
+    </Box>
+  );
+}
+
 /** All that is not well, in one place. */
 function Errors() {
   const rows = use((s) => s.rows);
@@ -174,14 +216,32 @@ function Errors() {
             <h3>
               <StatusIcon status={row.status} />{" "}
               <Link to={detailPath(base, row.name, { level: errors > 0 || row.status === "unhealthy" ? "" : "warn" })}>{row.name}</Link>
-              <span class="dim"> {[row.updateText, row.runtimeText, errors ? `${errors} errors` : "", warnings ? `${warnings} warnings` : ""].filter(Boolean).join(" · ")}</span>
+              <span class="dim"> {[row.updateText, row.runtimeText, counted(errors, "error"), counted(warnings, "warning")].filter(Boolean).join(" · ")}</span>
             </h3>
             {text && <pre class="fault">{text}</pre>}
+            {row.status === "unhealthy" && <LastLines name={row.name} />}
           </article>
         );
       })}
     </Box>
   );
+}
+
+const counted = (count: number, what: string): string => (count === 0 ? "" : `${count} ${what}${count === 1 ? "" : "s"}`);
+
+/** How many of the last lines are shown beside an error. */
+const LAST = 6;
+
+/** What a resource said last: there is often more in it than in the error. */
+function LastLines({ name }: { name: string }) {
+  const [text, setText] = useState("");
+  useEffect(() => {
+    const stop = new AbortController();
+    const all = { resources: [name], level: "", source: "", term: "", context: 0 } as const;
+    log.before(all, Number.MAX_SAFE_INTEGER, LAST, stop.signal).then(({ lines }) => setText(Lines.of(lines).all.map((line) => plainText(line.text).slice(0, 400)).join("\n")), () => {});
+    return () => stop.abort();
+  }, [name]);
+  return text ? <pre class="last-lines" aria-label={`The last lines of ${name}`}>{text}</pre> : null;
 }
 
 /** The inputs of a button, filled in and sent. */

@@ -27,13 +27,14 @@ function useDetail(row: Row, isOpen: boolean): Detail | undefined {
 
 export function Facts({ row }: { row: Row }) {
   const [isOpen, setOpen] = useState(() => everywhere.read("facts-open", false));
-  const found = useDetail(row, isOpen);
+  // What runs and is not well may say why only here.
+  const found = useDetail(row, isOpen || row.runtime === "unhealthy");
   const flip = () => {
     everywhere.write("facts-open", !isOpen);
     setOpen(!isOpen);
   };
   const last = row.resource.status?.buildHistory?.[0];
-  const error = row.build === "unhealthy" ? last?.error : row.runtime === "unhealthy" ? row.resource.status?.k8sResourceInfo?.podStatusMessage : "";
+  const error = row.build === "unhealthy" ? last?.error : row.runtime === "unhealthy" ? row.resource.status?.k8sResourceInfo?.podStatusMessage || found?.unwell || found?.server?.fault : "";
   return (
     <section class="facts" aria-label={`About ${row.name}`}>
       <div class="facts-head">

@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { downloadPath } from "../app/api";
-import { goTo, setLogStyle, use, type Stamps } from "../app/store";
+import { goTo, set, setLogStyle, use, type Stamps } from "../app/store";
 import { plainText } from "../core/log/ansi";
 import type { Term } from "../core/log/terms";
 import type { LogWindow } from "../core/log/window";
@@ -47,6 +47,7 @@ export function LogBar({ name, resources, term, view, onNext }: Props) {
       <IconButton icon="down" label="Next error (n)" onClick={() => onNext(1)} />
       <span class="bar-gap" />
       <IconButton icon="clock" label={`Timestamps: ${stampWords[style.stamps]}. Change to ${stampWords[nextStamps[style.stamps]]}`} pressed={style.stamps !== "off"} onClick={() => setLogStyle({ stamps: nextStamps[style.stamps] })} />
+      <IconButton icon="history" label="Go to a time (t)" onClick={() => set({ dialog: { kind: "time" } })} />
       <IconButton icon="wrap" label="Wrap long lines" pressed={style.wrap} onClick={() => setLogStyle({ wrap: !style.wrap })} />
       <IconButton icon="braces" label="Fold JSON lines" pressed={style.json} onClick={() => setLogStyle({ json: !style.json })} />
       <span class="sizes" role="group" aria-label="Size of text">

@@ -4,11 +4,12 @@ import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } fro
 import { onKey } from "../app/keys";
 import { get, goTo, log, set, use } from "../app/store";
 import type { Filter } from "../core/log/source";
+import type { Line } from "../core/log/lines";
 import { parseTerm } from "../core/log/terms";
 import { LogWindow } from "../core/log/window";
 import type { Row } from "../core/resources";
 import { detailPath } from "../core/routes";
-import { millis } from "../core/time";
+import { day, isSameDay, millis } from "../core/time";
 import { IconButton } from "./parts";
 import { LogBar } from "./LogBar";
 import { LogRow } from "./LogRow";
@@ -87,6 +88,7 @@ export function LogPane({ name, resources, row }: Props) {
         "Mod+Backspace": () => clear(name),
         Home: toStart,
         End: toEnd,
+        t: () => set({ dialog: { kind: "time" } }),
         n: () => void toNextError(view, filter, list, 1),
         p: () => void toNextError(view, filter, list, -1),
       }),
@@ -94,6 +96,7 @@ export function LogPane({ name, resources, row }: Props) {
   const isMany = resources === undefined || resources.length !== 1;
   const items = list.getVirtualItems();
   const created = millis(get().snapshot?.createdAt);
+  const target = place.line === undefined ? -1 : targetOf(all, place.line);
   const seen = all[items[0]?.index ?? 0];
   return (
     <section class="log" aria-label="Log" style={{ "--log-scale": String(style.scale) }}>
@@ -120,11 +123,12 @@ export function LogPane({ name, resources, row }: Props) {
                     line={line}
                     isFirstOfSource={isMany && (index === 0 || all[index - 1]!.resource !== line.resource)}
                     isMany={isMany}
-                    isTarget={line.position === place.line}
+                    isTarget={index === target}
                     pattern={term.pattern}
                     stamps={style.stamps}
                     json={style.json}
                     now={style.stamps === "ago" ? (created ?? now) : 0}
+                    day={dayAt(all, index)}
                     path={detailPath(base, name, { line: line.position })}
                   />
                 </div>
@@ -138,6 +142,13 @@ export function LogPane({ name, resources, row }: Props) {
       </div>
     </section>
   );
+}
+
+/** Returns the day that begins with a line; what was said today goes without saying. */
+function dayAt(all: readonly Line[], at: number): string | undefined {
+  const { time } = all[at]!;
+  const before = all[at - 1]?.time ?? Date.now();
+  return isSameDay(before, time) ? undefined : day(time);
 }
 
 /** Shows nothing of what is there now; a load of the page brings it back. */
@@ -234,6 +245,13 @@ function placeOf(all: readonly { position: number }[], position: number): number
     else high = middle;
   }
   return low < all.length ? low : all.length - 1;
+}
+
+/** Returns where the line of a link is, or the first after it where it is left out; -1 if that is not in memory. */
+function targetOf(all: readonly Line[], position: number): number {
+  const at = placeOf(all, position);
+  const found = all[at]?.position ?? -1;
+  return found === position || (found > position && at > 0) ? at : -1;
 }
 
 /** Shows the next error before or after what is seen. */

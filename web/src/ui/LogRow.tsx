@@ -22,6 +22,8 @@ interface Props {
   stamps: Stamps;
   json: boolean;
   now: number;
+  /** The day, in words, where another one begins with this line. */
+  day: string | undefined;
   /** A link to this line. */
   path: string;
 }
@@ -29,7 +31,7 @@ interface Props {
 /** A longer line is shown in part until all of it is asked for. */
 const LONG = 8000;
 
-export const LogRow = memo(function LogRow({ line, isFirstOfSource, isMany, isTarget, pattern, stamps, json, now, path }: Props) {
+export const LogRow = memo(function LogRow({ line, isFirstOfSource, isMany, isTarget, pattern, stamps, json, now, day, path }: Props) {
   const of = [
     "line",
     `is-${line.level}`,
@@ -40,13 +42,14 @@ export const LogRow = memo(function LogRow({ line, isFirstOfSource, isMany, isTa
   ];
   return (
     <>
+      {day && <p class="line-day">{day}</p>}
       {line.afterGap && <More line={line} />}
       <div class={of.join(" ")} data-position={line.position}>
         <a
           class="line-link"
           href={path}
           aria-label={`Link to line ${line.position}`}
-          title={`${new Date(line.time).toISOString()} · link to this line`}
+          title={`${new Date(line.time).toLocaleString()} · link to this line`}
           onClick={(event) => {
             if (event.metaKey || event.ctrlKey || event.shiftKey) return;
             event.preventDefault();
@@ -57,7 +60,7 @@ export const LogRow = memo(function LogRow({ line, isFirstOfSource, isMany, isTa
         </a>
         {isMany && (
           <span class="line-source cut" title={line.resource || "(global)"}>
-            {isFirstOfSource ? line.resource : ""}
+            {isFirstOfSource ? line.resource || "(global)" : ""}
           </span>
         )}
         <span class="line-text">

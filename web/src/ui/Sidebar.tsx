@@ -3,7 +3,7 @@
 import { memo } from "./memo";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { goTo, lastFilter, set, setChoice, setGroups, setSidebar, use } from "../app/store";
-import { chosen, flattened, grouped, groupIds, hasLabels, type Group, type Item } from "../core/groups";
+import { chosen, flattened, grouped, groupIds, hasLabels, rowsWithin, type Group, type Item } from "../core/groups";
 import { type Row } from "../core/resources";
 import { ALL, STARRED, detailPath } from "../core/routes";
 import { summarize } from "../core/status";
@@ -28,7 +28,7 @@ function useEntries(name: string): { entries: Entry[]; groups: Group[] } {
     const groups = isGrouped ? grouped(on) : [];
     // The group of what is seen is open, without that being remembered.
     const labels = rows.find((row) => row.name === name)?.labels ?? [];
-    const isSeen = (id: string) => labels.some((label) => label === id || label.startsWith(`${id}/`));
+    const isSeen = (id: string) => labels.some((label) => label === id || (label.startsWith(id) && /^[./]/.test(label.slice(id.length))));
     const plain = (list: Row[]) => list.map((row): Item => ({ kind: "row", row, depth: 0, key: row.name }));
     const entries: Entry[] = isGrouped
       ? flattened(groups, (id) => closed.has(id) && !isSeen(id))
@@ -73,8 +73,8 @@ export function Sidebar({ name }: { name: string }) {
           <label class="check"><input type="checkbox" checked={choice.showDisabled} onChange={() => setChoice({ showDisabled: !choice.showDisabled })} /> Show disabled</label>
           {ids.length > 0 && (
             <>
-              <IconButton icon="down" label="Expand all groups" onClick={() => setGroups(ids, true)} />
-              <IconButton icon="right" label="Collapse all groups" onClick={() => setGroups(ids, false)} />
+              <IconButton icon="expand" label="Expand all groups" onClick={() => setGroups(ids, true)} />
+              <IconButton icon="collapse" label="Collapse all groups" onClick={() => setGroups(ids, false)} />
             </>
           )}
         </div>
@@ -106,7 +106,7 @@ const keyOf = (entry: Entry | undefined): string =>
 function Heading({ entry }: { entry: Exclude<Entry, { kind: "row" }> }) {
   if (entry.kind === "heading") return <h2 class="sidebar-heading">{entry.text}</h2>;
   const { group, isOpen } = entry;
-  const sum = summarize(group.rows.map((row) => row.status));
+  const sum = summarize(rowsWithin(group).map((row) => row.status));
   return (
     <button type="button" class={`sidebar-heading depth-${Math.min(group.depth, 4)}`} aria-expanded={isOpen} onClick={() => setGroups([group.id], !isOpen)}>
       <Icon name={isOpen ? "down" : "right"} />
@@ -126,7 +126,7 @@ const Entry = memo(function Entry({ row, depth, isCurrent }: { row: Row; depth: 
   const server = serverWords[row.runtime];
   return (
     <div class={`entry depth-${Math.min(depth, 4)} is-${row.status} ${isCurrent ? "is-current" : ""} ${row.build === "building" ? "stripes" : ""}`}>
-      <span class={`block is-${row.runtime}`} title={server ? `Server: ${server}` : "No server"} />
+      <span class={`block is-${row.status}`} title={server ? `Server: ${server}` : "No server"} />
       <StarButton name={row.name} isStar={isStar} />
       <Link to={detailPath(base, row.name, lastFilter(row.name))} class="entry-link" current={isCurrent}>
         <Cut text={row.name} class="entry-name" />
@@ -154,7 +154,7 @@ function second(row: Row): string {
     case "pending":
       return "Pending";
     case "healthy":
-      return row.runtime === "unhealthy" ? "Runtime error" : row.updateText.replace("Updated", "Completed");
+      return row.runtime === "unhealthy" || row.runtime === "pending" ? row.runtimeText : row.updateText.replace("Updated", "Completed");
     case "warning":
       return `${row.updateText.replace("Updated", "Completed")}, with issues`;
     case "none":

@@ -55,8 +55,9 @@ export function Table() {
   const [focused, setFocused] = useState<string>();
   useRowKeys(items, focused, setFocused, (at) => list.scrollToIndex(at));
   const selected = use((s) => s.selected);
+  const isSnapshot = use((s) => s.snapshot !== undefined);
   return (
-    <main class="table-view" aria-label="Resources">
+    <main class={isSnapshot ? "table-view is-snapshot" : "table-view"} aria-label="Resources">
       <TableBar groupIds={groupIds(groups)} shown={shown.length} />
       <div class="scroller" ref={scroller}>
         <div class="table" role="table" aria-label="Resources" aria-rowcount={items.length + 1}>

@@ -25,8 +25,8 @@ export function TableBar({ groupIds, shown }: { groupIds: readonly string[]; sho
       {isFiltered && <span aria-live="polite">{shown} {shown === 1 ? "result" : "results"}</span>}
       {groupIds.length > 0 && (
         <>
-          <button type="button" class="button" onClick={() => setGroups(groupIds, true)}>Expand All</button>
-          <button type="button" class="button" onClick={() => setGroups(groupIds, false)}>Collapse All</button>
+          <IconButton icon="expand" label="Expand all groups" onClick={() => setGroups(groupIds, true)} />
+          <IconButton icon="collapse" label="Collapse all groups" onClick={() => setGroups(groupIds, false)} />
         </>
       )}
       <LabelTip />
