@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::chunk::Chunk;
+use super::query::{Found, LogQuery};
 use super::sieve::{Sieve, Verdict};
-use super::{Found, LogQuery};
 use crate::clock;
 use crate::logs::{Segment, visible};
 

@@ -4,81 +4,24 @@
 //! nearly all of them are told from those that may be wanted by their bytes. A search gives back what it has found when its time
 //! is up, and where to go on.
 //!
-//! [`LogQuery`] says what is wanted, and the two functions of [`LogStore`] find pages of it. `chunk` is where lines come from,
+//! [`LogQuery`] (`query`) says what is wanted, and the two functions of [`LogStore`] find pages of it. `chunk` is where lines come from,
 //! `sieve` tells by their bytes which cannot be wanted, `gone_through` goes through a chunk and says what of it is shown.
 
 mod chunk;
 mod gone_through;
+mod query;
 mod sieve;
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use regex::Regex;
 
 use self::chunk::{Chunk, Source};
 use self::gone_through::Search;
+pub use self::query::{Bounds, Found, LogPage, LogQuery};
 use self::sieve::Sieve;
-use super::{LogFilter, LogSource, LogStore, Segment};
+use super::{LogStore, Segment};
 use crate::clock;
 
-/// What a reader wants to see.
-#[derive(Clone, Debug, Default)]
-pub struct LogQuery {
-    /// Of which resource, level and source.
-    pub filter: LogFilter,
-    /// What their text has.
-    pub term: Option<Regex>,
-    /// How many lines of the same source are shown before and after each.
-    pub context: usize,
-}
-
-/// A piece that was found.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// The piece.
-    pub segment: Arc<Segment>,
-    /// Whether it is shown only because of a line beside it.
-    pub is_context: bool,
-    /// Whether lines of the same resources are left out before it.
-    pub after_gap: bool,
-}
-
-/// Some of what is wanted, in order.
-#[derive(Clone, Debug, Default)]
-pub struct LogPage {
-    /// The pieces.
-    pub found: Vec<Found>,
-    /// The part of the log that was gone through: from this position
-    pub from: u64,
-    /// up to before this one.
-    pub to: u64,
-    /// Whether there is more to go through.
-    pub more: bool,
-    /// The first position that is still there.
-    pub first: u64,
-}
-
-/// How far a search goes.
-#[derive(Clone, Copy, Debug)]
-pub struct Bounds {
-    /// How many pieces are wanted; about.
-    pub limit: usize,
-    /// How long it may take; about.
-    pub patience: Duration,
-}
-
 impl LogQuery {
-    /// Returns whether all lines are wanted.
-    pub fn is_all(&self) -> bool {
-        self.term.is_none() && self.filter == LogFilter::default()
-    }
-
-    /// Returns whether lines are left out within a resource.
-    fn leaves_out(&self) -> bool {
-        self.term.is_some() || self.filter.level.is_some() || self.filter.source != LogSource::All
-    }
-
     /// Returns what of a batch is wanted. Lines around are those of the batch.
     pub fn select(&self, batch: Vec<Arc<Segment>>) -> Vec<Found> {
         let sieve = Sieve::new(self);

@@ -1,7 +1,7 @@
 //! Tells by the bytes of a line on disk that it cannot be wanted, before it is read. What the bytes do not tell is left to
 //! whoever reads the line.
 
-use super::LogQuery;
+use super::query::LogQuery;
 use crate::logs::Level;
 
 /// Tells by their bytes lines that cannot be wanted.
