@@ -493,6 +493,7 @@ impl<B: Brain> World<B> {
         }
         let changed = (project != self.project).then(|| LocalPath::new("/src/Tiltfile"));
         let outcome = LoadOutcome {
+            shown_settings: std::sync::Arc::default(),
             extensions: Default::default(),
             read: [LocalPath::new("/src/Tiltfile")].into(),
             changed_meanwhile: changed.into_iter().collect(),

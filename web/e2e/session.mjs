@@ -100,8 +100,12 @@ export async function open(browser, url, options = {}) {
   return page;
 }
 
-/** Takes script and styles from a build beside the binary's own, so that a change of them needs no build of the binary. */
+/** Takes the page from a build beside the binary's own, so that a change of it needs no build of the binary. */
 async function serveFrom(context, dir) {
+  await context.route(/./, async (route) => {
+    if (route.request().resourceType() !== "document") return route.fallback();
+    return route.fulfill({ response: await route.fetch(), path: join(dir, "index.html") });
+  });
   const assets = readdirSync(join(dir, "assets"));
   await context.route(/\/assets\//, (route) => {
     const end = extname(new URL(route.request().url()).pathname);
