@@ -80,9 +80,9 @@ export class Session {
   }
 }
 
-/** Starts the browser. */
+/** Starts the browser. A page that is not taken from the session itself must be let talk to it all the same. */
 export const browser = () =>
-  chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+  chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--disable-features=LocalNetworkAccessChecks"] });
 
 /** Opens a page; what it reports as wrong is gathered in `page.wrongs`. */
 export async function open(browser, url, options = {}) {
