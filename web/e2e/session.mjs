@@ -84,11 +84,17 @@ export class Session {
 export const browser = () =>
   chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--disable-features=LocalNetworkAccessChecks"] });
 
-/** Opens a page; what it reports as wrong is gathered in `page.wrongs`. */
-export async function open(browser, url, options = {}) {
+/** Returns a context of its own, in which pages come from TILT_E2E_PAGE if that names a build. */
+export async function contextOf(browser, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 760 }, acceptDownloads: true, reducedMotion: "reduce", ...options });
   context.setDefaultTimeout(PATIENCE);
   if (process.env.TILT_E2E_PAGE) await serveFrom(context, process.env.TILT_E2E_PAGE);
+  return context;
+}
+
+/** Opens a page; what it reports as wrong is gathered in `page.wrongs`. */
+export async function open(browser, url, options = {}) {
+  const context = await contextOf(browser, options);
   const page = await context.newPage();
   page.wrongs = [];
   page.on("pageerror", (error) => page.wrongs.push(String(error)));
