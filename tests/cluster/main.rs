@@ -13,6 +13,7 @@ mod failures;
 mod health;
 mod images;
 mod kube;
+mod live_services;
 mod live_update;
 mod microservices;
 mod ownership;

@@ -186,3 +186,62 @@ fn no_steps_are_no_live_update() {
         assert_eq!(manifests[0].images[0].live_update, None, "{none}");
     }
 }
+
+#[test]
+fn what_is_wrong_with_steps_is_shown_where_it_is() {
+    let build = |steps: &str| {
+        files(&format!(
+            "docker_build(\n    'web', 'src', dockerfile_contents='FROM base',\n    live_update={steps})"
+        ))
+    };
+    insta::assert_snapshot!(errors(&build("[sync('lib', '/lib')]")), @r#"
+    sync step source '/src/lib' is not a child of any watched filepaths ([/src/src])
+     --> /src/Tiltfile:3:17
+      |
+    3 |     live_update=[sync('lib', '/lib')])
+      |                 ^^^^^^^^^^^^^^^^^^^^^
+    hint: only the build context, or deps of a custom build, and those of base images are watched
+    "#);
+    insta::assert_snapshot!(errors(&build("[run('x'), sync('src', '/src')]")), @r#"
+    Traceback (most recent call last):
+      /src/Tiltfile:1:13: in <toplevel>
+    Error in docker_build: live_update: all sync steps must precede all run steps
+     --> /src/Tiltfile:3:17
+      |
+    3 |     live_update=[run('x'), sync('src', '/src')])
+      |                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    "#);
+    insta::assert_snapshot!(errors(&build("[sync('src', 'app')]")), @r#"
+    Traceback (most recent call last):
+      /src/Tiltfile:1:13: in <toplevel>
+    Error in docker_build: live_update: spec.syncs[0]: Invalid value: "app": sync destination is not absolute
+     --> /src/Tiltfile:3:17
+      |
+    3 |     live_update=[sync('src', 'app')])
+      |                 ^^^^^^^^^^^^^^^^^^^^
+    "#);
+    insta::assert_snapshot!(errors(&build("[sync('src', '/src'), restart_container()]")), @r#"
+    Found `restart_container()` LiveUpdate step in resource(s): [web]. `restart_container()` has been deprecated for k8s resources. We recommend the restart_process extension: https://github.com/tilt-dev/tilt-extensions/tree/master/restart_process. For more information, see https://docs.tilt.dev/live_update_reference.html#restarting-your-process
+     --> /src/Tiltfile:3:17
+      |
+    3 |     live_update=[sync('src', '/src'), restart_container()])
+      |                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    "#);
+    let custom = "k8s_custom_deploy('kite', 'fly', 'land', deps=['src'], live_update=[sync('src', '/src')])";
+    insta::assert_snapshot!(errors(&files(&format!("docker_build('web', 'src')\n{custom}"))), @r#"
+    Traceback (most recent call last):
+      /src/Tiltfile:1:13: in <toplevel>
+    Error in docker_build: error reading dockerfile: open /src/src/Dockerfile: no such file or directory
+      |
+    1 | docker_build('web', 'src')
+      |                     ^^^^^
+
+    Traceback (most recent call last):
+      /src/Tiltfile:2:18: in <toplevel>
+    Error in k8s_custom_deploy: k8s_custom_deploy: no Live Update selector specified
+      |
+    2 | k8s_custom_deploy('kite', 'fly', 'land', deps=['src'], live_update=[sync('src', '/src')])
+      |                                                                    ^^^^^^^^^^^^^^^^^^^^^
+    hint: say which container is changed: image_selector='...' or container_selector='...'
+    "#);
+}

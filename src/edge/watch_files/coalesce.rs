@@ -1,10 +1,11 @@
-//! When changes are passed on: at once where a save is complete, after a short quiet where more may come. Pure.
+//! When changes are passed on: soon where a save is complete, after a longer quiet where more may come. Pure.
 //!
 //! A changed path is either *settled* (a known file was closed after writing, or a file was renamed into place) or
 //! *open*: it is being written, it is gone and may come back, or it is new and may be a temporary file that is
 //! renamed in a moment. These are the rules:
 //!
-//! 1. Settled paths are passed on at once, unless a burst is on. Open ones stay.
+//! 1. Settled paths are passed on once no file was closed for 8 ms, so that files that are saved at one moment go
+//!    together; after 20 ms if there are new or gone ones too. Those that are being written stay.
 //! 2. A change within 20 ms after changes were passed on begins a burst: then all wait for quiet. So does a change of what the
 //!    Tiltfile is made of: what is saved with it is to be one cause with it.
 //! 3. All paths are passed on after 20 ms without a change. One that was written and not closed waits for 500 ms
@@ -20,6 +21,8 @@ use crate::model::LocalPath;
 
 /// How long nothing may happen before open paths are passed on.
 pub(super) const QUIET: Duration = Duration::from_millis(20);
+/// How long no file may be closed before settled paths are passed on: whoever saves several takes less between two.
+const GATHER: Duration = Duration::from_millis(8);
 /// How long a file that was not closed may not be written before it is passed on.
 const WRITING: Duration = Duration::from_millis(500);
 /// How long a path waits at most.
@@ -57,6 +60,8 @@ pub(super) struct Coalescer {
     writing: HashMap<usize, Instant>,
     /// When the newest of the pending changes arrived.
     last: Option<Instant>,
+    /// When a file was last closed or renamed into place.
+    closed: Option<Instant>,
     delivered: Option<Instant>,
     /// What was passed on as gone within the last `LIMIT`.
     gone: HashMap<LocalPath, Instant>,
@@ -91,6 +96,9 @@ impl Coalescer {
             }
             None => self.insert(now, path, change, after),
         };
+        if matches!(change, Change::Closed | Change::MovedIn) {
+            self.closed = Some(now);
+        }
         match change {
             Change::Written => {
                 self.writing.insert(place, now);
@@ -130,8 +138,8 @@ impl Coalescer {
     /// Returns when to call `poll` next, if nothing happens before.
     pub(super) fn next_wake(&self) -> Option<Instant> {
         let (since, last) = (self.oldest()?, self.last?);
-        if self.n_settled > 0 && !self.is_burst {
-            return Some(last);
+        if let Some(gathered) = self.gathered() {
+            return Some(gathered.min(last + QUIET).min(since + LIMIT));
         }
         let quiet = if self.writing.len() < self.places.len() {
             last + QUIET
@@ -151,11 +159,18 @@ impl Coalescer {
                 written.is_none_or(|at| now >= *at + WRITING) || now >= pending.since + LIMIT
             });
         }
-        if self.n_settled > 0 && !self.is_burst {
+        if self.gathered().is_some_and(|gathered| now >= gathered) {
             let writing = std::mem::take(&mut self.writing);
             return self.deliver(now, writing, |_, pending, _| pending.is_settled);
         }
         None
+    }
+
+    /// Returns when settled paths are passed on whatever becomes of the others, if there are some and no burst is on.
+    fn gathered(&self) -> Option<Instant> {
+        let closed = self.closed.filter(|_| self.n_settled > 0 && !self.is_burst)?;
+        let has_loose = self.n_settled + self.writing.len() < self.places.len();
+        Some(closed + if has_loose { QUIET } else { GATHER })
     }
 
     /// Returns when the oldest of the pending paths first changed.
@@ -294,7 +309,7 @@ mod tests {
         // VS Code, nano, shell redirection.
         assert_eq!(
             play(&[(0, "a", Written), (3, "a", Written), (4, "a", Closed)]),
-            ["4: a"]
+            ["12: a"]
         );
     }
 
@@ -308,7 +323,7 @@ mod tests {
             (3, "sedX", Gone),
             (3, "a", MovedIn),
         ];
-        assert_eq!(play(&events), ["3: a"]);
+        assert_eq!(play(&events), ["11: a"]);
     }
 
     #[test]
@@ -321,13 +336,13 @@ mod tests {
             (3, "a", Closed),
             (3, "a", Touched),
         ];
-        assert_eq!(play(&events), ["3: a"]);
+        assert_eq!(play(&events), ["11: a"]);
     }
 
     #[test]
     fn a_safe_write_is_one_change() {
         // JetBrains: the file becomes ___jb_old___ (ignored), ___jb_tmp___ (ignored) becomes the file.
-        assert_eq!(play(&[(0, "a", Gone), (1, "a", MovedIn)]), ["1: a"]);
+        assert_eq!(play(&[(0, "a", Gone), (1, "a", MovedIn)]), ["9: a"]);
     }
 
     #[test]
@@ -364,7 +379,7 @@ mod tests {
     fn a_file_that_is_written_in_parts_is_passed_on_once_when_it_is_closed() {
         let mut events: Vec<_> = (0..10).map(|n| (n * 400, "a", Written)).collect();
         events.push((3_700, "a", Closed));
-        assert_eq!(play(&events), ["3700: a"]);
+        assert_eq!(play(&events), ["3708: a"]);
         events.insert(0, (0, "a", Created));
         assert_eq!(play(&events), ["3720: a"], "a new one");
     }
@@ -405,27 +420,42 @@ mod tests {
     #[test]
     fn an_open_file_does_not_hold_up_a_settled_one() {
         let events = [(0, "a", Written), (5, "b", Closed), (40, "a", Closed)];
-        assert_eq!(play(&events), ["5: b", "40: a"]);
+        assert_eq!(play(&events), ["13: b", "48: a"]);
     }
 
     #[test]
-    fn what_is_queued_is_passed_on_together() {
-        assert_eq!(play(&[(0, "a", Closed), (0, "b", Closed)]), ["0: a b"]);
+    fn what_is_saved_at_one_moment_is_passed_on_together() {
+        // An editor saves all; a refactoring also makes new files and takes others away.
+        let events = [(0, "a", Closed), (4, "b", Closed), (7, "c", MovedIn)];
+        assert_eq!(play(&events), ["15: a b c"]);
+        let events = [
+            (0, "a", Closed),
+            (1, "old", Gone),
+            (2, "new", Created),
+            (3, "new", Closed),
+        ];
+        assert_eq!(play(&events), ["23: a old new"]);
+    }
+
+    #[test]
+    fn names_that_come_and_go_all_the_time_hold_a_save_up_only_shortly() {
+        let mut events = vec![(0, "a", Closed)];
+        events.extend((0..100).map(|n| (n * 5, "log", if n % 2 == 0 { Gone } else { Created })));
+        assert_eq!(play(&events)[0], "20: a");
     }
 
     #[test]
     fn a_burst_is_gathered_until_quiet() {
-        // git checkout of many files: the first goes at once, the others together.
+        // git checkout of many files: what comes after the first goes together.
         let mut events = Vec::new();
-        for (millis, file) in ["a", "b", "c", "d"].into_iter().enumerate() {
-            let millis = millis as u64 * 5;
+        for (millis, file) in [(0, "a"), (25, "b"), (35, "c"), (45, "d")] {
             events.extend([
                 (millis, file, Gone),
                 (millis, file, Created),
                 (millis, file, Closed),
             ]);
         }
-        assert_eq!(play(&events), ["0: a", "35: b c d"]);
+        assert_eq!(play(&events), ["8: a", "65: b c d"]);
     }
 
     #[test]
@@ -441,13 +471,13 @@ mod tests {
         let due = coalescer.poll(at(25)).expect("all is quiet");
         assert_eq!(due.len(), 2);
         coalescer.on_event(at(60), LocalPath::new("/web/page"), Closed, 0);
-        assert_eq!(coalescer.next_wake(), Some(at(60)), "it is over");
+        assert_eq!(coalescer.next_wake(), Some(at(68)), "it is over");
     }
 
     #[test]
     fn after_a_burst_a_save_is_quick_again() {
-        let events = [(0, "a", Closed), (5, "b", Closed), (100, "a", Closed)];
-        assert_eq!(play(&events), ["0: a", "25: b", "100: a"]);
+        let events = [(0, "a", Closed), (12, "b", Closed), (100, "a", Closed)];
+        assert_eq!(play(&events), ["8: a", "32: b", "108: a"]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ const QUIET: Duration = Duration::from_millis(10);
 const EMPTY_QUIET: Duration = Duration::from_millis(60);
 /// How often a file is read that is never quiet; then what was read last counts. Its next change comes as an event.
 const TRIES: u32 = 60;
-/// The pause between two tries.
+/// The pause between two tries, at most; a file that will be quiet sooner is read then.
 const PAUSE: Duration = Duration::from_millis(8);
 
 /// What tells one version of a file from another, and its permissions.
@@ -40,13 +40,14 @@ impl Version {
         }
     }
 
-    /// Returns whether nobody seems to be writing the file.
-    pub(super) fn is_quiet(&self) -> bool {
+    /// Returns how long it is until nobody seems to be writing the file, if nobody does; `None` if that is so already.
+    fn quiet_in(&self) -> Option<Duration> {
         let wait = if self.size == 0 { EMPTY_QUIET } else { QUIET };
         let changed = self.changed.0.saturating_mul(1_000_000) + self.changed.1 / 1_000;
         let age = clock::timestamp().0.saturating_sub(changed);
         // A clock that was set back, or another machine's, says nothing.
-        age < 0 || age >= i64::try_from(wait.as_micros()).unwrap_or(i64::MAX)
+        let age = Duration::from_micros(u64::try_from(age).ok()?);
+        wait.checked_sub(age).filter(|left| !left.is_zero())
     }
 }
 
@@ -66,8 +67,16 @@ impl Reading {
 
     /// Returns whether what was read is whole: the path still leads to this file, and nobody wrote it meanwhile.
     pub(super) fn is_whole(&self, path: &LocalPath) -> bool {
+        self.whole_in(path).is_none()
+    }
+
+    /// Returns how long to wait before what is there may be whole; `None` if what was read is.
+    fn whole_in(&self, path: &LocalPath) -> Option<Duration> {
         let now = std::fs::symlink_metadata(path).map(|metadata| Version::of(&metadata));
-        now.is_ok_and(|now| now == self.version) && self.version.is_quiet()
+        match now {
+            Ok(now) if now == self.version => self.version.quiet_in().map(|left| left.min(PAUSE)),
+            _ => Some(PAUSE),
+        }
     }
 }
 
@@ -79,16 +88,24 @@ fn open(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Calls `attempt` until it says that what it read is whole, or often enough.
+/// Waits a moment for a file that was only just written: else it would be read in vain.
+fn await_quiet(path: &LocalPath) {
+    let version = std::fs::symlink_metadata(path).map(|metadata| Version::of(&metadata));
+    if let Some(left) = version.ok().and_then(|version| version.quiet_in()) {
+        std::thread::sleep(left.min(QUIET));
+    }
+}
+
+/// Calls `attempt` until it says that what it read is whole, and not when it may be, or often enough.
 ///
 /// # Errors
 /// Those of the attempt.
-pub(super) fn until_quiet<T>(mut attempt: impl FnMut() -> io::Result<(T, bool)>) -> io::Result<T> {
+fn until_quiet<T>(mut attempt: impl FnMut() -> io::Result<(T, Option<Duration>)>) -> io::Result<T> {
     for _ in 1..TRIES {
-        if let (read, true) = attempt()? {
-            return Ok(read);
+        match attempt()? {
+            (read, None) => return Ok(read),
+            (_, Some(pause)) => std::thread::sleep(pause),
         }
-        std::thread::sleep(PAUSE);
     }
     Ok(attempt()?.0)
 }
@@ -98,12 +115,16 @@ pub(super) fn until_quiet<T>(mut attempt: impl FnMut() -> io::Result<(T, bool)>)
 /// # Errors
 /// Where it cannot be read, or is no file any more.
 pub(super) fn read(path: &LocalPath) -> io::Result<(Vec<u8>, Version)> {
+    await_quiet(path);
     until_quiet(|| {
         let mut reading = Reading::open(path)?;
         let mut content = Vec::with_capacity(usize::try_from(reading.version.size).unwrap_or(0));
         reading.file.read_to_end(&mut content)?;
-        let is_whole = content.len() as u64 == reading.version.size && reading.is_whole(path);
-        Ok(((content, reading.version), is_whole))
+        let whole_in = match content.len() as u64 == reading.version.size {
+            true => reading.whole_in(path),
+            false => Some(PAUSE),
+        };
+        Ok(((content, reading.version), whole_in))
     })
 }
 
@@ -112,6 +133,7 @@ pub(super) fn read(path: &LocalPath) -> io::Result<(Vec<u8>, Version)> {
 /// # Errors
 /// Where it cannot be read, or is no file any more.
 pub(super) fn hash(path: &LocalPath) -> io::Result<([u8; 32], Version)> {
+    await_quiet(path);
     until_quiet(|| {
         let mut reading = Reading::open(path)?;
         let (mut hasher, mut buffer, mut n_bytes) = (Sha256::new(), vec![0; 64 * 1024], 0u64);
@@ -123,7 +145,10 @@ pub(super) fn hash(path: &LocalPath) -> io::Result<([u8; 32], Version)> {
             n_bytes += n as u64;
             hasher.update(&buffer[..n]);
         }
-        let is_whole = n_bytes == reading.version.size && reading.is_whole(path);
-        Ok(((hasher.finalize().into(), reading.version), is_whole))
+        let whole_in = match n_bytes == reading.version.size {
+            true => reading.whole_in(path),
+            false => Some(PAUSE),
+        };
+        Ok(((hasher.finalize().into(), reading.version), whole_in))
     })
 }
