@@ -14,6 +14,7 @@ use super::kubeconfig::ClusterAccess;
 use super::outages::Outages;
 use super::registry::{MicroK8sService, RegistryHosting, detect};
 use super::renewals::Renewals;
+use super::sockets;
 use crate::edge::process::Environment;
 use crate::k8s::{KubeContext, Product};
 use crate::model::ObjectUid;
@@ -230,7 +231,7 @@ pub(in crate::edge::kube) async fn client(
     config.connect_timeout = Some(DIAL_TIMEOUT);
     let server = config.cluster_url.to_string();
     // Getting a token may run a program of the user's and wait for it.
-    let client = tokio::task::spawn_blocking(move || kube::Client::try_from(config))
+    let client = tokio::task::spawn_blocking(move || sockets::client(config))
         .await
         .map_err(|error| failed(error.to_string()))?
         .map_err(|error| failed(message(&error)))?;

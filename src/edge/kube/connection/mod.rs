@@ -18,6 +18,7 @@ mod outages;
 mod probe;
 mod registry;
 mod renewals;
+mod sockets;
 
 pub use cluster::{Cluster, ClusterInfo, ConnectError};
 pub(in crate::edge) use error::message;

@@ -38,6 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a channel may be unused before it is asked whether it is still there, and how long it has for an answer.
 const IDLE: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(2);
+/// What is shorter goes in one message with the line that begins its frame.
+const SHORT: usize = 64 * 1024;
 /// How long the reason of an end is waited for.
 const REASON: Duration = Duration::from_secs(1);
 
@@ -45,6 +47,8 @@ const REASON: Duration = Duration::from_secs(1);
 pub(super) struct Channel {
     streams: Streams,
     marks: Marks,
+    /// The line that begins a frame: it goes with what follows, in one message.
+    head: Vec<u8>,
     /// The shell's process in the container.
     pid: String,
     mounts: Mounts,
@@ -101,6 +105,7 @@ impl Channel {
         let mut channel = Self {
             streams,
             marks: Marks::new(&mark),
+            head: Vec::new(),
             pid: String::new(),
             mounts: Mounts::default(),
             first_places,
@@ -177,16 +182,15 @@ impl Channel {
 
     /// Runs a script in the shell itself.
     async fn run(&mut self, script: Vec<u8>) -> Result<Answer, SyncFailure> {
-        self.begin(FrameKind::Run, 0, script.len() as u64).await?;
+        self.begin(FrameKind::Run, 0, script.len() as u64);
         self.write(&script).await?;
         self.answer(Some(PATIENCE), &mut |_| {}).await
     }
 
-    async fn begin(&mut self, kind: FrameKind, place: usize, length: u64) -> Result<(), SyncFailure> {
+    fn begin(&mut self, kind: FrameKind, place: usize, length: u64) {
         self.used = clock::now();
         self.is_busy = true;
-        self.write(format!("{} {length} {place}\n", kind.word()).as_bytes())
-            .await
+        self.head = format!("{} {length} {place}\n", kind.word()).into_bytes();
     }
 
     /// Sends frames as they are made, each once the one before it succeeded. Returns the last one's answer.
@@ -199,7 +203,7 @@ impl Channel {
                         self.succeeded().await?;
                     }
                     left = Some(length);
-                    self.begin(kind, place, length).await?;
+                    self.begin(kind, place, length);
                 }
                 Piece::Data(bytes) => {
                     left = left.map(|left| left.saturating_sub(bytes.len() as u64));
@@ -236,7 +240,7 @@ impl Channel {
             quote_path(arg, &mut script);
         }
         script.extend_from_slice(b") </dev/null");
-        self.begin(FrameKind::Run, 0, script.len() as u64).await?;
+        self.begin(FrameKind::Run, 0, script.len() as u64);
         self.write(&script).await?;
         Ok(self.answer(None, hear).await?.status)
     }
@@ -399,9 +403,16 @@ impl Channel {
     }
 
     async fn write(&mut self, bytes: &[u8]) -> Result<(), SyncFailure> {
+        let mut head = std::mem::take(&mut self.head);
+        let mut rest = bytes;
+        if bytes.len() < SHORT {
+            head.extend_from_slice(bytes);
+            rest = &[];
+        }
         let Streams { to, from, .. } = &mut self.streams;
         let write = async {
-            to.write_all(bytes).await?;
+            to.write_all(&head).await?;
+            to.write_all(rest).await?;
             to.flush().await
         };
         tokio::pin!(write);
