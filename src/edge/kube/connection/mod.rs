@@ -2,7 +2,7 @@
 //!
 //! Start with [`read_context`], which touches no network, and [`Cluster::connect`]. `object_api` asks for objects of any
 //! kind. `identity` keeps writes from another cluster, `probe` (with `outages`) and `client_renewal` bring back what was lost, and
-//! `health` tells the engine how the cluster is.
+//! `health` tells the engine how the cluster is. `sockets` makes the client that all of them use.
 
 mod client_renewal;
 mod cluster;
