@@ -10,12 +10,9 @@ pub fn annotations(report: &CiReport, base: &str) -> String {
             continue;
         }
         let place = resource.place.as_ref().map_or_else(String::new, |place| {
-            let file = place.file.strip_prefix(base).unwrap_or(&place.file);
-            format!(
-                "file={},line={},",
-                property(file.trim_start_matches('/')),
-                place.line
-            )
+            let below = place.file.strip_prefix(base).filter(|_| !base.is_empty());
+            let file = below.map_or(place.file.as_str(), |file| file.trim_start_matches('/'));
+            format!("file={},line={},", property(file), place.line)
         });
         let reason = if resource.reason.is_empty() {
             "it is not ready"

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::ExitOutcome;
 use crate::history::{StageKind, UpdateRecord};
 use crate::model::{ManifestName, SourcePlace, Timestamp};
-use crate::view::{ReportRow, UpdateStatus, View, history_of};
+use crate::view::{ReportRow, UpdateStatus, View, headline, history_of};
 
 pub use github::annotations;
 pub use junit::junit;
@@ -187,7 +187,7 @@ fn tiltfile(view: &View, lines: &mut BTreeMap<ManifestName, Vec<String>>) -> Res
             _ => ResourceResult::Pending,
         },
         seconds: took.map(|(started, finished)| finished.since(started).as_secs_f64()),
-        reason: first_line(tiltfile.error.as_deref()),
+        reason: tiltfile.error.as_deref().map_or("", headline).to_owned(),
         last_lines: match &tiltfile.error {
             Some(error) => error.lines().map(str::to_owned).collect(),
             None => lines.remove(&name).unwrap_or_default(),
@@ -196,12 +196,6 @@ fn tiltfile(view: &View, lines: &mut BTreeMap<ManifestName, Vec<String>>) -> Res
         updates: history_of(view, &name).map_or_else(Vec::new, |history| history.updates),
         name: name.to_string(),
     }
-}
-
-fn first_line(text: Option<&str>) -> String {
-    text.and_then(|text| text.lines().next())
-        .unwrap_or_default()
-        .to_owned()
 }
 
 /// One thing that went well or not: a stage of the last update of a resource.

@@ -97,11 +97,21 @@ fn of_tiltfile(view: &View) -> AwaitedResource {
             _ => "pending",
         }
         .to_owned(),
-        reason: error.lines().next().unwrap_or_default().to_owned(),
+        reason: headline(error).to_owned(),
         update: last_update(view, &name),
         name: name.to_string(),
         lines: Vec::new(),
         omitted_lines: 0,
+    }
+}
+
+/// Returns the line of a Tiltfile's error that says what is wrong; what led there may come before it.
+pub(crate) fn headline(error: &str) -> &str {
+    let first = error.lines().next().unwrap_or_default();
+    let mut unindented = error.lines().skip(1).filter(|line| !line.starts_with(' '));
+    match first.starts_with("Traceback (") {
+        true => unindented.next().unwrap_or(first),
+        false => first,
     }
 }
 

@@ -30,6 +30,7 @@ use crate::model::{
 pub use crate::model::{RuntimeStatus, UpdateStatus};
 pub use detail::detail;
 
+pub(crate) use awaited::headline;
 pub use awaited::{AwaitAnswer, AwaitedResource, awaited, last_edited};
 pub use history::{history, history_of};
 pub(crate) use pod_json::pod_json;
