@@ -25,6 +25,7 @@ page: ## Serve the page from web/ with reload, for the session on TILT_PORT
 
 bench: ## Measure the hot paths (TILT_PEER=PATH measures another binary beside ours)
 	@benches/run
+	@benches/clients
 
 cluster: ## Start the local cluster
 	@dev/cluster/cluster up

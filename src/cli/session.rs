@@ -15,6 +15,7 @@ use crate::edge::death;
 use crate::edge::evaluation::RealHost;
 use crate::edge::kube::{ClusterAccess, FrozenKubeconfig, read_context};
 use crate::edge::local::CommandVariables;
+use crate::edge::process::pin;
 use crate::edge::session::{self, Session};
 
 use crate::edge::machine::{output_gone, print_stream, signals};
@@ -73,29 +74,32 @@ async fn run_in_runtime(options: Options) -> anyhow::Result<Ended> {
             tokio::time::Instant::now()
         })
     };
+    let (asked_port, host) = (options.flags.serve.port, options.flags.serve.host.clone());
+    let web = web_port::listen(&host, asked_port)?;
+    // What is started finds this session by the port that it has.
+    let port = web.local_addr().map_or(asked_port, |address| address.port());
+    if asked_port == 0 {
+        // Its own environment may say that it may be any.
+        pin("TILT_PORT", port.to_string());
+    }
     let prepared = prepare(
         options.flags.tiltfile.path()?,
         options.tiltfile_args,
         options.subcommand,
         &options.flags.cluster,
-        (&options.flags.serve.host, options.flags.serve.port),
+        (&host, port),
     )?;
     let request = prepared.request;
     let log = open_log();
     traces::hide_secrets_of(&log);
     let tiltfile = request.file.clone();
-    let (asked_port, host) = (options.flags.serve.port, options.flags.serve.host.clone());
-    let web = web_port::listen(&host, asked_port)?;
     let facts = SessionFacts {
         started: clock::timestamp(),
         pid: std::process::id(),
         tiltfile: tiltfile.clone(),
         is_ci: matches!(options.mode, Mode::Ci { .. }),
         is_local: web.local_addr().is_ok_and(|address| address.ip().is_loopback()),
-        context: prepared
-            .access
-            .is_ok()
-            .then(|| (request.kube.name.clone(), request.kube.namespace.clone())),
+        context: prepared.access.is_ok().then(|| request.kube.clone()),
         kubeconfig: prepared
             .kubeconfig
             .as_ref()

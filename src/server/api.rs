@@ -21,6 +21,7 @@ use crate::api::{
     ApiError, FieldSelector, Kind, LabelSelector, Part, PatchType, Reason, Selection, Store, Write,
     list_body, openapi, table,
 };
+use crate::clock;
 use crate::model::COMPATIBLE_VERSION;
 
 /// The longest body of a request, in bytes.
@@ -46,10 +47,7 @@ pub(super) fn routes(shared: Arc<Shared>) -> Router {
         .route("/metrics", get(metrics))
         .route("/apis", get(groups))
         .route("/apis/tilt.dev", get(async || json_body(&openapi::group())))
-        .route(
-            "/openapi/v2",
-            get(async || json_body(&openapi::document(openapi::Dialect::V2))),
-        )
+        .route("/openapi/v2", get(openapi_v2))
         .route("/openapi/v3", get(openapi_index))
         .route(
             "/openapi/v3/apis/tilt.dev/v1alpha1",
@@ -133,6 +131,14 @@ async fn groups(headers: HeaderMap) -> Response {
     json_body(&openapi::group_list())
 }
 
+async fn openapi_v2(headers: HeaderMap) -> Response {
+    if text(&headers, header::ACCEPT).contains("proto-openapi") {
+        let media = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+        return ([(header::CONTENT_TYPE, media)], openapi::document_as_protobuf()).into_response();
+    }
+    json_body(&openapi::document(openapi::Dialect::V2))
+}
+
 async fn openapi_index() -> Response {
     json_body(&json!({"paths": {
         "apis/tilt.dev/v1alpha1": {"serverRelativeURL": "/openapi/v3/apis/tilt.dev/v1alpha1"},
@@ -153,13 +159,22 @@ pub(super) struct Options {
     pub(super) watch: String,
     pub(super) resource_version: String,
     pub(super) timeout_seconds: Option<u64>,
+    pub(super) send_initial_events: String,
+    allow_watch_bookmarks: String,
     label_selector: String,
     field_selector: String,
     dry_run: String,
     field_validation: String,
+    field_manager: String,
+    force: String,
 }
 
 impl Options {
+    /// Returns whether the client of a watch wants to know how far it has seen all.
+    pub(super) fn wants_bookmarks(&self) -> bool {
+        matches!(self.allow_watch_bookmarks.as_str(), "true" | "1")
+    }
+
     pub(super) fn selection(&self) -> Result<Selection, ApiError> {
         Ok(Selection {
             labels: LabelSelector::parse(&self.label_selector)?,
@@ -167,13 +182,27 @@ impl Options {
         })
     }
 
-    fn write(&self, part: Part, shared: &Shared) -> Write {
+    fn write<'a>(&'a self, part: Part, headers: &'a HeaderMap, shared: &Shared) -> Write<'a> {
         Write {
+            manager: self.manager(headers),
+            force: self.force == "true",
             part,
             strict: self.field_validation == "Strict",
             dry_run: !self.dry_run.is_empty(),
             now: shared.now(),
         }
+    }
+
+    /// Returns who writes: who the request says, else the program that sent it.
+    fn manager<'a>(&'a self, headers: &'a HeaderMap) -> &'a str {
+        if !self.field_manager.is_empty() {
+            return &self.field_manager;
+        }
+        let program = text(headers, header::USER_AGENT)
+            .split('/')
+            .next()
+            .unwrap_or_default();
+        if program.is_empty() { "unknown" } else { program }
     }
 }
 
@@ -208,11 +237,13 @@ pub(super) fn body_of(bytes: &Bytes, headers: &HeaderMap) -> Result<Value, ApiEr
 
 /// Answers with an object, or as a table if that is wanted.
 fn shown(headers: &HeaderMap, status: StatusCode, object: &Arc<Value>) -> Response {
-    if wants_table(headers) {
+    let kind = object["kind"].as_str().and_then(Kind::named);
+    if let Some(kind) = kind.filter(|_| wants_table(headers)) {
         let version = object["metadata"]["resourceVersion"]
             .as_str()
             .and_then(|text| text.parse().ok());
-        let body = table(version.unwrap_or_default(), std::slice::from_ref(object));
+        let objects = std::slice::from_ref(object);
+        let body = table(kind, version.unwrap_or_default(), objects, clock::timestamp());
         return (status, json_body(&body)).into_response();
     }
     (status, json_body(object)).into_response()
@@ -248,7 +279,7 @@ async fn list(
         (store.version(), store.list(kind, &selection))
     };
     if wants_table(&headers) {
-        return json_body(&table(version, &objects));
+        return json_body(&table(kind, version, &objects, shared.now()));
     }
     json_body(&list_body(kind, version, &objects))
 }
@@ -264,7 +295,7 @@ async fn create(
         Ok(kind) => kind,
         Err(error) => return refusal(&error),
     };
-    let how = options.write(Part::Main, &shared);
+    let how = options.write(Part::Main, &headers, &shared);
     let created = match body_of(&bytes, &headers) {
         Ok(body) => shared.write(|store| store.create(kind, body, how)).await,
         Err(error) => Err(error),
@@ -294,7 +325,9 @@ async fn delete_collection(
         })
         .await;
     match deleted {
-        Ok((version, objects)) if wants_table(&headers) => json_body(&table(version, &objects)),
+        Ok((version, objects)) if wants_table(&headers) => {
+            json_body(&table(kind, version, &objects, shared.now()))
+        }
         Ok((version, objects)) => json_body(&list_body(kind, version, &objects)),
         Err(error) => refusal(&error),
     }
@@ -368,12 +401,16 @@ async fn change(
         Ok(kind) => return refusal(&ApiError::not_found(kind, &name)),
         Err(error) => return refusal(&error),
     };
-    let how = options.write(part, &shared);
+    let mut how = options.write(part, &headers, &shared);
     let media = text(&headers, header::CONTENT_TYPE)
         .split(';')
         .next()
         .unwrap_or_default()
         .to_owned();
+    if PatchType::of_media_type(&media) == Some(PatchType::Apply) {
+        // Who applies has to say who it is.
+        how.manager = &options.field_manager;
+    }
     let existed = shared.store().get(kind, &name).is_some();
     let write = |store: &mut Store| {
         let body = body_of(&bytes, &headers)?;

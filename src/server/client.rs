@@ -50,6 +50,8 @@ pub enum ApiFailure {
         message: String,
         /// The HTTP status.
         code: u16,
+        /// The kind and the name that it is about, if it is about an object.
+        about: Option<(String, String)>,
     },
     /// Anything else.
     #[error("{0:#}")]
@@ -57,6 +59,39 @@ pub enum ApiFailure {
 }
 
 impl ApiFailure {
+    /// Returns it with a note of what failed before what the session says.
+    #[must_use]
+    pub fn in_words(mut self, what: &str) -> Self {
+        if let Self::Status { message, reason, .. } = &mut self
+            && reason != "Invalid"
+        {
+            *message = format!("{what}: {message}");
+        }
+        self
+    }
+
+    /// Returns it as kubectl says it.
+    pub fn like_kubectl(&self) -> String {
+        match self {
+            Self::Status {
+                reason,
+                message,
+                about,
+                ..
+            } if reason == "Invalid" => match about {
+                // The message begins with the object itself.
+                Some((kind, name)) => {
+                    let rest = message
+                        .split_once(" is invalid: ")
+                        .map_or(message.as_str(), |(_, rest)| rest);
+                    format!("The {kind} {name:?} is invalid: {rest}")
+                }
+                None => format!("The request is invalid: {message}"),
+            },
+            other => other.to_string(),
+        }
+    }
+
     /// Returns whether there is no such object.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Status { code: 404, .. })
@@ -173,7 +208,72 @@ fn refusal(status: StatusCode, value: &Value, body: &Bytes) -> ApiFailure {
         reason: text("reason").unwrap_or_else(|| status.canonical_reason().unwrap_or_default().to_owned()),
         message: text("message").unwrap_or_else(|| String::from_utf8_lossy(body).into_owned()),
         code: status.as_u16(),
+        about: {
+            let of = |field: &str| value["details"][field].as_str().map(str::to_owned);
+            of("kind").zip(of("name"))
+        },
     }
+}
+
+/// How often an answer may say that what is asked for is elsewhere.
+const REDIRECTS: usize = 5;
+
+/// Returns the text that is at an address, `http://` or `https://`.
+///
+/// # Errors
+/// It cannot be reached, or answers with a refusal.
+pub async fn download(url: &str) -> anyhow::Result<String> {
+    let mut url = url.to_owned();
+    for _ in 0..=REDIRECTS {
+        let uri: http::Uri = url.parse().context("it is no URL")?;
+        let host = uri.host().context("it names no host")?.to_owned();
+        let is_tls = uri.scheme_str() == Some("https");
+        let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let request = Request::builder()
+            .uri(path)
+            .header(
+                header::HOST,
+                uri.authority()
+                    .map_or(host.as_str(), |authority| authority.as_str()),
+            )
+            .body(Full::from(Vec::new()))?;
+        let stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await?;
+        let response = if is_tls {
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            let config = ClientConfig::builder()
+                .with_root_certificates(roots)
+                .with_no_client_auth();
+            let stream = TlsConnector::from(Arc::new(config))
+                .connect(ServerName::try_from(host)?, stream)
+                .await?;
+            exchange(stream, request).await?
+        } else {
+            exchange(stream, request).await?
+        };
+        let status = response.status();
+        if status.is_redirection() {
+            let next = response
+                .headers()
+                .get(header::LOCATION)
+                .and_then(|next| next.to_str().ok());
+            let next = next.context("it is elsewhere, but does not say where")?;
+            url = match next.starts_with('/') {
+                true => format!(
+                    "{}://{}{next}",
+                    if is_tls { "https" } else { "http" },
+                    uri.authority().map_or("", |at| at.as_str())
+                ),
+                false => next.to_owned(),
+            };
+            continue;
+        }
+        anyhow::ensure!(status.is_success(), "server reported {status}");
+        let body = response.into_body().collect().await?.to_bytes();
+        return Ok(String::from_utf8(body.to_vec())?);
+    }
+    anyhow::bail!("it is always elsewhere")
 }
 
 async fn exchange(

@@ -7,6 +7,7 @@
 mod api;
 pub mod client;
 mod connections;
+mod dump;
 mod identity;
 mod json_text;
 mod log_pages;
@@ -38,8 +39,8 @@ use crate::logs::{LogStore, LogWriter};
 
 pub use identity::user_token;
 pub use questions::AwaitRequest;
-use registry::Registered;
-pub use registry::{Entry, entries, entry, server_name, tilt_dir};
+pub use registry::{Entry, entries, entry, forget_dead_sessions, server_name, tilt_dir};
+use registry::{Newcomer, Registered};
 use shared::Shared;
 
 /// What a server is started with.
@@ -53,7 +54,7 @@ pub struct Options {
     pub facts: SessionFacts,
     /// The listener of the web page.
     pub web: std::net::TcpListener,
-    /// The port that the session was asked for, which gives its name; 0 for any.
+    /// The port that the session was asked for; 0 for any.
     pub asked_port: u16,
 }
 
@@ -75,7 +76,6 @@ pub async fn start(options: Options) -> anyhow::Result<Server> {
         LogWriter::global(options.log.clone()),
         options.handle.deaths.clone(),
     );
-    let name = server_name(options.asked_port);
     let shared = Arc::new(Shared::new(options.handle, options.log, options.facts)?);
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
         .await
@@ -102,6 +102,10 @@ pub async fn start(options: Options) -> anyhow::Result<Server> {
             connections::serve(listener, routes).await;
         }),
     );
+    let web_port = options
+        .web
+        .local_addr()
+        .map_or(options.asked_port, |address| address.port());
     options
         .web
         .set_nonblocking(true)
@@ -114,7 +118,13 @@ pub async fn start(options: Options) -> anyhow::Result<Server> {
             connections::serve(web, routes).await;
         }),
     );
-    let registered = match registry::register(&name, address.port(), &certificate, shared.token()) {
+    let registered = match registry::register(Newcomer {
+        asked_port: options.asked_port,
+        web_port,
+        api_port: address.port(),
+        certificate: &certificate,
+        token: shared.token(),
+    }) {
         Ok(registered) => Some(registered),
         Err(error) => {
             shared.warn(&format!("commands will not find this session: {error:#}"));

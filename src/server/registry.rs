@@ -4,8 +4,10 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use base64::Engine as _;
@@ -15,11 +17,16 @@ use serde_json::{Value, json};
 /// The port whose session is the default one.
 const DEFAULT_PORT: u16 = 10350;
 
+/// How long somebody on this machine may take to accept a connection.
+const PATIENCE: Duration = Duration::from_millis(200);
+
 /// A session that a client can talk to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Its name, such as `tilt-default`.
     pub name: String,
+    /// The port of its web page; `None` if its name does not tell.
+    pub web_port: Option<u16>,
     /// Where its API is, such as `https://127.0.0.1:40001`.
     pub server: String,
     /// The certificate of its API, as PEM.
@@ -33,6 +40,14 @@ pub fn server_name(port: u16) -> String {
     match port {
         DEFAULT_PORT => "tilt-default".to_owned(),
         port => format!("tilt-{port}"),
+    }
+}
+
+/// Returns the port of a session with this name; it has any port if that is 0.
+fn port_of(name: &str) -> Option<u16> {
+    match name.strip_prefix("tilt-")? {
+        "default" => Some(DEFAULT_PORT),
+        port => port.parse().ok().filter(|port| *port != 0),
     }
 }
 
@@ -65,16 +80,16 @@ pub fn tilt_dir() -> anyhow::Result<PathBuf> {
     Ok(dir)
 }
 
-fn config_file() -> anyhow::Result<PathBuf> {
-    let given = std::env::var_os("TILT_CONFIG").filter(|paths| !paths.is_empty());
-    // As with a kubeconfig, several files may be named; the first is written.
-    let first = given
-        .as_ref()
-        .and_then(|paths| std::env::split_paths(paths).next());
-    match first {
-        Some(path) => Ok(path),
-        None => Ok(tilt_dir()?.join("config")),
+/// Returns the files of the registry. As with a kubeconfig, several may be named: all are read, the first is written.
+fn config_files() -> anyhow::Result<Vec<PathBuf>> {
+    let given = std::env::var_os("TILT_CONFIG").unwrap_or_default();
+    let mut files: Vec<PathBuf> = std::env::split_paths(&given)
+        .filter(|path| !path.as_os_str().is_empty())
+        .collect();
+    if files.is_empty() {
+        files.push(tilt_dir()?.join("config"));
     }
+    Ok(files)
 }
 
 /// The entry of a session. It is taken away when this is dropped.
@@ -84,19 +99,43 @@ pub(super) struct Registered {
     token: String,
 }
 
-/// Enters a session.
-pub(super) fn register(name: &str, port: u16, certificate: &str, token: &str) -> anyhow::Result<Registered> {
+/// A session that wants to be found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Newcomer<'a> {
+    /// The port that it was asked for; 0 for any.
+    pub(super) asked_port: u16,
+    /// The port of its web page.
+    pub(super) web_port: u16,
+    /// The port of its API.
+    pub(super) api_port: u16,
+    /// The certificate of its API, as PEM.
+    pub(super) certificate: &'a str,
+    /// Who has it may do everything.
+    pub(super) token: &'a str,
+}
+
+/// Enters a session under the port that it has. Of those that may have any port, `tilt-0` is the last one that was started.
+pub(super) fn register(session: Newcomer<'_>) -> anyhow::Result<Registered> {
+    let name = server_name(session.web_port);
     change(|config| {
-        remove(config, name);
+        forget_dead(config);
+        remove(config, &name);
         let cluster = json!({
-            "certificate-authority-data": STANDARD.encode(certificate),
-            "server": format!("https://127.0.0.1:{port}"),
+            "certificate-authority-data": STANDARD.encode(session.certificate),
+            "server": format!("https://127.0.0.1:{}", session.api_port),
         });
-        for (list, field, value) in [
-            ("clusters", "cluster", cluster),
-            ("users", "user", json!({"token": token})),
-            ("contexts", "context", json!({"cluster": name, "user": name})),
-        ] {
+        let context = json!({"cluster": name, "user": name});
+        let mut entries = vec![
+            ("clusters", name.clone(), "cluster", cluster),
+            ("users", name.clone(), "user", json!({"token": session.token})),
+            ("contexts", name.clone(), "context", context.clone()),
+        ];
+        let asked = server_name(session.asked_port);
+        if asked != name {
+            remove(config, &asked);
+            entries.push(("contexts", asked, "context", context));
+        }
+        for (list, name, field, value) in entries {
             if let Some(entries) = config[list].as_array_mut() {
                 entries.push(json!({"name": name, field: value}));
             }
@@ -104,8 +143,41 @@ pub(super) fn register(name: &str, port: u16, certificate: &str, token: &str) ->
         true
     })?;
     Ok(Registered {
-        name: name.to_owned(),
-        token: token.to_owned(),
+        name,
+        token: session.token.to_owned(),
+    })
+}
+
+/// Takes away the entries of sessions on this machine whose port nobody listens on any more.
+///
+/// # Errors
+/// The file cannot be read, or written.
+pub fn forget_dead_sessions() -> anyhow::Result<()> {
+    change(forget_dead)
+}
+
+/// Takes the dead away; returns whether there were any.
+fn forget_dead(config: &mut Value) -> bool {
+    let clusters = config["clusters"].as_array().into_iter().flatten();
+    let dead: Vec<String> = clusters
+        .filter(|cluster| cluster["cluster"]["server"].as_str().is_some_and(is_dead))
+        .filter_map(|cluster| cluster["name"].as_str().map(str::to_owned))
+        .collect();
+    for name in &dead {
+        remove(config, name);
+    }
+    !dead.is_empty()
+}
+
+/// Returns whether nobody listens there; who is on another machine, or slow, is not called dead.
+fn is_dead(server: &str) -> bool {
+    let address = server
+        .strip_prefix("https://")
+        .and_then(|address| address.parse().ok());
+    address.is_some_and(|address: SocketAddr| {
+        address.ip().is_loopback()
+            && TcpStream::connect_timeout(&address, PATIENCE)
+                .is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
     })
 }
 
@@ -126,7 +198,7 @@ impl Drop for Registered {
 fn remove(config: &mut Value, name: &str) {
     for list in ["clusters", "users", "contexts"] {
         if let Some(entries) = config[list].as_array_mut() {
-            entries.retain(|entry| entry["name"] != name);
+            entries.retain(|entry| entry["name"] != name && entry["context"]["cluster"] != name);
         }
     }
 }
@@ -140,7 +212,7 @@ fn found<'a>(config: &'a Value, list: &str, name: &str) -> Option<&'a Value> {
 
 /// Changes the file under its lock; `edit` says whether there is anything to write.
 fn change(edit: impl FnOnce(&mut Value) -> bool) -> anyhow::Result<()> {
-    let path = config_file()?;
+    let path = config_files()?.remove(0);
     let _lock = lock(&path)?;
     let mut config = read(&path)?;
     if !edit(&mut config) {
@@ -205,31 +277,52 @@ fn read(path: &Path) -> anyhow::Result<Value> {
 /// # Errors
 /// The file cannot be read.
 pub fn entries() -> anyhow::Result<Vec<Entry>> {
-    let path = config_file()?;
-    let config = read(&path)?;
-    let names = config["contexts"].as_array().into_iter().flatten();
-    let entries = names.filter_map(|context| {
-        let name = context["name"].as_str()?;
-        let cluster = found(&config, "clusters", name)?;
-        let user = found(&config, "users", name)?;
-        let certificate = STANDARD
-            .decode(cluster["cluster"]["certificate-authority-data"].as_str()?)
-            .ok()?;
-        Some(Entry {
-            name: name.to_owned(),
-            server: cluster["cluster"]["server"].as_str()?.to_owned(),
-            certificate: String::from_utf8(certificate).ok()?,
-            token: user["user"]["token"].as_str()?.to_owned(),
-        })
-    });
-    Ok(entries.collect())
+    let config = read_all()?;
+    let names = config["clusters"].as_array().into_iter().flatten();
+    let names = names.filter_map(|cluster| cluster["name"].as_str());
+    Ok(names.filter_map(|name| entry_of(&config, name, name)).collect())
 }
 
-/// Returns the session of a port, if one is entered.
+/// Returns the session of a port, if one is entered; 0 is the last one that was started with any port.
 ///
 /// # Errors
 /// The file cannot be read.
 pub fn entry(port: u16) -> anyhow::Result<Option<Entry>> {
-    let name = server_name(port);
-    Ok(entries()?.into_iter().find(|entry| entry.name == name))
+    let config = read_all()?;
+    let Some(context) = found(&config, "contexts", &server_name(port)) else {
+        return Ok(None);
+    };
+    let part = |field: &str| context["context"][field].as_str().unwrap_or_default();
+    Ok(entry_of(&config, part("cluster"), part("user")))
+}
+
+fn entry_of(config: &Value, cluster: &str, user: &str) -> Option<Entry> {
+    let (name, cluster) = (cluster, &found(config, "clusters", cluster)?["cluster"]);
+    let user = &found(config, "users", user)?["user"];
+    let certificate = STANDARD
+        .decode(cluster["certificate-authority-data"].as_str()?)
+        .ok()?;
+    Some(Entry {
+        name: name.to_owned(),
+        web_port: port_of(name),
+        server: cluster["server"].as_str()?.to_owned(),
+        certificate: String::from_utf8(certificate).ok()?,
+        token: user["token"].as_str()?.to_owned(),
+    })
+}
+
+/// Reads all files of the registry; of two entries with a name the first is meant.
+fn read_all() -> anyhow::Result<Value> {
+    let files = config_files()?;
+    let mut all = read(&files[0])?;
+    for path in &files[1..] {
+        let config = read(path)?;
+        for list in ["clusters", "users", "contexts"] {
+            let more = config[list].as_array().cloned().unwrap_or_default();
+            if let Some(entries) = all[list].as_array_mut() {
+                entries.extend(more);
+            }
+        }
+    }
+    Ok(all)
 }

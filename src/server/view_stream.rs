@@ -18,7 +18,7 @@ use crate::view::log_list;
 /// How much text of the log the whole view has, in bytes.
 ///
 /// Rule: `docs/rules/logs.md`, "Size in the view".
-const LOG_BYTES: usize = 2_000_000;
+pub(super) const LOG_BYTES: usize = 2_000_000;
 
 /// The shortest time between two changes that are sent.
 const PACE: Duration = Duration::from_millis(200);

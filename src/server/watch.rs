@@ -11,9 +11,16 @@ use serde_json::{Value, json};
 use super::api::{Options, stream_body};
 use super::shared::Shared;
 use crate::api::{ApiError, Change, ChangeKind, Kind, Selection, table};
+use crate::clock;
 
 /// How long a watch stays open when the client does not say.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
+
+/// How often a client that wants to know is told how far it has seen all.
+const BOOKMARKS: Duration = Duration::from_secs(60);
+
+/// What tells a client that it has seen all that there was when its watch began.
+const INITIAL_END: &str = "k8s.io/initial-events-end";
 
 /// Follows a kind from the version that was asked for, or from what there is now.
 pub(super) fn watch(
@@ -32,6 +39,14 @@ pub(super) fn watch(
         waiting: VecDeque::new(),
     };
     match options.resource_version.as_str() {
+        _ if options.send_initial_events == "true" => {
+            watcher.begin_with_all(&shared);
+            if options.wants_bookmarks() {
+                let bookmark = watcher.bookmark(&json!({INITIAL_END: "true"}));
+                watcher.waiting.push_back(bookmark);
+            }
+        }
+        "" | "0" if options.send_initial_events == "false" => watcher.seen = shared.store().version(),
         "" | "0" => watcher.begin_with_all(&shared),
         version => match version.parse() {
             Ok(version) => watcher.seen = version,
@@ -42,6 +57,7 @@ pub(super) fn watch(
         },
     }
     let end = tokio::time::Instant::now() + options.timeout_seconds.map_or(LONGEST, Duration::from_secs);
+    let bookmarks = options.wants_bookmarks();
     let start = (shared, versions, watcher, false);
     stream_body(futures::stream::unfold(
         start,
@@ -63,6 +79,10 @@ pub(super) fn watch(
                 tokio::select! {
                     changed = versions.changed() => changed.ok()?,
                     () = tokio::time::sleep_until(end) => return None,
+                    () = tokio::time::sleep(BOOKMARKS), if bookmarks => {
+                        let bookmark = watcher.bookmark(&json!({}));
+                        watcher.waiting.push_back(bookmark);
+                    }
                 }
             }
         },
@@ -118,15 +138,33 @@ impl Watcher {
         }
     }
 
+    /// Returns what says up to which version all has been told.
+    fn bookmark(&self, annotations: &Value) -> Bytes {
+        if self.as_table {
+            return line("BOOKMARK", &table(self.kind, self.seen, &[], clock::timestamp()));
+        }
+        let metadata = json!({
+            "resourceVersion": self.seen.to_string(),
+            "creationTimestamp": null,
+            "annotations": annotations,
+        });
+        let object = json!({"kind": self.kind.name, "apiVersion": Kind::api_version(), "metadata": metadata});
+        line("BOOKMARK", &object)
+    }
+
     fn told(&self, word: &str, object: &Arc<Value>) -> Bytes {
         if self.as_table {
             let version = object["metadata"]["resourceVersion"]
                 .as_str()
                 .and_then(|text| text.parse().ok());
-            return line(
-                word,
-                &table(version.unwrap_or_default(), std::slice::from_ref(object)),
+            let objects = std::slice::from_ref(object);
+            let table = table(
+                self.kind,
+                version.unwrap_or_default(),
+                objects,
+                clock::timestamp(),
             );
+            return line(word, &table);
         }
         line(word, object)
     }

@@ -19,7 +19,7 @@ use super::identity::is_equal;
 use super::json_text::json_text;
 use super::questions;
 use super::shared::{Shared, State};
-use super::{log_pages, page, view_stream};
+use super::{dump, log_pages, page, view_stream};
 use crate::api::{Kind, Part, Write};
 use crate::engine::Event;
 use crate::model::{ManifestName, TriggerMode, TriggerReason};
@@ -37,7 +37,7 @@ pub(super) fn routes(shared: Arc<Shared>) -> Router {
         .route("/api/view", any(view))
         .merge(questions::routes())
         .route("/api/snapshot/{id}", any(snapshot))
-        .route("/api/dump/engine", any(dump))
+        .route("/api/dump/engine", any(dump::dump))
         .route("/api/websocket_token", any(websocket_token))
         .route("/api/log", get(log_pages::log))
         .route("/api/log.txt", get(log_pages::text))
@@ -143,13 +143,6 @@ async fn snapshot(axum::extract::State(shared): State) -> Response {
     let view = view_stream::whole(&shared, view_stream::Log::Whole);
     let snapshot = json!({"view": view, "createdAt": shared.now().to_micro_text()});
     json_text(view_stream::text_of(&snapshot))
-}
-
-/// What the engine knows, for people who look for a fault. Secrets are hidden, and there is no token in it.
-async fn dump(axum::extract::State(shared): State) -> Response {
-    let view = shared.handle.view.borrow().clone();
-    let text = serde_json::to_string(&*view).unwrap_or_default();
-    json_text(shared.log.without_secrets(&text))
 }
 
 async fn websocket_token(axum::extract::State(shared): State) -> String {
@@ -325,6 +318,8 @@ async fn click(
         strict: false,
         dry_run: false,
         now: shared.now(),
+        manager: "tilt-web",
+        force: false,
     };
     match shared.write(|store| store.update(kind, &name, body, how)).await {
         Ok(button) => json_text(button.to_string()),

@@ -16,6 +16,7 @@ mod kube;
 mod live_services;
 mod live_update;
 mod microservices;
+mod objects;
 mod ownership;
 mod plans;
 mod port_forwards;

@@ -241,3 +241,117 @@ fn it_waits_and_watches() {
         &["wait", "--for=delete", "uibutton/go", "--timeout=60s"],
     );
 }
+
+#[test]
+fn conflicts_of_what_it_applies_are_told_and_can_be_forced() {
+    let session = session();
+    ok_with(&session, &["apply", "--server-side", "-f", "-"], BUTTON);
+    let other = BUTTON.replace("text: Go", "text: Stop");
+    let apply = ["apply", "--server-side", "--field-manager=me", "-f", "-"];
+    let (refused, succeeded) = run(&session, &apply, &other);
+    assert!(!succeeded);
+    assert!(
+        refused.contains("Apply failed with 1 conflict: conflict with \"kubectl\": .spec.text"),
+        "{refused}"
+    );
+    ok_with(&session, &[&apply[..], &["--force-conflicts"]].concat(), &other);
+    let managers = [
+        "get",
+        "uibutton",
+        "go",
+        "--show-managed-fields",
+        "-o",
+        "jsonpath={.metadata.managedFields[*].manager}",
+    ];
+    assert_eq!(ok(&session, &managers), "kubectl me");
+    assert_eq!(
+        ok(
+            &session,
+            &["get", "uibutton", "go", "-o", "jsonpath={.spec.text}"]
+        ),
+        "Stop"
+    );
+}
+
+#[test]
+fn a_watch_says_when_all_that_there_was_has_been_told() {
+    let session = session();
+    let path = "/apis/tilt.dev/v1alpha1/uiresources?watch=true&sendInitialEvents=true&allowWatchBookmarks=true\
+                &resourceVersionMatch=NotOlderThan";
+    let mut watching = session
+        .kubectl()
+        .args(["get", "--raw", path])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("kubectl is on the path");
+    let lines = BufReader::new(watching.stdout.take().expect("a pipe"))
+        .lines()
+        .map_while(Result::ok);
+    let is_end = |line: &String| line.contains("\"k8s.io/initial-events-end\":\"true\"");
+    let mut before = Vec::new();
+    for line in lines {
+        if is_end(&line) {
+            break;
+        }
+        before.push(line);
+    }
+    watching.kill().expect("it lives");
+    watching.wait().expect("it ends");
+    assert_eq!(before.len(), 2, "{before:?}");
+    assert!(before.iter().all(|line| line.contains("ADDED")), "{before:?}");
+}
+
+#[test]
+fn objects_say_what_tilts_objects_say() {
+    let session = session();
+    let rows = [
+        (
+            "uiresource",
+            "web",
+            "{.metadata.annotations}",
+            "{\"tilt.dev/resource\":\"web\"}",
+        ),
+        (
+            "uiresource",
+            "web",
+            "{.metadata.ownerReferences[0].name}",
+            "(Tiltfile)",
+        ),
+        (
+            "session",
+            "Tiltfile",
+            "{.metadata.ownerReferences[0].kind}",
+            "Tiltfile",
+        ),
+        (
+            "tiltfile",
+            "(Tiltfile)",
+            "{.spec.restartOn.fileWatches[0]}",
+            "configs:(Tiltfile)",
+        ),
+        ("uibutton", "(Tiltfile)-stopbuild", "{.spec.text}", "Cancel"),
+        ("cmd", "web:update", "{.status.disableStatus.state}", "Enabled"),
+        (
+            "cm",
+            "tilt-trigger-queue",
+            "{.metadata.name}",
+            "tilt-trigger-queue",
+        ),
+    ];
+    for (kind, name, path, expected) in rows {
+        let format = format!("jsonpath={path}");
+        assert_eq!(
+            ok(&session, &["get", kind, name, "-o", &format]),
+            expected,
+            "{kind} {name} {path}"
+        );
+    }
+    let since = [
+        "get",
+        "uiresource",
+        "web",
+        "-o",
+        "jsonpath={.status.conditions[0].lastTransitionTime}",
+    ];
+    assert!(ok(&session, &since).ends_with('Z'));
+}

@@ -30,6 +30,7 @@ mod local_commands;
 mod local_declarations;
 mod local_resources;
 mod manifests;
+mod messages;
 mod projects;
 mod properties;
 mod questions;

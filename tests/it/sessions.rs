@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// A session that runs until it is dropped.
 pub(crate) struct Session {
     pub(crate) folder: Folder,
-    child: Child,
+    pub(crate) child: Child,
     lines: mpsc::Receiver<String>,
 }
 
@@ -324,4 +324,364 @@ fn what_came_of_an_edit_is_told_once_it_has_settled() {
     session.tilt(&waits).status(1);
     std::fs::write(session.folder.path("check"), "exit 0\n").expect("written");
     session.tilt(&waits).status(0);
+}
+
+/// Returns the port of a session's web page, which was free for any.
+fn port_of(session: &Session) -> String {
+    let sessions = session.ok(&["get", "sessions", "--all", "--no-headers"]);
+    let pid = format!(" {} ", session.child.id());
+    let row = sessions.lines().find(|row| row.contains(&pid));
+    let row = row.unwrap_or_else(|| panic!("no row of pid {pid} in:\n{sessions}"));
+    row.split_whitespace().nth(1).expect("a port").to_owned()
+}
+
+#[test]
+fn a_session_on_any_port_is_found_by_every_command_and_by_what_it_starts() {
+    let session = Session::start(&[("Tiltfile", "local_resource('web', 'echo found: $TILT_PORT')\n")]);
+    let port = port_of(&session);
+    session.until(&format!("found: {port}"));
+    let triggered = "Successfully triggered update for resource: \"web\"";
+    for args in [&["trigger", "web"][..], &["trigger", "--port", &port, "web"]] {
+        session.wait("uiresource/web", ".status.updateStatus", "ok");
+        assert_eq!(session.ok(args), triggered);
+        session.until(&format!("found: {port}"));
+    }
+    for args in [
+        &["await"][..],
+        &["why", "web"],
+        &["logs", "web"],
+        &["dump", "engine"],
+        &["snapshot", "create"],
+    ] {
+        session.ok(args);
+    }
+}
+
+#[test]
+fn sessions_on_any_port_stand_beside_one_another_and_dead_ones_are_forgotten() {
+    let files = [("Tiltfile", "local_resource('web', 'true')\n")];
+    let first = Session::start(&files);
+    let home = first.folder.path("").to_string_lossy().into_owned();
+    let second = Session::start_with(&files, &[("HOME", &home)]);
+    let (ports, pids) = (
+        [
+            port_of(&first),
+            first.ok(&["get", "session", "-o", "jsonpath={.items[0].status.pid}"]),
+        ],
+        [first.child.id().to_string(), second.child.id().to_string()],
+    );
+    let [port, newest] = ports;
+    assert_eq!(newest, pids[1], "without a port the last one is meant");
+    let pid = [
+        "get",
+        "session",
+        "Tiltfile",
+        "--port",
+        &port,
+        "-o",
+        "jsonpath={.status.pid}",
+    ];
+    assert_eq!(first.ok(&pid), pids[0]);
+    let all = first.ok(&[
+        "get",
+        "sessions",
+        "--all",
+        "-o",
+        "jsonpath={.items[*].status.pid}",
+    ]);
+    assert_eq!(
+        all.split(' ').collect::<std::collections::BTreeSet<_>>(),
+        pids.iter().map(String::as_str).collect()
+    );
+    drop(second);
+    let gone = first.tilt(&["get", "session"]);
+    let error = gone.status(1).stderr();
+    assert!(error.contains("was refused"), "{error}");
+    let gone = first.tilt(&["get", "session"]);
+    let error = gone.status(1).stderr();
+    assert_eq!(
+        error,
+        format!(
+            "Error: No tilt apiserver found: tilt-0\nhint: there are tilt-{}; name one by its port: --port",
+            port
+        )
+    );
+}
+
+#[test]
+fn a_busy_port_is_answered_with_its_holder_and_a_free_one() {
+    let busy = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = busy.local_addr().expect("an address").port().to_string();
+    let folder = Folder::new(&[("Tiltfile", "local_resource('web', 'true')\n")]);
+    let ran = folder.tilt(
+        &["up", "--host=127.0.0.1", "--port", &port],
+        &[("KUBECONFIG", "none")],
+    );
+    let error = ran.status(1).stderr();
+    assert!(
+        error.contains(&format!("you already have another process on port {port}")),
+        "{error}"
+    );
+    assert!(
+        error.contains(&format!("(pid {})", std::process::id())),
+        "{error}"
+    );
+    let offered = error.rsplit_once("--port=").expect("a port is offered").1;
+    let offered: u16 = offered.parse().expect("it is a number");
+    assert!(offered > busy.local_addr().expect("an address").port(), "{error}");
+}
+
+#[test]
+fn tables_show_what_matters_of_a_kind() {
+    let session = Session::start(&[(
+        "Tiltfile",
+        "local_resource('b', 'exit 1')\nlocal_resource('a', 'true')\n",
+    )]);
+    session.wait("uiresource/a", ".status.updateStatus", "ok");
+    session.wait("uiresource/b", ".status.updateStatus", "error");
+    let table = session.ok(&["get", "uiresources"]);
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let rows: Vec<Vec<String>> = table.lines().map(words).collect();
+    assert_eq!(
+        rows[0],
+        [
+            "NAME", "CREATED", "AT", "UPDATE", "RUNTIME", "POD", "UPDATED", "AGE"
+        ]
+    );
+    let told: Vec<[&str; 3]> = rows[1..]
+        .iter()
+        .map(|row| [row[0].as_str(), &row[2], &row[3]])
+        .collect();
+    let expected = [
+        ["(Tiltfile)", "ok", "not_applicable"],
+        ["b", "error", "not_applicable"],
+        ["a", "ok", "not_applicable"],
+    ];
+    assert_eq!(told, expected, "they are in the order of their definition");
+    assert!(session.ok(&["get", "cmd", "b:update"]).contains("exited 1"));
+}
+
+const MAP: &str =
+    "apiVersion: tilt.dev/v1alpha1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {a: \"1\", b: \"1\"}\n";
+
+#[test]
+fn what_a_file_no_longer_says_is_taken_away_by_the_next_apply() {
+    let session = Session::start(&[("Tiltfile", "local_resource('web', 'true')\n"), ("m.yaml", MAP)]);
+    let apply = |more: &[&str]| session.ok(&[&["apply", "-f", "m.yaml"][..], more].concat());
+    let data = || session.ok(&["get", "cm", "m", "-o", "jsonpath={.data}"]);
+    assert_eq!(
+        apply(&["--dry-run=client"]),
+        "configmap.tilt.dev/m created (dry run)"
+    );
+    assert_eq!(apply(&[]), "configmap.tilt.dev/m created");
+    session.ok(&[
+        "patch",
+        "cm",
+        "m",
+        "--type=merge",
+        "-p",
+        "{\"data\":{\"other\":\"1\"}}",
+    ]);
+    assert_eq!(apply(&[]), "configmap.tilt.dev/m unchanged");
+    std::fs::write(session.folder.path("m.yaml"), MAP.replace(", b: \"1\"", "")).expect("a file");
+    assert_eq!(
+        apply(&["--dry-run=server"]),
+        "configmap.tilt.dev/m configured (server dry run)"
+    );
+    assert_eq!(apply(&[]), "configmap.tilt.dev/m configured");
+    assert_eq!(data(), "{\"a\":\"1\",\"other\":\"1\"}");
+}
+
+#[test]
+fn objects_come_from_kustomizations_folders_and_addresses() {
+    let session = Session::start(&[
+        ("Tiltfile", "local_resource('web', 'true')\n"),
+        ("m.yaml", MAP),
+        ("kustomization.yaml", "resources: [m.yaml]\nnamePrefix: k-\n"),
+    ]);
+    assert_eq!(
+        session.ok(&["apply", "-k", "."]),
+        "configmap.tilt.dev/k-m created"
+    );
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/m.yaml", listener.local_addr().expect("an address"));
+    let serving = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut stream, _) = listener.accept().expect("a client");
+        let _ = stream.read(&mut [0; 1024]);
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{MAP}", MAP.len());
+        stream.write_all(answer.as_bytes()).expect("it is read");
+    });
+    assert_eq!(session.ok(&["apply", "-f", &url]), "configmap.tilt.dev/m created");
+    serving.join().expect("it was asked");
+    let both = session.tilt(&["apply", "-k", ".", "-f", "m.yaml"]);
+    assert_eq!(
+        both.status(1).stderr(),
+        "error: only one of -f or -k can be specified"
+    );
+}
+
+#[test]
+fn conflicts_are_told_with_the_ways_out() {
+    let session = Session::start(&[("Tiltfile", "local_resource('web', 'true')\n"), ("m.yaml", MAP)]);
+    let apply = ["apply", "--server-side", "-f", "m.yaml"];
+    assert_eq!(session.ok(&apply), "configmap.tilt.dev/m serverside-applied");
+    std::fs::write(session.folder.path("m.yaml"), MAP.replace("a: \"1\"", "a: \"2\"")).expect("a file");
+    let refused = session.tilt(&[&apply[..], &["--field-manager=me"]].concat());
+    let error = refused.status(1).stderr();
+    assert!(
+        error.starts_with("error: Apply failed with 1 conflict: conflict with \"kubectl\": .data.a\nPlease review the fields above"),
+        "{error}"
+    );
+    session.ok(&[&apply[..], &["--field-manager=me", "--force-conflicts"]].concat());
+}
+
+#[test]
+fn edits_in_both_formats_and_of_files_change_what_was_edited_alone() {
+    let session = Session::start(&[("Tiltfile", "local_resource('web', 'true')\n"), ("m.yaml", MAP)]);
+    session.ok(&["apply", "-f", "m.yaml"]);
+    let edit = |words: &[&str], editor: &str| {
+        let all = [&["edit"][..], words].concat();
+        session.folder.tilt(&all, &[("KUBE_EDITOR", editor)])
+    };
+    assert_eq!(
+        edit(&["cm", "m"], "sed -i s/1/2/").status(0).stdout(),
+        "configmap.tilt.dev/m edited"
+    );
+    assert_eq!(
+        edit(&["cm/m", "-o", "json"], "true").status(0).stderr(),
+        "Edit cancelled, no changes made."
+    );
+    edit(&["-f", "m.yaml", "-o", "json"], "sed -i s/\\\"b\\\"/\\\"c\\\"/").status(0);
+    assert!(
+        session
+            .ok(&["get", "cm", "m", "-o", "jsonpath={.data}"])
+            .contains("\"c\"")
+    );
+    let failed = edit(&["cm", "m"], "false");
+    assert_eq!(
+        failed.status(1).stderr(),
+        "error: there was a problem with the editor \"false\""
+    );
+    let nothing = edit(&[], "true");
+    assert!(
+        nothing
+            .status(1)
+            .stderr()
+            .starts_with("error: You must provide one or more resources by argument or filename.")
+    );
+}
+
+#[test]
+fn formats_and_waits_are_those_of_kubectl() {
+    let session = Session::start(&[("Tiltfile", "local_resource('web', 'true')\n"), ("m.yaml", MAP)]);
+    session.wait("uiresource/web", ".status.updateStatus", "ok");
+    let rows = [
+        (
+            &[
+                "get",
+                "uiresource",
+                "web",
+                "-o",
+                "go-template={{.metadata.name}}: {{.status.updateStatus}}",
+            ][..],
+            "web: ok",
+        ),
+        (
+            &[
+                "get",
+                "uiresource",
+                "-o",
+                "go-template={{range .items}}{{.metadata.name}} {{end}}",
+            ],
+            "(Tiltfile) web",
+        ),
+        (
+            &["wait", "--for=condition=Ready", "uiresource/web", "-o", "name"],
+            "uiresource.tilt.dev/web",
+        ),
+        (&["wait", "--for=delete", "cm/none"], ""),
+        (
+            &["create", "-f", "m.yaml", "--dry-run=client"],
+            "configmap.tilt.dev/m created (dry run)",
+        ),
+        (&["create", "-f", "m.yaml"], "configmap.tilt.dev/m created"),
+        (
+            &[
+                "patch",
+                "-f",
+                "m.yaml",
+                "--type=merge",
+                "-p",
+                "{\"data\":{\"a\":\"2\"}}",
+            ],
+            "configmap.tilt.dev/m patched",
+        ),
+        (
+            &[
+                "patch",
+                "--local",
+                "-f",
+                "m.yaml",
+                "--type=merge",
+                "-p",
+                "{\"data\":null}",
+                "-o",
+                "name",
+            ],
+            "configmap.tilt.dev/m",
+        ),
+        (
+            &["delete", "-f", "m.yaml", "--dry-run=client"],
+            "configmap.tilt.dev \"m\" deleted (dry run)",
+        ),
+        (
+            &["delete", "cm", "m", "--cascade=foreground", "--now"],
+            "configmap.tilt.dev \"m\" deleted",
+        ),
+    ];
+    for (args, expected) in rows {
+        assert_eq!(session.ok(args), expected, "{args:?}");
+    }
+    let refused = [
+        (
+            &[
+                "wait",
+                "--for=condition=Ready=false",
+                "uiresource/web",
+                "--timeout=0",
+            ][..],
+            "error: condition not met for uiresources/web",
+        ),
+        (
+            &["wait", "--for=condition=Ready", "uiresource/none"],
+            "Error from server (NotFound): uiresources.tilt.dev \"none\" not found",
+        ),
+        (
+            &["get", "uiresource", "web", "-o", "go-template={{.x"],
+            "error: error parsing template {{.x, template: output:1: unclosed action",
+        ),
+        (
+            &["delete", "cm", "--all", "-l", "a=b"],
+            "error: setting 'all' parameter but found a non empty selector.",
+        ),
+        (
+            &["create", "cmd", "web:update", "true"],
+            "Error: cmds.tilt.dev \"web:update\" already exists",
+        ),
+        (
+            &[
+                "patch",
+                "uibutton",
+                "toggle-web-disable",
+                "--type=merge",
+                "-p",
+                "{\"spec\":{\"text\":\"\"}}",
+            ],
+            "The UIButton \"toggle-web-disable\" is invalid: spec.text: Required value: Button text cannot be empty",
+        ),
+    ];
+    for (args, expected) in refused {
+        assert_eq!(session.tilt(args).status(1).stderr(), expected, "{args:?}");
+    }
 }

@@ -70,7 +70,9 @@ impl Server {
     }
 
     async fn list(&self) -> anyhow::Result<Value> {
-        let view = self.ask(Method::GET, "/api/dump/engine", Vec::new()).await?;
+        let view = self
+            .ask(Method::GET, "/api/dump/engine?log=false", Vec::new())
+            .await?;
         let rows = view["resources"].as_array().into_iter().flatten().map(|row| {
             let mut shown = json!({
                 "name": row["name"],
@@ -94,7 +96,9 @@ impl Server {
     }
 
     async fn read(&self, name: &str) -> anyhow::Result<Value> {
-        let view = self.ask(Method::GET, "/api/dump/engine", Vec::new()).await?;
+        let view = self
+            .ask(Method::GET, "/api/dump/engine?log=false", Vec::new())
+            .await?;
         let mut rows = view["resources"].as_array().into_iter().flatten();
         match rows.find(|row| row["name"] == name) {
             Some(row) => Ok(row.clone()),

@@ -4,10 +4,11 @@ use anyhow::bail;
 use http::Method;
 
 use super::super::{exit, say};
+use super::apply::Dry;
+use super::files::{Files, NOTHING_NAMED};
 use super::get::JSON;
 use super::printing::display_name;
 use super::target::{escaped, targets};
-use super::write::Files;
 use super::{Connect, block_on};
 
 /// Delete objects of a running session
@@ -45,22 +46,60 @@ pub(in super::super) struct Args {
     /// Accepted, so that scripts keep working: what is deleted is gone when the command ends
     #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true")]
     wait: bool,
+    /// Do not wait, and say so: objects of a session are gone at once anyway
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    force: bool,
+    /// Accepted, so that scripts keep working: nothing is waited for
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    now: bool,
+    /// Accepted, so that scripts keep working: nothing is waited for
+    #[arg(long, value_name = "SECONDS", default_value_t = -1, allow_hyphen_values = true)]
+    grace_period: i64,
+    /// Accepted, so that scripts keep working: what an object owns goes with it
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "background", default_missing_value = "background",
+          value_parser = ["background", "foreground", "orphan", "true", "false"])]
+    cascade: String,
+    /// Accepted, so that scripts keep working
+    #[arg(long, value_name = "DURATION", default_value = "0s")]
+    timeout: String,
+    /// Send a deletion to this path, and print the answer
+    #[arg(long, value_name = "PATH")]
+    raw: Option<String>,
     /// What to delete: TYPE NAME..., TYPE/NAME..., TYPE -l or --all
     #[arg(value_name = "TYPE")]
     words: Vec<String>,
 }
 
 pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
+    let selects = !args.selector.is_empty() || !args.field_selector.is_empty();
+    if args.all && selects {
+        bail!("setting 'all' parameter but found a non empty selector. ");
+    }
+    if args.words.is_empty() && args.files.is_empty() && args.raw.is_none() {
+        bail!("{NOTHING_NAMED}");
+    }
+    let mut doomed: Vec<_> = args
+        .files
+        .read()?
+        .into_iter()
+        .map(|read| (read.kind, read.name()))
+        .collect();
+    if args.force {
+        say::err(
+            "Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. The \
+             resource may continue to run on the cluster indefinitely.\n",
+        );
+    }
     block_on(async {
         let api = args.connect.api()?;
-        let mut doomed = Vec::new();
-        for object in args.files.read()? {
-            doomed.push((object.kind, object.name()));
+        if let Some(path) = &args.raw {
+            let answer = api.request(Method::DELETE, path, JSON, None).await?;
+            say::out(&format!("{answer}\n"));
+            return Ok(exit::SUCCESS);
         }
         if !args.words.is_empty() {
             for target in targets(&args.words)? {
-                let selects = args.all || !args.selector.is_empty() || !args.field_selector.is_empty();
-                if target.names.is_empty() && !selects {
+                if target.names.is_empty() && !args.all && !selects {
                     bail!("resource(s) were provided, but no name was specified");
                 }
                 if target.names.is_empty() {
@@ -77,11 +116,9 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
                 }
                 doomed.extend(target.names.iter().map(|name| (target.kind, name.clone())));
             }
-        } else if doomed.is_empty() {
-            bail!("You must provide one or more resources by argument or filename.");
         }
         if doomed.is_empty() {
-            say::err("No resources found\n");
+            say::out("No resources found\n");
         }
         let is_dry = args.dry_run != "none";
         let mut failure = None;
@@ -91,12 +128,12 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
             match api.request(Method::DELETE, &path, JSON, None).await {
                 Ok(_) if args.output == "name" => say::out(&format!("{}\n", display_name(kind, &name))),
                 Ok(_) => {
-                    let dry = if is_dry {
-                        format!(" ({} dry run)", args.dry_run)
-                    } else {
-                        String::new()
-                    };
-                    say::out(&format!("{}.tilt.dev {name:?} deleted{dry}\n", kind.singular));
+                    let dry = Dry::of(&args.dry_run).words();
+                    let force = if args.force { "force " } else { "" };
+                    say::out(&format!(
+                        "{}.tilt.dev {name:?} {force}deleted{dry}\n",
+                        kind.singular
+                    ));
                 }
                 Err(error) if error.is_not_found() && args.ignore_not_found => {}
                 Err(error) => {

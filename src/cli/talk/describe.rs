@@ -1,11 +1,13 @@
 //! `tilt describe`: everything about objects, for people.
 
+use anyhow::bail;
 use http::Method;
 use serde_json::{Map, Value};
 
 use super::super::{exit, say};
+use super::files::{Files, NOTHING_NAMED};
 use super::get::JSON;
-use super::target::{escaped, targets};
+use super::target::{Target, escaped, targets};
 use super::{Connect, block_on};
 
 /// Show everything about objects of a running session
@@ -13,6 +15,8 @@ use super::{Connect, block_on};
 pub(in super::super) struct Args {
     #[command(flatten)]
     connect: Connect,
+    #[command(flatten)]
+    files: Files,
     /// Only objects with these labels
     #[arg(
         short = 'l',
@@ -23,12 +27,23 @@ pub(in super::super) struct Args {
     )]
     selector: String,
     /// What to show: TYPE, TYPE NAME or the beginning of one, TYPE/NAME
-    #[arg(value_name = "TYPE", required = true)]
+    #[arg(value_name = "TYPE")]
     words: Vec<String>,
 }
 
 pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
-    let targets = targets(&args.words)?;
+    let targets = match args.files.is_empty() {
+        true if args.words.is_empty() => bail!("{NOTHING_NAMED}"),
+        true => targets(&args.words)?,
+        false => {
+            let read = args.files.read()?.into_iter();
+            read.map(|read| Target {
+                kind: read.kind,
+                names: vec![read.name()],
+            })
+            .collect()
+        }
+    };
     block_on(async {
         let api = args.connect.api()?;
         let mut shown = Vec::new();

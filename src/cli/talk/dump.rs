@@ -1,5 +1,7 @@
 //! `tilt dump` and `tilt snapshot`: what a session knows, as files.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, bail};
 use http::Method;
 use serde_json::Value;
@@ -9,6 +11,9 @@ use super::printing::sorted;
 use super::snapshot_view::{self, View};
 use super::{Connect, block_on};
 use crate::api::openapi;
+use crate::edge::docker::Docker;
+use crate::edge::process::Environment;
+use crate::model::ImageRef;
 
 /// Write down what a session knows, for those who look for a fault in it
 #[derive(Debug, clap::Subcommand)]
@@ -21,6 +26,25 @@ pub(in super::super) enum Dump {
     Webview(Where),
     /// The description of the API
     Openapi,
+    /// A page in Markdown for each command
+    CliDocs(Pages),
+    /// The name under which an image of the Docker engine is deployed
+    ImageDeployRef(OneImage),
+}
+
+/// Where pages are written to.
+#[derive(Debug, clap::Args)]
+pub(in super::super) struct Pages {
+    /// The directory
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(in super::super) struct OneImage {
+    /// The image
+    #[arg(value_name = "REF")]
+    image: String,
 }
 
 /// Which session.
@@ -50,13 +74,52 @@ pub(in super::super) struct Create {
 
 pub(in super::super) fn dump(what: &Dump) -> anyhow::Result<u8> {
     let value = match what {
-        Dump::Engine(place) => asked(&place.connect, "/api/dump/engine")?,
+        Dump::Engine(place) => asked(&place.connect, "/api/dump/engine?log=false")?,
         Dump::Webview(place) => sorted(&asked(&place.connect, "/api/view")?),
-        Dump::Logstore(place) => asked(&place.connect, "/api/view")?["logList"].clone(),
+        Dump::Logstore(place) => sorted(&asked(&place.connect, "/api/dump/engine")?["LogStore"]),
         Dump::Openapi => openapi::document(openapi::Dialect::V2),
+        Dump::CliDocs(pages) => {
+            let mut command = super::super::command();
+            command.build();
+            write_pages(&command, &[], &pages.dir)?;
+            return Ok(exit::SUCCESS);
+        }
+        Dump::ImageDeployRef(of) => {
+            say::data(block_on(deploy_ref(&of.image))?)?;
+            return Ok(exit::SUCCESS);
+        }
     };
     say::data(format!("{value:#}\n"))?;
     Ok(exit::SUCCESS)
+}
+
+/// Writes the page of a command, and those of the commands below it.
+fn write_pages(command: &clap::Command, above: &[&str], dir: &Path) -> anyhow::Result<()> {
+    let names = [above, &[command.get_name()]].concat();
+    let title = names.join(" ");
+    let help = command.clone().bin_name(&title).render_long_help();
+    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+    let page = format!(
+        "---\ntitle: Tilt CLI Reference\nlayout: docs\nsidebar: reference\nhideEditButton: true\n---\n## {title}\n\n{about}\n\n\
+         ```\n{help}```\n"
+    );
+    let path = dir.join(format!("{}.md", names.join("_")));
+    std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
+    for below in command
+        .get_subcommands()
+        .filter(|below| !below.is_hide_set() && below.get_name() != "help")
+    {
+        write_pages(below, &names, dir)?;
+    }
+    Ok(())
+}
+
+async fn deploy_ref(image: &str) -> anyhow::Result<String> {
+    let image = ImageRef::parse(image)?;
+    let engine = Docker::connect(Environment::inherited()).await?;
+    let id = engine.image_id(&image).await?;
+    let id = id.with_context(|| format!("there is no image {} in the Docker engine", image.familiar()))?;
+    Ok(format!("{}:{}", image.familiar_name(), id.content_tag()))
 }
 
 pub(in super::super) fn snapshot(what: &Snapshot) -> anyhow::Result<u8> {

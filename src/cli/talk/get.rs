@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::super::{exit, say};
 use super::printing::{Format, Print, aligned, relaxed, text};
+use super::sessions;
 use super::target::{Target, escaped, targets};
 use super::{Connect, block_on};
 use crate::api::{KINDS, Kind, VERBS};
@@ -59,6 +60,9 @@ pub(in super::super) struct Args {
     /// Print these labels in columns
     #[arg(short = 'L', long, value_name = "LABELS", value_delimiter = ',')]
     label_columns: Vec<String>,
+    /// Print the sessions of all ports; with TYPE sessions
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    all: bool,
     /// What to print: TYPE, TYPE NAME..., TYPE/NAME...
     #[arg(value_name = "TYPE")]
     words: Vec<String>,
@@ -67,6 +71,9 @@ pub(in super::super) struct Args {
 pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
     let format = args.print.format()?;
     let targets = targets(&args.words)?;
+    if args.all {
+        return all_sessions(args, &targets, &format);
+    }
     block_on(async {
         let api = args.connect.api()?;
         if args.watch || args.watch_only {
@@ -77,6 +84,26 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
             format => print_objects(&api, args, &targets, &format).await,
         }
     })
+}
+
+/// Prints the sessions of this user that run, whatever their ports.
+fn all_sessions(args: &Args, targets: &[Target], format: &Format) -> anyhow::Result<u8> {
+    if !matches!(targets, [Target { kind, names }] if kind.name == "Session" && names.is_empty()) {
+        bail!("--all is about sessions: tilt get sessions --all");
+    }
+    let found = block_on(sessions::all())?;
+    let text = match format {
+        Format::Human => sessions::table(&found, !args.no_headers),
+        format => {
+            let objects: Vec<_> = found
+                .into_iter()
+                .map(|found| (targets[0].kind, found.session))
+                .collect();
+            text(format, &args.print, &objects, true)?
+        }
+    };
+    say::out(&text);
+    Ok(exit::SUCCESS)
 }
 
 fn query(args: &Args) -> String {
@@ -99,27 +126,20 @@ async fn ask(api: &ApiClient, args: &Args, path: &str, accept: &str) -> anyhow::
 async fn print_tables(api: &ApiClient, args: &Args, targets: &[Target]) -> anyhow::Result<u8> {
     let mut sections = Vec::new();
     for target in targets {
-        let mut rows = Vec::new();
+        let mut tables = Vec::new();
         if target.names.is_empty() {
             let path = format!("{}{}", target.path(None), query(args));
-            let table = ask(api, args, &path, TABLE).await?;
-            rows.extend(
-                table
-                    .as_ref()
-                    .and_then(|table| table["rows"].as_array())
-                    .into_iter()
-                    .flatten()
-                    .cloned(),
-            );
+            tables.extend(ask(api, args, &path, TABLE).await?);
         }
         for name in &target.names {
-            if let Some(table) = ask(api, args, &target.path(Some(name)), TABLE).await? {
-                rows.extend(table["rows"].as_array().into_iter().flatten().cloned());
-            }
+            tables.extend(ask(api, args, &target.path(Some(name)), TABLE).await?);
         }
-        sections.push((target.kind, rows));
+        let columns = tables.first().map(columns).unwrap_or_default();
+        let rows = tables.iter().filter_map(|table| table["rows"].as_array());
+        let rows: Vec<Value> = rows.flatten().cloned().collect();
+        sections.push((target.kind, columns, rows));
     }
-    if sections.iter().all(|(_, rows)| rows.is_empty()) {
+    if sections.iter().all(|(_, _, rows)| rows.is_empty()) {
         if !args.ignore_not_found {
             say::err("No resources found\n");
         }
@@ -128,16 +148,11 @@ async fn print_tables(api: &ApiClient, args: &Args, targets: &[Target]) -> anyho
     let several = sections.len() > 1;
     let shown = sections
         .iter_mut()
-        .filter(|(_, rows)| !rows.is_empty())
-        .map(|(kind, rows)| {
+        .filter(|(_, _, rows)| !rows.is_empty())
+        .map(|(kind, columns, rows)| {
             sort(args, rows, |row| &row["object"])?;
-            Ok(table(
-                args,
-                kind,
-                rows,
-                several || args.show_kind,
-                !args.no_headers,
-            ))
+            let headers = (!args.no_headers).then_some(columns.as_slice());
+            Ok(table(args, kind, rows, several || args.show_kind, headers))
         });
     say::data(shown.collect::<anyhow::Result<Vec<_>>>()?.join("\n"))?;
     Ok(exit::SUCCESS)
@@ -158,10 +173,17 @@ fn sort(args: &Args, values: &mut [Value], object: impl Fn(&Value) -> &Value) ->
     Ok(())
 }
 
-fn table(args: &Args, kind: &Kind, rows: &[Value], show_kind: bool, headers: bool) -> String {
+/// Returns the headers of a table of the API.
+fn columns(table: &Value) -> Vec<String> {
+    let columns = table["columnDefinitions"].as_array().into_iter().flatten();
+    let names = columns.filter_map(|column| column["name"].as_str());
+    names.map(str::to_uppercase).collect()
+}
+
+fn table(args: &Args, kind: &Kind, rows: &[Value], show_kind: bool, headers: Option<&[String]>) -> String {
     let mut lines = Vec::new();
-    if headers {
-        let mut header = vec!["NAME".to_owned(), "CREATED AT".to_owned()];
+    if let Some(headers) = headers {
+        let mut header = headers.to_vec();
         header.extend(args.label_columns.iter().map(|label| label.to_uppercase()));
         if args.show_labels {
             header.push("LABELS".to_owned());
@@ -250,18 +272,21 @@ async fn watch(api: &ApiClient, args: &Args, targets: &[Target], format: &Format
     let [target] = targets else {
         bail!("you may only specify a single resource type");
     };
-    let mut path = format!("{}{}&watch=true", target.path(None), query(args));
+    let mut fields = args.field_selector.clone();
     if let [name] = target.names.as_slice() {
         // A missing object is an error at once.
         api.request(Method::GET, &target.path(Some(name)), JSON, None)
             .await?;
-        path.push_str(&format!(
-            "&fieldSelector={}",
-            escaped(&format!("metadata.name={name}"))
-        ));
+        fields = format!("metadata.name={name}");
     } else if !target.names.is_empty() {
         bail!("you may only specify a single resource by name");
     }
+    let mut path = format!(
+        "{}?watch=true&labelSelector={}&fieldSelector={}",
+        target.path(None),
+        escaped(&args.selector),
+        escaped(&fields)
+    );
     if args.watch_only {
         let list = api.request(Method::GET, &target.path(None), JSON, None).await?;
         let version = list["metadata"]["resourceVersion"].as_str().unwrap_or_default();
@@ -284,7 +309,9 @@ async fn watch(api: &ApiClient, args: &Args, targets: &[Target], format: &Format
             }
             if is_table {
                 let rows = object["rows"].as_array().cloned().unwrap_or_default();
-                say::out(&table(args, target.kind, &rows, args.show_kind, headers));
+                let columns = columns(object);
+                let shown = headers.then_some(columns.as_slice());
+                say::out(&table(args, target.kind, &rows, args.show_kind, shown));
                 headers = false;
             } else {
                 say::out(&text(

@@ -117,7 +117,9 @@ async fn check_names(args: &Args, web: &crate::server::client::WebClient) -> any
     if args.resources.is_empty() {
         return Ok(());
     }
-    let answer = web.request(Method::GET, "/api/dump/engine", Vec::new()).await?;
+    let answer = web
+        .request(Method::GET, "/api/dump/engine?log=false", Vec::new())
+        .await?;
     let view: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let resources = view["resources"].as_array().into_iter().flatten();
     let mut known: Vec<String> = resources

@@ -1,17 +1,21 @@
 //! Commands that talk to a running session.
 
+mod apply;
 mod args;
 mod click;
+mod create;
 mod delete;
 mod describe;
 mod dump;
 mod edit;
 mod enable;
 mod explain;
+mod files;
 mod get;
 mod logs;
 mod patch;
 mod printing;
+mod sessions;
 mod settle;
 mod shell;
 mod snapshot_view;
@@ -20,12 +24,13 @@ mod tree_view;
 mod trigger;
 mod wait;
 mod why;
-mod write;
 
 use crate::server::client::{ApiClient, ApiFailure, WebClient};
 
+pub(super) use apply::ApplyArgs;
 pub(super) use args::Args as ArgsArgs;
 pub(super) use click::Args as ClickArgs;
+pub(super) use create::CreateArgs;
 pub(super) use delete::Args as DeleteArgs;
 pub(super) use describe::Args as DescribeArgs;
 pub(super) use dump::{Dump, Snapshot};
@@ -42,13 +47,12 @@ pub(super) use tree_view::Args as TreeViewArgs;
 pub(super) use trigger::Args as TriggerArgs;
 pub(super) use wait::Args as WaitArgs;
 pub(super) use why::Args as WhyArgs;
-pub(super) use write::{ApplyArgs, CreateArgs};
 pub(super) use {
-    args::run as args, click::run as click, delete::run as delete, describe::run as describe, dump::dump,
-    dump::snapshot, edit::run as edit, enable::disable, enable::enable, explain::run as explain,
-    get::resources as api_resources, get::run as get, logs::run as logs, patch::run as patch,
-    settle::run as settle, shell::run as shell, tree_view::run as tree_view, trigger::run as trigger,
-    wait::run as wait, why::run as why, write::apply, write::create,
+    apply::apply, args::run as args, click::run as click, create::create, delete::run as delete,
+    describe::run as describe, dump::dump, dump::snapshot, edit::run as edit, enable::disable,
+    enable::enable, explain::run as explain, get::resources as api_resources, get::run as get,
+    logs::run as logs, patch::run as patch, settle::run as settle, shell::run as shell,
+    tree_view::run as tree_view, trigger::run as trigger, wait::run as wait, why::run as why,
 };
 
 /// Which session to talk to.
@@ -72,6 +76,8 @@ impl Connect {
 
     /// Returns that there is no such session, and which there are.
     fn no_session(&self, name: &str) -> String {
+        // Those that are not there any more are no help.
+        let _ = crate::server::forget_dead_sessions();
         let others = crate::server::entries().unwrap_or_default();
         let others: Vec<String> = others.into_iter().map(|entry| entry.name).collect();
         match others.as_slice() {
@@ -84,9 +90,10 @@ impl Connect {
     }
 
     fn web(&self) -> WebClient {
+        let entry = crate::server::entry(self.port).ok().flatten();
         WebClient {
             host: self.host.clone(),
-            port: self.port,
+            port: entry.and_then(|entry| entry.web_port).unwrap_or(self.port),
         }
     }
 }
@@ -99,12 +106,20 @@ pub(super) fn like_kubectl(result: anyhow::Result<u8>) -> anyhow::Result<u8> {
     if error.is::<NoSession>() {
         return Err(error);
     }
+    if matches!(error.downcast_ref(), Some(ApiFailure::Refused(_))) {
+        let _ = crate::server::forget_dead_sessions();
+    }
+    tell_like_kubectl(&error);
+    Ok(super::exit::FAILURE)
+}
+
+/// Prints what failed as kubectl words it.
+fn tell_like_kubectl(error: &anyhow::Error) {
     let text = match error.downcast_ref::<ApiFailure>() {
-        Some(failure @ (ApiFailure::Status { .. } | ApiFailure::Refused(_))) => failure.to_string(),
+        Some(failure @ (ApiFailure::Status { .. } | ApiFailure::Refused(_))) => failure.like_kubectl(),
         _ => format!("error: {error:#}"),
     };
     super::say::err(format!("{text}\n"));
-    Ok(super::exit::FAILURE)
 }
 
 /// No session has the port.

@@ -5,10 +5,13 @@ use http::Method;
 use serde_json::Value;
 
 use super::super::{exit, say};
+use super::apply::{Dry, told};
+use super::files::{Files, named};
 use super::get::JSON;
-use super::printing::{Format, Print, display_name, text};
-use super::target::targets;
+use super::printing::{Format, Print};
+use super::target::escaped;
 use super::{Connect, block_on};
+use crate::api::{PatchType, apply_patch};
 
 /// Change fields of an object of a running session
 #[derive(Debug, clap::Args)]
@@ -17,6 +20,14 @@ pub(in super::super) struct Args {
     connect: Connect,
     #[command(flatten)]
     print: Print,
+    #[command(flatten)]
+    files: Files,
+    /// Patch what the file says, and ask no session
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    local: bool,
+    /// Who sets the fields
+    #[arg(long, value_name = "NAME", default_value = "kubectl-patch")]
+    field_manager: String,
     /// The patch, as JSON or YAML
     #[arg(short, long, value_name = "PATCH")]
     patch: Option<String>,
@@ -34,7 +45,7 @@ pub(in super::super) struct Args {
           value_parser = ["none", "server", "client", "unchanged"])]
     dry_run: String,
     /// What to change: TYPE NAME or TYPE/NAME
-    #[arg(value_name = "TYPE", required = true)]
+    #[arg(value_name = "TYPE")]
     words: Vec<String>,
 }
 
@@ -54,38 +65,50 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
             other => other,
         }
     );
-    let targets = targets(&args.words)?;
+    if args.local {
+        return patch_locally(args, &format, patch);
+    }
+    let named = named(&args.words, &args.files)?;
+    let dry = Dry::of(&args.dry_run);
     block_on(async {
         let api = args.connect.api()?;
-        for target in &targets {
-            if target.names.is_empty() {
-                bail!("resource(s) were provided, but no name was specified");
-            }
-            for name in &target.names {
-                let one = target.path(Some(name));
-                let old = api.request(Method::GET, &one, JSON, None).await?;
-                let part = if args.subresource.is_empty() {
-                    String::new()
-                } else {
-                    format!("/{}", args.subresource)
-                };
-                let dry = if matches!(args.dry_run.as_str(), "server" | "client") {
-                    "?dryRun=All"
-                } else {
-                    ""
-                };
-                let sent = Some((media.as_str(), patch.to_string().into_bytes()));
-                let new = api
-                    .request(Method::PATCH, &format!("{one}{part}{dry}"), JSON, sent)
-                    .await?;
-                let is_same = old["metadata"]["resourceVersion"] == new["metadata"]["resourceVersion"];
-                let same = if is_same { " (no change)" } else { "" };
-                say::out(&match &format {
-                    Format::Human => format!("{} patched{same}\n", display_name(target.kind, name)),
-                    format => text(format, &args.print, &[(target.kind, new)], false)?,
-                });
-            }
+        for object in &named {
+            let (_, one) = object.paths();
+            let old = api.request(Method::GET, &one, JSON, None).await?;
+            let part = match args.subresource.as_str() {
+                "" => String::new(),
+                part => format!("/{part}"),
+            };
+            // What it would be is known to the session alone.
+            let options = match dry {
+                Dry::No => "",
+                Dry::Server | Dry::Client => "&dryRun=All",
+            };
+            let path = format!(
+                "{one}{part}?fieldManager={}{options}",
+                escaped(&args.field_manager)
+            );
+            let sent = Some((media.as_str(), patch.to_string().into_bytes()));
+            let new = api.request(Method::PATCH, &path, JSON, sent).await?;
+            let is_same = old["metadata"]["resourceVersion"] == new["metadata"]["resourceVersion"];
+            let same = if is_same { " (no change)" } else { "" };
+            let outcome = format!("patched{}{same}", dry.words());
+            say::out(&told(&format, &args.print, object.kind, new, &outcome)?);
         }
         Ok(exit::SUCCESS)
     })
+}
+
+/// Patches what files say, and shows what comes of it.
+fn patch_locally(args: &Args, format: &Format, patch: Value) -> anyhow::Result<u8> {
+    let patch_type = match args.r#type.as_str() {
+        "json" => PatchType::Json,
+        _ => PatchType::Merge,
+    };
+    for mut read in args.files.read()? {
+        let failed = |error: crate::api::ApiError| anyhow::anyhow!(error.message);
+        apply_patch(patch_type, &mut read.object, patch.clone()).map_err(failed)?;
+        say::out(&told(format, &args.print, read.kind, read.object, "patched")?);
+    }
+    Ok(exit::SUCCESS)
 }

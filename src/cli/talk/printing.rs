@@ -7,15 +7,16 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::api::Kind;
+use crate::k8s::go_template::GoTemplate;
 use crate::k8s::json_path::JsonPath;
 
 /// How objects are shown.
 #[derive(Debug, clap::Args)]
 pub(super) struct Print {
-    /// Output format: json, yaml, name, wide, jsonpath=..., custom-columns=...
+    /// Output format: json, yaml, kyaml, name, wide, jsonpath=..., go-template=..., custom-columns=...
     #[arg(short, long, value_name = "FORMAT")]
     pub(super) output: Option<String>,
-    /// The template, for -o jsonpath and -o custom-columns
+    /// The template, for -o jsonpath, -o go-template and -o custom-columns
     #[arg(long, value_name = "TEMPLATE")]
     template: Option<String>,
     /// Leave out what a template asks for and an object does not have
@@ -33,8 +34,11 @@ pub(super) enum Format {
     Human,
     Json,
     Yaml,
+    /// YAML with braces and quotes, which reads the same whatever stands around it.
+    Kyaml,
     Name,
-    JsonPath(JsonPath),
+    GoTemplate(GoTemplate, String),
+    JsonPath(JsonPath, String),
     JsonPathAsJson(JsonPath),
     Columns(Vec<(String, JsonPath)>),
 }
@@ -65,19 +69,34 @@ impl Print {
         Ok(match name {
             "" | "wide" => Format::Human,
             "json" => Format::Json,
-            "yaml" | "kyaml" => Format::Yaml,
+            "yaml" => Format::Yaml,
+            "kyaml" => Format::Kyaml,
             "name" => Format::Name,
-            "jsonpath" => Format::JsonPath(path(&template()?)?),
-            "jsonpath-file" => Format::JsonPath(path(&from_file()?)?),
+            "go-template" | "template" => go_template(template()?)?,
+            "go-template-file" | "templatefile" => go_template(from_file()?)?,
+            "jsonpath" => Format::JsonPath(path(&template()?)?, template()?),
+            "jsonpath-file" => Format::JsonPath(path(&from_file()?)?, from_file()?),
             "jsonpath-as-json" => Format::JsonPathAsJson(path(&template()?)?),
-            "custom-columns" => Format::Columns(columns(&template()?)?),
+            "custom-columns" => {
+                let spec = inline.clone().filter(|spec| !spec.is_empty());
+                let spec = spec
+                    .ok_or_else(|| anyhow!("custom-columns format specified but no custom columns given"))?;
+                Format::Columns(columns(&spec)?)
+            }
             "custom-columns-file" => Format::Columns(columns_of_file(&from_file()?)?),
             other => bail!(
                 "unable to match a printer suitable for the output format {other:?}, allowed formats are: \
-                 custom-columns,custom-columns-file,json,jsonpath,jsonpath-as-json,jsonpath-file,name,wide,yaml"
+                 custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,\
+                 jsonpath-file,kyaml,name,template,templatefile,wide,yaml"
             ),
         })
     }
+}
+
+fn go_template(text: String) -> anyhow::Result<Format> {
+    let template =
+        GoTemplate::parse(&text).map_err(|error| anyhow!("error parsing template {text}, {error}"))?;
+    Ok(Format::GoTemplate(template, text))
 }
 
 fn path(template: &str) -> anyhow::Result<JsonPath> {
@@ -150,7 +169,9 @@ pub(super) fn text(
         if print.allow_missing_template_keys {
             return path.print(object);
         }
-        path.find(object)?;
+        if path.find(object)?.is_empty() {
+            return Err("what it asks for is not found".to_owned());
+        }
         path.print(object)
     };
     Ok(match format {
@@ -161,9 +182,13 @@ pub(super) fn text(
             .iter()
             .map(|(kind, object)| format!("{}\n", display_name(kind, name_of(object))))
             .collect(),
-        Format::JsonPath(path) => {
-            evaluate(path, &whole()).map_err(|error| anyhow!("error executing jsonpath: {error}"))?
-        }
+        Format::Kyaml => format!("---\n{}\n", kyaml(&sorted(&whole()), 0)),
+        Format::GoTemplate(template, text) => template
+            .print(&whole(), !print.allow_missing_template_keys)
+            .map_err(|error| anyhow!("error executing template {text:?}: {error}"))?,
+        Format::JsonPath(path, text) => evaluate(path, &whole()).map_err(|error| {
+            anyhow!("error executing jsonpath {text:?}: Error executing template: {error}")
+        })?,
         Format::JsonPathAsJson(path) => {
             let found = path.find(&whole()).map_err(|error| anyhow!("{error}"))?;
             let values: Vec<Value> = found.into_iter().map(|found| found.value).collect();
@@ -201,13 +226,56 @@ pub(super) fn sorted(value: &Value) -> Value {
     }
 }
 
+/// Returns YAML in which every value is in braces, brackets or quotes.
+fn kyaml(value: &Value, level: usize) -> String {
+    let indent = "  ".repeat(level + 1);
+    let end = "  ".repeat(level);
+    match value {
+        Value::Object(fields) if fields.is_empty() => "{}".to_owned(),
+        Value::Object(fields) => {
+            let lines = fields.iter().map(|(name, value)| {
+                let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+                let is_word =
+                    name.chars().all(is_plain) && name.starts_with(|c: char| c.is_ascii_alphabetic());
+                let name = if is_word {
+                    name.clone()
+                } else {
+                    format!("{name:?}")
+                };
+                format!("{indent}{name}: {},\n", kyaml(value, level + 1))
+            });
+            format!("{{\n{}{end}}}", lines.collect::<String>())
+        }
+        Value::Array(items) if items.is_empty() => "[]".to_owned(),
+        // Objects in a list share the brackets' lines.
+        Value::Array(items)
+            if items
+                .iter()
+                .all(|item| item.as_object().is_some_and(|item| !item.is_empty())) =>
+        {
+            let items: Vec<String> = items.iter().map(|item| kyaml(item, level)).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Array(items) => {
+            let lines = items
+                .iter()
+                .map(|item| format!("{indent}{},\n", kyaml(item, level + 1)));
+            format!("[\n{}{end}]", lines.collect::<String>())
+        }
+        other => other.to_string(),
+    }
+}
+
 /// Returns JSON that is indented by four spaces, as kubectl does.
-fn indented(value: &Value) -> anyhow::Result<String> {
+pub(super) fn indented(value: &Value) -> anyhow::Result<String> {
     let mut text = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, formatter))?;
     Ok(String::from_utf8(text)?)
 }
+
+/// How wide a column is at least, with the space after it.
+const NARROWEST: usize = 6;
 
 /// Returns rows as a table whose columns are three spaces apart.
 pub(super) fn aligned(rows: &[Vec<String>]) -> String {
@@ -225,7 +293,7 @@ pub(super) fn aligned(rows: &[Vec<String>]) -> String {
         for (at, cell) in row.iter().enumerate() {
             text.push_str(cell);
             if at < last {
-                let pad = widths[at] - cell.chars().count() + 3;
+                let pad = (widths[at] + 3).max(NARROWEST) - cell.chars().count();
                 text.extend(std::iter::repeat_n(' ', pad));
             }
         }
@@ -258,12 +326,20 @@ mod tests {
         assert_eq!(print("jsonpath={.status.updateStatus}"), "ok");
         assert_eq!(
             print("custom-columns=N:.metadata.name,U:status.updateStatus,X:.nosuch"),
-            "N     U    X\nweb   ok   <none>\n"
+            "N     U     X\nweb   ok    <none>\n"
         );
         assert_eq!(
             print("json"),
             "{\n    \"metadata\": {\n        \"name\": \"web\"\n    },\n    \"status\": {\n        \"updateStatus\": \
              \"ok\"\n    }\n}\n"
+        );
+        assert_eq!(
+            print("go-template={{.metadata.name}} {{.nosuch}}"),
+            "web <no value>"
+        );
+        assert_eq!(
+            print("kyaml"),
+            "---\n{\n  metadata: {\n    name: \"web\",\n  },\n  status: {\n    updateStatus: \"ok\",\n  },\n}\n"
         );
         assert_eq!(
             print("yaml"),

@@ -12,13 +12,18 @@ pub(super) struct Target {
     pub(super) names: Vec<String>,
 }
 
+/// What is said when no type is named.
+const NO_TYPE: &str = "Required resource not specified.\nUse \"tilt explain <resource>\" for a detailed description of that \
+                       resource (e.g. tilt explain uiresources).\nUse \"tilt api-resources\" for a complete list of supported \
+                       resources.\nSee 'tilt get -h' for help and examples";
+
 /// Reads the words of a command.
 ///
 /// # Errors
 /// An unknown kind, with the nearest one; a mix of both ways of writing.
 pub(super) fn targets(words: &[String]) -> anyhow::Result<Vec<Target>> {
     let Some((first, rest)) = words.split_first() else {
-        bail!("You must specify the type of resource to get. Use \"tilt api-resources\" for a complete list");
+        bail!(NO_TYPE);
     };
     if words.iter().any(|word| word.contains('/')) {
         let mut targets: Vec<Target> = Vec::new();

@@ -36,19 +36,25 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
         let answer = args
             .connect
             .web()
-            .request(Method::GET, "/api/dump/engine", Vec::new())
+            .request(Method::GET, "/api/dump/engine?log=false", Vec::new())
             .await?;
         let engine: Value =
             serde_json::from_slice(&answer.body).context("the session's answer is no JSON")?;
         let graph = Graph::of(&engine);
-        let tree = match args.blockers {
-            true => graph.blockers(args.dedupe),
-            false => {
-                let path = session["spec"]["tiltfilePath"].as_str().unwrap_or_default();
-                format!("Tiltfile: {path}\n{}", graph.forest(&graph.roots(), args.dedupe))
-            }
+        let path = session["spec"]["tiltfilePath"].as_str().unwrap_or_default();
+        let (title, roots) = match args.blockers {
+            true => ("Blocked resources for Tiltfile", graph.blockers()),
+            false => ("Tiltfile", graph.roots()),
         };
-        say::data(format!("{tree}\n---\n{}\n", graph.summary()))?;
+        if roots.is_empty() && args.blockers {
+            say::data("No blocked resources found. All resources are OK.\n")?;
+            return Ok(exit::SUCCESS);
+        }
+        let (tree, shown) = graph.forest(&roots, args.dedupe);
+        say::data(format!(
+            "{title}: {path}\n{tree}\n---\n{}\n",
+            graph.summary(&shown)
+        ))?;
         Ok(exit::SUCCESS)
     })
 }
@@ -69,7 +75,7 @@ struct Node {
     depends_on: Vec<String>,
 }
 
-/// Resources, by name, and their order.
+/// Resources by name, and their names in order.
 struct Graph {
     order: Vec<String>,
     nodes: BTreeMap<String, Node>,
@@ -97,6 +103,7 @@ impl Graph {
                 },
             );
         }
+        graph.order.sort();
         graph
     }
 
@@ -117,11 +124,12 @@ impl Graph {
         self.order.iter().filter(depends).map(String::as_str).collect()
     }
 
-    fn forest(&self, roots: &[&str], dedupe: bool) -> String {
+    /// Returns resources with what depends on them, and which are among them.
+    fn forest<'a>(&'a self, roots: &[&'a str], dedupe: bool) -> (String, BTreeSet<&'a str>) {
         let mut text = String::new();
         let mut shown = BTreeSet::new();
         self.branch(roots, None, "", dedupe, &mut shown, &mut text);
-        text
+        (text, shown)
     }
 
     fn branch<'a>(
@@ -164,9 +172,12 @@ impl Graph {
         }
     }
 
-    /// Returns what is not well though all that it depends on is, with what waits for it, the most first.
-    fn blockers(&self, dedupe: bool) -> String {
-        let is_ok = |name: &str| self.nodes.get(name).is_none_or(|node| node.state == State::Ok);
+    /// Returns what is not well though all that it depends on is, that for which the most wait first.
+    fn blockers(&self) -> Vec<&str> {
+        let is_ok = |name: &str| {
+            let node = self.nodes.get(name);
+            node.is_none_or(|node| node.state == State::Ok || node.word == NOT_STARTED)
+        };
         let mut blockers: Vec<&str> = self
             .order
             .iter()
@@ -174,11 +185,8 @@ impl Graph {
             .filter(|name| !is_ok(name))
             .filter(|name| self.nodes[*name].depends_on.iter().all(|on| is_ok(on)))
             .collect();
-        if blockers.is_empty() {
-            return "No blocked resources found. All resources are OK.\n".to_owned();
-        }
         blockers.sort_by_key(|name| std::cmp::Reverse(self.weight(name)));
-        self.forest(&blockers, dedupe)
+        blockers
     }
 
     /// Returns how many resources wait for one, directly or not.
@@ -195,15 +203,16 @@ impl Graph {
         seen.len()
     }
 
-    fn summary(&self) -> String {
-        let count = |state: State| self.nodes.values().filter(|node| node.state == state).count();
+    fn summary(&self, shown: &BTreeSet<&str>) -> String {
+        let nodes = || shown.iter().filter_map(|name| self.nodes.get(*name));
+        let count = |state: State| nodes().filter(|node| node.state == state).count();
         let groups = [
             (State::Ok, "ok"),
             (State::Building, "building"),
             (State::Pending, "pending"),
             (State::Error, "errors"),
         ];
-        let mut parts = vec![format!("Resources: {} total", self.nodes.len())];
+        let mut parts = vec![format!("Resources: {} total", shown.len())];
         for (state, word) in groups {
             match count(state) {
                 0 => {}
@@ -214,6 +223,9 @@ impl Graph {
     }
 }
 
+/// What waits for a user to start it is no blocker.
+const NOT_STARTED: &str = "not started";
+
 fn state(update: &str, runtime: &str) -> (State, &'static str) {
     match (update, runtime) {
         ("error", "error") => (State::Error, "error"),
@@ -223,7 +235,7 @@ fn state(update: &str, runtime: &str) -> (State, &'static str) {
         ("pending", "pending") => (State::Pending, "pending"),
         ("pending", _) => (State::Pending, "build pending"),
         (_, "pending") => (State::Pending, "starting"),
-        ("none", "none") => (State::Other, "not started"),
+        ("none", _) => (State::Pending, NOT_STARTED),
         ("ok" | "not_applicable", "ok" | "not_applicable") => (State::Ok, "ok"),
         _ => (State::Other, "unknown"),
     }
@@ -248,26 +260,32 @@ mod tests {
     #[test]
     fn what_depends_on_a_resource_stands_below_it() {
         let graph = graph();
-        insta::assert_snapshot!(graph.forest(&graph.roots(), false), @"
-        ├── db (runtime error)
+        let (whole, shown) = graph.forest(&graph.roots(), false);
+        insta::assert_snapshot!(whole, @"
+        ├── cache (ok)
         │   └── api (pending)
         │       └── web (not started)
-        └── cache (ok)
+        └── db (runtime error)
             └── api (pending)
                 └── web (not started)
         ");
-        insta::assert_snapshot!(graph.forest(&graph.roots(), true), @"
-        ├── db (runtime error)
-        │   └── api (pending) [also depends on: cache]
+        insta::assert_snapshot!(graph.forest(&graph.roots(), true).0, @"
+        ├── cache (ok)
+        │   └── api (pending) [also depends on: db]
         │       └── web (not started)
-        └── cache (ok)
+        └── db (runtime error)
         ");
-        assert_eq!(graph.summary(), "Resources: 4 total, 1 ok, 1 pending, 1 errors");
+        assert_eq!(
+            graph.summary(&shown),
+            "Resources: 4 total, 1 ok, 2 pending, 1 errors"
+        );
     }
 
     #[test]
     fn blockers_are_what_is_not_well_by_itself() {
-        insta::assert_snapshot!(graph().blockers(false), @"
+        let graph = graph();
+        assert_eq!(graph.blockers(), ["db"]);
+        insta::assert_snapshot!(graph.forest(&graph.blockers(), false).0, @"
         └── db (runtime error)
             └── api (pending)
                 └── web (not started)

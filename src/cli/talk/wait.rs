@@ -8,6 +8,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 
 use super::super::{exit, say};
+use super::files::Files;
 use super::get::JSON;
 use super::printing::{display_name, relaxed};
 use super::target::{Target, escaped, targets};
@@ -21,6 +22,8 @@ use crate::server::client::ApiClient;
 pub(in super::super) struct Args {
     #[command(flatten)]
     connect: Connect,
+    #[command(flatten)]
+    files: Files,
     /// What to wait for: condition=NAME[=VALUE], jsonpath='{PATH}'[=VALUE], create or delete (repeatable: all of them)
     #[arg(long = "for", value_name = "WHAT")]
     for_: Vec<String>,
@@ -73,6 +76,9 @@ enum Wanted {
     Delete,
 }
 
+/// How long a session may take to say how an object is.
+const LOOK: Duration = Duration::from_secs(30);
+
 /// How long a negative time-out is.
 const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -96,8 +102,18 @@ fn wanted(text: &str) -> anyhow::Result<Wanted> {
         let rest = text["jsonpath=".len()..].trim_matches('\'');
         let end = rest.rfind('}').map_or(rest.len(), |at| at + 1);
         let (path, after) = rest.split_at(end);
+        let after = after.trim_start_matches('\'');
+        let unexpected = |_| {
+            anyhow!(
+                "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{{name1.name2}}' or \
+                 '{{.name1.name2}}'"
+            )
+        };
+        if path.matches('{').count() != path.matches('}').count() {
+            return Err(unexpected(()));
+        }
         return Ok(Wanted::Path {
-            path: relaxed(path)?,
+            path: relaxed(path).map_err(|_| unexpected(()))?,
             value: after.strip_prefix('=').map(str::to_owned),
         });
     }
@@ -142,14 +158,25 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
         .iter()
         .map(|text| wanted(text))
         .collect::<anyhow::Result<_>>()?;
-    let targets = targets(&args.words)?;
+    let targets = match args.files.is_empty() {
+        true => targets(&args.words)?,
+        false => {
+            let read = args.files.read()?.into_iter();
+            read.map(|read| Target {
+                kind: read.kind,
+                names: vec![read.name()],
+            })
+            .collect()
+        }
+    };
     block_on(async {
         let api = args.connect.api()?;
-        let deadline = tokio::time::Instant::now() + timeout;
+        // Who only looks waits for the answer all the same.
+        let deadline = tokio::time::Instant::now() + if timeout.is_zero() { LOOK } else { timeout };
         let mut waits = Vec::new();
         for target in &targets {
             for name in names(&api, args, target).await? {
-                waits.push(wait_for(&api, target, name, &wanted, deadline));
+                waits.push(wait_for(&api, args, target, name, &wanted, deadline));
             }
         }
         if waits.is_empty() {
@@ -159,14 +186,19 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
         for outcome in futures::future::join_all(waits).await {
             match outcome {
                 Ok(line) => say::out(&line),
-                Err(error) => failures.push(format!("{error:#}")),
+                Err(error) => failures.push(error),
             }
         }
-        if failures.is_empty() {
-            return Ok(exit::SUCCESS);
+        match failures.len() {
+            0 => Ok(exit::SUCCESS),
+            1 => Err(failures.remove(0)),
+            _ => {
+                for failure in failures {
+                    say::err(format!("{failure:#}\n"));
+                }
+                Ok(exit::FAILURE)
+            }
         }
-        say::err(format!("error: {}\n", failures.join("\nerror: ")));
-        Ok(exit::FAILURE)
     })
 }
 
@@ -183,7 +215,7 @@ async fn names(api: &ApiClient, args: &Args, target: &Target) -> anyhow::Result<
         return Ok(target.names.clone());
     }
     if !args.all && args.selector.is_empty() && args.field_selector.is_empty() {
-        bail!("resource(s) were provided, but no name, label selector, or --all flag specified");
+        bail!("resource(s) were provided, but no name was specified");
     }
     let path = format!(
         "{}?labelSelector={}&fieldSelector={}",
@@ -201,6 +233,7 @@ async fn names(api: &ApiClient, args: &Args, target: &Target) -> anyhow::Result<
 /// Waits for one object; returns the line to print.
 async fn wait_for(
     api: &ApiClient,
+    args: &Args,
     target: &Target,
     name: String,
     wanted: &[Wanted],
@@ -213,15 +246,33 @@ async fn wait_for(
         api.request(Method::GET, &target.path(Some(&name)), JSON, None)
             .await?;
     }
-    let met = || format!("{} condition met\n", display_name(target.kind, &name));
+    let met = || {
+        let name = display_name(target.kind, &name);
+        match args.output.as_str() {
+            "name" => format!("{name}\n"),
+            _ => format!("{name} condition met\n"),
+        }
+    };
     let selector = escaped(&format!("metadata.name={name}"));
     let path = format!("{}?fieldSelector={selector}", target.path(None));
-    let late = || {
-        anyhow!(
+    let is_look = timeout(&args.timeout).is_ok_and(|timeout| timeout.is_zero());
+    let late = || match wanted {
+        [Wanted::Create] => anyhow!("timed out waiting for the condition"),
+        _ if is_look => anyhow!("condition not met for {}/{name}", target.kind.plural),
+        _ => anyhow!(
             "timed out waiting for the condition on {}/{name}",
             target.kind.plural
-        )
+        ),
     };
+    if matches!(wanted, [Wanted::Delete]) {
+        // Of what is not there from the beginning nothing is said.
+        let looked = api
+            .request(Method::GET, &target.path(Some(&name)), JSON, None)
+            .await;
+        if looked.is_err_and(|failure| failure.is_not_found()) {
+            return Ok(String::new());
+        }
+    }
     let watching = async {
         // They are met one after the other.
         let mut pending = wanted;
@@ -231,6 +282,9 @@ async fn wait_for(
             pending = still_pending(pending, list["items"].get(0));
             if pending.is_empty() {
                 return Ok(met());
+            }
+            if is_look {
+                return Err(late());
             }
             let version = list["metadata"]["resourceVersion"].as_str().unwrap_or_default();
             let watch = format!("{path}&watch=true&resourceVersion={version}");

@@ -25,7 +25,7 @@ use crate::clock;
 use crate::edge::process::Environment;
 use crate::edge::stages::note;
 use crate::logs::LogWriter;
-use crate::model::{DockerOptions, IgnoreMatcher};
+use crate::model::{DockerOptions, IgnoreMatcher, ImageRef};
 
 /// How lines of a step stand below its first line.
 pub(super) const INDENT: &str = "     ";
@@ -66,6 +66,27 @@ impl ImageId {
 }
 
 impl Docker {
+    /// Returns the content of an image, if the engine has it.
+    ///
+    /// # Errors
+    /// When it does not tell.
+    pub async fn image_id(&self, image: &ImageRef) -> Result<Option<ImageId>, BuildError> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Inspected {
+            id: String,
+        }
+        let path = format!("/images/{}/json", image.familiar());
+        match self.http.get::<Inspected>(&path).await {
+            Ok(image) => Ok(Some(ImageId::new(image.id))),
+            Err(ApiError::Refused { status: 404, .. }) => Ok(None),
+            Err(error) => {
+                let message = format!("asking Docker for the image {}: {error}", image.familiar());
+                Err(BuildError::by_engine(message, &error))
+            }
+        }
+    }
+
     /// Builds an image; its steps go to the log as they happen.
     ///
     /// # Errors

@@ -135,6 +135,35 @@ impl ApiError {
         }
     }
 
+    /// Returns that fields which somebody applies are set by others: who, and which.
+    pub(super) fn apply_conflict(conflicts: &[(String, String)]) -> Self {
+        let message = match conflicts {
+            [(manager, field)] => {
+                format!("Apply failed with 1 conflict: conflict with {manager}: {field}")
+            }
+            several => {
+                let mut managers: Vec<&String> = several.iter().map(|(manager, _)| manager).collect();
+                managers.sort();
+                managers.dedup();
+                let told = managers.into_iter().map(|manager| {
+                    let fields = several.iter().filter(|(of, _)| of == manager);
+                    let fields: String = fields.map(|(_, field)| format!("\n- {field}")).collect();
+                    format!("conflicts with {manager}:{fields}")
+                });
+                let told = told.collect::<Vec<_>>().join("\n");
+                format!("Apply failed with {} conflicts: {told}", several.len())
+            }
+        };
+        let causes = conflicts.iter().map(|(manager, field)| {
+            let message = format!("conflict with {manager}");
+            (field.clone(), "FieldManagerConflict", message)
+        });
+        Self {
+            causes: causes.collect(),
+            ..Self::new(Reason::Conflict, message)
+        }
+    }
+
     fn about(reason: Reason, kind: &'static Kind, name: &str, what: &str) -> Self {
         Self {
             reason,

@@ -129,6 +129,19 @@ pub fn document(dialect: Dialect) -> Value {
     }
 }
 
+/// Returns the beginning of the OpenAPI 2 document in Protocol Buffers: its version and its title. Clients that ask for that
+/// form want to know whether there is such a document; what the kinds are they read in version 3.
+pub fn document_as_protobuf() -> Vec<u8> {
+    fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+        // All fields are shorter than a length of one byte can say.
+        let mut field = vec![(number << 3) | 2, u8::try_from(bytes.len()).unwrap_or_default()];
+        field.extend(bytes);
+        field
+    }
+    let info = [field(1, b"tilt"), field(2, VERSION.as_bytes())].concat();
+    [field(1, b"2.0"), field(2, &info)].concat()
+}
+
 fn group_version_kind(kind: &Kind) -> Value {
     json!({"group": GROUP, "version": VERSION, "kind": kind.name})
 }

@@ -35,7 +35,7 @@ impl PatchType {
 ///
 /// # Errors
 /// A patch that is none, or that does not fit the object.
-pub(super) fn apply(patch_type: PatchType, object: &mut Value, patch: Value) -> Result<(), ApiError> {
+pub fn apply(patch_type: PatchType, object: &mut Value, patch: Value) -> Result<(), ApiError> {
     match patch_type {
         PatchType::Json => {
             let operations: json_patch::Patch = serde_json::from_value(patch)
@@ -47,7 +47,9 @@ pub(super) fn apply(patch_type: PatchType, object: &mut Value, patch: Value) -> 
                 )
             })
         }
-        PatchType::Merge | PatchType::Strategic | PatchType::Apply => {
+        // An apply is no patch of what there is; `managed` sees to it.
+        PatchType::Apply => Ok(()),
+        PatchType::Merge | PatchType::Strategic => {
             if !patch.is_object() {
                 return Err(ApiError::bad_request("error decoding patch: it is no object"));
             }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use imbl::ordmap::DiffItem;
 use serde_json::{Value, json};
 
-use super::objects::{Made, SessionFacts, of_resource, of_session, owner_reference};
+use super::objects::{Made, RESOURCE, SessionFacts, of_resource, of_session, owner_reference};
 use super::{Kind, Store};
 use crate::model::{ApiKind, ManifestName, Timestamp};
 use crate::view::{ObjectView, ObjectViews, ResourceView, View};
@@ -217,6 +217,10 @@ fn whole(view: &ObjectView) -> Value {
         if !values.is_empty() {
             metadata[field] = json!(values);
         }
+    }
+    // What a Tiltfile registers belongs to it unless it says otherwise.
+    if view.is_declared && metadata["annotations"][RESOURCE].is_null() {
+        metadata["annotations"][RESOURCE] = ManifestName::TILTFILE.into();
     }
     let owner = match &view.owner {
         Some((kind, name)) => Some((kind.name(), name.as_str())),

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::decode::decode;
 use super::validate::{check_name, validate};
-use super::{ApiError, Kind, PatchType, Reason, Selection, patch};
+use super::{ApiError, Kind, Part, PatchType, Reason, Selection, Write, managed, patch};
 use crate::model::Timestamp;
 
 /// How many changes are remembered.
@@ -53,28 +53,6 @@ pub enum ChangeKind {
     Modified,
     /// It is gone.
     Deleted,
-}
-
-/// The part of an object that a write is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// All but its status.
-    Main,
-    /// Its status alone.
-    Status,
-}
-
-/// How a write is to be done.
-#[derive(Clone, Copy, Debug)]
-pub struct Write {
-    /// Which part is written.
-    pub part: Part,
-    /// Whether fields that the kind does not have are refused.
-    pub strict: bool,
-    /// Whether nothing is to be written at all.
-    pub dry_run: bool,
-    /// When it is.
-    pub now: Timestamp,
 }
 
 impl ChangeKind {
@@ -143,8 +121,27 @@ impl Store {
     ///
     /// # Errors
     /// One that breaks the rules, or that is there already.
-    pub fn create(&mut self, kind: &'static Kind, body: Value, how: Write) -> Result<Arc<Value>, ApiError> {
+    pub fn create(
+        &mut self,
+        kind: &'static Kind,
+        body: Value,
+        how: Write<'_>,
+    ) -> Result<Arc<Value>, ApiError> {
         let mut object = decode(kind, body, how.strict)?;
+        note_managers(&mut object, Value::Null);
+        if !how.manager.is_empty() {
+            let managers = managed::after_write(None, &object, how);
+            note_managers(&mut object, managers);
+        }
+        self.add(kind, object, how)
+    }
+
+    fn add(
+        &mut self,
+        kind: &'static Kind,
+        mut object: Map<String, Value>,
+        how: Write<'_>,
+    ) -> Result<Arc<Value>, ApiError> {
         let mut metadata = metadata_of(&object);
         if !metadata.contains_key("name")
             && let Some(prefix) = metadata.get("generateName").and_then(Value::as_str)
@@ -174,7 +171,7 @@ impl Store {
         kind: &'static Kind,
         name: &str,
         body: Value,
-        how: Write,
+        how: Write<'_>,
     ) -> Result<Arc<Value>, ApiError> {
         let old = Arc::clone(self.find(kind, name)?);
         let object = decode(kind, body, how.strict)?;
@@ -195,7 +192,7 @@ impl Store {
             }
             return Err(ApiError::modified(kind, name));
         }
-        self.replace(kind, name, &old, object, how)
+        self.replace(kind, name, &old, object, how, None)
     }
 
     /// Changes an object, or its status, by a patch; an apply patch also creates it.
@@ -207,16 +204,12 @@ impl Store {
         kind: &'static Kind,
         name: &str,
         (patch_type, patch): (PatchType, Value),
-        how: Write,
+        how: Write<'_>,
     ) -> Result<Arc<Value>, ApiError> {
-        let Some(old) = self.get(kind, name).cloned() else {
-            if patch_type == PatchType::Apply && how.part == Part::Main {
-                let mut body = patch;
-                body["metadata"]["name"] = name.into();
-                return self.create(kind, body, how);
-            }
-            return Err(ApiError::not_found(kind, name));
-        };
+        if patch_type == PatchType::Apply {
+            return self.apply(kind, name, &patch, how);
+        }
+        let old = Arc::clone(self.find(kind, name)?);
         let mut patched = (*old).clone();
         patch::apply(patch_type, &mut patched, patch)?;
         let given = patched["metadata"]["resourceVersion"].clone();
@@ -224,7 +217,43 @@ impl Store {
             return Err(ApiError::modified(kind, name));
         }
         let object = decode(kind, patched, how.strict)?;
-        self.replace(kind, name, &old, object, how)
+        self.replace(kind, name, &old, object, how, None)
+    }
+
+    fn apply(
+        &mut self,
+        kind: &'static Kind,
+        name: &str,
+        config: &Value,
+        how: Write<'_>,
+    ) -> Result<Arc<Value>, ApiError> {
+        if how.manager.is_empty() {
+            return Err(ApiError::new(
+                Reason::Invalid,
+                "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
+            ));
+        }
+        let old = self.get(kind, name).cloned();
+        if old.is_none() && how.part == Part::Status {
+            return Err(ApiError::not_found(kind, name));
+        }
+        let version = &config["metadata"]["resourceVersion"];
+        let is_stale = |old: &Arc<Value>| *version != old["metadata"]["resourceVersion"];
+        if !version.is_null() && old.as_ref().is_none_or(is_stale) {
+            return Err(ApiError::modified(kind, name));
+        }
+        // What is wrong with the configuration itself is told before what it would lead to.
+        decode(kind, config.clone(), how.strict)?;
+        let mut applied = managed::applied(kind, old.as_deref(), config, how)?;
+        let managers = applied["metadata"]["managedFields"].take();
+        let Some(old) = old else {
+            applied["metadata"]["name"] = name.into();
+            let mut object = decode(kind, applied, how.strict)?;
+            note_managers(&mut object, managers);
+            return self.add(kind, object, how);
+        };
+        let object = decode(kind, applied, how.strict)?;
+        self.replace(kind, name, &old, object, how, Some(managers))
     }
 
     /// Deletes an object.
@@ -271,9 +300,13 @@ impl Store {
             strict: false,
             dry_run: false,
             now,
+            manager: "",
+            force: false,
         };
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        let Some(old) = self.get(kind, &name).cloned() else {
+        let old = self.get(kind, &name).cloned();
+        date_conditions(&mut object, old.as_deref(), now);
+        let Some(old) = old else {
             let _ = self.create(kind, object, how);
             return;
         };
@@ -284,7 +317,7 @@ impl Store {
             object["status"] = old["status"].clone();
         }
         if let Ok(object) = decode(kind, object, false) {
-            self.put_if_changed(kind, name, &old, object, how);
+            self.put_shown(kind, name, &old, object, how);
         }
     }
 
@@ -298,12 +331,34 @@ impl Store {
             strict: false,
             dry_run: false,
             now,
+            manager: "",
+            force: false,
         };
         let mut object = (*old).clone();
         object["status"] = status;
         if let Ok(object) = decode(kind, object, false) {
-            self.put_if_changed(kind, name.to_owned(), &old, object, how);
+            self.put_shown(kind, name.to_owned(), &old, object, how);
         }
+    }
+
+    /// Writes what the engine has made of an object. Who set which field is kept only where a client has written to it.
+    fn put_shown(
+        &mut self,
+        kind: &'static Kind,
+        name: String,
+        old: &Arc<Value>,
+        mut object: Map<String, Value>,
+        how: Write<'_>,
+    ) {
+        if !old["metadata"]["managedFields"].is_null() {
+            let how = Write {
+                manager: managed::ENGINE,
+                ..how
+            };
+            let managers = managed::after_write(Some(old), &object, how);
+            note_managers(&mut object, managers);
+        }
+        self.put_if_changed(kind, name, old, object, how);
     }
 
     /// Takes away an object that the engine no longer has; one that a user made anew since stays.
@@ -341,7 +396,8 @@ impl Store {
         name: &str,
         old: &Arc<Value>,
         mut object: Map<String, Value>,
-        how: Write,
+        how: Write<'_>,
+        managers: Option<Value>,
     ) -> Result<Arc<Value>, ApiError> {
         let kept = |object: &mut Map<String, Value>, field: &str| {
             match old.get(field) {
@@ -366,6 +422,8 @@ impl Store {
             }
         }
         validate(kind, name, &object)?;
+        let managers = managers.unwrap_or_else(|| managed::after_write(Some(old), &object, how));
+        note_managers(&mut object, managers);
         Ok(self.put_if_changed(kind, name.to_owned(), old, object, how))
     }
 
@@ -375,7 +433,7 @@ impl Store {
         name: String,
         old: &Arc<Value>,
         mut object: Map<String, Value>,
-        how: Write,
+        how: Write<'_>,
     ) -> Arc<Value> {
         let mut metadata = metadata_of(&object);
         metadata.insert(
@@ -394,7 +452,7 @@ impl Store {
         kind: &'static Kind,
         name: String,
         mut object: Map<String, Value>,
-        how: Write,
+        how: Write<'_>,
     ) -> Arc<Value> {
         let mut metadata = metadata_of(&object);
         metadata.insert(
@@ -439,6 +497,39 @@ impl Store {
             is_engines,
         });
     }
+}
+
+/// Says of each condition that has no time since when it is so.
+fn date_conditions(object: &mut Value, old: Option<&Value>, now: Timestamp) {
+    let before = old.and_then(|old| old["status"]["conditions"].as_array());
+    let Some(conditions) = object
+        .pointer_mut("/status/conditions")
+        .and_then(Value::as_array_mut)
+    else {
+        return;
+    };
+    for condition in conditions {
+        if !condition["lastTransitionTime"].is_null() {
+            continue;
+        }
+        let is_same = |old: &&Value| old["type"] == condition["type"] && old["status"] == condition["status"];
+        let same = before.into_iter().flatten().find(is_same);
+        condition["lastTransitionTime"] = match same {
+            Some(same) => same["lastTransitionTime"].clone(),
+            None => now.to_micro_text().into(),
+        };
+    }
+}
+
+/// Writes down who set which field; `Null` is that nobody is known.
+fn note_managers(object: &mut Map<String, Value>, managers: Value) {
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
+        return;
+    };
+    match managers {
+        Value::Null => metadata.remove("managedFields"),
+        managers => metadata.insert("managedFields".to_owned(), managers),
+    };
 }
 
 fn metadata_of(object: &Map<String, Value>) -> Map<String, Value> {

@@ -9,12 +9,14 @@ fn kind(name: &str) -> &'static Kind {
     Kind::named(name).expect("a kind")
 }
 
-fn write() -> Write {
+fn write() -> Write<'static> {
     Write {
         part: Part::Main,
         strict: true,
         dry_run: false,
         now: Timestamp::from_secs(1_800_000_000),
+        manager: "test",
+        force: false,
     }
 }
 
@@ -22,7 +24,7 @@ fn map(name: &str) -> Value {
     json!({"metadata": {"name": name}, "data": {"a": "1"}})
 }
 
-fn status() -> Write {
+fn status() -> Write<'static> {
     Write {
         part: Part::Status,
         ..write()

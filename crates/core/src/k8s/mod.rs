@@ -13,6 +13,7 @@ mod documented_ports;
 mod dormant;
 mod entity;
 pub mod field_place;
+pub mod go_template;
 pub mod identifier;
 pub mod image_locator;
 pub mod inject;

@@ -71,7 +71,10 @@ pub use log_event::{Level, LogEvent, Progress};
 pub use log_segment::Segment;
 pub use manifest::{Manifest, OnChange, TriggerMode};
 pub use paths::LocalPath;
-pub use pod::{Container, ContainerExit, ContainerState, Owner, Pod, PodCondition, PodPhase, RestartPolicy};
+pub use pod::{
+    Container, ContainerExit, ContainerState, IGNORED_CONTAINERS, Owner, Pod, PodCondition, PodPhase,
+    RestartPolicy,
+};
 pub use pod_trouble::PodTrouble;
 pub use probe::{Probe, ProbeAction};
 pub use quoted::write_quoted;

@@ -127,6 +127,9 @@ pub struct PodCondition {
     pub last_transition: Option<Timestamp>,
 }
 
+/// Containers whose logs are not read, by name: the side-cars of service meshes.
+pub const IGNORED_CONTAINERS: [&str; 4] = ["istio-init", "istio-proxy", "linkerd-proxy", "linkerd-init"];
+
 /// A container of a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Container {

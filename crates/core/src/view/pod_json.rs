@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::k8s::labels::TEMPLATE_HASH;
 use crate::model::{Container, ContainerState, Pod, PodPhase, Timestamp};
 
 /// Returns a pod as a `KubernetesDiscovery` shows it.
@@ -28,6 +29,13 @@ pub(crate) fn pod_json(pod: &Pod) -> Value {
         "deleting": pod.deleting,
         "status": pod.status,
         "errors": pod.errors,
+        "podTemplateSpecHash": pod.label(TEMPLATE_HASH).unwrap_or_default(),
+        "owner": pod.owners.first().map(|owner| json!({
+            "name": owner.name,
+            "apiVersion": owner.api_version,
+            "kind": owner.kind,
+            "creationTimestamp": owner.created.map(Timestamp::to_text),
+        })),
         "conditions": conditions,
         "initContainers": pod.init_containers.iter().map(container).collect::<Vec<_>>(),
         "containers": pod.containers.iter().map(container).collect::<Vec<_>>(),
@@ -46,7 +54,9 @@ fn phase(phase: PodPhase) -> &'static str {
 
 fn container(container: &Container) -> Value {
     let state = match &container.state {
-        ContainerState::Running => json!({"running": {}}),
+        ContainerState::Running => {
+            json!({"running": {"startedAt": container.started.map(Timestamp::to_text)}})
+        }
         ContainerState::Waiting { reason, .. } => json!({"waiting": {"reason": reason}}),
         ContainerState::Terminated { reason, exit_code } => {
             json!({"terminated": {"reason": reason, "exitCode": exit_code}})
@@ -56,6 +66,8 @@ fn container(container: &Container) -> Value {
     json!({
         "name": container.name,
         "id": container.id,
+        "image": container.image,
+        "ports": [],
         "ready": container.ready,
         "restarts": container.restarts,
         "state": state,

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::made::{Made, disable_source, metadata};
+use super::made::{Made, disable_source, disable_status, metadata, owner_reference};
 use crate::k8s::yaml;
 use crate::model::{
-    Command, ContainerState, DiscoveryStrategy, K8sTarget, Pod, Timestamp, format_go_duration,
+    Command, ContainerState, DiscoveryStrategy, IGNORED_CONTAINERS, K8sTarget, Pod, Timestamp,
+    format_go_duration,
 };
 use crate::view::{ResourceView, pod_json};
 
@@ -64,11 +65,28 @@ fn apply(resource: &ResourceView, target: &K8sTarget) -> Value {
         "metadata": metadata(name, &resource.name, &format!("kubernetesapply:{name}"), &managed),
         "spec": spec,
         "status": {
+            "disableStatus": disable_status(resource),
+            "resultYAML": result(resource),
             "error": last.and_then(|last| last.error.clone()).unwrap_or_default(),
             "lastApplyStartTime": time(last.map(|last| last.started)),
             "lastApplyTime": time(last.and_then(|last| last.finished)),
         },
     })
+}
+
+/// Returns which objects the cluster has of it, by name and UID.
+fn result(resource: &ResourceView) -> String {
+    let documents = resource.applied.iter().map(|object| {
+        let mut metadata = json!({"name": object.id.name});
+        if let Some(namespace) = &object.id.namespace {
+            metadata["namespace"] = namespace.as_str().into();
+        }
+        metadata["uid"] = object.uid.as_str().into();
+        yaml::encode(
+            &json!({"apiVersion": object.id.api_version, "kind": object.id.kind, "metadata": metadata}),
+        )
+    });
+    documents.collect::<Vec<_>>().join("---\n")
 }
 
 fn command(command: &Command) -> Value {
@@ -91,7 +109,7 @@ fn forwards(target: &K8sTarget) -> Vec<Value> {
             json!({
                 "localPort": port.local_port,
                 "containerPort": port.container_port,
-                "host": port.host.as_deref().unwrap_or_default(),
+                "host": port.host.as_deref().unwrap_or("localhost"),
                 "name": port.name,
                 "path": port.path,
             })
@@ -100,10 +118,12 @@ fn forwards(target: &K8sTarget) -> Vec<Value> {
 }
 
 fn templates(target: &K8sTarget) -> Value {
-    match forwards(target) {
-        none if none.is_empty() => json!({}),
-        forwards => json!({"portForwardTemplateSpec": {"forwards": forwards}}),
+    let mut templates = json!({"podLogStreamTemplateSpec": {"ignoreContainers": IGNORED_CONTAINERS}});
+    let forwards = forwards(target);
+    if !forwards.is_empty() {
+        templates["portForwardTemplateSpec"] = json!({"forwards": forwards});
     }
+    templates
 }
 
 fn log_stream(resource: &ResourceView, pod: &Pod) -> Value {
@@ -156,7 +176,14 @@ fn port_forward(resource: &ResourceView, target: &K8sTarget) -> Option<Value> {
 }
 
 fn discovery(resource: &ResourceView, target: &K8sTarget) -> Value {
-    let pods: Vec<Value> = resource.pods.iter().map(pod_json).collect();
+    let pods = resource.pods.iter().map(|pod| {
+        let mut shown = pod_json(pod);
+        let mut ancestors = pod.owners.iter().map(|owner| &owner.uid);
+        let applied = ancestors.find(|uid| resource.applied.iter().any(|object| object.uid == **uid));
+        shown["ancestorUID"] = applied.map_or("", |uid| uid.as_str()).into();
+        shown
+    });
+    let pods: Vec<Value> = pods.collect();
     let watches: Vec<Value> = resource
         .applied
         .iter()
@@ -174,9 +201,9 @@ fn discovery(resource: &ResourceView, target: &K8sTarget) -> Value {
     }
     let since = resource.first_started.map(Timestamp::to_micro_text);
     let name = resource.name.as_str();
-    json!({
-        "metadata": metadata(name, &resource.name, &format!("kubernetesdiscovery:{name}"), &[]),
-        "spec": spec,
-        "status": {"monitorStartTime": since, "pods": pods},
-    })
+    let mut status = json!({"monitorStartTime": since, "pods": pods});
+    status["running"] = json!({"startTime": resource.first_started.map(Timestamp::to_text)});
+    let mut metadata = metadata(name, &resource.name, &format!("kubernetesapply:{name}"), &[]);
+    metadata["ownerReferences"] = json!([owner_reference("KubernetesApply", name)]);
+    json!({"metadata": metadata, "spec": spec, "status": status})
 }

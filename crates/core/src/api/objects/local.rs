@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::made::{Made, disable_source, metadata};
+use super::made::{Made, disable_source, disable_status, metadata};
 use crate::engine::run_status;
 use crate::model::{Command, LocalTarget, Probe, ProbeAction, Timestamp};
 use crate::view::{BuildView, ResourceView};
@@ -20,11 +20,12 @@ pub(super) fn of_resource(resource: &ResourceView, target: &LocalTarget) -> Vec<
 
 fn update(resource: &ResourceView, command: &Command) -> Value {
     let name = format!("{}:update", resource.name);
-    let status = match (&resource.building, resource.history.first()) {
+    let mut status = match (&resource.building, resource.history.first()) {
         (Some(build), _) => running(build),
         (None, Some(last)) => ended(last),
         (None, None) => json!({}),
     };
+    status["disableStatus"] = disable_status(resource);
     let managed = [("tilt.dev/managed-by", "local_resource")];
     json!({
         "metadata": metadata(&name, &resource.name, &format!("cmd:{name}"), &managed),
@@ -57,8 +58,9 @@ fn running(build: &BuildView) -> Value {
 
 fn ended(build: &BuildView) -> Value {
     let reason = build.error.as_deref().unwrap_or_default();
-    json!({"terminated": {
-        "pid": 0,
+    // Without a probe a command is ready as soon as it runs, and stays so.
+    json!({"ready": true, "terminated": {
+        "pid": build.pid.unwrap_or_default(),
         "exitCode": i32::from(build.error.is_some()),
         "startedAt": build.started.to_micro_text(),
         "finishedAt": build.finished.map(Timestamp::to_micro_text),
@@ -77,10 +79,12 @@ fn server(resource: &ResourceView, target: &LocalTarget) -> Option<Value> {
     if let Some(given) = &target.readiness_probe {
         spec["readinessProbe"] = probe(given);
     }
+    let mut status = run_status(server.status.as_ref(), server.began, server.ended);
+    status["disableStatus"] = disable_status(resource);
     Some(json!({
         "metadata": metadata(&name, &resource.name, server.span.as_str(), &owner),
         "spec": spec,
-        "status": run_status(server.status.as_ref(), server.began, server.ended),
+        "status": status,
     }))
 }
 

@@ -13,9 +13,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-pub(super) use made::Made;
+pub(super) use made::{Made, RESOURCE, owner_reference};
 
-use super::Kind;
+use crate::k8s::KubeContext;
 use crate::model::{DeployTarget, LocalPath, ManifestName, Timestamp};
 use crate::view::{ClusterView, ResourceView, UpdateStatus, View, ui_resource, ui_session, ui_tiltfile};
 
@@ -32,8 +32,8 @@ pub struct SessionFacts {
     pub is_ci: bool,
     /// Whether only this machine can talk to it.
     pub is_local: bool,
-    /// The context and the namespace of its cluster, if a kubeconfig names one.
-    pub context: Option<(String, String)>,
+    /// Its cluster, if a kubeconfig names one.
+    pub context: Option<KubeContext>,
     /// The kubeconfig of what it starts, which means that cluster alone.
     pub kubeconfig: Option<String>,
 }
@@ -47,22 +47,40 @@ pub(super) fn of_session(view: &View, facts: &SessionFacts) -> Vec<Made> {
         ("Tiltfile", tiltfile(view, facts)),
         ("UIResource", ui_tiltfile(&view.tiltfile)),
         ("Session", session(view, facts)),
+        ("ConfigMap", trigger_queue(view)),
     ];
     made.push(("UIButton", stop_button(&ManifestName::tiltfile())));
     made.extend(cluster(view, facts).map(|cluster| ("Cluster", cluster)));
     for (_, object) in made
         .iter_mut()
-        .filter(|(kind, _)| matches!(*kind, "UIResource" | "UIButton" | "Cluster"))
+        .filter(|(kind, _)| matches!(*kind, "UIResource" | "UIButton" | "Cluster" | "Session"))
     {
         set_owner(object);
+        object["metadata"]["annotations"][RESOURCE] = ManifestName::TILTFILE.into();
     }
     made
 }
 
+/// Returns which resources users asked to update, as long as their updates have not started.
+fn trigger_queue(view: &View) -> Value {
+    let queued = view.resources.iter().filter(|resource| resource.queued);
+    let names = queued
+        .enumerate()
+        .map(|(at, resource)| (format!("{at}-name"), resource.name.as_str().into()));
+    let mut map = json!({"metadata": {"name": "tilt-trigger-queue"}});
+    let data: serde_json::Map<String, Value> = names.collect();
+    if !data.is_empty() {
+        map["data"] = data.into();
+    }
+    map
+}
+
 /// Returns the objects that show a resource, which stands at a place from 2 on: the Tiltfile is the first.
 pub(super) fn of_resource(order: usize, resource: &ResourceView) -> Vec<Made> {
+    let mut shown = ui_resource(order, resource);
+    shown["metadata"]["annotations"] = json!({RESOURCE: resource.name.as_str()});
     let mut made = vec![
-        ("UIResource", ui_resource(order, resource)),
+        ("UIResource", shown),
         ("ConfigMap", disable_map(resource)),
         ("ToggleButton", toggle(resource)),
     ];
@@ -75,7 +93,9 @@ pub(super) fn of_resource(order: usize, resource: &ResourceView) -> Vec<Made> {
         DeployTarget::Compose(target) => made.extend(compose::of_resource(resource, target)),
     }
     for (_, object) in &mut made {
-        set_owner(object);
+        if object["metadata"]["ownerReferences"].is_null() {
+            set_owner(object);
+        }
     }
     made
 }
@@ -83,18 +103,6 @@ pub(super) fn of_resource(order: usize, resource: &ResourceView) -> Vec<Made> {
 /// Says of an object that it comes of the Tiltfile.
 fn set_owner(object: &mut Value) {
     object["metadata"]["ownerReferences"] = json!([owner_reference("Tiltfile", ManifestName::TILTFILE)]);
-}
-
-/// Returns a reference to an object that owns another one; the store fills in its UID.
-pub(super) fn owner_reference(kind: &str, name: &str) -> Value {
-    json!({
-        "apiVersion": Kind::api_version(),
-        "kind": kind,
-        "name": name,
-        "uid": "",
-        "controller": true,
-        "blockOwnerDeletion": true,
-    })
 }
 
 fn session(view: &View, facts: &SessionFacts) -> Value {
@@ -170,7 +178,12 @@ fn targets(resource: &Arc<ResourceView>) -> Vec<Value> {
             None => json!({}),
         },
     };
-    let mut targets = vec![target(&format!("{name}:update"), "job", name, update)];
+    let mut targets = Vec::new();
+    let only_serves =
+        matches!(&resource.definition.0.deploy, DeployTarget::Local(local) if local.update_cmd.is_none());
+    if !only_serves {
+        targets.push(target(&format!("{name}:update"), "job", name, update));
+    }
     let runtime = if is("k8s:") || is("docker-compose:") {
         format!("{name}:runtime")
     } else if resource.server.is_some() {
@@ -205,13 +218,19 @@ fn tiltfile(view: &View, facts: &SessionFacts) -> Value {
     };
     json!({
         "metadata": {"name": ManifestName::TILTFILE},
-        "spec": {"path": facts.tiltfile.to_string(), "args": tiltfile.args},
+        "spec": {
+            "path": facts.tiltfile.to_string(),
+            "args": tiltfile.args,
+            "restartOn": {"fileWatches": [format!("configs:{}", ManifestName::TILTFILE)]},
+            "stopOn": {"uiButtons": [format!("{}-stopbuild", ManifestName::TILTFILE)]},
+        },
         "status": status,
     })
 }
 
 fn cluster(view: &View, facts: &SessionFacts) -> Option<Value> {
-    let (context, namespace) = facts.context.as_ref()?;
+    let kube = facts.context.as_ref()?;
+    let (context, namespace) = (&kube.name, &kube.namespace);
     let error = match &view.cluster {
         ClusterView::Failed(error) => error.as_str(),
         ClusterView::Connecting | ClusterView::Connected => "",
@@ -221,6 +240,8 @@ fn cluster(view: &View, facts: &SessionFacts) -> Option<Value> {
         status["connection"] = json!({"kubernetes": {
             "context": context,
             "namespace": namespace,
+            "cluster": kube.cluster,
+            "product": kube.product.word(),
             "configPath": facts.kubeconfig.as_deref().unwrap_or_default(),
         }});
     }

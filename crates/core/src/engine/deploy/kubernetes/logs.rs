@@ -4,10 +4,7 @@ use crate::engine::effect::{LogId, LogStream, PodLog};
 use crate::engine::pods::pod_span;
 use crate::engine::row::Row;
 use crate::engine::state::State;
-use crate::model::{Container, ContainerState, ManifestName, Pod};
-
-/// Containers that are not read, by name: the side-cars of service meshes.
-const IGNORED: [&str; 4] = ["istio-init", "istio-proxy", "linkerd-proxy", "linkerd-init"];
+use crate::model::{Container, ContainerState, IGNORED_CONTAINERS, ManifestName, Pod};
 
 /// Returns the logs of all pods of a resource, also of those of earlier templates.
 ///
@@ -26,7 +23,7 @@ pub(in crate::engine) fn logs_of(
     name: &ManifestName,
     pod: &Pod,
 ) -> Vec<LogStream> {
-    let read = |container: &Container| !IGNORED.contains(&container.name.as_str());
+    let read = |container: &Container| !IGNORED_CONTAINERS.contains(&container.name.as_str());
     let several = pod.containers.iter().filter(|container| read(container)).count() > 1;
     let is_new = state.is_from_this_session(pod.created);
     let has_run = |container: &Container| {

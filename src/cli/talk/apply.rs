@@ -1,0 +1,257 @@
+//! `tilt apply`.
+
+use anyhow::bail;
+use http::Method;
+use serde_json::Value;
+
+use super::super::{exit, say};
+use super::files::{Files, ReadObject};
+use super::get::JSON;
+use super::printing::{Format, Print, display_name, text};
+use super::target::escaped;
+use super::{Connect, block_on};
+use crate::api::{Kind, LabelSelector, Selection, last_applied, three_way_patch, with_last_applied};
+use crate::server::client::{ApiClient, ApiFailure};
+
+/// Create objects of a running session, or change them to what a file says
+#[derive(Debug, clap::Args)]
+pub(in super::super) struct ApplyArgs {
+    #[command(flatten)]
+    connect: Connect,
+    #[command(flatten)]
+    files: Files,
+    #[command(flatten)]
+    print: Print,
+    /// Let the session do it: fields of others stay
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    server_side: bool,
+    /// Write this part alone: status
+    #[arg(long, value_name = "NAME", value_parser = ["status", ""], default_value = "", hide_default_value = true)]
+    subresource: String,
+    /// What is done about unknown fields: strict, warn or ignore
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "strict", default_missing_value = "strict",
+          value_parser = ["strict", "warn", "ignore", "true", "false"])]
+    validate: String,
+    /// Say what would be done: none, server or client
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "none", default_missing_value = "unchanged",
+          value_parser = ["none", "server", "client", "unchanged"])]
+    dry_run: String,
+    /// Who sets the fields
+    #[arg(long, value_name = "NAME")]
+    field_manager: Option<String>,
+    /// Take fields over from others
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    force_conflicts: bool,
+    /// Accepted, so that scripts keep working
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true")]
+    overwrite: bool,
+    /// Accepted, so that scripts keep working
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true")]
+    openapi_patch: bool,
+    /// Accepted, so that scripts keep working: an object can always be changed in place
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    force: bool,
+    /// Only objects with these labels
+    #[arg(
+        short = 'l',
+        long,
+        value_name = "LABELS",
+        default_value = "",
+        hide_default_value = true
+    )]
+    selector: String,
+}
+
+/// Returns the word that the session has for what is done about unknown fields.
+pub(super) fn validation(validate: &str) -> &'static str {
+    match validate {
+        "strict" | "true" => "Strict",
+        "warn" => "Warn",
+        _ => "Ignore",
+    }
+}
+
+/// How far a write goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dry {
+    /// It is done.
+    No,
+    /// The session says what it would do.
+    Server,
+    /// Nothing is asked.
+    Client,
+}
+
+impl Dry {
+    pub(super) fn of(flag: &str) -> Self {
+        match flag {
+            "server" => Self::Server,
+            "client" | "unchanged" => Self::Client,
+            _ => Self::No,
+        }
+    }
+
+    pub(super) fn query(self) -> &'static str {
+        if self == Self::Server { "&dryRun=All" } else { "" }
+    }
+
+    /// Returns what stands behind what was done.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::No => "",
+            Self::Server => " (server dry run)",
+            Self::Client => " (dry run)",
+        }
+    }
+}
+
+/// What is said beside conflicts of an apply.
+const CONFLICT: &str = "\
+Please review the fields above--they currently have other managers. Here
+are the ways you can resolve this warning:
+* If you intend to manage all of these fields, please re-run the apply
+  command with the `--force-conflicts` flag.
+* If you do not intend to manage all of the fields, please edit your
+  manifest to remove references to the fields that should keep their
+  current managers.
+* You may co-own fields by updating your manifest to match the existing
+  value; in this case, you'll become the manager if the other manager(s)
+  stop managing the field (remove it from their configuration).
+See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts";
+
+pub(in super::super) fn apply(args: &ApplyArgs) -> anyhow::Result<u8> {
+    let format = args.print.format()?;
+    let mut objects = args.files.read()?;
+    if !args.selector.is_empty() {
+        let labels = LabelSelector::parse(&args.selector).map_err(|error| anyhow::anyhow!(error.message))?;
+        let selection = Selection {
+            labels,
+            ..Selection::default()
+        };
+        objects.retain(|read| selection.matches(&read.object));
+    }
+    if objects.is_empty() {
+        bail!("no objects passed to apply");
+    }
+    block_on(async {
+        let api = args.connect.api()?;
+        let mut failures = Vec::new();
+        for read in &objects {
+            match apply_one(&api, args, read).await {
+                Ok((outcome, applied)) => {
+                    say::out(&told(&format, &args.print, read.kind, applied, &outcome)?)
+                }
+                Err(failure) => failures.push(failure),
+            }
+        }
+        // The others are applied all the same; the last failure is told by whoever called.
+        let last = failures.pop();
+        for failure in failures {
+            super::tell_like_kubectl(&failure);
+        }
+        match last {
+            Some(failure) => Err(failure),
+            None => Ok(exit::SUCCESS),
+        }
+    })
+}
+
+/// Returns an object that was written as it is told.
+pub(super) fn told(
+    format: &Format,
+    print: &Print,
+    kind: &'static Kind,
+    object: Value,
+    outcome: &str,
+) -> anyhow::Result<String> {
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    match format {
+        Format::Human => Ok(format!("{} {outcome}\n", display_name(kind, name))),
+        format => text(format, print, &[(kind, object)], false),
+    }
+}
+
+/// Applies an object; returns what became of it, in kubectl's words.
+async fn apply_one(api: &ApiClient, args: &ApplyArgs, read: &ReadObject) -> anyhow::Result<(String, Value)> {
+    let name = read.name();
+    if name.is_empty() {
+        bail!(
+            "error when applying {:?}: metadata.name is required: resource name may not be empty",
+            read.source
+        );
+    }
+    let dry = Dry::of(&args.dry_run);
+    let base = format!("/apis/tilt.dev/v1alpha1/{}", read.kind.plural);
+    let one = format!("{base}/{}", escaped(&name));
+    let part = match args.subresource.as_str() {
+        "" => String::new(),
+        part => format!("/{part}"),
+    };
+    let default = match args.server_side {
+        true => "kubectl",
+        false => "kubectl-client-side-apply",
+    };
+    let options = format!(
+        "?fieldValidation={}&fieldManager={}{}",
+        validation(&args.validate),
+        escaped(args.field_manager.as_deref().unwrap_or(default)),
+        dry.query()
+    );
+    if args.server_side {
+        if dry == Dry::Client {
+            bail!(
+                "--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)"
+            );
+        }
+        let sent = Some((
+            "application/apply-patch+yaml",
+            read.object.to_string().into_bytes(),
+        ));
+        let path = format!("{one}{part}{options}&force={}", args.force_conflicts);
+        let applied =
+            api.request(Method::PATCH, &path, JSON, sent)
+                .await
+                .map_err(|failure| match failure {
+                    ApiFailure::Status {
+                        message, code: 409, ..
+                    } if message.starts_with("Apply failed") => {
+                        anyhow::anyhow!("{message}\n{CONFLICT}")
+                    }
+                    other => other.into(),
+                })?;
+        return Ok((format!("serverside-applied{}", dry.words()), applied));
+    }
+    let wanted = with_last_applied(&read.object);
+    let current = match api.request(Method::GET, &one, JSON, None).await {
+        Ok(current) => current,
+        Err(failure) if failure.is_not_found() => {
+            let created = format!("created{}", dry.words());
+            if dry == Dry::Client {
+                return Ok((created, wanted));
+            }
+            let sent = Some((JSON, wanted.to_string().into_bytes()));
+            let failed =
+                |failure: ApiFailure| failure.in_words(&format!("error when creating {:?}", read.source));
+            let made = api
+                .request(Method::POST, &format!("{base}{options}"), JSON, sent)
+                .await;
+            return Ok((created, made.map_err(failed)?));
+        }
+        Err(failure) => return Err(failure.into()),
+    };
+    let patch = three_way_patch(last_applied(&current).as_ref(), &wanted, &current);
+    if patch.as_object().is_some_and(serde_json::Map::is_empty) {
+        return Ok((format!("unchanged{}", dry.words()), current));
+    }
+    let configured = format!("configured{}", dry.words());
+    if dry == Dry::Client {
+        return Ok((configured, wanted));
+    }
+    let sent = Some(("application/merge-patch+json", patch.to_string().into_bytes()));
+    let failed =
+        |failure: ApiFailure| failure.in_words(&format!("error when applying patch for {:?}", read.source));
+    let applied = api
+        .request(Method::PATCH, &format!("{one}{part}{options}"), JSON, sent)
+        .await;
+    Ok((configured, applied.map_err(failed)?))
+}
