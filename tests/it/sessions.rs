@@ -545,7 +545,7 @@ fn edits_in_both_formats_and_of_files_change_what_was_edited_alone() {
         session.folder.tilt(&all, &[("KUBE_EDITOR", editor)])
     };
     assert_eq!(
-        edit(&["cm", "m"], "sed -i s/1/2/").status(0).stdout(),
+        edit(&["cm", "m"], "sed -i 's/a: .*/a: two/'").status(0).stdout(),
         "configmap.tilt.dev/m edited"
     );
     assert_eq!(

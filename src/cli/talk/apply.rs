@@ -121,6 +121,9 @@ See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts"
 
 pub(in super::super) fn apply(args: &ApplyArgs) -> anyhow::Result<u8> {
     let format = args.print.format()?;
+    if args.files.is_empty() {
+        bail!("must specify one of -f and -k");
+    }
     let mut objects = args.files.read()?;
     if !args.selector.is_empty() {
         let labels = LabelSelector::parse(&args.selector).map_err(|error| anyhow::anyhow!(error.message))?;
