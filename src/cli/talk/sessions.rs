@@ -24,7 +24,10 @@ pub(super) async fn all() -> anyhow::Result<Vec<Found>> {
     let asked = entries()?.into_iter().map(async |entry| {
         let path = "/apis/tilt.dev/v1alpha1/sessions/Tiltfile";
         let client = ApiClient::of_entry(&entry).ok()?;
-        let session = client.request(Method::GET, path, "application/json", None).await.ok()?;
+        let session = client
+            .request(Method::GET, path, "application/json", None)
+            .await
+            .ok()?;
         Some(Found { entry, session })
     });
     let mut found: Vec<Found> = futures::future::join_all(asked)
