@@ -117,7 +117,7 @@ fn write_pages(command: &clap::Command, above: &[&str], dir: &Path) -> anyhow::R
 async fn deploy_ref(image: &str) -> anyhow::Result<String> {
     let image = ImageRef::parse(image)?;
     let engine = Docker::connect(Environment::inherited()).await?;
-    let id = engine.image_id(&image).await?;
+    let id = engine.content_of(&image).await?;
     let id = id.with_context(|| format!("there is no image {} in the Docker engine", image.familiar()))?;
     Ok(format!("{}:{}", image.familiar_name(), id.content_tag()))
 }

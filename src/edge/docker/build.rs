@@ -70,7 +70,7 @@ impl Docker {
     ///
     /// # Errors
     /// When it does not tell.
-    pub async fn image_id(&self, image: &ImageRef) -> Result<Option<ImageId>, BuildError> {
+    pub async fn content_of(&self, image: &ImageRef) -> Result<Option<ImageId>, BuildError> {
         #[derive(serde::Deserialize)]
         #[serde(rename_all = "PascalCase")]
         struct Inspected {
