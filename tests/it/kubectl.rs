@@ -329,7 +329,7 @@ fn objects_say_what_tilts_objects_say() {
             "{.spec.restartOn.fileWatches[0]}",
             "configs:(Tiltfile)",
         ),
-        ("uibutton", "(Tiltfile)-stopbuild", "{.spec.text}", "Cancel"),
+        ("uibutton", "(Tiltfile)-stopbuild", "{.spec.text}", "Stop Build"),
         ("cmd", "web:update", "{.status.disableStatus.state}", "Enabled"),
         (
             "cm",
