@@ -46,7 +46,7 @@ fn a_container_that_somebody_kills_or_removes_is_missed() {
     eventually("the start is seen", || runtime() == "ok");
     shop.docker(&["rm", "-f", &shop.container("clock")]);
     eventually("its absence is seen", || runtime() == "error");
-    let triggered = shop.0.tilt(&["trigger", "clock"]);
+    let triggered = shop.project().tilt(&["trigger", "clock"]);
     assert_eq!(triggered.status, Some(0), "{}", triggered.text);
     eventually("it is made anew", || runtime() == "ok");
 }
