@@ -58,7 +58,7 @@ fn a_user_applies_finds_the_pods_reaches_one_and_takes_it_all_away() {
             "kiosk",
             "--ignore-not-found",
             "-o",
-            "jsonpath={.status.pods[0].phase}",
+            "jsonpath={.status.pods[*].phase}",
         ]) == "Running"
     });
     let pod = ok(&["get", "kd", "kiosk", "-o", "jsonpath={.status.pods[0].name}"]);
@@ -73,7 +73,7 @@ fn a_user_applies_finds_the_pods_reaches_one_and_takes_it_all_away() {
     );
     ok(&["apply", "-f", "find.yaml"]);
     eventually("the other pod is found", || {
-        ok(&["get", "kd", "other", "-o", "jsonpath={.status.pods[0].phase}"]) == "Running"
+        ok(&["get", "kd", "other", "-o", "jsonpath={.status.pods[*].phase}"]) == "Running"
     });
     let other = ok(&["get", "kd", "other", "-o", "jsonpath={.status.pods[0].name}"]);
     let other_port = free_port();

@@ -189,7 +189,8 @@ fn a_plan_changes_nothing_and_is_what_a_run_then_does() {
     assert_eq!(done(&project), (planned(&two, "shelf"), 0));
 
     // A file of the image.
-    project.write("app/words", "two");
+    let words = format!("two of process {}", std::process::id());
+    project.write("app/words", &words);
     let (image, _) = plan(&project, &["shelf"]);
     let told = &of(&image, "shelf")["images"][0];
     assert_eq!(

@@ -53,9 +53,10 @@ pub(crate) fn get(port: u16, path: &str) -> String {
         stream.read_to_string(&mut answer)?;
         Ok(answer)
     };
-    let answer = ask().unwrap_or_default();
+    // A script may end its header's lines as it likes.
+    let answer = ask().unwrap_or_default().replace("\r\n", "\n");
     answer
-        .split_once("\r\n\r\n")
+        .split_once("\n\n")
         .map_or("", |(_, page)| page)
         .trim()
         .to_owned()

@@ -150,7 +150,8 @@ fn each_save_is_told_with_its_cause_and_what_came_of_it() {
     // One that rebuilds, since a stop path was saved.
     let (file, _) = asked.json(&["why", "--file", "deps.txt"]);
     assert_eq!(file["uses"][0]["save"]["kind"], "build", "{file:#}");
-    project.write("deps.txt", "two\n");
+    // No engine has seen this before, so that a step is not cached.
+    project.write("deps.txt", &format!("two of process {}\n", std::process::id()));
     let update = asked.came_of_it();
     assert_eq!(update["kind"], "full", "{update:#}");
     assert_eq!(file_and_rule(&update), ("deps.txt", "stop-path"));
@@ -166,7 +167,7 @@ fn each_save_is_told_with_its_cause_and_what_came_of_it() {
 
     // Two saves during a build make one update after it.
     let before = asked.updates("shop").len();
-    project.write("deps.txt", "three\n");
+    project.write("deps.txt", &format!("three of process {}\n", std::process::id()));
     up.wait_for("Building Dockerfile: [shop]");
     up.wait_for("Building Dockerfile: [shop]");
     project.write("deps.txt", "four\n");

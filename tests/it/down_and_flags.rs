@@ -46,7 +46,6 @@ fn a_full_disk_is_an_error_and_a_reader_that_has_seen_enough_is_none() {
         &["version"][..],
         &["completion", "bash"],
         &["explain", "cmd"],
-        &["api-resources"],
         &["dump", "openapi"],
         &["ci", "--help"],
         &[],

@@ -145,7 +145,7 @@ const SYNTAX: &[(&str, &str)] = &[
         "unindent does not match any outer indentation level",
     ),
     (
-        r"cannot have leading 0, got `(0[0-7]+)`",
+        r"cannot have leading 0, got `0([0-7]+)`",
         "obsolete form of octal literal; use 0o$1",
     ),
     (r"cannot have leading 0", "invalid int literal"),

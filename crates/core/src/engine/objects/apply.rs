@@ -160,14 +160,13 @@ fn target(cwd: &LocalPath, manifest: &ManifestName, spec: &Map<String, Value>) -
     let read = yaml::read(&text, manifest.as_str()).map_err(|fault| fault.message)?;
     let mut entities: Vec<Entity> = deployable(&read.entities);
     entities.sort_by_key(|entity| rank(entity.kind()));
-    let timeout = spec::text(spec::field(spec, "timeout"));
     Ok(K8sTarget {
         id: TargetId::k8s(manifest),
         entities,
         images: Vec::new(),
         readiness: PodReadiness::Ignore,
         extra_pod_selectors: Vec::new(),
-        upsert_timeout: parse_go_duration(&timeout).unwrap_or(TIMEOUT),
+        upsert_timeout: timeout(spec),
         options: Box::new(K8sOptions {
             custom_deploy,
             ..K8sOptions::default()
@@ -186,8 +185,13 @@ fn command(cwd: &LocalPath, value: &Value) -> Command {
 /// Returns the command that takes away what an object deploys by a command, and how long it may take.
 fn delete_command(cwd: &LocalPath, spec: &Map<String, Value>) -> Option<(Command, Duration)> {
     let delete = spec::field(spec, "deleteCmd");
-    let timeout = parse_go_duration(&spec::text(spec::field(spec, "timeout"))).unwrap_or(TIMEOUT);
-    delete.is_object().then(|| (command(cwd, delete), timeout))
+    delete.is_object().then(|| (command(cwd, delete), timeout(spec)))
+}
+
+/// Returns how long an apply or a deletion may take: none at all stands for no choice, as an API server writes it.
+fn timeout(spec: &Map<String, Value>) -> Duration {
+    let chosen = parse_go_duration(&spec::text(spec::field(spec, "timeout"))).ok();
+    chosen.filter(|chosen| !chosen.is_zero()).unwrap_or(TIMEOUT)
 }
 
 /// Takes in how applying an object ended.

@@ -15,7 +15,7 @@ use crate::model::{ApiKind, ManifestName, ObjectUid, Pod};
 use crate::view::pod_json;
 
 /// The kinds whose objects have pods.
-const KINDS: [ApiKind; 2] = [ApiKind::KubernetesApply, ApiKind::KubernetesDiscovery];
+pub(super) const KINDS: [ApiKind; 2] = [ApiKind::KubernetesApply, ApiKind::KubernetesDiscovery];
 
 /// What makes a pod belong to an object.
 struct Claims {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::table::{Does, Object};
-use super::{log_place, spec};
+use super::{discovery, log_place, spec};
 use crate::engine::effect::{Asker, Forward, ForwardTarget};
 use crate::engine::event::{ForwardId, ForwardPart};
 use crate::engine::state::State;
@@ -23,26 +23,46 @@ pub(crate) struct ForwardState {
     since: Option<Timestamp>,
 }
 
-/// Returns the ports that are wanted.
+/// Returns the ports that are wanted: those of objects of their own, and those that come with what is applied or discovered.
 pub(crate) fn forwards(state: &State) -> Vec<Forward> {
-    let objects = state.objects.of_kind(ApiKind::PortForward);
-    objects
-        .flat_map(|(name, row)| {
-            let (span, manifest) = log_place(ApiKind::PortForward, name, &row.object);
-            let pod = pod(state, row);
-            ports(row).iter().enumerate().map(move |(at, port)| {
-                let host = spec::text(&port["host"]);
-                Forward {
-                    asker: Asker::object(ApiKind::PortForward, name, at),
-                    manifest: manifest.clone(),
-                    span: span.clone(),
-                    local_port: spec::port(&port["localPort"]),
-                    host: (!host.is_empty()).then_some(host),
-                    pod: pod.map(|pod| ForwardTarget::new(pod, spec::port(&port["containerPort"]))),
-                }
-            })
+    let own = state.objects.of_kind(ApiKind::PortForward);
+    let own = own.flat_map(|(name, row)| {
+        let ports = spec::field(&row.object.spec, "forwards");
+        of_ports(ApiKind::PortForward, name, row, ports, pod(state, row))
+    });
+    let with_pods = discovery::KINDS.into_iter().flat_map(|kind| {
+        state.objects.of_kind(kind).flat_map(move |(name, row)| {
+            let ports = &spec::field(&row.object.spec, "portForwardTemplateSpec")["forwards"];
+            let is_wanted = ports.as_array().is_some_and(|ports| !ports.is_empty());
+            let pod = is_wanted.then(|| newest_running(state, row)).flatten();
+            of_ports(kind, name, row, ports, pod)
+        })
+    });
+    own.chain(with_pods).collect()
+}
+
+fn of_ports(kind: ApiKind, name: &str, row: &Object, ports: &Value, pod: Option<&Pod>) -> Vec<Forward> {
+    let (span, manifest) = log_place(kind, name, &row.object);
+    let ports = ports.as_array().into_iter().flatten().enumerate();
+    ports
+        .map(|(at, port)| {
+            let host = spec::text(&port["host"]);
+            Forward {
+                asker: Asker::object(kind, name, at),
+                manifest: manifest.clone(),
+                span: span.clone(),
+                local_port: spec::port(&port["localPort"]),
+                host: (!host.is_empty()).then_some(host),
+                pod: pod.map(|pod| ForwardTarget::new(pod, spec::port(&port["containerPort"]))),
+            }
         })
         .collect()
+}
+
+fn newest_running<'a>(state: &'a State, row: &Object) -> Option<&'a Pod> {
+    let pods = discovery::pods(state, row).into_iter();
+    let running = pods.filter(|pod| pod.phase == PodPhase::Running);
+    running.max_by_key(|pod| (pod.created, &pod.name))
 }
 
 /// Returns the namespaces whose pods are looked at for them.

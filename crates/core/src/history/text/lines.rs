@@ -37,7 +37,11 @@ pub(in super::super) fn tell(out: &mut String, label: &str, text: &str) {
     }
 }
 
+/// Returns a line that fits as it is, since a caret points into the line above it; another one is broken at words.
 fn wrapped(text: &str, room: usize) -> Vec<String> {
+    if text.chars().count() <= room {
+        return vec![text.trim_end().to_owned()];
+    }
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let length = word.chars().count();
