@@ -127,7 +127,11 @@ fn an_update_is_told_with_its_causes_its_times_and_what_would_be_shorter() {
 #[test]
 fn a_caret_stays_below_what_it_points_at() {
     let mut out = String::new();
-    tell(&mut out, "error", "Tiltfile:3:5: undefined: x\n  |\n3 | y = x\n  |     ^");
+    tell(
+        &mut out,
+        "error",
+        "Tiltfile:3:5: undefined: x\n  |\n3 | y = x\n  |     ^",
+    );
     assert_eq!(
         out,
         "  error   Tiltfile:3:5: undefined: x\n            |\n          3 | y = x\n            |     ^\n"
