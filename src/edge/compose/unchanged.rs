@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn whatever_differs_is_left_to_compose() {
-        let rows: [(&str, fn(&mut ComposeService), fn(&mut Standing)); 17] = [
+        type Row = (&'static str, fn(&mut ComposeService), fn(&mut Standing));
+        let rows: [Row; 17] = [
             (
                 "another configuration",
                 |service| service.config_hash = "c2".to_owned(),

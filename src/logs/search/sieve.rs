@@ -47,7 +47,7 @@ impl Sieve {
     /// Returns what the bytes of a line tell, if they tell it.
     pub(super) fn verdict(&self, raw: &[u8]) -> Option<Verdict> {
         let has = |needle: &Finder<'_>| needle.find(raw).is_some();
-        if !self.resources.is_empty() && !self.resources.iter().any(|name| has(name)) {
+        if !self.resources.is_empty() && !self.resources.iter().any(has) {
             return Some(Verdict::Foreign);
         }
         // What has flags (it begins an update, or goes on) is looked at itself.
