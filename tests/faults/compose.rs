@@ -117,9 +117,15 @@ fn docker_is_restarted_under_compose() {
     up.stop("INT");
 }
 
-/// Returns the number of the first process of a container.
+/// Returns the number of the first process of a container, once it has one: 0 would stand for this test's own group.
 fn pid(shop: &Shop, service: &str) -> String {
-    shop.docker(&["inspect", "-f", "{{.State.Pid}}", &shop.container(service)])
+    let mut pid = String::new();
+    eventually("the container runs", || {
+        pid = shop.docker(&["inspect", "-f", "{{.State.Pid}}", &shop.container(service)]);
+        pid = pid.trim().to_owned();
+        pid.parse().is_ok_and(|pid: u32| pid > 0)
+    });
+    pid
 }
 
 #[track_caller]
