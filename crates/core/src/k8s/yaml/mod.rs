@@ -255,6 +255,13 @@ mod tests {
     }
 
     #[test]
+    fn a_text_begins_with_any_letter_or_a_byte_order_mark() {
+        for text in ["Ａ: 1", "\u{feff}Ａ: 1"] {
+            assert_eq!(decode(text), Ok(serde_json::json!({"Ａ": 1})), "{text:?}");
+        }
+    }
+
+    #[test]
     fn documents_know_their_lines_and_empty_ones_are_skipped() {
         let text = "# top\n---\nkind: A\napiVersion: v1\nmetadata: {name: a}\n--- # next\n\n---\n# c\nnull\n---\n\nkind: B\napiVersion: v1\n";
         assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use libyaml_safer::{Error, Event, EventData, Mark, Parser};
+use libyaml_safer::{Encoding, Error, Event, EventData, Mark, Parser};
 use serde_json::{Map, Value};
 
 use super::scalar::{Scalar, resolve};
@@ -13,8 +13,10 @@ const MAX_DEPTH: usize = 1_000;
 
 /// Reads the first document of a text.
 pub(super) fn document(text: &str) -> Result<Value, YamlFault> {
-    let mut input = text.as_bytes();
+    let mut input = text.strip_prefix('\u{feff}').unwrap_or(text).as_bytes();
     let mut parser = Parser::new();
+    // It is known to be UTF-8. A guess would take letters such as `Ａ` at its very beginning for half a byte order mark.
+    parser.set_encoding(Encoding::Utf8);
     parser.set_input_string(&mut input);
     let mut composer = Composer::default();
     loop {
