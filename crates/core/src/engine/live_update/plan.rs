@@ -120,19 +120,24 @@ pub(crate) fn fall_back(
 ) -> Option<FallBack> {
     let is_synced = |file: &LocalPath| update.syncs.iter().any(|sync| file.is_within(&sync.source));
     let unmatched: Vec<&LocalPath> = files.iter().copied().filter(|file| !is_synced(file)).collect();
+    let stop_of = |file: &LocalPath| update.stop_paths.iter().find(|stop| file.is_within(stop));
     if !unmatched.is_empty() {
         let synced = update.syncs.iter().map(|sync| shown(&sync.source, update));
+        // A stop path seldom is in a sync: it stays the rule that matched.
+        let stop = unmatched.iter().find_map(|file| stop_of(file));
+        let stop = stop.map(|rule| format!("; fall_back_on: [{}]", shown(rule, update)));
         return Some(FallBack {
             reason: STOPPED,
             message: format!(
-                "Found file(s) not matching any sync (files: [{}]); synced: [{}]",
+                "Found file(s) not matching any sync (files: [{}]); synced: [{}]{}",
                 file_names(cwd, unmatched),
-                synced.collect::<Vec<_>>().join(" ")
+                synced.collect::<Vec<_>>().join(" "),
+                stop.unwrap_or_default()
             ),
         });
     }
     files.iter().find_map(|file| {
-        let rule = update.stop_paths.iter().find(|stop| file.is_within(stop))?;
+        let rule = stop_of(file)?;
         Some(FallBack {
             reason: STOPPED,
             message: format!(

@@ -214,6 +214,16 @@ mod rules {
     }
 
     #[test]
+    fn a_stop_path_that_no_step_copies_is_named_as_the_rule_that_matched() {
+        let mut update = live_update();
+        update.stop_paths = vec![LocalPath::new("/src/app/lock")];
+        assert_eq!(
+            shown(planned(&update, &pod("web", "web-1", 1), &["/src/app/lock"])),
+            "UpdateStopped: Found file(s) not matching any sync (files: [app/lock]); synced: [app/code]; fall_back_on: [app/lock]"
+        );
+    }
+
+    #[test]
     fn files_that_wait_for_a_user_come_after_all_else() {
         let update = live_update();
         let (asked, unasked) = (
