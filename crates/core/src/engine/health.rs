@@ -20,9 +20,9 @@ use crate::model::{
 
 /// How long a container that has ended before must stay up to count as ready again.
 const STEADY: Duration = Duration::from_secs(10);
-/// How long a container must have run that nothing but its running speaks for, before a run of `ci` is a success. What
-/// ends at once is reported by the kubelet within a second or two.
-const PROOF: Duration = Duration::from_secs(3);
+/// How long a container must have run that nothing but its running speaks for, before a run of `ci` is a success. The
+/// kubelet looks at containers each second, and may tell of an end a second later than of a beginning.
+const PROOF: Duration = Duration::from_secs(4);
 /// How long it is waited for what a workload says of itself that makes pods for us.
 const LOOK_UP: Duration = Duration::from_secs(5);
 

@@ -1,7 +1,7 @@
 //! Pods: whose they are, which of them count, and which is the newest.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::effect::Effect;
 use super::row::Row;
@@ -12,6 +12,8 @@ use crate::model::{ManifestName, ObjectUid, Pod, PodPhase, SpanId, Timestamp};
 
 /// The label that tells which template a pod was made from.
 const TEMPLATE_HASH: &str = "tilt.dev/pod-template-hash";
+/// How exactly a cluster tells times.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Takes in a pod as it is now.
 pub(super) fn on_seen(state: &mut State, pod: Pod) -> Vec<Effect> {
@@ -63,7 +65,9 @@ fn serves_since(state: &State, before: Option<&SeenPod>, pod: &Pod) -> Option<In
     let began = started
         .chain(became_ready.filter_map(|condition| condition.last_transition))
         .max();
-    Some(began.map_or(state.now, |began| state.moment_of(began)))
+    // The cluster tells whole seconds: it was that second, at its end perhaps.
+    let at_the_latest = |began| (state.moment_of(began) + SECOND).min(state.now);
+    Some(began.map_or(state.now, at_the_latest))
 }
 
 /// Forgets a pod. A completed one is remembered by its resources as long as they have no other.

@@ -336,13 +336,21 @@ fn a_run_believes_a_container_without_a_probe_only_after_a_moment() {
     };
     let mut script = deploy();
     assert!(!script.see(unprobed(1)).contains("exit"));
-    assert_eq!(script.wakes_in(), Some(secs(3)));
-    assert_eq!(script.pass(secs(3)), "exit Succeeded");
+    assert_eq!(script.wakes_in(), Some(secs(4)));
+    assert_eq!(script.pass(secs(4)), "exit Succeeded");
     let mut script = deploy();
     script.see(unprobed(1));
     script.pass(secs(1));
     script.see(run(1, false));
     assert!(!script.pass(secs(30)).contains("exit"), "it has crashed");
+    // The cluster told in which second it began, which may have been at its end.
+    let mut script = deploy();
+    script.pass(secs(2));
+    let mut begun = unprobed(1);
+    begun.containers[0].started = Some(Timestamp::from_secs(STARTED));
+    script.see(begun);
+    // The session began in the middle of that second.
+    assert_eq!(script.wakes_in(), Some(Duration::from_millis(2_500)));
     // What has run for long is believed at once.
     let mut script = deploy();
     let mut old = unprobed(1);
