@@ -247,6 +247,7 @@ impl<B: Brain> World<B> {
                     message: String::new(),
                 },
                 last_exit: None,
+                ports: Vec::new(),
             }],
             labels: vec![("tilt.dev/pod-template-hash".to_owned(), template)],
             owners: set

@@ -534,6 +534,7 @@ impl<B: Brain> LiveWorld<B> {
             restarts: 0,
             state: waiting("ContainerCreating"),
             last_exit: None,
+            ports: Vec::new(),
         };
         let owner = |uid: &str, kind: &str| Owner {
             uid: ObjectUid::new(uid),

@@ -216,6 +216,7 @@ pub(crate) fn pod_in_run(number: usize, ready: bool, run: usize) -> Event {
         state: ContainerState::Running,
         started: Some(Timestamp::from_secs(1_001)),
         last_exit: None,
+        ports: Vec::new(),
     };
     let owner = |kind: &str, api_version: &str, uid: ObjectUid| Owner {
         uid,

@@ -77,6 +77,7 @@ pub(crate) fn views(state: &State, row: &Row) -> Vec<ForwardView> {
             ForwardView {
                 url: format!("http://{host}:{}/{}", port.local_port, port.path),
                 name: port.name.clone(),
+                container_port: forward.pod.as_ref().map_or(port.container_port, |pod| pod.port),
                 is_healthy: error.is_none() && forward.pod.as_ref().is_some_and(|pod| pod.ready),
                 pod: forward.pod.map(|pod| pod.pod_name),
                 error,

@@ -40,9 +40,9 @@ pub(super) fn on_seen(state: &mut State, pod: Pod) -> Vec<Effect> {
         pod,
         claimed_by,
     };
-    let name = seen.pod.name.clone();
-    state.pods.insert(seen.pod.uid.clone(), seen);
-    objects::on_pod(state, &name);
+    let uid = seen.pod.uid.clone();
+    state.pods.insert(uid.clone(), seen);
+    objects::on_pod(state, &uid);
     effects
 }
 
@@ -86,7 +86,7 @@ pub(super) fn on_gone(state: &mut State, uid: &ObjectUid) {
         }
     }
     state.dirty.rows.extend(claimed_by);
-    objects::on_pod(state, &pod.name);
+    objects::on_pod(state, uid);
 }
 
 /// Forgets the pods of a namespace that a complete list does not have.

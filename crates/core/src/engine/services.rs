@@ -228,6 +228,7 @@ fn as_pod(container: &ServiceContainer) -> Pod {
             started: container.started,
             has_probe: container.health.is_some(),
             last_exit: None,
+            ports: Vec::new(),
             state,
         }],
         labels: Vec::new(),

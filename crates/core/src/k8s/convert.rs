@@ -53,14 +53,14 @@ pub fn pod(pod: &core::Pod, owners: Vec<Owner>) -> Pod {
         init_containers: init
             .unwrap_or_default()
             .iter()
-            .map(|status| container(status, image_in_spec(&init_specs, status)))
+            .map(|status| container(status, &init_specs))
             .collect(),
         containers: run
             .unwrap_or_default()
             .iter()
             .map(|status| Container {
-                has_probe: has_probe(pod, &status.name),
-                ..container(status, image_in_spec(&specs, status))
+                has_probe: in_spec(&specs, status).is_some_and(|spec| spec.readiness_probe.is_some()),
+                ..container(status, &specs)
             })
             .collect(),
         labels: metadata.labels.clone().unwrap_or_default().into_iter().collect(),
@@ -158,11 +158,9 @@ fn restart_policy(text: &str) -> RestartPolicy {
     }
 }
 
-/// Returns the image of a container as its pod's specification writes it: its status may spell another name of the same.
-fn image_in_spec(specs: &[&core::Container], status: &core::ContainerStatus) -> String {
-    let spec = specs.iter().find(|spec| spec.name == status.name);
-    spec.and_then(|spec| spec.image.clone())
-        .unwrap_or_else(|| status.image.clone())
+/// Returns a container as its pod's specification has it.
+fn in_spec<'s>(specs: &[&'s core::Container], status: &core::ContainerStatus) -> Option<&'s core::Container> {
+    specs.iter().copied().find(|spec| spec.name == status.name)
 }
 
 fn condition(condition: &core::PodCondition) -> PodCondition {
@@ -175,24 +173,26 @@ fn condition(condition: &core::PodCondition) -> PodCondition {
     }
 }
 
-fn has_probe(pod: &core::Pod, name: &str) -> bool {
-    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
-    let mut probed = containers.filter(|container| container.readiness_probe.is_some());
-    probed.any(|container| container.name == name)
-}
-
-fn container(status: &core::ContainerStatus, image: String) -> Container {
+fn container(status: &core::ContainerStatus, specs: &[&core::Container]) -> Container {
     let running = status.state.as_ref().and_then(|state| state.running.as_ref());
+    let spec = in_spec(specs, status);
+    let ports = spec.and_then(|spec| spec.ports.as_ref()).into_iter().flatten();
     Container {
         name: status.name.clone(),
         id: runtime_id(status.container_id.as_deref()),
-        image,
+        // Its status may spell another name of the same image.
+        image: spec
+            .and_then(|spec| spec.image.clone())
+            .unwrap_or_else(|| status.image.clone()),
         ready: status.ready,
         has_probe: false,
         started: running.and_then(|running| timestamp(running.started_at.as_ref())),
         restarts: u32::try_from(status.restart_count).unwrap_or(0),
         state: container_state(status.state.as_ref()),
         last_exit: status.last_state.as_ref().and_then(last_exit),
+        ports: ports
+            .filter_map(|port| u16::try_from(port.container_port).ok())
+            .collect(),
     }
 }
 

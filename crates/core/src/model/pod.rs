@@ -46,6 +46,22 @@ impl Pod {
             .map(|(_, v)| v.as_str())
     }
 
+    /// Returns the ports that its containers document.
+    pub fn documented_ports(&self) -> Vec<u16> {
+        let containers = self.all_containers();
+        containers
+            .flat_map(|(_, container)| container.ports.iter().copied())
+            .collect()
+    }
+
+    /// Returns the one of these that ports of this machine lead to: it runs, is rather not being deleted, and is the newest.
+    ///
+    /// Rule: `docs/rules/runtime.md`, "Port-forwards".
+    pub fn to_forward_to<'a>(pods: impl Iterator<Item = &'a Self>) -> Option<&'a Self> {
+        pods.filter(|pod| pod.phase == PodPhase::Running || pod.deleting)
+            .max_by_key(|pod| (!pod.deleting, pod.created, &pod.name))
+    }
+
     /// Returns whether it takes requests.
     pub fn is_ready(&self) -> bool {
         let is_ready = |condition: &PodCondition| condition.kind == "Ready" && condition.status == "True";
@@ -151,6 +167,8 @@ pub struct Container {
     pub started: Option<Timestamp>,
     /// How the run before this one ended, if there was one.
     pub last_exit: Option<ContainerExit>,
+    /// The ports that the pod's specification documents for it.
+    pub ports: Vec<u16>,
 }
 
 /// How a run of a container ended.

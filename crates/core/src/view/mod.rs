@@ -304,6 +304,8 @@ pub struct ForwardView {
     pub name: String,
     /// The pod that it leads to; `None` while there is none.
     pub pod: Option<String>,
+    /// The port in the pod.
+    pub container_port: u16,
     /// Whether a connection is known to have a living pod at its other end.
     pub is_healthy: bool,
     /// What is wrong with it.

@@ -67,7 +67,7 @@ fn container(container: &Container) -> Value {
         "name": container.name,
         "id": container.id,
         "image": container.image,
-        "ports": [],
+        "ports": container.ports,
         "ready": container.ready,
         "restarts": container.restarts,
         "state": state,

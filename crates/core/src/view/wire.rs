@@ -100,6 +100,7 @@ fn pod() -> Pod {
         state,
         started: None,
         last_exit: None,
+        ports: Vec::new(),
     };
     Pod {
         uid: ObjectUid::from("u"),
@@ -222,6 +223,7 @@ fn resource(name: &str, depends_on: &[&str]) -> Arc<ResourceView> {
             url: "http://localhost:1/".to_owned(),
             name: String::new(),
             pod: None,
+            container_port: 1,
             is_healthy: false,
             error: Some("no pod".to_owned()),
         }],

@@ -160,17 +160,21 @@ fn port_forward(resource: &ResourceView, target: &K8sTarget) -> Option<Value> {
         .map(|(port, forward)| {
             json!({
                 "localPort": port.local_port,
-                "containerPort": port.container_port,
+                "containerPort": forward.container_port,
                 "addresses": [port.host.as_deref().unwrap_or("localhost")],
                 "startedAt": resource.first_started.map(Timestamp::to_micro_text),
                 "error": forward.error.as_deref().unwrap_or_default(),
             })
         })
         .collect();
+    let mut forwards = forwards(target);
+    for (shown, forward) in forwards.iter_mut().zip(&resource.forwards) {
+        shown["containerPort"] = forward.container_port.into();
+    }
     let name = format!("{}-{pod}", resource.name);
     Some(json!({
         "metadata": metadata(&name, &resource.name, &format!("portforward:{}", resource.name), &[]),
-        "spec": {"podName": pod, "namespace": namespace, "forwards": forwards(target), "cluster": "default"},
+        "spec": {"podName": pod, "namespace": namespace, "forwards": forwards, "cluster": "default"},
         "status": {"forwardStatuses": statuses},
     }))
 }

@@ -120,6 +120,10 @@ fn refresh_one(state: &mut State, name: &str) -> Vec<Effect> {
 
 fn change<T>(state: &mut State, name: &str, change: impl FnOnce(&mut ApplyState) -> T) -> Option<T> {
     state.dirty.cluster = true;
+    state
+        .objects
+        .stale_pods
+        .insert((ApiKind::KubernetesApply, name.to_owned()));
     match state.objects.get_mut(ApiKind::KubernetesApply, name) {
         Some(Object {
             does: Does::Apply(apply),

@@ -6,16 +6,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::table::{Does, Object};
-use super::{log_place, spec};
+use super::table::{Does, Key, Object, WITH_PODS};
+use super::{forward, log_place, spec};
 use crate::engine::deploy::pod_logs;
 use crate::engine::state::State;
 use crate::engine::streams;
 use crate::model::{ApiKind, ManifestName, ObjectUid, Pod};
 use crate::view::pod_json;
-
-/// The kinds whose objects have pods.
-pub(super) const KINDS: [ApiKind; 2] = [ApiKind::KubernetesApply, ApiKind::KubernetesDiscovery];
 
 /// What makes a pod belong to an object.
 struct Claims {
@@ -71,10 +68,13 @@ fn watches(row: &Object) -> impl Iterator<Item = &Value> {
         .flatten()
 }
 
-/// Returns the pods of an object.
-pub(super) fn pods<'a>(state: &'a State, row: &Object) -> Vec<&'a Pod> {
-    let claims = Claims::of(row);
+/// Returns the pods of an object, or the one that its ports name.
+fn find<'a>(state: &'a State, kind: ApiKind, row: &Object) -> Vec<&'a Pod> {
     let pods = state.pods.values().map(|seen| &seen.pod);
+    if kind == ApiKind::PortForward {
+        return pods.filter(|pod| forward::names(state, row, pod)).collect();
+    }
+    let claims = Claims::of(row);
     pods.filter(|pod| claims.claim(pod)).collect()
 }
 
@@ -89,54 +89,60 @@ pub(super) fn namespaces(state: &State) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Finds out anew which pods there are, and which of their logs are read.
+/// Finds out anew which pods belong to objects that may have others now: where their ports lead, and which logs are read.
 pub(super) fn refresh(state: &mut State) {
-    let mut wanted = Vec::new();
-    for kind in KINDS {
-        for (name, row) in state.objects.of_kind(kind) {
-            let key = ManifestName::new(format!("{}/{name}", kind.plural()));
-            let (_, manifest) = log_place(kind, name, &row.object);
-            let manifest = manifest.unwrap_or_else(|| name.into());
-            let pods = pods(state, row).into_iter();
+    for key in std::mem::take(&mut state.objects.stale_pods) {
+        let (kind, name) = &key;
+        let row = state.objects.get(*kind, name);
+        let pods = row.map_or_else(Vec::new, |row| find(state, *kind, row));
+        let uids: Vec<ObjectUid> = pods.iter().map(|pod| pod.uid.clone()).collect();
+        if WITH_PODS.contains(kind) {
+            let reader = ManifestName::new(format!("{}/{name}", kind.plural()));
+            let manifest = row.and_then(|row| log_place(*kind, name, &row.object).1);
+            let manifest = manifest.unwrap_or_else(|| name.as_str().into());
             let logs = pods
-                .flat_map(|pod| pod_logs(state, &key, &manifest, pod))
+                .into_iter()
+                .flat_map(|pod| pod_logs(state, &reader, &manifest, pod))
                 .collect();
-            wanted.push((kind, name.to_owned(), key, logs));
+            streams::set(state, &reader, logs);
+            state.objects.touch(ApiKind::KubernetesDiscovery, name);
         }
-    }
-    let known = state.objects.streaming.clone();
-    for (kind, name, key, logs) in wanted {
-        streams::set(state, &key, logs);
-        state.objects.touch(kind, &name);
-        state.objects.touch(ApiKind::KubernetesDiscovery, &name);
-        state.objects.streaming.insert(key);
-    }
-    for key in known {
-        let is_there = KINDS.into_iter().any(|kind| {
-            let name = key
-                .as_str()
-                .strip_prefix(kind.plural())
-                .and_then(|name| name.strip_prefix('/'));
-            name.is_some_and(|name| state.objects.get(kind, name).is_some())
-        });
-        if !is_there {
-            streams::set(state, &key, Vec::new());
-            state.objects.streaming.remove(&key);
+        forward::lead(state, &key, &uids);
+        if let Some(row) = state.objects.get_mut(*kind, name) {
+            row.pods = uids;
         }
     }
 }
 
 /// Notes that a pod came, changed or went.
-pub(super) fn on_pod(state: &mut State) {
-    let follows = KINDS
-        .into_iter()
-        .any(|kind| state.objects.of_kind(kind).next().is_some());
-    state.objects.is_stale |= follows;
+pub(crate) fn on_pod(state: &mut State, uid: &ObjectUid) {
+    let pod = state.pods.get(uid).map(|seen| &seen.pod);
+    let has = |kind: ApiKind, row: &Object| {
+        let claims = |pod: &Pod| match kind {
+            ApiKind::PortForward => forward::names(state, row, pod),
+            _ => Claims::of(row).claim(pod),
+        };
+        row.pods.contains(uid) || pod.is_some_and(claims)
+    };
+    let kinds = WITH_PODS.into_iter().chain([ApiKind::PortForward]);
+    let rows = kinds.flat_map(|kind| {
+        state
+            .objects
+            .of_kind(kind)
+            .map(move |(name, row)| (kind, name, row))
+    });
+    let concerned: Vec<Key> = rows
+        .filter(|(kind, _, row)| has(*kind, row))
+        .map(|(kind, name, _)| (kind, name.to_owned()))
+        .collect();
+    state.objects.is_stale |= !concerned.is_empty();
+    state.objects.stale_pods.extend(concerned);
 }
 
 /// Returns the status of an object as the API shows it.
 pub(super) fn status(state: &State, row: &Object) -> Value {
-    let pods: Vec<Value> = pods(state, row).into_iter().map(pod_json).collect();
+    let pods = row.pods.iter().filter_map(|uid| state.pods.get(uid));
+    let pods: Vec<Value> = pods.map(|seen| pod_json(&seen.pod)).collect();
     json!({"monitorStartTime": state.config.started.to_micro_text(), "pods": pods})
 }
 
@@ -154,5 +160,19 @@ pub(super) fn of_applied(row: &Object) -> Option<Value> {
             json!({"uid": object.uid.as_str(), "namespace": namespace, "name": object.id.name})
         })
         .collect();
-    (!watches.is_empty()).then(|| json!({"watches": watches, "cluster": "default"}))
+    if watches.is_empty() {
+        return None;
+    }
+    let applied = &row.object.spec;
+    let mut spec = json!({"watches": watches, "cluster": "default"});
+    for template in ["portForwardTemplateSpec", "podLogStreamTemplateSpec"] {
+        if let Some(template_spec) = applied.get(template) {
+            spec[template] = template_spec.clone();
+        }
+    }
+    let selectors = &spec::field(applied, "kubernetesDiscoveryTemplateSpec")["extraSelectors"];
+    if !selectors.is_null() {
+        spec["extraSelectors"] = selectors.clone();
+    }
+    Some(spec)
 }

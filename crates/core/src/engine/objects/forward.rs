@@ -6,45 +6,60 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::table::{Does, Object};
-use super::{discovery, log_place, spec};
+use super::table::{Key, Object, WITH_PODS};
+use super::{log_place, spec};
 use crate::engine::effect::{Asker, Forward, ForwardTarget};
 use crate::engine::event::{ForwardId, ForwardPart};
 use crate::engine::state::State;
-use crate::model::{ApiKind, Pod, PodPhase, Timestamp};
+use crate::k8s::port_in_pod;
+use crate::model::{ApiKind, ApiObject, ObjectUid, Pod, PodPhase, Timestamp};
+use crate::view::ObjectView;
 
 /// What is known of the ports of an object.
 #[derive(Debug, Default)]
-pub(crate) struct ForwardState {
+pub(super) struct Ports {
     errors: BTreeMap<(usize, ForwardPart), String>,
     /// The ports that were opened where any was asked for.
     opened: BTreeMap<usize, u16>,
-    /// Since when it is asked for.
+    /// Since when they are asked for, or lead to this pod.
     since: Option<Timestamp>,
+    /// The pod that they lead to.
+    pod: Option<ObjectUid>,
 }
 
-/// Returns the ports that are wanted: those of objects of their own, and those that come with what is applied or discovered.
+/// Returns the ports that an object asks for: its own, or those that come with what is applied or discovered.
+fn asked(kind: ApiKind, row: &Object) -> &[Value] {
+    let spec = &row.object.spec;
+    let ports = match kind {
+        ApiKind::PortForward => spec::field(spec, "forwards"),
+        _ => &spec::field(spec, "portForwardTemplateSpec")["forwards"],
+    };
+    ports.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Returns the ports that are wanted.
 pub(crate) fn forwards(state: &State) -> Vec<Forward> {
-    let own = state.objects.of_kind(ApiKind::PortForward);
-    let own = own.flat_map(|(name, row)| {
-        let ports = spec::field(&row.object.spec, "forwards");
-        of_ports(ApiKind::PortForward, name, row, ports, pod(state, row))
+    let kinds = [ApiKind::PortForward].into_iter().chain(WITH_PODS);
+    let rows = kinds.flat_map(|kind| {
+        state
+            .objects
+            .of_kind(kind)
+            .map(move |(name, row)| (kind, name, row))
     });
-    let with_pods = discovery::KINDS.into_iter().flat_map(|kind| {
-        state.objects.of_kind(kind).flat_map(move |(name, row)| {
-            let ports = &spec::field(&row.object.spec, "portForwardTemplateSpec")["forwards"];
-            let is_wanted = ports.as_array().is_some_and(|ports| !ports.is_empty());
-            let pod = is_wanted.then(|| newest_running(state, row)).flatten();
-            of_ports(kind, name, row, ports, pod)
-        })
-    });
-    own.chain(with_pods).collect()
+    rows.flat_map(|(kind, name, row)| of_row(state, kind, name, row))
+        .collect()
 }
 
-fn of_ports(kind: ApiKind, name: &str, row: &Object, ports: &Value, pod: Option<&Pod>) -> Vec<Forward> {
+fn of_row(state: &State, kind: ApiKind, name: &str, row: &Object) -> Vec<Forward> {
+    let ports = asked(kind, row);
+    if ports.is_empty() {
+        return Vec::new();
+    }
+    let pod = pod(state, row);
     let (span, manifest) = log_place(kind, name, &row.object);
-    let ports = ports.as_array().into_iter().flatten().enumerate();
     ports
+        .iter()
+        .enumerate()
         .map(|(at, port)| {
             let host = spec::text(&port["host"]);
             Forward {
@@ -53,16 +68,25 @@ fn of_ports(kind: ApiKind, name: &str, row: &Object, ports: &Value, pod: Option<
                 span: span.clone(),
                 local_port: spec::port(&port["localPort"]),
                 host: (!host.is_empty()).then_some(host),
-                pod: pod.map(|pod| ForwardTarget::new(pod, spec::port(&port["containerPort"]))),
+                pod: pod.map(|pod| ForwardTarget::new(pod, container_port(port, pod))),
             }
         })
         .collect()
 }
 
-fn newest_running<'a>(state: &'a State, row: &Object) -> Option<&'a Pod> {
-    let pods = discovery::pods(state, row).into_iter();
-    let running = pods.filter(|pod| pod.phase == PodPhase::Running);
-    running.max_by_key(|pod| (pod.created, &pod.name))
+fn pod<'a>(state: &'a State, row: &Object) -> Option<&'a Pod> {
+    let seen = state.pods.get(row.ports.pod.as_ref()?)?;
+    Some(&seen.pod)
+}
+
+/// Returns the port in the pod: where none is given, one that its containers document.
+///
+/// Rule: `docs/rules/runtime.md`, "Port-forwards".
+fn container_port(port: &Value, pod: &Pod) -> u16 {
+    match spec::port(&port["containerPort"]) {
+        0 => port_in_pod(spec::port(&port["localPort"]), &pod.documented_ports()),
+        given => given,
+    }
 }
 
 /// Returns the namespaces whose pods are looked at for them.
@@ -78,75 +102,122 @@ fn namespace<'a>(state: &'a State, row: &'a Object) -> &'a str {
     }
 }
 
-fn ports(row: &Object) -> &[Value] {
-    let ports = spec::field(&row.object.spec, "forwards").as_array();
-    ports.map_or(&[], Vec::as_slice)
+/// Returns whether a pod is the one that an object names.
+pub(super) fn names(state: &State, row: &Object, pod: &Pod) -> bool {
+    spec::field(&row.object.spec, "podName") == pod.name.as_str() && pod.namespace == namespace(state, row)
 }
 
-/// Returns the pod that is meant, once it runs.
-fn pod<'a>(state: &'a State, row: &Object) -> Option<&'a Pod> {
-    let (name, namespace) = (
-        spec::field(&row.object.spec, "podName").as_str()?,
-        namespace(state, row),
-    );
-    let pods = state.pods.values().map(|seen| &seen.pod);
-    let meant = |pod: &&Pod| pod.name == name && pod.namespace == namespace;
-    let mut pods = pods.filter(meant).filter(|pod| pod.phase == PodPhase::Running);
-    pods.next()
+/// Lets the ports of an object lead to the best of its pods.
+pub(super) fn lead(state: &mut State, key: &Key, pods: &[ObjectUid]) {
+    let (kind, name) = key;
+    let now = state.time_of(state.now);
+    let asks = |row: &Object| !asked(*kind, row).is_empty();
+    let asks = state.objects.get(*kind, name).is_some_and(asks);
+    let is_template = *kind != ApiKind::PortForward;
+    let pods = pods
+        .iter()
+        .filter_map(|uid| state.pods.get(uid))
+        .map(|seen| &seen.pod);
+    let best = Pod::to_forward_to(pods).filter(|pod| asks && (is_template || pod.phase == PodPhase::Running));
+    let shown = best
+        .filter(|_| is_template)
+        .map(|pod| format!("{name}-{}", pod.name));
+    let pod = best.map(|pod| pod.uid.clone());
+    let objects = &mut state.objects;
+    if let Some(before) = objects.shown_ports(key).map(str::to_owned) {
+        objects.port_owners.remove(&before);
+        objects.touch(ApiKind::PortForward, &before);
+    }
+    if let Some(shown) = shown {
+        objects.touch(ApiKind::PortForward, &shown);
+        objects.port_owners.insert(shown, key.clone());
+    }
+    if let Some(row) = objects.get_mut(*kind, name) {
+        let ports = &mut row.ports;
+        if ports.since.is_none() || (is_template && ports.pod != pod) {
+            ports.since = Some(now);
+        }
+        ports.pod = pod;
+    }
 }
 
-fn change(state: &mut State, asker: &Asker, change: impl FnOnce(&mut ForwardState, usize)) {
+/// Takes in what is known of a port.
+fn change(state: &mut State, asker: &Asker, change: impl FnOnce(&mut Ports, usize)) {
     let Asker::Object { kind, name, part } = asker else {
         return;
     };
-    if let Some(Object {
-        does: Does::Forward(forward),
-        ..
-    }) = state.objects.get_mut(*kind, name)
-    {
-        change(forward, *part);
+    let objects = &mut state.objects;
+    if let Some(row) = objects.get_mut(*kind, name) {
+        change(&mut row.ports, *part);
+    }
+    if let Some(shown) = objects.shown_ports(&(*kind, name.clone())).map(str::to_owned) {
+        objects.touch(ApiKind::PortForward, &shown);
     }
 }
 
 /// Takes in what became of a port.
 pub(crate) fn on_changed(state: &mut State, id: &ForwardId, part: ForwardPart, error: Option<String>) {
-    change(state, &id.asker, |forward, at| {
+    change(state, &id.asker, |ports, at| {
         match error {
-            Some(error) => forward.errors.insert((at, part), error),
-            None => forward.errors.remove(&(at, part)),
+            Some(error) => ports.errors.insert((at, part), error),
+            None => ports.errors.remove(&(at, part)),
         };
     });
 }
 
 /// Takes in which port was opened where any was asked for.
 pub(crate) fn on_opened(state: &mut State, id: &ForwardId, port: u16) {
-    change(state, &id.asker, |forward, at| {
-        forward.opened.insert(at, port);
+    change(state, &id.asker, |ports, at| {
+        ports.opened.insert(at, port);
     });
 }
 
-/// Notes since when ports are asked for. With another definition they are opened anew.
-pub(super) fn refresh(state: &mut State) {
-    let now = state.time_of(state.now);
-    for name in state.objects.names(ApiKind::PortForward) {
-        let is_new = matches!(state.objects.get(ApiKind::PortForward, &name),
-            Some(Object { does: Does::Forward(forward), .. }) if forward.since.is_none());
-        if is_new {
-            let asker = Asker::object(ApiKind::PortForward, &name, 0);
-            change(state, &asker, |forward, _| forward.since = Some(now));
-        }
-    }
+/// Returns the status of an object of its own as the API shows it.
+pub(super) fn status(state: &State, row: &Object) -> Value {
+    statuses(row, asked(ApiKind::PortForward, row), pod(state, row))
 }
 
-/// Returns the status of an object as the API shows it.
-pub(super) fn status(forward: &ForwardState, row: &Object, has_pod: bool) -> Value {
-    let mut statuses: Vec<Value> = ports(row)
+/// Returns the object that shows the ports that come with what is applied or discovered.
+pub(super) fn of_template(state: &State, shown: &str) -> Option<ObjectView> {
+    let (kind, name) = state.objects.port_owners.get(shown)?;
+    let row = state.objects.get(*kind, name)?;
+    let pod = pod(state, row)?;
+    let ports = asked(*kind, row).iter().map(|port| {
+        let mut port = port.clone();
+        port["containerPort"] = container_port(&port, pod).into();
+        port
+    });
+    let ports: Vec<Value> = ports.collect();
+    let status = statuses(row, &ports, Some(pod));
+    let spec = json!({
+        "podName": pod.name,
+        "namespace": pod.namespace,
+        "forwards": ports,
+        "cluster": spec::text(spec::field(&row.object.spec, "cluster")),
+    });
+    Some(ObjectView {
+        kind: ApiKind::PortForward,
+        name: shown.to_owned(),
+        object: ApiObject {
+            annotations: row.object.annotations.clone(),
+            spec: spec.as_object().cloned().unwrap_or_default(),
+            ..ApiObject::default()
+        },
+        status: Some(status),
+        is_declared: false,
+        written: None,
+        owner: Some((ApiKind::KubernetesDiscovery, name.clone())),
+    })
+}
+
+fn statuses(row: &Object, asked: &[Value], pod: Option<&Pod>) -> Value {
+    let known = &row.ports;
+    let mut statuses: Vec<Value> = asked
         .iter()
         .enumerate()
         .map(|(at, port)| {
-            let asked = spec::port(&port["localPort"]);
-            let local = match asked {
-                0 => forward.opened.get(&at).copied().unwrap_or_default(),
+            let local = match spec::port(&port["localPort"]) {
+                0 => known.opened.get(&at).copied().unwrap_or_default(),
                 asked => asked,
             };
             let host = spec::text(&port["host"]);
@@ -154,37 +225,18 @@ pub(super) fn status(forward: &ForwardState, row: &Object, has_pod: bool) -> Val
                 "" | "localhost" => json!(["127.0.0.1", "::1"]),
                 host => json!([host]),
             };
-            let errors = forward.errors.iter().filter(|((of, _), _)| *of == at);
+            let errors = known.errors.iter().filter(|((of, _), _)| *of == at);
             let error = errors.map(|(_, error)| error.as_str()).next();
-            let waits = (!has_pod).then_some("the pod does not run");
+            let waits = pod.is_none().then_some("the pod does not run");
             json!({
                 "localPort": local,
                 "containerPort": spec::port(&port["containerPort"]),
                 "addresses": addresses,
-                "startedAt": forward.since.map(Timestamp::to_micro_text),
+                "startedAt": known.since.map(Timestamp::to_micro_text),
                 "error": error.or(waits).unwrap_or_default(),
             })
         })
         .collect();
     statuses.sort_by_key(|status| (status["localPort"].as_u64(), status["containerPort"].as_u64()));
     json!({"forwardStatuses": statuses})
-}
-
-/// Returns whether the pod of an object runs.
-pub(super) fn has_pod(state: &State, row: &Object) -> bool {
-    pod(state, row).is_some()
-}
-
-/// Notes that a pod came, changed or went that ports may lead to.
-pub(super) fn on_pod(state: &mut State, pod: &str) {
-    let meant: Vec<String> = state
-        .objects
-        .of_kind(ApiKind::PortForward)
-        .filter(|(_, row)| spec::field(&row.object.spec, "podName") == pod)
-        .map(|(name, _)| name.to_owned())
-        .collect();
-    for name in meant {
-        state.dirty.forwards = true;
-        state.objects.touch(ApiKind::PortForward, &name);
-    }
 }

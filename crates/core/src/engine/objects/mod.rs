@@ -27,6 +27,7 @@ use crate::model::{ApiKind, ApiObject, ApiObjects, ManifestName, SpanId, Timesta
 
 pub(crate) use apply::on_finished as on_applied;
 pub(crate) use cmd::{on_changed as on_command_changed, run_status, servers};
+pub(crate) use discovery::on_pod;
 pub(crate) use file_watch::{Events as WatchEvents, note as note_change, note_watched, watched};
 pub(crate) use forward::{forwards, on_changed as on_forward_changed, on_opened};
 pub(crate) use show::refresh as refresh_shown;
@@ -110,7 +111,6 @@ pub(super) fn refresh(state: &mut State) -> Vec<Effect> {
     let mut effects = toggle::refresh(state);
     disable::refresh(state);
     cmd::refresh(state);
-    forward::refresh(state);
     effects.extend(apply::refresh(state));
     discovery::refresh(state);
     // What a toggle switched may change what others do.
@@ -128,12 +128,6 @@ pub(crate) fn namespaces(state: &State) -> impl Iterator<Item = &str> {
     of_ports
         .chain(apply::namespaces(state))
         .chain(discovery::namespaces(state))
-}
-
-/// Notes that a pod came, changed or went.
-pub(crate) fn on_pod(state: &mut State, pod: &str) {
-    forward::on_pod(state, pod);
-    discovery::on_pod(state);
 }
 
 /// Returns where the lines of an object go.

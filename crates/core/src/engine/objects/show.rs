@@ -45,6 +45,7 @@ fn view(state: &State, (kind, name): &Key) -> Option<ObjectView> {
         ApiKind::UiButton => toggle_button(state, name),
         ApiKind::FileWatch => engine_watch(state, name),
         ApiKind::KubernetesDiscovery => of_applied(state, name),
+        ApiKind::PortForward => forward::of_template(state, name),
         _ => None,
     }
 }
@@ -56,7 +57,7 @@ fn status(state: &State, kind: ApiKind, name: &str, row: &Object) -> Option<Valu
         (Does::Toggle { error, .. }, _) => json!({"error": error}),
         (Does::Apply(apply), _) => apply::status(state, apply, &row.disable),
         (_, ApiKind::KubernetesDiscovery) => discovery::status(state, row),
-        (Does::Forward(forward), _) => forward::status(forward, row, forward::has_pod(state, row)),
+        (_, ApiKind::PortForward) => forward::status(state, row),
         (Does::Extension(end), _) => json!({
             "path": end.path.as_ref().map(ToString::to_string).unwrap_or_default(),
             "error": end.error.as_deref().unwrap_or_default(),

@@ -5,15 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::apply::{ApplyState, Orphan};
 use super::cmd::CmdState;
 use super::disable::Disable;
-use super::forward::ForwardState;
+use super::forward::Ports;
 use super::spec;
 use crate::engine::event::ExtensionEnd;
 use crate::engine::state::Seq;
-use crate::model::{ApiKind, ApiObject, ApiObjects, ManifestName, Timestamp};
+use crate::model::{ApiKind, ApiObject, ApiObjects, ObjectUid, Timestamp};
 use crate::view::ObjectViews;
 
 /// Which object.
 pub(crate) type Key = (ApiKind, String);
+
+/// The kinds whose objects have pods.
+pub(super) const WITH_PODS: [ApiKind; 2] = [ApiKind::KubernetesApply, ApiKind::KubernetesDiscovery];
 
 /// All objects that users made.
 #[derive(Debug, Default)]
@@ -26,8 +29,10 @@ pub(crate) struct Objects {
     pub(super) orphans: Vec<Orphan>,
     /// The watches of files whose events run something anew.
     heeded: BTreeSet<String>,
-    /// Whose pods' logs are read.
-    pub(super) streaming: BTreeSet<ManifestName>,
+    /// Objects to which other pods may belong now.
+    pub(super) stale_pods: BTreeSet<Key>,
+    /// Whose ports a PortForward shows that nobody made as an object of its own.
+    pub(super) port_owners: BTreeMap<String, Key>,
     /// Objects that may have to be shown anew.
     pub(super) touched: BTreeSet<Key>,
     /// What is shown.
@@ -44,6 +49,10 @@ pub(crate) struct Object {
     pub(super) written: u64,
     pub(super) disable: Disable,
     pub(super) does: Does,
+    /// The pods that belong to it, or that its ports name.
+    pub(super) pods: Vec<ObjectUid>,
+    /// Its ports, or those that come with what it applies or discovers.
+    pub(super) ports: Ports,
 }
 
 /// What an object does, by its kind.
@@ -55,8 +64,6 @@ pub(super) enum Does {
     Cmd(Box<CmdState>),
     /// Something that is applied to the cluster.
     Apply(Box<ApplyState>),
-    /// Ports that lead to a pod.
-    Forward(ForwardState),
     /// An extension that ran on its own: what became of it.
     Extension(ExtensionEnd),
     /// A toggle: what is wrong with it.
@@ -102,20 +109,27 @@ impl Objects {
         self.touched.insert((kind, name.to_owned()));
     }
 
+    /// Notes that an object is defined otherwise than before, or no longer.
+    fn redefined(&mut self, kind: ApiKind, name: &str) {
+        self.is_stale = true;
+        self.touch(kind, name);
+        self.stale_pods.insert((kind, name.to_owned()));
+    }
+
     /// Takes in what a user wrote.
     pub(super) fn put(&mut self, kind: ApiKind, name: &str, object: ApiObject) {
-        self.is_stale = true;
-        match self.get_mut(kind, name) {
+        match self.rows.get_mut(&(kind, name.to_owned())) {
             Some(row) => row.object = object,
             None => self.insert(kind, name, object, false),
         }
+        self.redefined(kind, name);
     }
 
     /// Takes in what a Tiltfile registered.
     pub(super) fn declare(&mut self, kind: ApiKind, name: &str, object: ApiObject) {
         let Some(row) = self.rows.get_mut(&(kind, name.to_owned())) else {
-            self.is_stale = true;
-            return self.insert(kind, name, object, true);
+            self.insert(kind, name, object, true);
+            return self.redefined(kind, name);
         };
         // What a user registered through the API takes part in the load, and stays theirs.
         if !row.is_declared && matches!(kind, ApiKind::Extension | ApiKind::ExtensionRepo) {
@@ -125,25 +139,23 @@ impl Objects {
         if row.object != object {
             row.object = object;
             row.written += 1;
-            self.is_stale = true;
-            self.touch(kind, name);
+            self.redefined(kind, name);
         }
     }
 
     /// Changes what users write of an object.
     pub(super) fn write(&mut self, kind: ApiKind, name: &str, change: impl FnOnce(&mut ApiObject)) {
-        self.is_stale = true;
-        if let Some(row) = self.get_mut(kind, name) {
+        if let Some(row) = self.rows.get_mut(&(kind, name.to_owned())) {
             change(&mut row.object);
             row.written += 1;
         }
+        self.redefined(kind, name);
     }
 
     fn insert(&mut self, kind: ApiKind, name: &str, object: ApiObject, is_declared: bool) {
         let does = match kind {
             ApiKind::Cmd => Does::Cmd(Box::default()),
             ApiKind::KubernetesApply => Does::Apply(Box::default()),
-            ApiKind::PortForward => Does::Forward(ForwardState::default()),
             ApiKind::ToggleButton => Does::Toggle {
                 error: String::new(),
                 seen: 0,
@@ -156,15 +168,23 @@ impl Objects {
             written: u64::from(is_declared),
             disable: Disable::default(),
             does,
+            pods: Vec::new(),
+            ports: Ports::default(),
         };
         self.rows.insert((kind, name.to_owned()), object);
-        self.touch(kind, name);
     }
 
     pub(super) fn remove(&mut self, kind: ApiKind, name: &str) -> Option<Object> {
-        self.is_stale = true;
-        self.touch(kind, name);
+        self.redefined(kind, name);
         self.rows.remove(&(kind, name.to_owned()))
+    }
+
+    /// Returns the PortForward that shows the ports that come with an object.
+    pub(super) fn shown_ports(&self, key: &Key) -> Option<&str> {
+        let mut owners = self.port_owners.iter();
+        owners
+            .find(|(_, owner)| *owner == key)
+            .map(|(shown, _)| shown.as_str())
     }
 
     /// Returns the objects that a Tiltfile registered before, and that are not among these.

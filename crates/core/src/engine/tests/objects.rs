@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::script::*;
-use crate::engine::{Event, LoadOutcome, Mode, ServerEnd, ServerStatus};
+use crate::engine::{Asker, Event, ForwardId, ForwardPart, LoadOutcome, Mode, ServerEnd, ServerStatus};
 use crate::model::{ApiKind, ApiObject, ServeId, TargetId, Timestamp};
 
 fn object(spec: Value) -> ApiObject {
@@ -307,6 +307,86 @@ fn a_port_leads_to_a_pod_that_a_user_names_once_that_runs() {
     assert_eq!(seen, "forward [5432 to db-0:5433]");
     assert_eq!(first(&script)["error"], "");
     assert!(delete(&mut script, ApiKind::PortForward, "db").contains("forward []"));
+}
+
+#[test]
+fn ports_that_come_with_a_discovery_are_shown_by_an_object_for_the_pod_that_they_lead_to() {
+    let mut script = up();
+    let spec = json!({
+        "watches": [{"uid": "deployment-db", "namespace": "default"}],
+        "portForwardTemplateSpec": {"forwards": [{"localPort": 5432}, {"localPort": 9187}]},
+    });
+    let asked = write(&mut script, ApiKind::KubernetesDiscovery, "db", spec);
+    assert!(
+        asked.contains("forward [5432 to nowhere, 9187 to nowhere]"),
+        "{asked}"
+    );
+    let running = |name: &str, created: i64| {
+        let mut pod = crate::model::Pod {
+            phase: crate::model::PodPhase::Running,
+            ..pod("db", name, created)
+        };
+        pod.containers[0].ports = vec![5433, 9187];
+        pod
+    };
+    let first = script.see(running("db-0", 1));
+    assert!(
+        first.contains("forward [5432 to db-0:5433, 9187 to db-0:9187]"),
+        "{first}"
+    );
+    let owner = |script: &Script, name: &str| {
+        let shown = script
+            .view()
+            .objects
+            .get(&(ApiKind::PortForward, name.to_owned()))
+            .cloned();
+        shown.and_then(|shown| shown.owner.clone())
+    };
+    let discovery = Some((ApiKind::KubernetesDiscovery, "db".to_owned()));
+    assert_eq!(owner(&script, "db-db-0"), discovery);
+    script.send(Event::ForwardChanged {
+        forward: ForwardId {
+            asker: Asker::object(ApiKind::KubernetesDiscovery, "db", 0),
+            local_port: 5432,
+            host: None,
+        },
+        part: ForwardPart::Listening,
+        error: Some("in use".to_owned()),
+    });
+    let ports = status(&script, ApiKind::PortForward, "db-db-0")["forwardStatuses"].clone();
+    let told = |at: usize| (ports[at]["containerPort"].clone(), ports[at]["error"].clone());
+    assert_eq!(told(0), (json!(5433), json!("in use")));
+    assert_eq!(told(1), (json!(9187), json!("")));
+    script.see(running("db-1", 2));
+    assert_eq!(
+        (owner(&script, "db-db-0"), owner(&script, "db-db-1")),
+        (None, discovery)
+    );
+    delete(&mut script, ApiKind::KubernetesDiscovery, "db");
+    assert_eq!(owner(&script, "db-db-1"), None);
+}
+
+#[test]
+fn a_pod_concerns_only_those_that_it_belongs_to() {
+    let mut script = up();
+    let watches = |uid: &str| json!({"watches": [{"uid": uid, "namespace": "default"}]});
+    write(
+        &mut script,
+        ApiKind::KubernetesDiscovery,
+        "db",
+        watches("deployment-db"),
+    );
+    write(
+        &mut script,
+        ApiKind::KubernetesDiscovery,
+        "web",
+        watches("deployment-web"),
+    );
+    let shown =
+        |script: &Script| script.view().objects[&(ApiKind::KubernetesDiscovery, "web".to_owned())].clone();
+    let before = shown(&script);
+    script.see(pod("db", "db-0", 1));
+    assert!(std::sync::Arc::ptr_eq(&before, &shown(&script)));
 }
 
 const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\n";

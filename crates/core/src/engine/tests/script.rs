@@ -447,6 +447,7 @@ pub(super) fn container(name: &str, state: ContainerState, ready: bool) -> Conta
         restarts: 0,
         state,
         last_exit: None,
+        ports: Vec::new(),
     }
 }
 

@@ -6,14 +6,14 @@ use crate::engine::effect::{Asker, Forward, ForwardTarget};
 use crate::engine::row::Row;
 use crate::engine::state::State;
 use crate::k8s::{documented_ports, port_in_pod};
-use crate::model::{Pod, PodPhase, PortForward, SpanId};
+use crate::model::{Pod, PortForward, SpanId};
 
 /// Returns the port-forwards of a resource, each with the pod of the moment.
 pub(super) fn forwards(state: &State, row: &Row, ports: &[PortForward]) -> Vec<Forward> {
-    let pod = if ports.is_empty() {
-        None
-    } else {
-        best_pod(state, row)
+    let pods = row.runtime.pods.iter().filter_map(|uid| state.pods.get(uid));
+    let pod = match ports {
+        [] => None,
+        _ => Pod::to_forward_to(pods.map(|seen| &seen.pod)),
     };
     let forward = |port: &PortForward| Forward {
         asker: Asker::Resource(row.manifest.name.clone()),
@@ -24,18 +24,6 @@ pub(super) fn forwards(state: &State, row: &Row, ports: &[PortForward]) -> Vec<F
         pod: pod.map(|pod| ForwardTarget::new(pod, container_port(row, port))),
     };
     ports.iter().map(forward).collect()
-}
-
-/// Returns the pod that ports lead to: one that runs, rather not one that is being deleted, the newest.
-fn best_pod<'a>(state: &'a State, row: &Row) -> Option<&'a Pod> {
-    let pods = row
-        .runtime
-        .pods
-        .iter()
-        .filter_map(|uid| state.pods.get(uid))
-        .map(|seen| &seen.pod);
-    pods.filter(|pod| pod.phase == PodPhase::Running || pod.deleting)
-        .max_by_key(|pod| (!pod.deleting, pod.created, &pod.name))
 }
 
 /// Returns the port in the pod.
