@@ -117,6 +117,27 @@ fn it_describes_and_explains() {
 }
 
 #[test]
+fn explain_says_what_kubectl_says_of_the_same_session() {
+    let session = session();
+    let fields = [
+        "uiresource.status.conditions",
+        "cmd.spec",
+        "cmd.spec.args",
+        "cmd.spec.readinessProbe.httpGet",
+        "cmd.metadata.labels",
+        "cm.data",
+        "kd.spec.watches",
+    ];
+    let kinds = tilt::api::KINDS.iter().map(|kind| kind.plural);
+    for what in kinds.chain(fields) {
+        for more in [&[][..], &["--recursive"]] {
+            let words = [&["explain", what], more].concat();
+            assert_eq!(session.ok(&words), ok(&session, &words), "{words:?}");
+        }
+    }
+}
+
+#[test]
 fn it_applies_edits_patches_labels_annotates_and_deletes() {
     let session = session();
     let apply = |args: &[&str], text: &str| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{GROUP, KINDS, Kind, VERBS, VERSION};
+use super::{GROUP, KINDS, Kind, VERBS, VERSION, docs};
 use crate::k8s::schema::{Shape, Struct, of_api_kind};
 
 /// The version of OpenAPI, which says where definitions stand.
@@ -220,20 +220,31 @@ impl Definitions {
         self.done.insert(name.to_owned(), Value::Null);
         let (mut properties, mut required) = (Map::new(), Vec::new());
         for field in of.fields() {
-            properties.insert(field.name.to_owned(), self.shape(&field.shape));
+            let shape = self.shape(&field.shape);
+            let described = self.described(shape, docs::of_field(of.name, field.name));
+            properties.insert(field.name.to_owned(), described);
             if !field.omits_empty {
                 required.push(Value::from(field.name));
             }
         }
-        let mut schema = json!({"type": "object", "properties": properties});
+        let description = docs::of_type(of.name);
+        let mut schema = json!({"type": "object", "description": description, "properties": properties});
         if !required.is_empty() {
             schema["required"] = required.into();
         }
         if let Some(kind) = kind {
             schema["x-kubernetes-group-version-kind"] = json!([group_version_kind(kind)]);
-            schema["description"] = crate::api::docs::of_kind(kind.name).into();
         }
         self.done.insert(name.to_owned(), schema);
+    }
+
+    /// Returns a schema with what it means. In version 3 nothing may stand beside a reference.
+    fn described(&self, mut schema: Value, description: &str) -> Value {
+        if self.dialect == Dialect::V3 && !schema["$ref"].is_null() {
+            schema = json!({"allOf": [schema]});
+        }
+        schema["description"] = description.into();
+        schema
     }
 
     fn shape(&mut self, shape: &'static Shape) -> Value {
