@@ -135,6 +135,19 @@ fn a_completion_script_is_made_for_each_shell() {
 }
 
 #[test]
+fn what_a_tiltfile_can_use_is_written_as_python_modules() {
+    let folder = Folder::new(&[]);
+    let ran = folder.tilt(&["dump", "api-docs", "--dir", "out"], &[]);
+    let told = ran.status(0).stdout();
+    assert!(
+        told.lines().any(|line| line == "wrote out/api/os/path.py"),
+        "{told}"
+    );
+    let text = std::fs::read_to_string(folder.path("out/api/__init__.py")).expect("a file");
+    assert!(text.contains("\ndef docker_build("), "{text}");
+}
+
+#[test]
 fn wrong_use_is_answered_with_what_is_right() {
     let folder = Folder::new(&[]);
     let typo = folder.tilt(&["dwon"], &[]);

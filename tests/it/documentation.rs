@@ -17,3 +17,22 @@ fn the_reference_page_is_current() {
          it documentation"
     );
 }
+
+#[test]
+fn stubs_declare_every_function_of_the_reference() {
+    let stubs = tilt::tiltfile::stubs();
+    let page = tilt::tiltfile::reference_page();
+    for name in page.lines().filter_map(|line| line.strip_prefix("### ")) {
+        let (module, function) = name.rsplit_once('.').unwrap_or(("", name));
+        let path = match module {
+            "" => "api/__init__.py".to_owned(),
+            module => match module.split_once('.') {
+                Some((outer, inner)) => format!("api/{outer}/{inner}.py"),
+                None => format!("api/{module}/__init__.py"),
+            },
+        };
+        let stub = stubs.iter().find(|(at, _)| *at == path);
+        let (_, text) = stub.unwrap_or_else(|| panic!("there is no {path} for {name}"));
+        assert!(text.contains(&format!("\ndef {function}(")), "{name} in {path}");
+    }
+}

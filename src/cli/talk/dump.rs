@@ -28,6 +28,8 @@ pub(in super::super) enum Dump {
     Openapi,
     /// A page in Markdown for each command
     CliDocs(Pages),
+    /// Python modules that declare what a Tiltfile can use, for editors
+    ApiDocs(Pages),
     /// The name under which an image of the Docker engine is deployed
     ImageDeployRef(OneImage),
 }
@@ -84,6 +86,10 @@ pub(in super::super) fn dump(what: &Dump) -> anyhow::Result<u8> {
             write_pages(&command, &[], &pages.dir)?;
             return Ok(exit::SUCCESS);
         }
+        Dump::ApiDocs(pages) => {
+            write_stubs(&pages.dir)?;
+            return Ok(exit::SUCCESS);
+        }
         Dump::ImageDeployRef(of) => {
             say::data(block_on(deploy_ref(&of.image))?)?;
             return Ok(exit::SUCCESS);
@@ -110,6 +116,20 @@ fn write_pages(command: &clap::Command, above: &[&str], dir: &Path) -> anyhow::R
         .filter(|below| !below.is_hide_set() && below.get_name() != "help")
     {
         write_pages(below, &names, dir)?;
+    }
+    Ok(())
+}
+
+/// Writes the modules that declare what a Tiltfile can use.
+fn write_stubs(dir: &Path) -> anyhow::Result<()> {
+    for (path, text) in crate::tiltfile::stubs() {
+        let path = dir.join(path);
+        let write = || {
+            std::fs::create_dir_all(path.parent().unwrap_or(dir))?;
+            std::fs::write(&path, text)
+        };
+        write().with_context(|| format!("cannot write {}", path.display()))?;
+        say::out(&format!("wrote {}\n", path.display()));
     }
     Ok(())
 }
