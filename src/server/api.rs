@@ -31,8 +31,20 @@ const MAX_BODY: usize = 20 << 20;
 pub(super) fn routes(shared: Arc<Shared>) -> Router {
     let group = "/apis/tilt.dev/v1alpha1";
     let objects = get(list).post(create).delete(delete_collection);
-    let object = get(read).put(update).patch(patch).delete(delete);
-    let status = get(read).put(update_status).patch(patch_status);
+    let write = |part: Part, by: By| {
+        move |state: State,
+              path: Path<(String, String)>,
+              options: Query<Options>,
+              headers: HeaderMap,
+              bytes: Bytes| { change(state, path, options, (headers, bytes), part, by) }
+    };
+    let object = get(read)
+        .put(write(Part::Main, By::Replacing))
+        .patch(write(Part::Main, By::Patch))
+        .delete(delete);
+    let status = get(read)
+        .put(write(Part::Status, By::Replacing))
+        .patch(write(Part::Status, By::Patch));
     Router::new()
         .route(
             "/",
@@ -235,7 +247,33 @@ pub(super) fn body_of(bytes: &Bytes, headers: &HeaderMap) -> Result<Value, ApiEr
     serde_json::from_slice(bytes).map_err(|error| malformed(&error))
 }
 
-/// Answers with an object, or as a table if that is wanted.
+/// What a request is answered with.
+type Answer = Result<Response, Refused>;
+
+/// A request that is refused.
+struct Refused(ApiError);
+
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        refusal(&self.0)
+    }
+}
+
+/// Answers with objects, or with a table of them if that is wanted.
+fn shown_list(headers: &HeaderMap, kind: &'static Kind, version: u64, objects: &[Arc<Value>]) -> Response {
+    if wants_table(headers) {
+        return json_body(&table(kind, version, objects, clock::timestamp()));
+    }
+    json_body(&list_body(kind, version, objects))
+}
+
+/// Answers with an object, or with a table if that is wanted.
 fn shown(headers: &HeaderMap, status: StatusCode, object: &Arc<Value>) -> Response {
     let kind = object["kind"].as_str().and_then(Kind::named);
     if let Some(kind) = kind.filter(|_| wants_table(headers)) {
@@ -253,35 +291,27 @@ pub(super) fn wants_table(headers: &HeaderMap) -> bool {
     text(headers, header::ACCEPT).contains("as=Table")
 }
 
-fn answer(headers: &HeaderMap, status: StatusCode, outcome: Result<Arc<Value>, ApiError>) -> Response {
-    match outcome {
-        Ok(object) => shown(headers, status, &object),
-        Err(error) => refusal(&error),
-    }
-}
-
 async fn list(
     axum::extract::State(shared): State,
     Path(plural): Path<String>,
     Query(options): Query<Options>,
     headers: HeaderMap,
-) -> Response {
-    let asked = kind_of(&plural).and_then(|kind| Ok((kind, options.selection()?)));
-    let (kind, selection) = match asked {
-        Ok(asked) => asked,
-        Err(error) => return refusal(&error),
-    };
+) -> Answer {
+    let (kind, selection) = (kind_of(&plural)?, options.selection()?);
     if matches!(options.watch.as_str(), "true" | "1") {
-        return watch::watch(shared, kind, selection, &options, wants_table(&headers));
+        return Ok(watch::watch(
+            shared,
+            kind,
+            selection,
+            &options,
+            wants_table(&headers),
+        ));
     }
     let (version, objects) = {
         let store = shared.store();
         (store.version(), store.list(kind, &selection))
     };
-    if wants_table(&headers) {
-        return json_body(&table(kind, version, &objects, shared.now()));
-    }
-    json_body(&list_body(kind, version, &objects))
+    Ok(shown_list(&headers, kind, version, &objects))
 }
 
 async fn create(
@@ -290,17 +320,12 @@ async fn create(
     Query(options): Query<Options>,
     headers: HeaderMap,
     bytes: Bytes,
-) -> Response {
-    let kind = match kind_of(&plural) {
-        Ok(kind) => kind,
-        Err(error) => return refusal(&error),
-    };
+) -> Answer {
+    let kind = kind_of(&plural)?;
     let how = options.write(Part::Main, &headers, &shared);
-    let created = match body_of(&bytes, &headers) {
-        Ok(body) => shared.write(|store| store.create(kind, body, how)).await,
-        Err(error) => Err(error),
-    };
-    answer(&headers, StatusCode::CREATED, created)
+    let body = body_of(&bytes, &headers)?;
+    let created = shared.write(|store| store.create(kind, body, how)).await?;
+    Ok(shown(&headers, StatusCode::CREATED, &created))
 }
 
 async fn delete_collection(
@@ -308,13 +333,9 @@ async fn delete_collection(
     Path(plural): Path<String>,
     Query(options): Query<Options>,
     headers: HeaderMap,
-) -> Response {
-    let asked = kind_of(&plural).and_then(|kind| Ok((kind, options.selection()?)));
-    let (kind, selection) = match asked {
-        Ok(asked) => asked,
-        Err(error) => return refusal(&error),
-    };
-    let deleted = shared
+) -> Answer {
+    let (kind, selection) = (kind_of(&plural)?, options.selection()?);
+    let (version, objects) = shared
         .write(|store| {
             let objects = store.list(kind, &selection);
             for object in &objects {
@@ -323,84 +344,40 @@ async fn delete_collection(
             }
             Ok((store.version(), objects))
         })
-        .await;
-    match deleted {
-        Ok((version, objects)) if wants_table(&headers) => {
-            json_body(&table(kind, version, &objects, shared.now()))
-        }
-        Ok((version, objects)) => json_body(&list_body(kind, version, &objects)),
-        Err(error) => refusal(&error),
-    }
+        .await?;
+    Ok(shown_list(&headers, kind, version, &objects))
 }
 
 async fn read(
     axum::extract::State(shared): State,
     Path((plural, name)): Path<(String, String)>,
     headers: HeaderMap,
-) -> Response {
-    match kind_of(&plural) {
-        Ok(kind) => {
-            let found = shared.store().find(kind, &name).cloned();
-            answer(&headers, StatusCode::OK, found)
-        }
-        Err(error) => refusal(&error),
-    }
+) -> Answer {
+    let found = shared.store().find(kind_of(&plural)?, &name).cloned()?;
+    Ok(shown(&headers, StatusCode::OK, &found))
 }
 
-async fn update(
-    state: State,
-    path: Path<(String, String)>,
-    options: Query<Options>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Response {
-    change(state, path, options, headers, bytes, Part::Main, false).await
-}
-
-async fn patch(
-    state: State,
-    path: Path<(String, String)>,
-    options: Query<Options>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Response {
-    change(state, path, options, headers, bytes, Part::Main, true).await
-}
-
-async fn update_status(
-    state: State,
-    path: Path<(String, String)>,
-    options: Query<Options>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Response {
-    change(state, path, options, headers, bytes, Part::Status, false).await
-}
-
-async fn patch_status(
-    state: State,
-    path: Path<(String, String)>,
-    options: Query<Options>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Response {
-    change(state, path, options, headers, bytes, Part::Status, true).await
+/// How an object is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// The body is what it is from now on.
+    Replacing,
+    /// The body is a patch.
+    Patch,
 }
 
 async fn change(
     axum::extract::State(shared): State,
     Path((plural, name)): Path<(String, String)>,
     Query(options): Query<Options>,
-    headers: HeaderMap,
-    bytes: Bytes,
+    (headers, bytes): (HeaderMap, Bytes),
     part: Part,
-    is_patch: bool,
-) -> Response {
-    let kind = match kind_of(&plural) {
-        Ok(kind) if part == Part::Main || kind.has_status => kind,
-        Ok(kind) => return refusal(&ApiError::not_found(kind, &name)),
-        Err(error) => return refusal(&error),
-    };
+    by: By,
+) -> Answer {
+    let kind = kind_of(&plural)?;
+    if part == Part::Status && !kind.has_status {
+        return Err(ApiError::not_found(kind, &name).into());
+    }
     let mut how = options.write(part, &headers, &shared);
     let media = text(&headers, header::CONTENT_TYPE)
         .split(';')
@@ -414,7 +391,7 @@ async fn change(
     let existed = shared.store().get(kind, &name).is_some();
     let write = |store: &mut Store| {
         let body = body_of(&bytes, &headers)?;
-        if !is_patch {
+        if by == By::Replacing {
             return store.update(kind, &name, body, how);
         }
         let patch_type = PatchType::of_media_type(&media).ok_or_else(|| {
@@ -425,13 +402,13 @@ async fn change(
         })?;
         store.patch(kind, &name, (patch_type, body), how)
     };
-    let changed = shared.write(write).await;
+    let changed = shared.write(write).await?;
     let status = if existed {
         StatusCode::OK
     } else {
         StatusCode::CREATED
     };
-    answer(&headers, status, changed)
+    Ok(shown(&headers, status, &changed))
 }
 
 async fn delete(
@@ -439,31 +416,27 @@ async fn delete(
     Path((plural, name)): Path<(String, String)>,
     Query(options): Query<Options>,
     bytes: Bytes,
-) -> Response {
-    let kind = match kind_of(&plural) {
-        Ok(kind) => kind,
-        Err(error) => return refusal(&error),
-    };
+) -> Answer {
+    let kind = kind_of(&plural)?;
     let wanted: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let uid = wanted["preconditions"]["uid"].as_str();
     let is_dry =
         !options.dry_run.is_empty() || wanted["dryRun"].as_array().is_some_and(|dry| !dry.is_empty());
-    let deleted = shared.write(|store| store.delete(kind, &name, uid, is_dry)).await;
-    match deleted {
-        Ok(object) => json_body(&json!({
-            "kind": "Status",
-            "apiVersion": "v1",
-            "metadata": {},
-            "status": "Success",
-            "details": {
-                "name": name,
-                "group": crate::api::GROUP,
-                "kind": kind.plural,
-                "uid": object["metadata"]["uid"],
-            },
-        })),
-        Err(error) => refusal(&error),
-    }
+    let deleted = shared
+        .write(|store| store.delete(kind, &name, uid, is_dry))
+        .await?;
+    Ok(json_body(&json!({
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "details": {
+            "name": name,
+            "group": crate::api::GROUP,
+            "kind": kind.plural,
+            "uid": deleted["metadata"]["uid"],
+        },
+    })))
 }
 
 /// Returns a body that is sent as it comes.

@@ -1,27 +1,19 @@
 //! Objects that users make of a running session on a real cluster: applied, discovered, reached by a port, and taken away.
 
 use crate::port_forwards::{free_port, page};
-use crate::support::{Project, eventually};
+use crate::support::{Project, deployment, eventually};
 
 /// A Deployment that serves the name of its pod.
-fn deployment(name: &str, indent: &str) -> String {
-    let yaml = format!(
-        "apiVersion: apps/v1
-kind: Deployment
-metadata: {{name: {name}}}
-spec:
-  selector: {{matchLabels: {{app: {name}}}}}
-  template:
-    metadata: {{labels: {{app: {name}}}}}
-    spec:
-      terminationGracePeriodSeconds: 0
-      containers:
-      - name: c
-        image: localhost:5000/busybox:1
-        command: [sh, -c, 'mkdir /www && hostname > /www/index.html && exec httpd -f -p 8080 -h /www']
-"
-    );
-    yaml.lines().map(|line| format!("{indent}{line}\n")).collect()
+fn kiosk(name: &str) -> String {
+    deployment(
+        name,
+        "localhost:5000/busybox:1",
+        "mkdir /www && hostname > /www/index.html && exec httpd -f -p 8080 -h /www",
+    )
+}
+
+fn indented(yaml: &str) -> String {
+    yaml.lines().map(|line| format!("    {line}\n")).collect()
 }
 
 #[test]
@@ -44,7 +36,7 @@ fn a_user_applies_finds_the_pods_reaches_one_and_takes_it_all_away() {
         &format!(
             "apiVersion: tilt.dev/v1alpha1\nkind: KubernetesApply\nmetadata: {{name: kiosk}}\nspec:\n  \
              portForwardTemplateSpec: {{forwards: [{{localPort: {port}, containerPort: 8080}}]}}\n  yaml: |\n{}",
-            deployment("kiosk", "    ")
+            indented(&kiosk("kiosk"))
         ),
     );
     assert_eq!(
@@ -65,7 +57,7 @@ fn a_user_applies_finds_the_pods_reaches_one_and_takes_it_all_away() {
     eventually("its port serves", || page(port) == pod);
 
     // Somebody else's pods are found by their labels, and reached by a forward of the user's own.
-    project.apply(&deployment("other", ""));
+    project.apply(&kiosk("other"));
     project.write(
         "find.yaml",
         "apiVersion: tilt.dev/v1alpha1\nkind: KubernetesDiscovery\nmetadata: {name: other}\nspec:\n  watches: []\n  \
@@ -113,7 +105,7 @@ fn a_tiltfile_registers_the_same_objects() {
         "--- Tiltfile\nallow_k8s_contexts('dev')\nlocal_resource('web', 'true')\nv1alpha1.kubernetes_apply('kiosk', \
          yaml=str(read_file('kiosk.yaml')), port_forward_template_spec=v1alpha1.port_forward_template_spec(\
          forwards=[v1alpha1.forward(local_port={port}, container_port=8080)]))\n--- kiosk.yaml\n{}",
-        deployment("kiosk", "")
+        kiosk("kiosk")
     );
     let project = Project::new("registered", &tiltfile);
     let mut up = project.up();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{PLAIN, Project, eventually};
+use crate::support::{PLAIN, Project, deployment, eventually};
 
 #[test]
 fn an_edit_brings_up_the_new_version_and_down_removes_it() {
@@ -148,19 +148,10 @@ k8s_custom_deploy('egg', apply_cmd='kubectl apply -f egg.yaml -o yaml',
 ";
 
 fn egg(word: &str) -> String {
-    format!(
-        "apiVersion: apps/v1
-kind: Deployment
-metadata: {{name: egg}}
-spec:
-  selector: {{matchLabels: {{app: egg}}}}
-  template:
-    metadata: {{labels: {{app: egg}}}}
-    spec:
-      terminationGracePeriodSeconds: 0
-      containers:
-      - {{name: egg, image: 'localhost:5000/busybox:1', command: [sh, -c, 'echo hatched {word}; exec sleep 1000']}}
-"
+    deployment(
+        "egg",
+        "localhost:5000/busybox:1",
+        &format!("echo hatched {word}; exec sleep 1000"),
     )
 }
 

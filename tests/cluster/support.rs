@@ -20,6 +20,26 @@ metadata: {name: plain}
 data: {word: one}
 ";
 
+/// Returns a Deployment of one container, in which a shell runs a command.
+pub(crate) fn deployment(name: &str, image: &str, command: &str) -> String {
+    format!(
+        "apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: {name}}}
+spec:
+  selector: {{matchLabels: {{app: {name}}}}}
+  template:
+    metadata: {{labels: {{app: {name}}}}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - name: {name}
+        image: {image}
+        command: [sh, -c, '{command}']
+"
+    )
+}
+
 /// Time allowed for a named condition. It is generous: a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 

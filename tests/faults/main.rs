@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::{Project, Up, eventually};
+use crate::support::{Project, Up, deployment, eventually};
 use crate::witness::{Before, Witness};
 
 #[path = "../common/free_port.rs"]
@@ -56,24 +56,6 @@ impl Drop for Mended {
 
 /// A page that is built and forwarded, and a pod that counts lines.
 fn shop(port: u16) -> String {
-    let deployment = |name: &str, image: &str, command: &str| {
-        format!(
-            "apiVersion: apps/v1
-kind: Deployment
-metadata: {{name: {name}}}
-spec:
-  selector: {{matchLabels: {{app: {name}}}}}
-  template:
-    metadata: {{labels: {{app: {name}}}}}
-    spec:
-      terminationGracePeriodSeconds: 0
-      containers:
-      - name: {name}
-        image: {image}
-        command: [sh, -c, '{command}']
-"
-        )
-    };
     format!(
         "
 --- Tiltfile

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::super::{exit, say};
 use super::files::{Files, ReadObject};
 use super::get::JSON;
+use super::options::{Dry, DryRun, Labels, Subresource, Validation};
 use super::printing::{Format, Print, display_name, text};
 use super::target::escaped;
 use super::{Connect, block_on};
@@ -23,24 +24,19 @@ pub(in super::super) struct ApplyArgs {
     #[command(flatten)]
     print: Print,
     /// Let the session do it: fields of others stay
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     server_side: bool,
-    /// Write this part alone: status
-    #[arg(long, value_name = "NAME", value_parser = ["status", ""], default_value = "", hide_default_value = true)]
-    subresource: String,
-    /// What is done about unknown fields: strict, warn or ignore
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "strict", default_missing_value = "strict",
-          value_parser = ["strict", "warn", "ignore", "true", "false"])]
-    validate: String,
-    /// Say what would be done: none, server or client
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "none", default_missing_value = "unchanged",
-          value_parser = ["none", "server", "client", "unchanged"])]
-    dry_run: String,
+    #[command(flatten)]
+    part: Subresource,
+    #[command(flatten)]
+    validation: Validation,
+    #[command(flatten)]
+    dry_run: DryRun,
     /// Who sets the fields
     #[arg(long, value_name = "NAME")]
     field_manager: Option<String>,
     /// Take fields over from others
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     force_conflicts: bool,
     /// Accepted, so that scripts keep working
     #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true")]
@@ -49,60 +45,10 @@ pub(in super::super) struct ApplyArgs {
     #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true")]
     openapi_patch: bool,
     /// Accepted, so that scripts keep working: an object can always be changed in place
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     force: bool,
-    /// Only objects with these labels
-    #[arg(
-        short = 'l',
-        long,
-        value_name = "LABELS",
-        default_value = "",
-        hide_default_value = true
-    )]
-    selector: String,
-}
-
-/// Returns the word that the session has for what is done about unknown fields.
-pub(super) fn validation(validate: &str) -> &'static str {
-    match validate {
-        "strict" | "true" => "Strict",
-        "warn" => "Warn",
-        _ => "Ignore",
-    }
-}
-
-/// How far a write goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dry {
-    /// It is done.
-    No,
-    /// The session says what it would do.
-    Server,
-    /// Nothing is asked.
-    Client,
-}
-
-impl Dry {
-    pub(super) fn of(flag: &str) -> Self {
-        match flag {
-            "server" => Self::Server,
-            "client" | "unchanged" => Self::Client,
-            _ => Self::No,
-        }
-    }
-
-    pub(super) fn query(self) -> &'static str {
-        if self == Self::Server { "&dryRun=All" } else { "" }
-    }
-
-    /// Returns what stands behind what was done.
-    pub(super) fn words(self) -> &'static str {
-        match self {
-            Self::No => "",
-            Self::Server => " (server dry run)",
-            Self::Client => " (dry run)",
-        }
-    }
+    #[command(flatten)]
+    labels: Labels,
 }
 
 /// What is said beside conflicts of an apply.
@@ -125,8 +71,9 @@ pub(in super::super) fn apply(args: &ApplyArgs) -> anyhow::Result<u8> {
         bail!("must specify one of -f and -k");
     }
     let mut objects = args.files.read()?;
-    if !args.selector.is_empty() {
-        let labels = LabelSelector::parse(&args.selector).map_err(|error| anyhow::anyhow!(error.message))?;
+    if !args.labels.selector.is_empty() {
+        let labels =
+            LabelSelector::parse(&args.labels.selector).map_err(|error| anyhow::anyhow!(error.message))?;
         let selection = Selection {
             labels,
             ..Selection::default()
@@ -183,20 +130,17 @@ async fn apply_one(api: &ApiClient, args: &ApplyArgs, read: &ReadObject) -> anyh
             read.source
         );
     }
-    let dry = Dry::of(&args.dry_run);
+    let dry = args.dry_run.how();
     let base = format!("/apis/tilt.dev/v1alpha1/{}", read.kind.plural);
     let one = format!("{base}/{}", escaped(&name));
-    let part = match args.subresource.as_str() {
-        "" => String::new(),
-        part => format!("/{part}"),
-    };
+    let part = args.part.path();
     let default = match args.server_side {
         true => "kubectl",
         false => "kubectl-client-side-apply",
     };
     let options = format!(
         "?fieldValidation={}&fieldManager={}{}",
-        validation(&args.validate),
+        args.validation.word(),
         escaped(args.field_manager.as_deref().unwrap_or(default)),
         dry.query()
     );

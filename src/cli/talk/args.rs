@@ -24,7 +24,7 @@ pub(in super::super) struct Args {
     #[command(flatten)]
     connect: Connect,
     /// No arguments
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     clear: bool,
     /// The arguments
     #[arg(value_name = "TILTFILE_ARGS")]

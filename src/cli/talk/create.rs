@@ -5,9 +5,10 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::super::{exit, flags, say};
-use super::apply::{Dry, told, validation};
+use super::apply::told;
 use super::files::{Files, ReadObject};
 use super::get::JSON;
+use super::options::{Dry, DryRun, Validation};
 use super::printing::Print;
 use super::target::escaped;
 use super::{Connect, block_on, like_kubectl};
@@ -24,19 +25,15 @@ pub(in super::super) struct CreateArgs {
     files: Files,
     #[command(flatten)]
     print: Print,
-    /// Say what would be done: none, server or client
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "none", default_missing_value = "unchanged",
-          value_parser = ["none", "server", "client", "unchanged"])]
-    dry_run: String,
+    #[command(flatten)]
+    dry_run: DryRun,
     /// Who sets the fields
     #[arg(long, value_name = "NAME", default_value = "kubectl-create")]
     field_manager: String,
-    /// What is done about unknown fields: strict, warn or ignore
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "strict", default_missing_value = "strict",
-          value_parser = ["strict", "warn", "ignore", "true", "false"])]
-    validate: String,
+    #[command(flatten)]
+    validation: Validation,
     /// Note what is created, so that a later apply knows what it no longer says
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     save_config: bool,
     #[command(subcommand)]
     kind: Option<Create>,
@@ -222,7 +219,7 @@ fn from_files(args: &CreateArgs) -> anyhow::Result<u8> {
     if objects.is_empty() {
         bail!("no objects passed to create");
     }
-    let dry = Dry::of(&args.dry_run);
+    let dry = args.dry_run.how();
     if args.save_config {
         for read in &mut objects {
             read.object = with_last_applied(&read.object);
@@ -236,7 +233,7 @@ fn from_files(args: &CreateArgs) -> anyhow::Result<u8> {
                 _ => {
                     let options = format!(
                         "fieldValidation={}&fieldManager={}{}",
-                        validation(&args.validate),
+                        args.validation.word(),
                         escaped(&args.field_manager),
                         dry.query()
                     );

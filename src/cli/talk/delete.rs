@@ -4,9 +4,9 @@ use anyhow::bail;
 use http::Method;
 
 use super::super::{exit, say};
-use super::apply::Dry;
 use super::files::{Files, NOTHING_NAMED};
 use super::get::JSON;
+use super::options::{Dry, DryRun, Selectors};
 use super::printing::display_name;
 use super::target::{escaped, targets};
 use super::{Connect, block_on};
@@ -19,27 +19,15 @@ pub(in super::super) struct Args {
     #[command(flatten)]
     files: Files,
     /// Delete all objects of the kind
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     all: bool,
-    /// Delete objects with these labels
-    #[arg(
-        short = 'l',
-        long,
-        value_name = "LABELS",
-        default_value = "",
-        hide_default_value = true
-    )]
-    selector: String,
-    /// Delete objects with these fields: metadata.name
-    #[arg(long, value_name = "FIELDS", default_value = "", hide_default_value = true)]
-    field_selector: String,
+    #[command(flatten)]
+    selectors: Selectors,
     /// Succeed when an object is not there
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     ignore_not_found: bool,
-    /// Say what would be deleted: none, server or client
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "none", default_missing_value = "client",
-          value_parser = ["none", "server", "client"])]
-    dry_run: String,
+    #[command(flatten)]
+    dry_run: DryRun,
     /// Output format: name
     #[arg(short, long, value_name = "FORMAT", value_parser = ["name", ""], default_value = "", hide_default_value = true)]
     output: String,
@@ -47,10 +35,10 @@ pub(in super::super) struct Args {
     #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true")]
     wait: bool,
     /// Do not wait, and say so: objects of a session are gone at once anyway
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     force: bool,
     /// Accepted, so that scripts keep working: nothing is waited for
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     now: bool,
     /// Accepted, so that scripts keep working: nothing is waited for
     #[arg(long, value_name = "SECONDS", default_value_t = -1, allow_hyphen_values = true)]
@@ -71,7 +59,7 @@ pub(in super::super) struct Args {
 }
 
 pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
-    let selects = !args.selector.is_empty() || !args.field_selector.is_empty();
+    let selects = !args.selectors.are_empty();
     if args.all && selects {
         bail!("setting 'all' parameter but found a non empty selector. ");
     }
@@ -103,12 +91,7 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
                     bail!("resource(s) were provided, but no name was specified");
                 }
                 if target.names.is_empty() {
-                    let path = format!(
-                        "{}?labelSelector={}&fieldSelector={}",
-                        target.path(None),
-                        escaped(&args.selector),
-                        escaped(&args.field_selector)
-                    );
+                    let path = format!("{}{}", target.path(None), args.selectors.query());
                     let list = api.request(Method::GET, &path, JSON, None).await?;
                     let names = list["items"].as_array().into_iter().flatten();
                     let names = names.filter_map(|item| item["metadata"]["name"].as_str());
@@ -120,15 +103,19 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
         if doomed.is_empty() {
             say::out("No resources found\n");
         }
-        let is_dry = args.dry_run != "none";
+        let dry = args.dry_run.how();
         let mut failure = None;
         for (kind, name) in doomed {
-            let dry = if is_dry { "?dryRun=All" } else { "" };
-            let path = format!("/apis/tilt.dev/v1alpha1/{}/{}{dry}", kind.plural, escaped(&name));
+            let options = if dry == Dry::No { "" } else { "?dryRun=All" };
+            let path = format!(
+                "/apis/tilt.dev/v1alpha1/{}/{}{options}",
+                kind.plural,
+                escaped(&name)
+            );
             match api.request(Method::DELETE, &path, JSON, None).await {
                 Ok(_) if args.output == "name" => say::out(&format!("{}\n", display_name(kind, &name))),
                 Ok(_) => {
-                    let dry = Dry::of(&args.dry_run).words();
+                    let dry = dry.words();
                     let force = if args.force { "force " } else { "" };
                     say::out(&format!(
                         "{}.tilt.dev {name:?} {force}deleted{dry}\n",

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::super::{exit, say};
 use super::files::{Files, NOTHING_NAMED};
 use super::get::JSON;
+use super::options::Labels;
 use super::target::{Target, escaped, targets};
 use super::{Connect, block_on};
 
@@ -17,15 +18,8 @@ pub(in super::super) struct Args {
     connect: Connect,
     #[command(flatten)]
     files: Files,
-    /// Only objects with these labels
-    #[arg(
-        short = 'l',
-        long,
-        value_name = "LABELS",
-        default_value = "",
-        hide_default_value = true
-    )]
-    selector: String,
+    #[command(flatten)]
+    labels: Labels,
     /// What to show: TYPE, TYPE NAME or the beginning of one, TYPE/NAME
     #[arg(value_name = "TYPE")]
     words: Vec<String>,
@@ -48,7 +42,11 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
         let api = args.connect.api()?;
         let mut shown = Vec::new();
         for target in &targets {
-            let path = format!("{}?labelSelector={}", target.path(None), escaped(&args.selector));
+            let path = format!(
+                "{}?labelSelector={}",
+                target.path(None),
+                escaped(&args.labels.selector)
+            );
             let list = api.request(Method::GET, &path, JSON, None).await?;
             let objects = list["items"].as_array().cloned().unwrap_or_default();
             let name_of = |object: &Value| object["metadata"]["name"].as_str().unwrap_or_default().to_owned();

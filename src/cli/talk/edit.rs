@@ -5,9 +5,9 @@ use http::Method;
 use serde_json::Value;
 
 use super::super::{exit, say};
-use super::apply::validation;
 use super::files::{Files, Named, named};
 use super::get::JSON;
+use super::options::Validation;
 use super::printing::{display_name, indented, sorted};
 use super::target::escaped;
 use super::{Connect, block_on};
@@ -29,12 +29,10 @@ pub(in super::super) struct Args {
     #[arg(short, long, value_name = "FORMAT", default_value = "yaml", value_parser = ["yaml", "json"])]
     output: String,
     /// Print what was changed, as a patch
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     output_patch: bool,
-    /// What is done about unknown fields: strict, warn or ignore
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "strict", default_missing_value = "strict",
-          value_parser = ["strict", "warn", "ignore", "true", "false"])]
-    validate: String,
+    #[command(flatten)]
+    validation: Validation,
     /// Who sets the fields
     #[arg(long, value_name = "NAME", default_value = "kubectl-edit")]
     field_manager: String,
@@ -81,7 +79,7 @@ async fn edit_one(api: &ApiClient, args: &Args, named: &Named) -> anyhow::Result
     }
     let options = format!(
         "?fieldValidation={}&fieldManager={}",
-        validation(&args.validate),
+        args.validation.word(),
         escaped(&args.field_manager)
     );
     let sent = Some(("application/merge-patch+json", patch.to_string().into_bytes()));

@@ -19,7 +19,7 @@ pub(in super::super) struct EnableArgs {
     #[command(flatten)]
     which: Which,
     /// Switch all others off
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     only: bool,
 }
 
@@ -36,7 +36,7 @@ struct Which {
     #[command(flatten)]
     connect: Connect,
     /// All resources
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     all: bool,
     /// Resources with one of these labels
     #[arg(short, long, value_name = "LABEL", value_delimiter = ',')]

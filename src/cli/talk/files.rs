@@ -29,7 +29,7 @@ pub(super) struct Files {
     )]
     kustomize: String,
     /// Also folders within a folder
-    #[arg(short = 'R', long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(short = 'R', long)]
     recursive: bool,
 }
 

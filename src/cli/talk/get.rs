@@ -7,6 +7,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 
 use super::super::{exit, say};
+use super::options::Selectors;
 use super::printing::{Format, Print, aligned, relaxed, text};
 use super::sessions;
 use super::target::{Target, escaped, targets};
@@ -24,44 +25,34 @@ pub(in super::super) struct Args {
     connect: Connect,
     #[command(flatten)]
     print: Print,
-    /// Only objects with these labels
-    #[arg(
-        short = 'l',
-        long,
-        value_name = "LABELS",
-        default_value = "",
-        hide_default_value = true
-    )]
-    selector: String,
-    /// Only objects with these fields: metadata.name
-    #[arg(long, value_name = "FIELDS", default_value = "", hide_default_value = true)]
-    field_selector: String,
+    #[command(flatten)]
+    selectors: Selectors,
     /// Go on and print what changes
-    #[arg(short, long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(short, long)]
     watch: bool,
     /// Print only what changes from now on
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     watch_only: bool,
     /// Say nothing and succeed when an object is not there
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     ignore_not_found: bool,
     /// Sort by this field, as a JSONPath
     #[arg(long, value_name = "PATH")]
     sort_by: Option<String>,
     /// Print no headers
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     no_headers: bool,
     /// Print the kind before each name
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     show_kind: bool,
     /// Print the labels in a column
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     show_labels: bool,
     /// Print these labels in columns
     #[arg(short = 'L', long, value_name = "LABELS", value_delimiter = ',')]
     label_columns: Vec<String>,
     /// Print the sessions of all ports; with TYPE sessions
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     all: bool,
     /// What to print: TYPE, TYPE NAME..., TYPE/NAME...
     #[arg(value_name = "TYPE")]
@@ -106,14 +97,6 @@ fn all_sessions(args: &Args, targets: &[Target], format: &Format) -> anyhow::Res
     Ok(exit::SUCCESS)
 }
 
-fn query(args: &Args) -> String {
-    format!(
-        "?labelSelector={}&fieldSelector={}",
-        escaped(&args.selector),
-        escaped(&args.field_selector)
-    )
-}
-
 /// Asks for something; `None` if it is not there and that is no fault.
 async fn ask(api: &ApiClient, args: &Args, path: &str, accept: &str) -> anyhow::Result<Option<Value>> {
     match api.request(Method::GET, path, accept, None).await {
@@ -128,7 +111,7 @@ async fn print_tables(api: &ApiClient, args: &Args, targets: &[Target]) -> anyho
     for target in targets {
         let mut tables = Vec::new();
         if target.names.is_empty() {
-            let path = format!("{}{}", target.path(None), query(args));
+            let path = format!("{}{}", target.path(None), args.selectors.query());
             tables.extend(ask(api, args, &path, TABLE).await?);
         }
         for name in &target.names {
@@ -235,7 +218,7 @@ async fn print_objects(
     for target in targets {
         if target.names.is_empty() {
             is_list = true;
-            let path = format!("{}{}", target.path(None), query(args));
+            let path = format!("{}{}", target.path(None), args.selectors.query());
             let list = ask(api, args, &path, JSON).await?.unwrap_or_default();
             objects.extend(
                 list["items"]
@@ -272,7 +255,7 @@ async fn watch(api: &ApiClient, args: &Args, targets: &[Target], format: &Format
     let [target] = targets else {
         bail!("you may only specify a single resource type");
     };
-    let mut fields = args.field_selector.clone();
+    let mut fields = args.selectors.field_selector.clone();
     if let [name] = target.names.as_slice() {
         // A missing object is an error at once.
         api.request(Method::GET, &target.path(Some(name)), JSON, None)
@@ -284,7 +267,7 @@ async fn watch(api: &ApiClient, args: &Args, targets: &[Target], format: &Format
     let mut path = format!(
         "{}?watch=true&labelSelector={}&fieldSelector={}",
         target.path(None),
-        escaped(&args.selector),
+        escaped(&args.selectors.labels.selector),
         escaped(&fields)
     );
     if args.watch_only {
@@ -341,16 +324,16 @@ pub(in super::super) struct ResourcesArgs {
     #[arg(long, value_name = "FIELD", value_parser = ["name", "kind", ""], default_value = "", hide_default_value = true)]
     sort_by: String,
     /// Print no headers
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     no_headers: bool,
     /// Output format: name or wide
     #[arg(short, long, value_name = "FORMAT", value_parser = ["name", "wide", ""], default_value = "", hide_default_value = true)]
     output: String,
     /// Kinds of objects that are in a namespace (there are none)
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     namespaced: bool,
     /// Accepted, so that scripts keep working: nothing is cached
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     cached: bool,
 }
 

@@ -24,7 +24,7 @@ pub(in super::super) struct Args {
     #[command(flatten)]
     connect: Connect,
     /// Go on with what comes
-    #[arg(short, long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(short, long)]
     follow: bool,
     /// Only lines of this level: warn or error
     #[arg(long, value_name = "LEVEL", default_value = "", hide_default_value = true)]
@@ -39,7 +39,7 @@ pub(in super::super) struct Args {
     #[arg(long, value_name = "N", default_value_t = -1, allow_hyphen_values = true)]
     tail: i64,
     /// Print a JSON object for each line
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     json: bool,
     /// Resources
     #[arg(value_name = "RESOURCE")]

@@ -13,6 +13,7 @@ mod explain;
 mod files;
 mod get;
 mod logs;
+mod options;
 mod patch;
 mod printing;
 mod sessions;

@@ -5,9 +5,10 @@ use http::Method;
 use serde_json::Value;
 
 use super::super::{exit, say};
-use super::apply::{Dry, told};
+use super::apply::told;
 use super::files::{Files, named};
 use super::get::JSON;
+use super::options::{Dry, DryRun, Subresource};
 use super::printing::{Format, Print};
 use super::target::escaped;
 use super::{Connect, block_on};
@@ -23,7 +24,7 @@ pub(in super::super) struct Args {
     #[command(flatten)]
     files: Files,
     /// Patch what the file says, and ask no session
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     local: bool,
     /// Who sets the fields
     #[arg(long, value_name = "NAME", default_value = "kubectl-patch")]
@@ -37,13 +38,10 @@ pub(in super::super) struct Args {
     /// Kind of patch: json, merge or strategic
     #[arg(long, value_name = "TYPE", default_value = "strategic", value_parser = ["json", "merge", "strategic"])]
     r#type: String,
-    /// Write this part alone: status
-    #[arg(long, value_name = "NAME", value_parser = ["status", ""], default_value = "", hide_default_value = true)]
-    subresource: String,
-    /// Say what would be done: none, server or client
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "none", default_missing_value = "unchanged",
-          value_parser = ["none", "server", "client", "unchanged"])]
-    dry_run: String,
+    #[command(flatten)]
+    part: Subresource,
+    #[command(flatten)]
+    dry_run: DryRun,
     /// What to change: TYPE NAME or TYPE/NAME
     #[arg(value_name = "TYPE")]
     words: Vec<String>,
@@ -69,16 +67,13 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
         return patch_locally(args, &format, patch);
     }
     let named = named(&args.words, &args.files)?;
-    let dry = Dry::of(&args.dry_run);
+    let dry = args.dry_run.how();
     block_on(async {
         let api = args.connect.api()?;
         for object in &named {
             let (_, one) = object.paths();
             let old = api.request(Method::GET, &one, JSON, None).await?;
-            let part = match args.subresource.as_str() {
-                "" => String::new(),
-                part => format!("/{part}"),
-            };
+            let part = args.part.path();
             // What it would be is known to the session alone.
             let options = match dry {
                 Dry::No => "",

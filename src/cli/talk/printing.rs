@@ -23,7 +23,7 @@ pub(super) struct Print {
     #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true")]
     allow_missing_template_keys: bool,
     /// Show who set which field
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     show_managed_fields: bool,
 }
 

@@ -24,7 +24,7 @@ pub(in super::super) struct View {
     #[arg(long, value_name = "HOST", default_value = "localhost")]
     host: String,
     /// Do not open a browser
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     no_open: bool,
 }
 

@@ -18,10 +18,10 @@ pub(in super::super) struct Args {
     #[command(flatten)]
     connect: Connect,
     /// Only what is not well and keeps others waiting
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     blockers: bool,
     /// Show what depends on each resource once
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     dedupe: bool,
 }
 

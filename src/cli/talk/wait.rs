@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::super::{exit, say};
 use super::files::Files;
 use super::get::JSON;
+use super::options::Selectors;
 use super::printing::{display_name, relaxed};
 use super::target::{Target, escaped, targets};
 use super::{Connect, block_on};
@@ -39,20 +40,10 @@ pub(in super::super) struct Args {
     )]
     timeout: String,
     /// All objects of the kind
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long)]
     all: bool,
-    /// Only objects with these labels
-    #[arg(
-        short = 'l',
-        long,
-        value_name = "LABELS",
-        default_value = "",
-        hide_default_value = true
-    )]
-    selector: String,
-    /// Only objects with these fields: metadata.name
-    #[arg(long, value_name = "FIELDS", default_value = "", hide_default_value = true)]
-    field_selector: String,
+    #[command(flatten)]
+    selectors: Selectors,
     /// Output format: name
     #[arg(
         short,
@@ -214,15 +205,10 @@ async fn names(api: &ApiClient, args: &Args, target: &Target) -> anyhow::Result<
     if !target.names.is_empty() {
         return Ok(target.names.clone());
     }
-    if !args.all && args.selector.is_empty() && args.field_selector.is_empty() {
+    if !args.all && args.selectors.are_empty() {
         bail!("resource(s) were provided, but no name was specified");
     }
-    let path = format!(
-        "{}?labelSelector={}&fieldSelector={}",
-        target.path(None),
-        escaped(&args.selector),
-        escaped(&args.field_selector)
-    );
+    let path = format!("{}{}", target.path(None), args.selectors.query());
     let list = api.request(Method::GET, &path, JSON, None).await?;
     let items = list["items"].as_array().into_iter().flatten();
     Ok(items

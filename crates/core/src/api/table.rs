@@ -305,32 +305,29 @@ fn process_state(status: &Value) -> Value {
     }
 }
 
+/// Returns whether a text is there and says something.
+fn is_said(text: &Value) -> bool {
+    text.as_str().is_some_and(|text| !text.is_empty())
+}
+
+/// Returns how work is that goes on, has yet to begin, or has ended: well, or with an error.
+fn work_state(going_on: (&Value, &str), ended: (&Value, &str)) -> Value {
+    let ((work, is_going_on), (end, is_done)) = (going_on, ended);
+    let word = match () {
+        () if !work.is_null() => is_going_on,
+        () if end.is_null() => "waiting",
+        () if is_said(&end["error"]) => "failed",
+        () => is_done,
+    };
+    word.into()
+}
+
 fn image_state(status: &Value) -> Value {
-    match () {
-        () if !status["building"].is_null() => "building".into(),
-        () if status["completed"].is_null() => "waiting".into(),
-        () if status["completed"]["error"]
-            .as_str()
-            .is_some_and(|error| !error.is_empty()) =>
-        {
-            "failed".into()
-        }
-        () => "built".into(),
-    }
+    work_state((&status["building"], "building"), (&status["completed"], "built"))
 }
 
 fn tiltfile_state(status: &Value) -> Value {
-    match () {
-        () if !status["running"].is_null() => "running".into(),
-        () if status["terminated"].is_null() => "waiting".into(),
-        () if status["terminated"]["error"]
-            .as_str()
-            .is_some_and(|error| !error.is_empty()) =>
-        {
-            "failed".into()
-        }
-        () => "loaded".into(),
-    }
+    work_state((&status["running"], "running"), (&status["terminated"], "loaded"))
 }
 
 fn pods(pods: &Value) -> Value {
@@ -359,8 +356,8 @@ fn targets(targets: &Value) -> Value {
     let targets: Vec<&Value> = targets.as_array().into_iter().flatten().collect();
     let is_well = |target: &&&Value| {
         let state = &target["state"];
-        let error = state["terminated"]["error"].as_str().unwrap_or_default();
-        state["active"]["ready"] == true || (!state["terminated"].is_null() && error.is_empty())
+        let ended = &state["terminated"];
+        state["active"]["ready"] == true || (!ended.is_null() && !is_said(&ended["error"]))
     };
     format!("{}/{}", targets.iter().filter(is_well).count(), targets.len()).into()
 }

@@ -9,7 +9,6 @@ mod cluster_description;
 mod cluster_event;
 mod command;
 mod compose;
-mod container_path;
 mod docker_build_site;
 mod duration;
 mod float;
@@ -53,7 +52,6 @@ pub use compose::{
     ComposeBuild, ComposeCondition, ComposeDependency, ComposeMount, ComposePart, ComposePartKind,
     ComposePort, ComposeProject, ComposeService, ComposeTarget,
 };
-pub use container_path::ContainerPath;
 pub use docker_build_site::{DockerBuildSite, DockerfileText};
 pub use duration::{format_go_duration, parse_go_duration};
 pub use float::format_go_float;
@@ -70,7 +68,7 @@ pub use local::LocalTarget;
 pub use log_event::{Level, LogEvent, Progress};
 pub use log_segment::Segment;
 pub use manifest::{Manifest, OnChange, TriggerMode};
-pub use paths::LocalPath;
+pub use paths::{ContainerPath, LocalPath};
 pub use pod::{
     Container, ContainerExit, ContainerState, IGNORED_CONTAINERS, Owner, Pod, PodCondition, PodPhase,
     RestartPolicy,

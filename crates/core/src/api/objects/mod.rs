@@ -236,29 +236,26 @@ fn cluster(view: &View, facts: &SessionFacts) -> Option<Value> {
         ClusterView::Connecting | ClusterView::Connected => "",
     };
     let mut status = json!({"error": error});
+    let said = view.cluster_description.as_ref();
     if view.cluster == ClusterView::Connected {
         status["connection"] = json!({"kubernetes": {
             "context": context,
             "namespace": namespace,
-            "cluster": kube.cluster,
-            "product": kube.product.word(),
+            "cluster": said.map_or(kube.cluster.as_str(), |said| &said.name),
+            "product": said.map_or(kube.product.word(), |said| said.product),
             "configPath": facts.kubeconfig.as_deref().unwrap_or_default(),
         }});
     }
-    if let Some(said) = &view.cluster_description {
+    if let Some(said) = said {
         status["arch"] = said.arch.as_str().into();
         status["version"] = said.version.as_str().into();
         status["connectedAt"] = said.connected.to_micro_text().into();
         if let Some(host) = &said.registry {
             status["registry"] = json!({"host": host});
         }
-        if let Some(kubernetes) = status.pointer_mut("/connection/kubernetes") {
-            kubernetes["cluster"] = said.name.as_str().into();
-            kubernetes["product"] = said.product.into();
-        }
     }
     Some(json!({
-        "metadata": {"name": "default", "annotations": {"tilt.dev/resource": ManifestName::TILTFILE}},
+        "metadata": {"name": "default"},
         "spec": {"connection": {"kubernetes": {"context": context, "namespace": namespace}}},
         "status": status,
     }))
