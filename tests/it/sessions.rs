@@ -327,7 +327,7 @@ fn what_came_of_an_edit_is_told_once_it_has_settled() {
 }
 
 /// Returns the port of a session's web page, which was free for any.
-fn port_of(session: &Session) -> String {
+pub(crate) fn port_of(session: &Session) -> String {
     let sessions = session.ok(&["get", "sessions", "--all", "--no-headers"]);
     let pid = format!(" {} ", session.child.id());
     let row = sessions.lines().find(|row| row.contains(&pid));
