@@ -358,6 +358,17 @@ fn a_session_on_any_port_is_found_by_every_command_and_by_what_it_starts() {
 }
 
 #[test]
+fn the_session_says_when_a_run_gives_up() {
+    let files = [("Tiltfile", "ci_settings(timeout='10m')\nlocal_resource('web', 'true')\n")];
+    let session = Session::start(&files);
+    session.ok(&["wait", "--ready"]);
+    assert_eq!(
+        session.ok(&["get", "session", "-o", "jsonpath={.items[0].spec.ci}"]),
+        r#"{"timeout":"10m0s","readinessTimeout":"5m0s"}"#
+    );
+}
+
+#[test]
 fn sessions_on_any_port_stand_beside_one_another_and_dead_ones_are_forgotten() {
     let files = [("Tiltfile", "local_resource('web', 'true')\n")];
     let first = Session::start(&files);

@@ -176,8 +176,12 @@ struct FileWatch {
     coalescer: Coalescer,
     contents: Contents,
     passed: Passed,
-    /// What waits until all that happened before was seen.
+    /// What waits until all that happened before was seen: until the mark is met.
     beginning: Vec<(Moment, oneshot::Sender<()>)>,
+    /// What began after the mark was set, which says nothing about it: it waits for the next one.
+    begun_later: Vec<(Moment, oneshot::Sender<()>)>,
+    /// When the mark was set.
+    mark_set: Option<Instant>,
     /// Marks before which all is to be reported, and when each was set.
     marks: Vec<(u64, Instant)>,
     /// The last rename of which the new name is still to come.
@@ -201,6 +205,8 @@ impl FileWatch {
             passed,
             contents: Contents::default(),
             beginning: Vec::new(),
+            begun_later: Vec::new(),
+            mark_set: None,
             marks: Vec::new(),
             renamed: None,
             wanted: WatchSet::default(),
@@ -282,7 +288,18 @@ impl FileWatch {
 
     /// Takes in that something is about to begin that reads files: once all that happened before was seen, it may.
     fn begin(&mut self, moment: Moment, begins: oneshot::Sender<()>) {
+        // A mark that is not met for long was lost with other events.
+        let is_marking = |set: Instant| clock::now().saturating_duration_since(set) < PATIENCE;
+        if !self.beginning.is_empty() && self.mark_set.is_some_and(is_marking) {
+            self.begun_later.push((moment, begins));
+            return;
+        }
         self.beginning.push((moment, begins));
+        self.set_mark();
+    }
+
+    fn set_mark(&mut self) {
+        self.mark_set = Some(clock::now());
         if !self.tree.as_ref().is_some_and(Tree::mark) {
             self.pass();
         }
@@ -323,6 +340,10 @@ impl FileWatch {
             self.passed.pass(moment);
             // It may have begun without waiting any longer.
             let _ = begins.send(());
+        }
+        if !self.begun_later.is_empty() {
+            self.beginning = std::mem::take(&mut self.begun_later);
+            self.set_mark();
         }
     }
 

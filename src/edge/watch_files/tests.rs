@@ -491,6 +491,29 @@ fn what_changed_before_an_update_began_is_known_to_be_older() {
 }
 
 #[test]
+fn a_mark_says_nothing_of_what_began_after_it_was_set() {
+    let mut world = World::new(&["src/a"]);
+    world.watch(&["src"], &[]);
+    let until_mark = |world: &mut World| loop {
+        let message = world.inbox.recv().unwrap();
+        let is_met = matches!(&message, Message::Seen(Ok(event)) if Mark::is_met(event));
+        world.watch.handle(message);
+        if is_met {
+            return;
+        }
+    };
+    let mut first = begin(&mut world, 1);
+    world.write("src/a");
+    let mut second = begin(&mut world, 2);
+    until_mark(&mut world);
+    assert!(first.try_recv().is_ok());
+    assert!(second.try_recv().is_err(), "the change before it was not seen yet");
+    until_mark(&mut world);
+    assert!(second.try_recv().is_ok());
+    assert!(world.watch.coalescer.oldest().is_some(), "now it was");
+}
+
+#[test]
 fn what_was_written_just_before_it_is_watched_is_older_than_what_begins_then() {
     let mut world = World::new(&["src/a"]);
     let target = WatchedTarget {

@@ -24,7 +24,7 @@ use serde::Serialize;
 use crate::engine::{AppliedObject, ServerStatus};
 use crate::history::{ProjectFiles, UpdateRecord, Wait};
 use crate::model::{
-    ApiKind, ApiObject, BuiltImage, ClusterDescription, Command, Manifest, ManifestName, Pod,
+    ApiKind, ApiObject, BuiltImage, CiSettings, ClusterDescription, Command, Manifest, ManifestName, Pod,
     ServiceContainer, ShownSettings, SourcePlace, SpanId, TargetId, Timestamp, TriggerMode,
 };
 pub use crate::model::{RuntimeStatus, UpdateStatus};
@@ -110,6 +110,7 @@ impl Default for View {
                 finished: None,
                 args: Vec::new(),
                 settings: Arc::default(),
+                ci: CiSettings::default(),
                 going_on: Vec::new(),
                 ended: Arc::default(),
             },
@@ -144,6 +145,9 @@ pub struct TiltfileView {
     /// What the last good load said of the page.
     #[serde(skip)]
     pub settings: Arc<ShownSettings>,
+    /// When a run of `ci` gives up.
+    #[serde(skip)]
+    pub ci: CiSettings,
     /// Evaluations that go on, the last one first.
     #[serde(skip)]
     pub going_on: Vec<UpdateRecord>,

@@ -62,6 +62,7 @@ pub(super) fn tiltfile(state: &State) -> TiltfileView {
         finished: tiltfile.finished.map(|at| state.time_of(at)),
         args: tiltfile.args.clone(),
         settings: Arc::clone(&tiltfile.shown_settings),
+        ci: state.ci_settings.clone(),
         going_on: state.history.going_on(&ManifestName::tiltfile(), state.clock()),
         ended: state.history.ended(&ManifestName::tiltfile()),
     }

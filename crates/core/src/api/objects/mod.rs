@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 pub(super) use made::{Made, RESOURCE, owner_reference};
 
 use crate::k8s::KubeContext;
-use crate::model::{DeployTarget, LocalPath, ManifestName, Timestamp};
+use crate::model::{CiSettings, DeployTarget, LocalPath, ManifestName, Timestamp, format_go_duration};
 use crate::view::{ClusterView, ResourceView, UpdateStatus, View, ui_resource, ui_session, ui_tiltfile};
 
 /// What the objects tell of a session that no event changes.
@@ -105,6 +105,20 @@ fn set_owner(object: &mut Value) {
     object["metadata"]["ownerReferences"] = json!([owner_reference("Tiltfile", ManifestName::TILTFILE)]);
 }
 
+/// Returns when a run gives up, in Go's durations; what is no limit is left out.
+fn ci(settings: &CiSettings) -> Value {
+    let limits = [
+        ("timeout", settings.timeout.unwrap_or_default()),
+        ("readinessTimeout", settings.readiness_timeout),
+        ("k8sGracePeriod", settings.k8s_grace_period),
+    ];
+    let limits = limits.into_iter().filter(|(_, limit)| !limit.is_zero());
+    limits
+        .map(|(name, limit)| (name.to_owned(), Value::from(format_go_duration(limit))))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
 fn session(view: &View, facts: &SessionFacts) -> Value {
     let targets = view.resources.iter().flat_map(targets);
     let mut targets: Vec<Value> = std::iter::once(tiltfile_target(view)).chain(targets).collect();
@@ -114,6 +128,7 @@ fn session(view: &View, facts: &SessionFacts) -> Value {
         "spec": {
             "tiltfilePath": facts.tiltfile.to_string(),
             "exitCondition": if facts.is_ci { "ci" } else { "manual" },
+            "ci": ci(&view.tiltfile.ci),
         },
         "status": {
             "pid": facts.pid,
