@@ -359,7 +359,10 @@ fn a_session_on_any_port_is_found_by_every_command_and_by_what_it_starts() {
 
 #[test]
 fn the_session_says_when_a_run_gives_up() {
-    let files = [("Tiltfile", "ci_settings(timeout='10m')\nlocal_resource('web', 'true')\n")];
+    let files = [(
+        "Tiltfile",
+        "ci_settings(timeout='10m')\nlocal_resource('web', 'true')\n",
+    )];
     let session = Session::start(&files);
     session.ok(&["wait", "--ready"]);
     assert_eq!(

@@ -507,7 +507,10 @@ fn a_mark_says_nothing_of_what_began_after_it_was_set() {
     let mut second = begin(&mut world, 2);
     until_mark(&mut world);
     assert!(first.try_recv().is_ok());
-    assert!(second.try_recv().is_err(), "the change before it was not seen yet");
+    assert!(
+        second.try_recv().is_err(),
+        "the change before it was not seen yet"
+    );
     until_mark(&mut world);
     assert!(second.try_recv().is_ok());
     assert!(world.watch.coalescer.oldest().is_some(), "now it was");
