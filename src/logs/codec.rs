@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Level, Progress, Segment};
 use crate::model::{ManifestName, SpanId, Timestamp};
 
-const LEVELS: [Level; 5] = [
+pub(super) const LEVELS: [Level; 5] = [
     Level::Debug,
     Level::Verbose,
     Level::Info,
@@ -35,9 +35,9 @@ struct Stored<'a> {
     x: Cow<'a, str>,
 }
 
-const CONTINUES: u64 = 1;
+pub(super) const CONTINUES: u64 = 1;
 const ANCHOR: u64 = 2;
-const STARTS_UPDATE: u64 = 4;
+pub(super) const STARTS_UPDATE: u64 = 4;
 const MUST_PRINT: u64 = 8;
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]

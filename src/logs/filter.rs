@@ -1,5 +1,6 @@
 //! Which lines a reader wants to see.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::{Level, Segment};
@@ -29,6 +30,9 @@ impl LogSource {
     }
 }
 
+/// What spans of builds begin with.
+pub(super) const BUILD_SPANS: [&str; 2] = ["build:", "cmdimage:"];
+
 /// Which lines a reader wants to see. The default is all of them.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct LogFilter {
@@ -42,25 +46,51 @@ pub struct LogFilter {
     pub since: Option<Timestamp>,
 }
 
+/// What a filter looks at of a line.
+pub(super) struct Facts<'a> {
+    pub(super) manifest: Option<Cow<'a, str>>,
+    /// Its source; empty for lines of no resource.
+    pub(super) span: Cow<'a, str>,
+    pub(super) level: Level,
+    pub(super) time: Timestamp,
+    pub(super) starts_update: bool,
+}
+
+impl<'a> From<&'a Segment> for Facts<'a> {
+    fn from(segment: &'a Segment) -> Self {
+        Self {
+            manifest: segment.manifest.as_ref().map(|name| name.as_str().into()),
+            span: segment.span.as_ref().map_or("", |span| span.as_str()).into(),
+            level: segment.level,
+            time: segment.time,
+            starts_update: segment.starts_update,
+        }
+    }
+}
+
 impl LogFilter {
     /// Returns whether a line is wanted. The first line of an update passes but for resource and time.
     ///
     /// Rule: `docs/rules/logs.md`, "Filters".
     pub fn matches(&self, segment: &Segment) -> bool {
-        self.matches_resource(segment)
-            && self.since.is_none_or(|since| segment.time >= since)
-            && (segment.starts_update || (self.matches_source(segment) && self.matches_level(segment)))
+        let facts = segment.into();
+        self.takes_resource_of(&facts) && self.takes(&facts)
     }
 
     /// Returns whether a line is of a resource that is wanted.
-    pub fn matches_resource(&self, segment: &Segment) -> bool {
-        let listed = |manifest| self.resources.contains(manifest);
-        self.resources.is_empty() || segment.manifest.as_ref().is_some_and(listed)
+    pub(super) fn takes_resource_of(&self, line: &Facts<'_>) -> bool {
+        let listed = |name: &Cow<'_, str>| self.resources.contains(name.as_ref());
+        self.resources.is_empty() || line.manifest.as_ref().is_some_and(listed)
     }
 
-    fn matches_source(&self, segment: &Segment) -> bool {
-        let span = segment.span.as_ref().map_or("", |span| span.as_str());
-        let is_build = span.starts_with("build:") || span.starts_with("cmdimage:");
+    /// Returns whether a line of a resource that is wanted is wanted itself.
+    pub(super) fn takes(&self, line: &Facts<'_>) -> bool {
+        self.since.is_none_or(|since| line.time >= since)
+            && (line.starts_update || (self.takes_source_of(line) && self.takes_level_of(line)))
+    }
+
+    fn takes_source_of(&self, line: &Facts<'_>) -> bool {
+        let is_build = BUILD_SPANS.iter().any(|prefix| line.span.starts_with(prefix));
         match self.source {
             LogSource::All => true,
             LogSource::Build => is_build,
@@ -68,11 +98,12 @@ impl LogFilter {
         }
     }
 
-    /// Only warnings and errors can be asked for; the others mean no filter.
-    fn matches_level(&self, segment: &Segment) -> bool {
-        match self.level {
-            Some(level @ (Level::Warn | Level::Error)) => segment.level == level,
-            _ => true,
-        }
+    fn takes_level_of(&self, line: &Facts<'_>) -> bool {
+        self.exact_level().is_none_or(|level| line.level == level)
+    }
+
+    /// Returns the level that all lines must have. Only warnings and errors can be asked for; the others mean no filter.
+    pub(super) fn exact_level(&self) -> Option<Level> {
+        self.level.filter(|level| *level >= Level::Warn)
     }
 }

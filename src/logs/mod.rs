@@ -7,6 +7,7 @@
 pub mod codec;
 mod disk;
 mod filter;
+mod head;
 mod lane;
 mod limits;
 pub mod odd_bytes;
@@ -32,7 +33,7 @@ pub use lane::Lane;
 pub use limits::LogLimits;
 pub use print::StreamPrinter;
 pub use reader::LogReader;
-pub use search::{Bounds, Found, LogPage, LogQuery};
+pub use search::{Bounds, Found, LogPage, LogQuery, Term};
 pub use state::{LogFaults, SpanFaults};
 pub use store::{LogStore, SecretHider};
 pub use tail::{last_lines, last_segments};

@@ -7,13 +7,12 @@ use axum::body::Bytes;
 use axum::extract::Query;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use regex::RegexBuilder;
 
 use super::api::stream_body;
 use super::shared::State;
 use crate::logs::{
-    Bounds, Found, Level, LogFilter, LogPage, LogQuery, LogReader, LogSource, Segment, codec, odd_bytes,
-    visible,
+    Bounds, Found, Level, LogFilter, LogPage, LogQuery, LogReader, LogSource, Segment, Term, codec,
+    odd_bytes, visible,
 };
 use crate::model::ManifestName;
 
@@ -64,23 +63,11 @@ fn asked(given: Vec<(String, String)>) -> Result<Asked, String> {
                 }
             }
             "source" => asked.query.filter.source = LogSource::parse(&value).unwrap_or_default(),
-            "term" if !value.is_empty() => asked.query.term = Some(term(&value)?),
+            "term" if !value.is_empty() => asked.query.term = Some(Term::parse(&value)?),
             _ => {}
         }
     }
     Ok(asked)
-}
-
-/// Reads a text, or a regular expression between slashes; case does not matter.
-fn term(text: &str) -> Result<regex::Regex, String> {
-    let pattern = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
-    let pattern = pattern.filter(|pattern| !pattern.is_empty());
-    let pattern = pattern.map_or_else(|| regex::escape(text), str::to_owned);
-    let mut builder = RegexBuilder::new(&pattern);
-    builder
-        .case_insensitive(true)
-        .build()
-        .map_err(|error| error.to_string())
 }
 
 /// `/api/log`: with a limit a page, with what was gone through on the last line; else everything, and with `follow` what comes.
@@ -243,16 +230,6 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect()
-    }
-
-    #[test]
-    fn a_term_is_a_text_or_an_expression_between_slashes() {
-        let is_match = |text: &str, line: &str| term(text).unwrap().is_match(line);
-        assert!(is_match("a.c", "xA.Cx"));
-        assert!(!is_match("a.c", "abc"));
-        assert!(is_match("/a.c/", "ABC"));
-        assert!(is_match("//", "https://example.com"), "two slashes are a text");
-        assert!(term("/(/").is_err());
     }
 
     #[test]

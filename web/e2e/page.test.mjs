@@ -1,11 +1,11 @@
 // The page on real sessions of local resources, in a real browser.
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { spawn } from "node:child_process";
 import { after, afterEach, before, test } from "node:test";
-import { browser as launch, freePort, open, picture, PATIENCE, Session } from "./session.mjs";
+import { browser as launch, freePort, open, picture, PATIENCE, Session, until } from "./session.mjs";
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -371,10 +371,16 @@ test("a snapshot is saved from the page and opens in it", async () => {
   const file = join(session.dir, "snapshot.json");
   writeFileSync(file, readFileSync(await download.path()));
   const port = await freePort();
-  const viewer = spawn(process.env.TILT_BIN ?? "tilt", ["snapshot", "view", "--no-open", `--port=${port}`, file], { env: session.env, stdio: ["ignore", "pipe", "inherit"] });
+  // What opens a browser is told the address, and here it notes it.
+  session.write("bin/xdg-open", '#!/bin/sh\nprintf %s "$1" >opened.part && mv opened.part opened\n');
+  chmodSync(join(session.dir, "bin/xdg-open"), 0o755);
+  const env = { ...session.env, PATH: `${join(session.dir, "bin")}:${session.env.PATH}` };
+  const viewer = spawn(process.env.TILT_BIN ?? "tilt", ["snapshot", "view", `--port=${port}`, file], { cwd: session.dir, env, stdio: ["ignore", "pipe", "inherit"] });
   try {
     await new Promise((done) => viewer.stdout.once("data", done));
-    const other = await open(browser, `http://localhost:${port}/snapshot/local`);
+    const address = await until("a browser is opened", () => session.read("opened"));
+    assert.equal(address, `http://localhost:${port}/snapshot/local`);
+    const other = await open(browser, address);
     await other.getByText(/Snapshot \(created at/).waitFor();
     await other.getByRole("heading", { name: "api" }).waitFor();
     await other.locator(".line", { hasText: "after 39" }).waitFor();

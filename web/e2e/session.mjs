@@ -1,6 +1,6 @@
 // Real sessions and a real browser for the tests of the page. TILT_BIN names the binary, CHROMIUM the browser.
 import { spawn, execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, extname, join } from "node:path";
@@ -12,6 +12,17 @@ const binary = () => process.env.TILT_BIN ?? "tilt";
 
 /** How long anything may take to be seen, in milliseconds. */
 export const PATIENCE = Number(process.env.TILT_E2E_PATIENCE ?? 20_000);
+
+/** Returns what is found, once it is. */
+export async function until(what, is) {
+  for (const end = Date.now() + PATIENCE; ; ) {
+    const found = await is();
+    if (found) return found;
+    if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
+    // Others have their turn.
+    await new Promise((done) => setImmediate(done));
+  }
+}
 
 export async function freePort() {
   const server = createServer();
@@ -34,6 +45,12 @@ export class Session {
     const path = join(this.dir, name);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
+  }
+
+  /** Returns the text of a file; nothing if there is none. */
+  read(name) {
+    const path = join(this.dir, name);
+    return existsSync(path) ? readFileSync(path, "utf8") : undefined;
   }
 
   /** Starts `tilt up`, on the same port again if it ran before. */

@@ -1,7 +1,7 @@
 // What a page that was written for Tilt relies on: the view, its changes, what may be asked for.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { browser as launch, open, PATIENCE, Session } from "./session.mjs";
+import { browser as launch, open, Session, until } from "./session.mjs";
 
 const TILTFILE = `
 local_resource('api', 'echo "half a line, "; echo done', serve_cmd='echo listening; exec sleep 1000', labels=['back'], links=['http://localhost:8080'])
@@ -41,13 +41,6 @@ const ask = (path, body, method = "POST") =>
     },
     [path, body, method],
   );
-const until = async (what, is) => {
-  for (const end = Date.now() + PATIENCE; ; ) {
-    const found = await is();
-    if (found) return found;
-    if (Date.now() > end) assert.fail(`waited for ${what} in vain`);
-  }
-};
 const named = (list, name) => list?.find((object) => object.metadata.name === name);
 const microTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 

@@ -1,19 +1,19 @@
-//! Goes through a chunk, up or down: judges each line once, counts what is wanted, and says what of the chunk is shown, with the
-//! lines around.
+//! Goes through a chunk, up or down: finds what is wanted, and says what of the chunk is shown, with the lines around.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Instant;
 
-use super::chunk::Chunk;
+use super::chunk::{Chunk, Piece};
 use super::query::{Found, LogQuery};
-use super::sieve::{Sieve, Verdict};
+use super::sieve::Sieve;
 use crate::clock;
-use crate::logs::{Segment, visible};
+use crate::logs::visible;
 
 /// How many lines are looked at for the pieces of a line, and for each line of context.
 const NEAR: usize = 64;
-/// How often it is looked whether the time is up.
+/// How many lines are gone through before it is looked whether the time is up.
 const ROUND: usize = 2048;
 
 /// A chunk that is gone through.
@@ -21,50 +21,79 @@ pub(super) struct Search<'a> {
     query: &'a LogQuery,
     sieve: &'a Sieve,
     chunk: &'a Chunk,
-    verdicts: Vec<Option<Verdict>>,
+}
+
+/// What was gone through of a chunk.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Hits {
+    /// The lines that are wanted, in order, those around it for the sake of context too.
+    wanted: Vec<usize>,
+    /// How many of them were asked for.
+    pub(super) count: usize,
+    /// The first place that was looked at, and the one after the last.
+    pub(super) range: Range<usize>,
 }
 
 impl<'a> Search<'a> {
     pub(super) fn new(query: &'a LogQuery, sieve: &'a Sieve, chunk: &'a Chunk) -> Self {
-        Self {
-            query,
-            sieve,
-            chunk,
-            verdicts: vec![None; chunk.len()],
-        }
+        Self { query, sieve, chunk }
     }
 
-    /// Goes down from a place until enough is found; returns the lowest place that was looked at.
-    pub(super) fn down(&mut self, top: usize, left: &mut usize, deadline: Instant) -> usize {
-        let mut at = top;
-        while at > 0 && *left > 0 && (!at.is_multiple_of(ROUND) || clock::now() < deadline) {
-            at -= 1;
-            if self.judge(at) == Verdict::Wanted {
-                *left -= 1;
-            }
+    /// Goes down from a place until enough is found.
+    pub(super) fn down(&self, top: usize, limit: usize, deadline: Instant) -> Hits {
+        let (mut bottom, mut parts) = (top, Vec::new());
+        let mut count = 0;
+        while bottom > 0 && count < limit && (bottom == top || clock::now() < deadline) {
+            let from = bottom.saturating_sub(ROUND);
+            let mut wanted = self.wanted(from..bottom);
+            let excess = wanted.len().saturating_sub(limit - count);
+            wanted.drain(..excess);
+            count += wanted.len();
+            bottom = if count == limit { wanted[0] } else { from };
+            parts.push(wanted);
         }
         // Room for the lines before the lowest one.
-        let bottom = at.saturating_sub(self.margin());
-        for at in bottom..at {
-            self.judge(at);
+        let margin = bottom.saturating_sub(self.margin())..bottom;
+        parts.push(self.wanted(margin.clone()));
+        Hits {
+            wanted: parts.into_iter().rev().flatten().collect(),
+            count,
+            range: margin.start..top,
         }
-        bottom
     }
 
-    /// Goes up from a place until enough is found; returns the place after the last that was looked at.
-    pub(super) fn up(&mut self, bottom: usize, left: &mut usize, deadline: Instant) -> usize {
-        let mut at = bottom;
-        while at < self.chunk.len() && *left > 0 && (at % ROUND != ROUND - 1 || clock::now() < deadline) {
-            if self.judge(at) == Verdict::Wanted {
-                *left -= 1;
-            }
-            at += 1;
+    /// Goes up from a place until enough is found.
+    pub(super) fn up(&self, bottom: usize, limit: usize, deadline: Instant) -> Hits {
+        let (mut top, mut all, end) = (bottom, Vec::new(), self.chunk.len());
+        while top < end && all.len() < limit && (top == bottom || clock::now() < deadline) {
+            let to = (top + ROUND).min(end);
+            let mut wanted = self.wanted(top..to);
+            wanted.truncate(limit - all.len());
+            all.extend(wanted);
+            top = match all.last() {
+                Some(last) if all.len() == limit => last + 1,
+                _ => to,
+            };
         }
-        let top = (at + self.margin()).min(self.chunk.len());
-        for at in at..top {
-            self.judge(at);
+        let count = all.len();
+        let margin = top..(top + self.margin()).min(end);
+        all.extend(self.wanted(margin.clone()));
+        Hits {
+            wanted: all,
+            count,
+            range: bottom..margin.end,
         }
-        top
+    }
+
+    /// Goes through all of it.
+    pub(super) fn all(&self) -> Hits {
+        let range = 0..self.chunk.len();
+        let wanted = self.wanted(range.clone());
+        Hits {
+            count: wanted.len(),
+            wanted,
+            range,
+        }
     }
 
     fn margin(&self) -> usize {
@@ -75,64 +104,88 @@ impl<'a> Search<'a> {
         }
     }
 
-    pub(super) fn judge(&mut self, at: usize) -> Verdict {
-        if let Some(known) = self.verdicts[at] {
-            return known;
+    /// Returns the places of the lines that are wanted, in order.
+    fn wanted(&self, range: Range<usize>) -> Vec<usize> {
+        let mut buffer = Vec::new();
+        match self.chunk {
+            Chunk::Memory(_) => range.filter(|at| self.is_wanted(*at, &mut buffer)).collect(),
+            Chunk::Disk(lines) => {
+                let mut wanted = Vec::new();
+                self.sieve.sift(lines, range, |at| {
+                    if self.is_wanted(at, &mut buffer) {
+                        wanted.push(at);
+                    }
+                });
+                wanted
+            }
         }
-        let told = self.chunk.raw(at).and_then(|raw| self.sieve.verdict(raw));
-        let verdict = told.unwrap_or_else(|| self.look(at));
-        self.verdicts[at] = Some(verdict);
-        verdict
     }
 
-    fn look(&self, at: usize) -> Verdict {
-        let Some(segment) = self.chunk.segment(at) else {
-            return Verdict::Foreign;
+    fn is_wanted(&self, at: usize, buffer: &mut Vec<u8>) -> bool {
+        let Some(piece) = self.chunk.piece(at) else {
+            return false;
         };
-        if !self.query.filter.matches_resource(&segment) {
-            return Verdict::Foreign;
-        }
-        if !self.query.filter.matches(&segment) {
-            return Verdict::Skipped;
+        let filter = &self.query.filter;
+        if !filter.takes_resource_of(&piece.facts) || !filter.takes(&piece.facts) {
+            return false;
         }
         let Some(term) = &self.query.term else {
-            return Verdict::Wanted;
+            return true;
         };
-        let line = self.line(at, &segment);
-        let shown = visible(line.trim_end_matches('\n'));
-        let has_term = segment.starts_update || term.is_match(&without_colours(&shown));
-        if has_term {
-            Verdict::Wanted
-        } else {
-            Verdict::Skipped
+        if piece.facts.starts_update {
+            return true;
         }
+        let told = if piece.continues {
+            None
+        } else {
+            piece.text.has(term, buffer)
+        };
+        told.unwrap_or_else(|| {
+            let line = self.line(at, &piece);
+            let shown = visible(line.trim_end_matches('\n'));
+            term.is_in(&without_colours(&shown))
+        })
+    }
+
+    /// Returns whether one of these lines is of a resource that is wanted.
+    fn has_own(&self, mut range: Range<usize>) -> bool {
+        let told = match self.chunk {
+            Chunk::Disk(lines) => self.sieve.has_own(lines, range.clone()),
+            Chunk::Memory(_) => None,
+        };
+        told.unwrap_or_else(|| {
+            range.any(|at| {
+                let piece = self.chunk.piece(at);
+                piece.is_some_and(|piece| self.query.filter.takes_resource_of(&piece.facts))
+            })
+        })
     }
 
     /// Returns the whole line that a piece is of, as far as its other pieces are near.
-    fn line(&self, at: usize, segment: &Arc<Segment>) -> String {
-        let mut text = segment.text.clone();
-        let is_same = |other: &Segment| other.span == segment.span && other.manifest == segment.manifest;
-        if segment.continues {
-            for near in (at.saturating_sub(NEAR)..at).rev() {
-                let Some(other) = self.chunk.segment(near).filter(|other| is_same(other)) else {
-                    continue;
-                };
-                text.insert_str(0, &other.text);
+    fn line<'p>(&'p self, at: usize, piece: &'p Piece<'_>) -> Cow<'p, str> {
+        let mut text = piece.text.read().unwrap_or_default();
+        let facts = &piece.facts;
+        let same = |near: usize| {
+            let other = self.chunk.piece(near)?;
+            let is_same = other.facts.span == facts.span && other.facts.manifest == facts.manifest;
+            is_same.then_some(other)
+        };
+        if piece.continues {
+            for other in (at.saturating_sub(NEAR)..at).rev().filter_map(same) {
+                text.to_mut()
+                    .insert_str(0, &other.text.read().unwrap_or_default());
                 if !other.continues {
                     break;
                 }
             }
         }
-        if !segment.ends_line() {
-            for near in at + 1..(at + NEAR).min(self.chunk.len()) {
-                let Some(other) = self.chunk.segment(near).filter(|other| is_same(other)) else {
-                    continue;
-                };
+        if !piece.text.ends_line() {
+            for other in (at + 1..(at + NEAR).min(self.chunk.len())).filter_map(same) {
                 if !other.continues {
                     break;
                 }
-                text.push_str(&other.text);
-                if other.ends_line() {
+                text.to_mut().push_str(&other.text.read().unwrap_or_default());
+                if other.text.ends_line() {
                     break;
                 }
             }
@@ -140,75 +193,49 @@ impl<'a> Search<'a> {
         text
     }
 
-    /// Returns what is shown of the lines from one place to another, and whether lines at the end of them are left out.
-    pub(super) fn found(&self, bottom: usize, top: usize) -> (Vec<Found>, bool) {
-        let mut shown: Vec<Option<bool>> = vec![None; top - bottom];
-        for at in bottom..top {
-            if self.verdicts[at] == Some(Verdict::Wanted) {
-                shown[at - bottom] = Some(false);
-            }
-        }
+    /// Returns what is shown of what was gone through, and whether lines at the end of it are left out.
+    pub(super) fn found(&self, hits: &Hits) -> (Vec<Found>, bool) {
+        // Whether a line is shown only because of one beside it.
+        let mut shown: BTreeMap<usize, bool> = hits.wanted.iter().map(|at| (*at, false)).collect();
         if self.query.context > 0 && self.query.leaves_out() {
-            for at in bottom..top {
-                if shown[at - bottom] == Some(false) {
-                    self.add_context(at, bottom, &mut shown);
-                }
+            for at in &hits.wanted {
+                self.add_context(*at, &hits.range, &mut shown);
             }
         }
-        let (mut found, mut skipped) = (Vec::new(), false);
-        for at in bottom..top {
-            let how = shown[at - bottom];
-            let segment = how.and_then(|_| self.chunk.segment(at));
-            let (Some(is_context), Some(segment)) = (how, segment) else {
-                skipped |= self.verdicts[at] == Some(Verdict::Skipped);
+        let (mut found, mut next) = (Vec::new(), hits.range.start);
+        for (at, is_context) in shown {
+            let Some(segment) = self.chunk.segment(at) else {
                 continue;
             };
             found.push(Found {
                 segment,
                 is_context,
-                after_gap: std::mem::take(&mut skipped),
+                after_gap: self.has_own(next..at),
             });
+            next = at + 1;
         }
-        (found, skipped)
+        (found, self.has_own(next..hits.range.end))
     }
 
     /// Marks the lines of the same source around a line.
-    fn add_context(&self, at: usize, bottom: usize, shown: &mut [Option<bool>]) {
-        let Some(segment) = self.chunk.segment(at).filter(|segment| !segment.starts_update) else {
+    fn add_context(&self, at: usize, range: &Range<usize>, shown: &mut BTreeMap<usize, bool>) {
+        let Some(piece) = self.chunk.piece(at).filter(|piece| !piece.facts.starts_update) else {
             return;
         };
         let reach = NEAR * self.query.context;
-        let (low, high) = (
-            at.saturating_sub(reach).max(bottom),
-            (at + 1 + reach).min(bottom + shown.len()),
-        );
-        let before = (low..at).rev();
-        let after = at + 1..high;
-        let mut mark = |places: &mut dyn Iterator<Item = usize>| {
-            let mut left = self.query.context;
-            for near in places {
-                if self.verdicts[near] == Some(Verdict::Foreign) {
-                    continue;
-                }
-                let is_same = self
-                    .chunk
-                    .segment(near)
-                    .is_some_and(|other| other.span == segment.span);
-                if !is_same {
-                    continue;
-                }
-                let place = &mut shown[near - bottom];
-                if place.is_none() {
-                    *place = Some(true);
-                }
-                left -= 1;
-                if left == 0 {
-                    break;
-                }
-            }
+        let filter = &self.query.filter;
+        let is_same = |near: &usize| {
+            let other = self.chunk.piece(*near);
+            other.is_some_and(|other| {
+                filter.takes_resource_of(&other.facts) && other.facts.span == piece.facts.span
+            })
         };
-        mark(&mut before.into_iter());
-        mark(&mut after.into_iter());
+        let before = at.saturating_sub(reach).max(range.start)..at;
+        let after = at + 1..(at + 1 + reach).min(range.end);
+        let before = before.rev().filter(is_same).take(self.query.context);
+        for near in before.chain(after.filter(is_same).take(self.query.context)) {
+            shown.entry(near).or_insert(true);
+        }
     }
 }
 

@@ -1,46 +1,52 @@
 //! Pages of the log: the lines that are wanted before or after a position, with some lines around them.
 //!
-//! The log is gone through in chunks, a file of the disk or what is in memory. Lines of a file are sieved before they are read:
-//! nearly all of them are told from those that may be wanted by their bytes. A search gives back what it has found when its time
-//! is up, and where to go on.
+//! The log is gone through in chunks, a file of the disk or what is in memory, some of them at once. Lines of a file are sieved
+//! before they are read: nearly all of them are told from those that may be wanted by their bytes, many at once. A search gives back
+//! what it has found when its time is up, and where to go on.
 //!
 //! [`LogQuery`] (`query`) says what is wanted, and the two functions of [`LogStore`] find pages of it. `chunk` is where lines come from,
-//! `sieve` tells by their bytes which cannot be wanted, `gone_through` goes through a chunk and says what of it is shown.
+//! `sieve` tells by their bytes which may be wanted, `gone_through` goes through a chunk and says what of it is shown, `at_once` lets
+//! several threads do so.
 
+mod at_once;
 mod chunk;
 mod gone_through;
 mod query;
 mod sieve;
+mod term;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
+use self::at_once::in_order;
 use self::chunk::{Chunk, Source};
 use self::gone_through::Search;
 pub use self::query::{Bounds, Found, LogPage, LogQuery};
 use self::sieve::Sieve;
+pub use self::term::Term;
 use super::{LogStore, Segment};
 use crate::clock;
 
 impl LogQuery {
     /// Returns what of a batch is wanted. Lines around are those of the batch.
     pub fn select(&self, batch: Vec<Arc<Segment>>) -> Vec<Found> {
-        let sieve = Sieve::new(self);
-        let chunk = Chunk::Memory(batch);
-        let mut search = Search::new(self, &sieve, &chunk);
-        for at in 0..chunk.len() {
-            search.judge(at);
-        }
-        search.found(0, chunk.len()).0
+        let (sieve, chunk) = (Sieve::new(self), Chunk::Memory(batch));
+        let search = Search::new(self, &sieve, &chunk);
+        search.found(&search.all()).0
     }
 }
 
 impl LogStore {
     /// Returns the last pieces before a position that are wanted.
     pub fn page_before(&self, query: &LogQuery, before: u64, bounds: Bounds) -> LogPage {
-        let (mut chunks, first, end) = self.chunks();
+        let (mut sources, first, end) = self.chunks();
         let before = before.min(end);
-        let deadline = clock::now() + bounds.patience;
-        let (sieve, mut left) = (Sieve::new(query), bounds.limit);
+        sources.retain(|source| source.first() < before);
+        sources.reverse();
+        let (deadline, sieve) = (clock::now() + bounds.patience, Sieve::new(query));
+        let mut left = bounds.limit;
         let mut page = LogPage {
             from: before,
             to: before,
@@ -48,15 +54,12 @@ impl LogStore {
             ..LogPage::default()
         };
         let mut parts: Vec<Vec<Found>> = Vec::new();
-        while let Some(source) = chunks.pop() {
-            if source.first() >= before {
-                continue;
-            }
-            let chunk = source.load();
+        let look = |chunk: &Chunk, limit: usize| {
             let top = chunk.place_of(before);
-            let mut search = Search::new(query, &sieve, &chunk);
-            let bottom = search.down(top, &mut left, deadline);
-            let (found, skipped_last) = search.found(bottom, top);
+            Search::new(query, &sieve, chunk).down(top, limit, deadline)
+        };
+        in_order(&sources, left, deadline, &look, |at, chunk, hits| {
+            let (found, skipped_last) = Search::new(query, &sieve, chunk).found(hits);
             if let Some(part) = parts.last_mut()
                 && let Some(oldest) = part.first_mut()
             {
@@ -65,14 +68,13 @@ impl LogStore {
             if !found.is_empty() {
                 parts.push(found);
             }
-            page.from = match bottom {
-                0 => source.first(),
+            page.from = match hits.range.start {
+                0 => sources[at].first(),
                 bottom => chunk.position(bottom),
             };
-            if bottom > 0 || left == 0 || clock::now() >= deadline {
-                break;
-            }
-        }
+            left -= hits.count;
+            (hits.range.start == 0).then_some(left)
+        });
         page.more = page.from > first;
         page.found = parts.into_iter().rev().flatten().collect();
         page
@@ -80,27 +82,24 @@ impl LogStore {
 
     /// Returns the first pieces from a position on that are wanted.
     pub fn page_from(&self, query: &LogQuery, from: u64, bounds: Bounds) -> LogPage {
-        let (chunks, first, end) = self.chunks();
+        let (mut sources, first, end) = self.chunks();
         let from = from.clamp(first.min(end), end);
-        let deadline = clock::now() + bounds.patience;
-        let (sieve, mut left) = (Sieve::new(query), bounds.limit);
+        let before = sources.partition_point(|source| source.first() <= from);
+        sources.drain(..before.saturating_sub(1));
+        let (deadline, sieve) = (clock::now() + bounds.patience, Sieve::new(query));
+        let (mut left, mut skipped) = (bounds.limit, false);
         let mut page = LogPage {
             from,
             to: from,
             first,
             ..LogPage::default()
         };
-        let mut skipped = false;
-        for (at, source) in chunks.iter().enumerate() {
-            let next = chunks.get(at + 1).map_or(end, Source::first);
-            if next <= from {
-                continue;
-            }
-            let chunk = source.load();
+        let look = |chunk: &Chunk, limit: usize| {
             let bottom = chunk.place_of(from);
-            let mut search = Search::new(query, &sieve, &chunk);
-            let top = search.up(bottom, &mut left, deadline);
-            let (mut found, skipped_last) = search.found(bottom, top);
+            Search::new(query, &sieve, chunk).up(bottom, limit, deadline)
+        };
+        in_order(&sources, left, deadline, &look, |at, chunk, hits| {
+            let (mut found, skipped_last) = Search::new(query, &sieve, chunk).found(hits);
             if let Some(oldest) = found.first_mut() {
                 oldest.after_gap |= skipped;
                 skipped = skipped_last;
@@ -108,12 +107,15 @@ impl LogStore {
                 skipped |= skipped_last;
             }
             page.found.extend(found);
-            let is_whole = top == chunk.len();
-            page.to = if is_whole { next } else { chunk.position(top) };
-            if !is_whole || left == 0 || clock::now() >= deadline {
-                break;
-            }
-        }
+            left -= hits.count;
+            let is_whole = hits.range.end == chunk.len();
+            page.to = if is_whole {
+                sources.get(at + 1).map_or(end, Source::first)
+            } else {
+                chunk.position(hits.range.end)
+            };
+            is_whole.then_some(left)
+        });
         page.more = page.to < end;
         page
     }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use regex::Regex;
-
+use super::term::Term;
 use crate::logs::{LogFilter, LogSource, Segment};
 
 /// What a reader wants to see.
@@ -13,7 +12,7 @@ pub struct LogQuery {
     /// Of which resource, level and source.
     pub filter: LogFilter,
     /// What their text has.
-    pub term: Option<Regex>,
+    pub term: Option<Term>,
     /// How many lines of the same source are shown before and after each.
     pub context: usize,
 }

@@ -1,68 +1,98 @@
-//! Tells by the bytes of a line on disk that it cannot be wanted, before it is read. What the bytes do not tell is left to
-//! whoever reads the line.
+//! Tells by the bytes of many lines on disk at once which of them may be wanted; only those are looked at one by one.
+
+use std::ops::Range;
 
 use memchr::memmem::Finder;
 
+use super::chunk::StoredLines;
 use super::query::LogQuery;
-use crate::logs::Level;
+use super::term::Term;
+use crate::logs::LogSource;
+use crate::logs::filter::BUILD_SPANS;
+use crate::model::ManifestName;
 
-/// Tells by their bytes lines that cannot be wanted.
+/// With more resources than that, all lines are looked at.
+const FEW: usize = 4;
+
+/// Finds the lines that may be wanted by that which is likely to be rare.
 pub(super) struct Sieve {
-    resources: Vec<Finder<'static>>,
-    level: Option<Finder<'static>>,
-    flags: Finder<'static>,
-    text: Finder<'static>,
-    term: Option<regex::bytes::Regex>,
+    pass: Pass,
+    /// What lines of resources that are wanted have, if these are few.
+    own: Vec<Finder<'static>>,
 }
 
-/// What is known of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// Of another resource.
-    Foreign,
-    /// Of a resource that is wanted, but not wanted itself.
-    Skipped,
-    Wanted,
+enum Pass {
+    All,
+    /// Those that have one of these.
+    Marked(Vec<Finder<'static>>),
+    /// Those whose text has it.
+    Term(Term),
 }
+
+/// What lines have that begin an update or go on: they are wanted for other reasons.
+const FLAGS: &str = "\"f\":";
+
+/// What colours begin with.
+const COLOUR: &str = "\\u001b[";
 
 impl Sieve {
     pub(super) fn new(query: &LogQuery) -> Self {
-        let named = |name: &crate::model::ManifestName| {
-            let name = serde_json::to_string(name.as_str()).unwrap_or_default();
-            Finder::new(format!("\"m\":{name}").as_bytes()).into_owned()
+        let finder = |mark: String| Finder::new(mark.as_bytes()).into_owned();
+        let filter = &query.filter;
+        let quoted = |name: &ManifestName| serde_json::to_string(name.as_str()).unwrap_or_default();
+        let named = |name: &ManifestName| finder(format!("\"m\":{}", quoted(name)));
+        let own: Vec<_> = match filter.resources.len() {
+            1..=FEW => filter.resources.iter().map(named).collect(),
+            _ => Vec::new(),
         };
-        let level = query.filter.level.filter(|level| *level >= Level::Warn);
-        Self {
-            resources: query.filter.resources.iter().map(named).collect(),
-            level: level.map(|level| Finder::new(format!("\"l\":{},", level as u8).as_bytes()).into_owned()),
-            flags: Finder::new(b"\"f\":"),
-            text: Finder::new(b"\"x\":\""),
-            term: query.term.as_ref().and_then(|term| {
-                let mut same = regex::bytes::RegexBuilder::new(term.as_str());
-                same.case_insensitive(true).build().ok()
-            }),
-        }
+        let pass = if let Some(level) = filter.exact_level() {
+            let level = format!("\"l\":{},", level as u8);
+            Pass::Marked([level, FLAGS.to_owned()].map(finder).into())
+        } else if let Some(term) = query.term.as_ref().filter(|term| term.stored(false).is_some()) {
+            Pass::Term(term.clone())
+        } else if filter.source == LogSource::Build {
+            let spans = BUILD_SPANS.iter().map(|span| format!("\"s\":\"{span}"));
+            Pass::Marked(spans.chain([FLAGS.to_owned()]).map(finder).collect())
+        } else if own.is_empty() {
+            Pass::All
+        } else {
+            Pass::Marked(own.clone())
+        };
+        Self { pass, own }
     }
 
-    /// Returns what the bytes of a line tell, if they tell it.
-    pub(super) fn verdict(&self, raw: &[u8]) -> Option<Verdict> {
-        let has = |needle: &Finder<'_>| needle.find(raw).is_some();
-        if !self.resources.is_empty() && !self.resources.iter().any(has) {
-            return Some(Verdict::Foreign);
+    /// Returns whether there is a line of a resource that is wanted; nothing if that is not told by bytes.
+    pub(super) fn has_own(&self, lines: &StoredLines, range: Range<usize>) -> Option<bool> {
+        (!self.own.is_empty()).then(|| lines.has_any(range, &self.own))
+    }
+
+    /// Hands out the lines that may be wanted, in order.
+    pub(super) fn sift(&self, lines: &StoredLines, range: Range<usize>, take: impl FnMut(usize)) {
+        let mut may = vec![matches!(self.pass, Pass::All); range.len()];
+        let mut mark = |at: usize| may[at - range.start] = true;
+        let mut each = |finder: &Finder<'_>| {
+            let find = |bytes: &[u8], from: usize| finder.find(&bytes[from..]).map(|at| from + at);
+            lines.each(range.clone(), find, &mut mark);
+        };
+        match &self.pass {
+            Pass::All => {}
+            Pass::Marked(finders) => finders.iter().for_each(each),
+            Pass::Term(term) => {
+                each(&Finder::new(FLAGS));
+                lines.each_odd(range.clone(), &mut mark);
+                if let Some(regex) = term.stored(lines.has_any(range.clone(), &[Finder::new(COLOUR)])) {
+                    // It is within a line, so where it ends tells which.
+                    let find = |bytes: &[u8], from: usize| Some(regex.shortest_match_at(bytes, from)? - 1);
+                    lines.each(range.clone(), find, &mut mark);
+                } else {
+                    range.clone().for_each(&mut mark);
+                }
+            }
         }
-        // What has flags (it begins an update, or goes on) is looked at itself.
-        if has(&self.flags) {
-            return None;
-        }
-        if self.level.as_ref().is_some_and(|level| !has(level)) {
-            return Some(Verdict::Skipped);
-        }
-        let term = self.term.as_ref()?;
-        let text = self.text.find(raw).map(|at| &raw[at + 5..])?;
-        let text = text.strip_suffix(b"\\n\"}")?;
-        if memchr::memchr(b'\\', text).is_some() {
-            return None;
-        }
-        (!term.is_match(text)).then_some(Verdict::Skipped)
+        let start = range.start;
+        may.iter()
+            .enumerate()
+            .filter_map(|(at, may)| may.then_some(start + at))
+            .for_each(take);
     }
 }

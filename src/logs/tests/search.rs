@@ -1,7 +1,6 @@
 //! Pages of the log: what is wanted is found, in memory and on disk, whichever way it is gone through.
 
 use super::*;
-use regex::RegexBuilder;
 
 const PLENTY: Duration = Duration::from_secs(60);
 
@@ -14,7 +13,7 @@ fn bounds(limit: usize) -> Bounds {
 
 fn term(text: &str) -> LogQuery {
     LogQuery {
-        term: Some(RegexBuilder::new(text).case_insensitive(true).build().unwrap()),
+        term: Some(Term::parse(&format!("/{text}/")).unwrap()),
         ..LogQuery::default()
     }
 }

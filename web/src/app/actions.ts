@@ -6,7 +6,7 @@ import { ALL, detailPath } from "../core/routes";
 import { nameOf } from "../core/view";
 import type { UIButton } from "../wire/types";
 import * as api from "./api";
-import { failed, get, set, toast } from "./store";
+import { failed, get, goTo, set, toast } from "./store";
 
 export async function triggerRow(row: Row): Promise<void> {
   try {
@@ -66,4 +66,12 @@ export async function withSelected(what: "trigger" | "enable" | "disable"): Prom
       return row.toggle && isOff(row) === (what === "enable") ? send(row.toggle, {}) : undefined;
     }),
   );
+}
+
+/** Shows nothing of the log that is there now; a load of the page brings it back. */
+export function clearLog(name: string): void {
+  const { cleared, model, place, snapshot } = get();
+  if (snapshot) return;
+  if (place.log.line !== undefined) goTo(detailPath(place.base, name, { ...place.log, line: undefined }), "replace");
+  set({ cleared: { ...cleared, [name]: model.logEnd } });
 }

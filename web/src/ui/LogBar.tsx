@@ -1,6 +1,7 @@
 // The bar above the log: what is shown of it and how, and what can be done with it.
 
 import { useEffect, useState } from "preact/hooks";
+import { clearLog } from "../app/actions";
 import { downloadPath } from "../app/api";
 import { goTo, set, setLogStyle, use, type Stamps } from "../app/store";
 import { plainText } from "../core/log/ansi";
@@ -9,7 +10,6 @@ import type { LogWindow } from "../core/log/window";
 import type { Row } from "../core/resources";
 import { detailPath, type LogPlace } from "../core/routes";
 import { Icon } from "./icons";
-import { clear } from "./LogPane";
 import { IconButton } from "./parts";
 
 interface Props {
@@ -60,7 +60,7 @@ export function LogBar({ name, resources, term, view, onNext }: Props) {
           <a class="icon-button" href={downloadPath(resources)} download="" title="Download the whole log" aria-label="Download the whole log">
             <Icon name="download" />
           </a>
-          <IconButton icon="trash" label="Clear (Ctrl+Backspace)" onClick={() => clear(name)} />
+          <IconButton icon="trash" label="Clear (Ctrl+Backspace)" onClick={() => clearLog(name)} />
         </>
       )}
     </div>

@@ -1,6 +1,7 @@
 // The log: of one resource, of those with a star, or of all.
 
 import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from "preact/hooks";
+import { clearLog } from "../app/actions";
 import { onKey } from "../app/keys";
 import { get, goTo, log, set, use } from "../app/store";
 import type { Filter } from "../core/log/source";
@@ -85,7 +86,7 @@ export function LogPane({ name, resources, row }: Props) {
   useEffect(
     () =>
       onKey({
-        "Mod+Backspace": () => clear(name),
+        "Mod+Backspace": () => clearLog(name),
         Home: toStart,
         End: toEnd,
         t: () => set({ dialog: { kind: "time" } }),
@@ -149,14 +150,6 @@ function dayAt(all: readonly Line[], at: number): string | undefined {
   const { time } = all[at]!;
   const before = all[at - 1]?.time ?? Date.now();
   return isSameDay(before, time) ? undefined : day(time);
-}
-
-/** Shows nothing of what is there now; a load of the page brings it back. */
-export function clear(name: string): void {
-  const { cleared, model, place, snapshot } = get();
-  if (snapshot) return;
-  if (place.log.line !== undefined) goTo(detailPath(place.base, name, { ...place.log, line: undefined }), "replace");
-  set({ cleared: { ...cleared, [name]: model.logEnd } });
 }
 
 interface BeginningProps {
