@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { after, before, test } from "node:test";
-import { browser as launch, freePort, open, picture, Session } from "./session.mjs";
+import { browser as launch, freePort, open, picture, Session, until } from "./session.mjs";
 
 const kubeconfig = process.env.KUBECONFIG ?? "none";
 const skip = kubeconfig === "none" ? "no KUBECONFIG names a cluster" : false;
@@ -60,6 +60,30 @@ test("a workload comes up, with its pod and a port that leads to it", { skip }, 
   const link = row().getByRole("link", { name: `localhost:${port}` });
   assert.equal(await (await fetch(await link.getAttribute("href"))).text(), "one\n");
   await picture(page, "cluster-table-light");
+});
+
+test("the view holds what the page of Tilt shows of a workload", { skip }, async () => {
+  const ask = () => page.evaluate(async () => (await fetch("/api/view")).json());
+  const named = (list, name) => list.find((object) => object.metadata.name === name);
+  // The readiness of a pod may be told after that of its workload.
+  const view = await until("all containers of the pod are ready", async () => {
+    const view = await ask();
+    return named(view.uiResources, "web").status.k8sResourceInfo?.allContainersReady && view;
+  });
+  const { metadata, status } = named(view.uiResources, "web");
+  assert.deepEqual([metadata.labels, status.updateStatus, status.runtimeStatus], [{ shop: "shop" }, "ok", "ok"]);
+  assert.deepEqual(status.endpointLinks, [{ url: `http://localhost:${port}/` }]);
+  assert.deepEqual(status.specs.map(({ type }) => type).toSorted(), ["image", "k8s"]);
+  assert.equal(status.buildHistory.length, 1);
+  const { podName, podCreationTime, podStatus, podRestarts = 0, spanID, displayNames } = status.k8sResourceInfo;
+  assert.match(podName, /^web-/);
+  assert.match(podCreationTime, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+  assert.deepEqual([podStatus, podRestarts, displayNames], ["Running", 0, ["web:deployment"]]);
+  const spans = Object.entries(view.logList.spans).filter(([, { manifestName }]) => manifestName === "web").map(([id]) => id);
+  assert.ok(spans.includes(status.buildHistory[0].spanID), `${status.buildHistory[0].spanID} of ${spans}`);
+  assert.equal(typeof spanID, "string");
+  const cluster = named(view.clusters, "default");
+  assert.ok(cluster.status.connection.kubernetes.context, JSON.stringify(cluster.status));
 });
 
 test("an edit becomes another pod", { skip }, async () => {
