@@ -372,6 +372,17 @@ fn the_session_says_when_a_run_gives_up() {
 }
 
 #[test]
+fn the_command_of_a_resource_tells_how_it_ended() {
+    let session = Session::start(&[("Tiltfile", "local_resource('web', 'exit 75')\n")]);
+    session.tilt(&["await"]).status(1);
+    let ended = "jsonpath={.status.terminated.exitCode} {.status.terminated.reason}";
+    assert_eq!(
+        session.ok(&["get", "cmd", "web:update", "-o", ended]),
+        "75 exit status 75"
+    );
+}
+
+#[test]
 fn sessions_on_any_port_stand_beside_one_another_and_dead_ones_are_forgotten() {
     let files = [("Tiltfile", "local_resource('web', 'true')\n")];
     let first = Session::start(&files);

@@ -172,8 +172,8 @@ async fn run(
     let outcome = run_command(command, variables, log, cancel, async |_| {}).await;
     outcome.map_err(|fault| match fault {
         CommandFault::Canceled => BuildError::Canceled,
-        CommandFault::Failed(why) => {
-            BuildError::in_command(format!("Custom build {:?} failed: {why}", command.display()))
+        CommandFault::Failed(_) | CommandFault::Ended(_) => {
+            BuildError::in_command(format!("Custom build {:?} failed: {fault}", command.display()))
         }
     })
 }

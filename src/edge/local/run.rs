@@ -1,11 +1,11 @@
 //! Runs a command of the user's to its end, its output in the log.
 
-use std::io;
+use std::{fmt, io};
 
 use tokio_util::sync::CancellationToken;
 
 use super::CommandVariables;
-use crate::edge::process::Process;
+use crate::edge::process::{Exit, Process};
 use crate::logs::LogWriter;
 use crate::model::Command;
 
@@ -14,13 +14,25 @@ use crate::model::Command;
 pub enum CommandFault {
     /// It was stopped because nobody wants its result any more.
     Canceled,
-    /// It could not be started, or ended with anything but 0; the reason, such as `exit status 1`.
+    /// It could not be started, or nothing is known of its end; the reason.
     Failed(String),
+    /// It ended with anything but 0.
+    Ended(Exit),
 }
 
 impl From<io::Error> for CommandFault {
     fn from(error: io::Error) -> Self {
         Self::Failed(error.to_string())
+    }
+}
+
+impl fmt::Display for CommandFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Canceled => f.write_str("canceled"),
+            Self::Failed(reason) => f.write_str(reason),
+            Self::Ended(exit) => exit.fmt(f),
+        }
     }
 }
 
@@ -53,6 +65,6 @@ pub async fn run_command(
     if exit.is_success() {
         Ok(())
     } else {
-        Err(CommandFault::Failed(exit.to_string()))
+        Err(CommandFault::Ended(exit))
     }
 }

@@ -23,41 +23,36 @@ pub async fn run_update(
 ) -> UpdateOutcome {
     let header = LogWriter::new(log.clone(), plan.span.clone(), plan.manifest.clone());
     header.update_started(&plan.header);
-    let mut stages = Vec::new();
-    let result = match &local.update_cmd {
-        Some(command) => {
-            let span = SpanId::new(format!("cmd:{}:update", plan.manifest));
-            let log = LogWriter::new(log.clone(), span, plan.manifest.clone());
-            let runs = async |pid| {
-                let build = plan.build;
-                // Nobody listens any more once the session ends.
-                let _ = events.send(Event::CommandRuns { build, pid }).await;
+    let mut outcome = UpdateOutcome::default();
+    if let Some(command) = &local.update_cmd {
+        let span = SpanId::new(format!("cmd:{}:update", plan.manifest));
+        let log = LogWriter::new(log.clone(), span, plan.manifest.clone());
+        let runs = async |pid| {
+            let build = plan.build;
+            // Nobody listens any more once the session ends.
+            let _ = events.send(Event::CommandRuns { build, pid }).await;
+        };
+        let running = run_command(command, variables, &log, cancel, runs);
+        let (result, stage) = timed(StageKind::Command, command.display(), running).await;
+        outcome.stages.push(stage);
+        if let Err(fault) = result {
+            outcome.error = Some(why(&fault, command));
+            outcome.exit = match fault {
+                CommandFault::Ended(exit) => Some((exit.code(), exit.to_string())),
+                CommandFault::Canceled | CommandFault::Failed(_) => None,
             };
-            let running = run(command, variables, &log, cancel, runs);
-            let (result, stage) = timed(StageKind::Command, command.display(), running).await;
-            stages.push(stage);
-            result
         }
-        None => Ok(()),
-    };
-    UpdateOutcome {
-        deployed: result.is_ok(),
-        error: result.err(),
-        stages,
-        ..UpdateOutcome::default()
     }
+    outcome.deployed = outcome.error.is_none();
+    outcome
 }
 
-async fn run(
-    command: &Command,
-    variables: &CommandVariables,
-    log: &LogWriter,
-    cancel: &CancellationToken,
-    runs: impl AsyncFnOnce(u32),
-) -> Result<(), String> {
-    let outcome = run_command(command, variables, log, cancel, runs).await;
-    outcome.map_err(|fault| match fault {
+/// Returns why an update fails whose command did.
+fn why(fault: &CommandFault, command: &Command) -> String {
+    match fault {
         CommandFault::Canceled => "build canceled".to_owned(),
-        CommandFault::Failed(reason) => format!("Command {:?} failed: {reason}", command.display()),
-    })
+        CommandFault::Failed(_) | CommandFault::Ended(_) => {
+            format!("Command {:?} failed: {fault}", command.display())
+        }
+    }
 }

@@ -326,6 +326,8 @@ pub struct UpdateOutcome {
     pub unreachable: bool,
     /// Whether the last lines of its log may explain the error: what a command of the user's said.
     pub explained_by_log: bool,
+    /// How the command of a local resource ended, if not well: its exit code, and in words.
+    pub exit: Option<(i32, String)>,
     /// Where the time went, in order.
     pub stages: Vec<StageTime>,
     /// The positions in the log between which its lines are.

@@ -172,6 +172,10 @@ pub(crate) struct BuildRecord {
     pub(crate) finished: Instant,
     pub(crate) error: Option<String>,
     pub(crate) explained_by_log: bool,
+    /// The process of its command.
+    pub(crate) pid: Option<u32>,
+    /// How that ended, if not well.
+    pub(crate) exit: Option<(i32, String)>,
 }
 
 impl Row {

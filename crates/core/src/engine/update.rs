@@ -264,6 +264,8 @@ fn record_end(state: &mut State, running: &Running, outcome: &UpdateOutcome) {
         finished: now,
         error: outcome.error.clone(),
         explained_by_log: outcome.explained_by_log,
+        pid: running.pid,
+        exit: outcome.exit.clone(),
     });
     state.dirty.live.insert(running.manifest.clone());
 }

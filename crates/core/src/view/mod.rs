@@ -340,8 +340,11 @@ pub struct BuildView {
     pub error: Option<String>,
     /// Whether the last lines of its log may explain the error.
     pub explained_by_log: bool,
-    /// The number of the process of its command, while that runs.
+    /// The number of the process of its command.
     pub pid: Option<u32>,
+    /// How that ended, if not well: its exit code, and in words.
+    #[serde(skip)]
+    pub exit: Option<(i32, String)>,
 }
 
 /// The server of a local resource.

@@ -176,6 +176,7 @@ fn running_build(state: &State, running: &Running) -> BuildView {
         error: None,
         explained_by_log: false,
         pid: running.pid,
+        exit: None,
     }
 }
 
@@ -188,6 +189,7 @@ fn running_round(state: &State, round: &Round) -> BuildView {
         error: None,
         explained_by_log: false,
         pid: None,
+        exit: None,
     }
 }
 
@@ -199,7 +201,8 @@ fn ended_build(state: &State, record: &BuildRecord) -> BuildView {
         finished: Some(state.time_of(record.finished)),
         error: record.error.clone(),
         explained_by_log: record.explained_by_log,
-        pid: None,
+        pid: record.pid,
+        exit: record.exit.clone(),
     }
 }
 

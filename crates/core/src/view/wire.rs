@@ -86,6 +86,7 @@ fn build(error: Option<&str>) -> BuildView {
         error: error.map(str::to_owned),
         explained_by_log: false,
         pid: None,
+        exit: None,
     }
 }
 

@@ -57,11 +57,15 @@ fn running(build: &BuildView) -> Value {
 }
 
 fn ended(build: &BuildView) -> Value {
-    let reason = build.error.as_deref().unwrap_or_default();
+    let (code, reason) = match (&build.exit, &build.error) {
+        (Some((code, reason)), _) => (*code, reason.as_str()),
+        (None, Some(error)) => (1, error.as_str()),
+        (None, None) => (0, ""),
+    };
     // Without a probe a command is ready as soon as it runs, and stays so.
     json!({"ready": true, "terminated": {
         "pid": build.pid.unwrap_or_default(),
-        "exitCode": i32::from(build.error.is_some()),
+        "exitCode": code,
         "startedAt": build.started.to_micro_text(),
         "finishedAt": build.finished.map(Timestamp::to_micro_text),
         "reason": reason,

@@ -664,6 +664,8 @@ fn end(row: &mut Row, update: LiveUpdateId, now: Instant) -> Option<Option<Strin
             finished: now,
             error: error.clone(),
             explained_by_log: true,
+            pid: None,
+            exit: None,
         });
         error
     })
