@@ -4,6 +4,7 @@
 //! `patch` or, where somebody applies, `managed`, chosen by `selector` and shown by `table`; what is wrong is an [`ApiError`]. `objects` makes the objects that
 //! show what the engine does, `shown` knows which of them have to be written. No server, no clock: the time and the UID of a new object are arguments.
 
+mod button_hash;
 mod clicks;
 mod decode;
 mod docs;

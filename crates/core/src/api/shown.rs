@@ -11,7 +11,7 @@ use imbl::ordmap::DiffItem;
 use serde_json::{Value, json};
 
 use super::objects::{Made, RESOURCE, SessionFacts, of_resource, of_session, owner_reference};
-use super::{Kind, Store};
+use super::{Kind, Store, button_hash};
 use crate::model::{ApiKind, ManifestName, Timestamp};
 use crate::view::{ObjectView, ObjectViews, ResourceView, View};
 
@@ -109,6 +109,7 @@ impl News {
             match new {
                 New::Engines(kind, object) => {
                     if let Some(kind) = Kind::named(kind) {
+                        let object = button_hash::marked(kind, object);
                         store.show(kind, with_transitions(store, kind, object, now), now);
                     }
                 }
@@ -116,7 +117,10 @@ impl News {
                     let Some(kind) = Kind::named(view.kind.name()) else {
                         continue;
                     };
-                    let object = whole(&view);
+                    let mut object = whole(&view);
+                    if view.is_declared || view.written.is_none() {
+                        object = button_hash::marked(kind, object);
+                    }
                     match view.written {
                         Some(_) => store.show_users(kind, object, now),
                         None => store.show(kind, object, now),
