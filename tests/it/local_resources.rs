@@ -162,7 +162,7 @@ fn a_run_waits_until_the_probe_of_a_server_says_that_it_is_ready() {
     let folder = Folder::new(&[(
         "Tiltfile",
         "local_resource('server', serve_cmd='sleep 0.3; touch ready; sleep 100',\n\
-         \x20   readiness_probe=probe(period_secs=1, exec=exec_action(['test', '-e', 'ready'])))\n\
+         \x20   readiness_probe=probe(period_secs=1, exec=exec_action(['sh', '-c', 'test -e ready && echo here'])))\n\
          local_resource('after', 'ls ready', resource_deps=['server'])\n",
     )]);
     let ran = folder.tilt(&["ci"], &NO_CLUSTER);
@@ -175,7 +175,7 @@ fn a_run_waits_until_the_probe_of_a_server_says_that_it_is_ready() {
         !log.contains("[readiness probe: failure]"),
         "one failure is below the threshold: {log}"
     );
-    assert!(at("[readiness probe: success]") < at("after │ ready"));
+    assert!(at("[readiness probe: success] here") < at("after │ ready"));
 }
 
 #[test]

@@ -211,15 +211,12 @@ fn tell(log: &LogWriter, outcome: &Outcome) {
         .lines()
         .map(|line| format!("[readiness probe: {word}] {line}"));
     let text = lines.collect::<Vec<_>>().join("\n");
-    let text = if text.is_empty() {
-        format!("[readiness probe: {word}]")
-    } else {
-        text
-    };
-    if outcome.is_ok() {
-        log.info(&text);
-    } else {
-        log.warn(&text);
+    match outcome {
+        // What has nothing to say is well.
+        Ok(_) if text.is_empty() => {}
+        Ok(_) => log.info(&text),
+        Err(_) if text.is_empty() => log.warn(&format!("[readiness probe: {word}]")),
+        Err(_) => log.warn(&text),
     }
 }
 

@@ -107,7 +107,6 @@ async fn by_default_one_success_every_ten_seconds_is_enough_and_three_failures_a
     80s: ready
     [readiness probe: success] up
     WARNING: [readiness probe: failure] no
-    [readiness probe: success]
     ");
 }
 

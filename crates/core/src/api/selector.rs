@@ -104,7 +104,8 @@ fn requirement(text: &str) -> Option<Requirement> {
     }
     if let Some((key, value)) = text.split_once('=') {
         let value = value.strip_prefix('=').unwrap_or(value).trim().to_owned();
-        return is_key(key.trim()).then(|| Requirement::In(key.trim().to_owned(), vec![value]));
+        return (is_key(key.trim()) && !value.contains('='))
+            .then(|| Requirement::In(key.trim().to_owned(), vec![value]));
     }
     let mut words = text.splitn(2, ' ');
     let (key, rest) = (words.next()?, words.next().map(str::trim));

@@ -176,12 +176,7 @@ impl Store {
         let old = Arc::clone(self.find(kind, name)?);
         let object = decode(kind, body, how.strict)?;
         let metadata = metadata_of(&object);
-        let given = text_of(&metadata, "name");
-        if !given.is_empty() && given != name {
-            return Err(ApiError::bad_request(format!(
-                "the name of the object ({given}) does not match the name on the URL ({name})"
-            )));
-        }
+        check_means(&metadata.clone().into(), name)?;
         let version = text_of(&metadata, "resourceVersion");
         if version != old["metadata"]["resourceVersion"] {
             if !version.is_empty() && version.parse::<u64>().is_err() {
@@ -216,6 +211,7 @@ impl Store {
         if given != old["metadata"]["resourceVersion"] {
             return Err(ApiError::modified(kind, name));
         }
+        check_means(&patched["metadata"], name)?;
         let object = decode(kind, patched, how.strict)?;
         self.replace(kind, name, &old, object, how, None)
     }
@@ -530,6 +526,17 @@ fn note_managers(object: &mut Map<String, Value>, managers: Value) {
         Value::Null => metadata.remove("managedFields"),
         managers => metadata.insert("managedFields".to_owned(), managers),
     };
+}
+
+/// Checks that a body does not mean another object than its path.
+fn check_means(metadata: &Value, name: &str) -> Result<(), ApiError> {
+    match metadata["name"].as_str().unwrap_or_default() {
+        "" => Ok(()),
+        given if given == name => Ok(()),
+        given => Err(ApiError::bad_request(format!(
+            "the name of the object ({given}) does not match the name on the URL ({name})"
+        ))),
+    }
 }
 
 fn metadata_of(object: &Map<String, Value>) -> Map<String, Value> {

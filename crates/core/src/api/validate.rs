@@ -180,7 +180,12 @@ fn repo(spec: &Value, causes: &mut Causes) {
     let url = spec["url"].as_str().unwrap_or_default();
     if let Some(path) = url.strip_prefix("file://") {
         if !path.starts_with('/') {
-            invalid("spec.url", &spec["url"], "file:// URLs must be absolute", causes);
+            invalid(
+                "spec.url",
+                &spec["url"],
+                "file:// URLs must be absolute (e.g., file:///home/user/repo)",
+                causes,
+            );
         }
         if !is_empty(&spec["gitSubpath"]) {
             invalid(

@@ -139,9 +139,17 @@ fn log_stream(resource: &ResourceView, pod: &Pod) -> Value {
             })
         })
         .collect();
+    let mut metadata = metadata(&name, &resource.name, &span, &[]);
+    let owner = owner_reference("KubernetesDiscovery", resource.name.as_str());
+    metadata["ownerReferences"] = json!([owner]);
     json!({
-        "metadata": metadata(&name, &resource.name, &span, &[]),
-        "spec": {"pod": pod.name, "namespace": pod.namespace, "cluster": "default"},
+        "metadata": metadata,
+        "spec": {
+            "pod": pod.name,
+            "namespace": pod.namespace,
+            "ignoreContainers": IGNORED_CONTAINERS,
+            "cluster": "default",
+        },
         "status": {"containerStatuses": containers},
     })
 }
@@ -206,7 +214,7 @@ fn discovery(resource: &ResourceView, target: &K8sTarget) -> Value {
     let since = resource.first_started.map(Timestamp::to_micro_text);
     let name = resource.name.as_str();
     let mut status = json!({"monitorStartTime": since, "pods": pods});
-    status["running"] = json!({"startTime": resource.first_started.map(Timestamp::to_text)});
+    status["running"] = json!({"startTime": since});
     let mut metadata = metadata(name, &resource.name, &format!("kubernetesapply:{name}"), &[]);
     metadata["ownerReferences"] = json!([owner_reference("KubernetesApply", name)]);
     json!({"metadata": metadata, "spec": spec, "status": status})

@@ -16,7 +16,9 @@ use serde_json::{Value, json};
 pub(super) use made::{Made, RESOURCE, owner_reference};
 
 use crate::k8s::KubeContext;
-use crate::model::{CiSettings, DeployTarget, LocalPath, ManifestName, Timestamp, format_go_duration};
+use crate::model::{
+    CiSettings, DeployTarget, K8sTarget, LocalPath, ManifestName, PodReadiness, Timestamp, format_go_duration,
+};
 use crate::view::{ClusterView, ResourceView, UpdateStatus, View, ui_resource, ui_session, ui_tiltfile};
 
 /// What the objects tell of a session that no event changes.
@@ -199,6 +201,11 @@ fn targets(resource: &Arc<ResourceView>) -> Vec<Value> {
     if !only_serves {
         targets.push(target(&format!("{name}:update"), "job", name, update));
     }
+    // What is not waited for is no target.
+    let ignores_pods = |k8s: &K8sTarget| k8s.readiness == PodReadiness::Ignore;
+    if resource.definition.0.deploy.k8s().is_some_and(ignores_pods) {
+        return targets;
+    }
     let runtime = if is("k8s:") || is("docker-compose:") {
         format!("{name}:runtime")
     } else if resource.server.is_some() {
@@ -329,6 +336,7 @@ fn buttons(resource: &ResourceView) -> [Value; 2] {
         "metadata": {
             "name": format!("toggle-{name}-disable"),
             "annotations": {"tilt.dev/uibutton-type": "DisableToggle", "tilt.dev/resource": name.as_str()},
+            "ownerReferences": [owner_reference("ToggleButton", &format!("{name}-disable"))],
         },
         "spec": {
             "location": location(name),

@@ -118,7 +118,8 @@ fn engine_watch(state: &State, name: &str) -> Option<ObjectView> {
     let asked = state.asked.files.as_ref()?;
     let target = &TargetId::of_watch_name(name)?;
     let (watched, events) = (asked.targets.get(target)?, state.file_events.get(target)?);
-    if watched.paths.is_empty() {
+    // Nothing can be done about the kubeconfig but to say that it changed.
+    if watched.paths.is_empty() || *target == TargetId::kubeconfig() {
         return None;
     }
     let paths: Vec<String> = watched.paths.iter().map(ToString::to_string).collect();

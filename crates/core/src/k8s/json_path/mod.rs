@@ -45,7 +45,11 @@ impl JsonPath {
         let groups = evaluate::find(&self.parts, object, true)?;
         let shown = |found: &Found| match &found.value {
             Value::String(text) => text.clone(),
-            other => other.to_string(),
+            other => {
+                let mut sorted = other.clone();
+                sorted.sort_all_objects();
+                sorted.to_string()
+            }
         };
         let groups = groups
             .iter()
@@ -88,6 +92,7 @@ mod tests {
                 "one=b\ntwo=c\nthree=\n",
             ),
             ("n: {.spec.n}, {.spec.nosuch}.", "n: 7, ."),
+            ("{.spec.stages[0]}", "{\"image\":\"b\",\"n\":1,\"name\":\"one\"}"),
         ] {
             let printed = JsonPath::parse(path).and_then(|path| path.print(&object()));
             assert_eq!(printed.as_deref(), Ok(expected), "{path}");
