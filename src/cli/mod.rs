@@ -261,6 +261,17 @@ fn command() -> clap::Command {
         .args_override_self(true)
 }
 
+/// Returns what is said of a flag that a command does not have.
+fn unknown_flag(flag: &str) -> String {
+    match flag.strip_prefix("--") {
+        Some(_) => format!("unknown flag: {flag}"),
+        None => {
+            let letter = flag.chars().nth(1).unwrap_or('-');
+            format!("unknown shorthand flag: '{letter}' in {flag}")
+        }
+    }
+}
+
 /// Parses, or prints why not (or the help that was asked for) and returns the exit status.
 fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, u8> {
     use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -292,6 +303,14 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, u8> {
         {
             return failed(format!("`tilt {word}` is not part of this version yet\n"));
         }
-        failed(text.strip_prefix("error: ").unwrap_or(&text).to_owned())
+        let mut text = text.strip_prefix("error: ").unwrap_or(&text).to_owned();
+        if error.kind() == ErrorKind::UnknownArgument
+            && let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
+            && flag.starts_with('-')
+        {
+            let unknown = format!("unexpected argument '{flag}' found");
+            text = text.replacen(&unknown, &unknown_flag(flag), 1);
+        }
+        failed(text)
     })
 }

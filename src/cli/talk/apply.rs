@@ -39,16 +39,43 @@ pub(in super::super) struct ApplyArgs {
     #[arg(long)]
     force_conflicts: bool,
     /// Accepted, so that scripts keep working
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true",
+          action = clap::ArgAction::Set)]
     overwrite: bool,
     /// Accepted, so that scripts keep working
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true",
+          action = clap::ArgAction::Set)]
     openapi_patch: bool,
     /// Accepted, so that scripts keep working: an object can always be changed in place
     #[arg(long)]
     force: bool,
     #[command(flatten)]
     labels: Labels,
+    #[command(flatten)]
+    _deletion: Deletion,
+}
+
+/// How what a file no longer has would be deleted; nothing of a session is deleted by an apply.
+#[derive(Debug, clap::Args)]
+struct Deletion {
+    /// Accepted, so that scripts keep working
+    #[arg(long, hide = true)]
+    all: bool,
+    /// Accepted, so that scripts keep working
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "background")]
+    cascade: Option<String>,
+    /// Accepted, so that scripts keep working
+    #[arg(long, hide = true, value_name = "SECONDS", allow_hyphen_values = true)]
+    grace_period: Option<i64>,
+    /// Accepted, so that scripts keep working
+    #[arg(long, hide = true, value_name = "GROUP/VERSION/KIND")]
+    prune_allowlist: Vec<String>,
+    /// Accepted, so that scripts keep working
+    #[arg(long, hide = true, value_name = "DURATION")]
+    timeout: Option<String>,
+    /// Accepted, so that scripts keep working
+    #[arg(long, hide = true)]
+    wait: bool,
 }
 
 /// What is said beside conflicts of an apply.
@@ -69,6 +96,9 @@ pub(in super::super) fn apply(args: &ApplyArgs) -> anyhow::Result<u8> {
     let format = args.print.format()?;
     if args.files.is_empty() {
         bail!("must specify one of -f and -k");
+    }
+    if args.force_conflicts && !args.server_side {
+        bail!("--force-conflicts only works with --server-side");
     }
     let mut objects = args.files.read()?;
     if !args.labels.selector.is_empty() {

@@ -67,17 +67,15 @@ struct CreateCmd {
     /// File watches that start it again
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     filewatch: Vec<String>,
-    /// Its name
-    #[arg(value_name = "NAME")]
-    name: String,
-    /// The command and its arguments
+    /// Its name, the command, and the arguments of that: what follows the name is no flag of this command
     #[arg(
-        value_name = "COMMAND",
+        value_names = ["NAME", "COMMAND"],
         required = true,
+        num_args = 2..,
         trailing_var_arg = true,
         allow_hyphen_values = true
     )]
-    command: Vec<String>,
+    words: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -150,18 +148,19 @@ pub(in super::super) fn create(args: &CreateArgs) -> anyhow::Result<u8> {
     let here = flags::working_directory()?;
     let (connect, print, kind, name, spec) = match kind {
         Create::Cmd(cmd) => {
+            let (name, command) = cmd.words.split_first().context("it has a name")?;
             let dir = cmd
                 .workdir
                 .as_ref()
                 .map_or_else(|| here.clone(), |dir| here.join(dir));
-            let mut spec = json!({"args": cmd.command, "dir": dir.to_string()});
+            let mut spec = json!({"args": command, "dir": dir.to_string()});
             if !cmd.env.is_empty() {
                 spec["env"] = json!(cmd.env);
             }
             if !cmd.filewatch.is_empty() {
                 spec["restartOn"] = json!({"fileWatches": cmd.filewatch});
             }
-            (&cmd.connect, &cmd.print, "Cmd", &cmd.name, spec)
+            (&cmd.connect, &cmd.print, "Cmd", name, spec)
         }
         Create::Filewatch(watch) => {
             let paths: Vec<String> = watch

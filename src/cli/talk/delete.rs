@@ -1,6 +1,6 @@
 //! `tilt delete`.
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use http::Method;
 
 use super::super::{exit, say};
@@ -10,6 +10,7 @@ use super::options::{Dry, DryRun, Selectors};
 use super::printing::display_name;
 use super::target::{escaped, targets};
 use super::{Connect, block_on};
+use crate::api::Kind;
 
 /// Delete objects of a running session
 #[derive(Debug, clap::Args)]
@@ -32,7 +33,8 @@ pub(in super::super) struct Args {
     #[arg(short, long, value_name = "FORMAT", value_parser = ["name", ""], default_value = "", hide_default_value = true)]
     output: String,
     /// Accepted, so that scripts keep working: what is deleted is gone when the command ends
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true",
+          action = clap::ArgAction::Set)]
     wait: bool,
     /// Do not wait, and say so: objects of a session are gone at once anyway
     #[arg(long)]
@@ -50,6 +52,9 @@ pub(in super::super) struct Args {
     /// Accepted, so that scripts keep working
     #[arg(long, value_name = "DURATION", default_value = "0s")]
     timeout: String,
+    /// Ask before anything is deleted
+    #[arg(short, long)]
+    interactive: bool,
     /// Send a deletion to this path, and print the answer
     #[arg(long, value_name = "PATH")]
     raw: Option<String>,
@@ -104,6 +109,10 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
             say::out("No resources found\n");
         }
         let dry = args.dry_run.how();
+        if args.interactive && !doomed.is_empty() && !confirmed(&doomed)? {
+            say::out("deletion is cancelled\n");
+            return Ok(exit::SUCCESS);
+        }
         let mut failure = None;
         for (kind, name) in doomed {
             let options = if dry == Dry::No { "" } else { "?dryRun=All" };
@@ -133,4 +142,22 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
             None => Ok(exit::SUCCESS),
         }
     })
+}
+
+/// Asks whether these are to be deleted.
+fn confirmed(doomed: &[(&'static Kind, String)]) -> anyhow::Result<bool> {
+    let names: Vec<String> = doomed
+        .iter()
+        .map(|(kind, name)| format!("{}\n", display_name(kind, name)))
+        .collect();
+    say::out(&format!(
+        "You are about to delete the following {} resource(s):\n{}Do you want to continue? (y/N): ",
+        names.len(),
+        names.concat()
+    ));
+    let mut answer = String::new();
+    std::io::stdin()
+        .read_line(&mut answer)
+        .context("cannot read the answer")?;
+    Ok(answer.trim().eq_ignore_ascii_case("y"))
 }

@@ -70,7 +70,7 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
             }
         }
         if shown.is_empty() {
-            say::err("No resources found\n");
+            say::err("No resources found in  namespace.\n");
         }
         say::data(shown.join("\n\n"))?;
         Ok(exit::SUCCESS)

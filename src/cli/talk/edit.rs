@@ -36,6 +36,10 @@ pub(in super::super) struct Args {
     /// Who sets the fields
     #[arg(long, value_name = "NAME", default_value = "kubectl-edit")]
     field_manager: String,
+    /// Accepted, so that scripts keep working
+    #[arg(long, hide = true)]
+    #[allow(dead_code, reason = "accepted only")]
+    save_config: bool,
     /// What to change: TYPE NAME or TYPE/NAME
     #[arg(value_name = "TYPE")]
     words: Vec<String>,
@@ -71,6 +75,13 @@ async fn edit_one(api: &ApiClient, args: &Args, named: &Named) -> anyhow::Result
         true => serde_json::from_str(&text).context("what was edited is no JSON")?,
         false => serde_yaml::from_str(&text).context("what was edited is no YAML")?,
     };
+    let is_other = |path: &str| new.pointer(path) != object.pointer(path);
+    if ["/apiVersion", "/kind", "/metadata/name"]
+        .into_iter()
+        .any(is_other)
+    {
+        bail!("At least one of apiVersion, kind and name was changed");
+    }
     // What the user took away is taken away, and what others changed meanwhile stays.
     let patch = three_way_patch(Some(&object), &new, &object);
     if patch.as_object().is_some_and(serde_json::Map::is_empty) {

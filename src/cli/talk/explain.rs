@@ -31,9 +31,16 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
     if let Some(version) = args.api_version.as_deref()
         && version != format!("{GROUP}/{VERSION}")
     {
-        bail!("couldn't find resource for \"{version}, Resource={}\"", args.what);
+        let kind = args.what.split('.').next().unwrap_or_default().to_owned();
+        let kind = targets(&[kind])?.remove(0).kind;
+        bail!(
+            "couldn't find resource for \"{version}, Resource={}\"",
+            kind.plural
+        );
     }
-    let mut parts = args.what.split('.');
+    // The group may stand behind the kind, as in `cmds.tilt.dev`.
+    let what = args.what.replacen(&format!(".{GROUP}"), "", 1);
+    let mut parts = what.split('.');
     let kind = parts.next().unwrap_or_default().to_owned();
     let kind = targets(&[kind])?.remove(0).kind;
     let document = openapi::document(openapi::Dialect::V3);
@@ -45,19 +52,20 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
     let mut all = explained.schemas.as_object().into_iter().flatten();
     let root = all.find(|(name, _)| name.ends_with(&end));
     let (_, mut schema) = root.ok_or_else(|| anyhow!("the kind has no description"))?;
+    let mut text = format!(
+        "GROUP:      {GROUP}\nKIND:       {}\nVERSION:    {VERSION}\n\n",
+        kind.name
+    );
     let mut field = None;
     for part in parts {
         let property = &schema["properties"][part];
         if property.is_null() {
+            say::data(&text)?;
             bail!("field {part:?} does not exist");
         }
         schema = explained.resolved(property);
         field = Some((part, property));
     }
-    let mut text = format!(
-        "GROUP:      {GROUP}\nKIND:       {}\nVERSION:    {VERSION}\n\n",
-        kind.name
-    );
     let mut descriptions: Vec<&str> = Vec::new();
     if let Some((name, property)) = field {
         text.push_str(&format!("FIELD: {name} <{}>\n\n\n", type_of(property)));

@@ -60,8 +60,11 @@ pub(in super::super) struct Args {
 }
 
 pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
-    let format = args.print.format()?;
+    let format = args.print.format()?.without_headers(args.no_headers);
     let targets = targets(&args.words)?;
+    if !args.selectors.are_empty() && targets.iter().any(|target| !target.names.is_empty()) {
+        bail!("name cannot be provided when a selector is specified");
+    }
     if args.all {
         return all_sessions(args, &targets, &format);
     }
@@ -108,6 +111,7 @@ async fn ask(api: &ApiClient, args: &Args, path: &str, accept: &str) -> anyhow::
 
 async fn print_tables(api: &ApiClient, args: &Args, targets: &[Target]) -> anyhow::Result<u8> {
     let mut sections = Vec::new();
+    let mut failure: Option<anyhow::Error> = None;
     for target in targets {
         let mut tables = Vec::new();
         if target.names.is_empty() {
@@ -115,7 +119,13 @@ async fn print_tables(api: &ApiClient, args: &Args, targets: &[Target]) -> anyho
             tables.extend(ask(api, args, &path, TABLE).await?);
         }
         for name in &target.names {
-            tables.extend(ask(api, args, &target.path(Some(name)), TABLE).await?);
+            // What there is is shown all the same.
+            match ask(api, args, &target.path(Some(name)), TABLE).await {
+                Ok(table) => tables.extend(table),
+                Err(error) => {
+                    failure.get_or_insert(error);
+                }
+            }
         }
         let columns = tables.first().map(columns).unwrap_or_default();
         let rows = tables.iter().filter_map(|table| table["rows"].as_array());
@@ -123,6 +133,9 @@ async fn print_tables(api: &ApiClient, args: &Args, targets: &[Target]) -> anyho
         sections.push((target.kind, columns, rows));
     }
     if sections.iter().all(|(_, _, rows)| rows.is_empty()) {
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
         if !args.ignore_not_found {
             say::err("No resources found\n");
         }
@@ -138,7 +151,7 @@ async fn print_tables(api: &ApiClient, args: &Args, targets: &[Target]) -> anyho
             Ok(table(args, kind, rows, several || args.show_kind, headers))
         });
     say::data(shown.collect::<anyhow::Result<Vec<_>>>()?.join("\n"))?;
-    Ok(exit::SUCCESS)
+    failure.map_or(Ok(exit::SUCCESS), Err)
 }
 
 fn sort(args: &Args, values: &mut [Value], object: impl Fn(&Value) -> &Value) -> anyhow::Result<()> {

@@ -20,7 +20,8 @@ pub(super) struct Print {
     #[arg(long, value_name = "TEMPLATE")]
     template: Option<String>,
     /// Leave out what a template asks for and an object does not have
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true",
+          action = clap::ArgAction::Set)]
     allow_missing_template_keys: bool,
     /// Show who set which field
     #[arg(long)]
@@ -41,6 +42,18 @@ pub(super) enum Format {
     JsonPath(JsonPath, String),
     JsonPathAsJson(JsonPath),
     Columns(Vec<(String, JsonPath)>),
+    /// The same without the first line.
+    BareColumns(Vec<(String, JsonPath)>),
+}
+
+impl Format {
+    /// Returns the same, with or without a line of headers where it has columns.
+    pub(super) fn without_headers(self, is_so: bool) -> Self {
+        match self {
+            Self::Columns(columns) if is_so => Self::BareColumns(columns),
+            other => other,
+        }
+    }
 }
 
 impl Print {
@@ -50,15 +63,23 @@ impl Print {
     /// An unknown format, or a template that cannot be read.
     pub(super) fn format(&self) -> anyhow::Result<Format> {
         let Some(output) = &self.output else {
-            return Ok(Format::Human);
+            return match &self.template {
+                Some(template) => go_template(template.clone()),
+                None => Ok(Format::Human),
+            };
         };
         let (name, inline) = match output.split_once('=') {
+            // Only what takes a template has one.
+            Some((name @ ("json" | "yaml" | "kyaml" | "name" | "wide" | ""), _)) => {
+                return Err(no_such_format(&format!("{name}={}", &output[name.len() + 1..])));
+            }
             Some((name, template)) => (name, Some(template.to_owned())),
             None => (output.as_str(), self.template.clone()),
         };
         let template = || {
             inline
                 .clone()
+                .filter(|template| !template.is_empty())
                 .ok_or_else(|| anyhow!("template format specified but no template given"))
         };
         let from_file = || -> anyhow::Result<String> {
@@ -84,13 +105,17 @@ impl Print {
                 Format::Columns(columns(&spec)?)
             }
             "custom-columns-file" => Format::Columns(columns_of_file(&from_file()?)?),
-            other => bail!(
-                "unable to match a printer suitable for the output format {other:?}, allowed formats are: \
-                 custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,\
-                 jsonpath-file,kyaml,name,template,templatefile,wide,yaml"
-            ),
+            other => return Err(no_such_format(other)),
         })
     }
+}
+
+fn no_such_format(format: &str) -> anyhow::Error {
+    anyhow!(
+        "unable to match a printer suitable for the output format {format:?}, allowed formats are: \
+         custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,\
+         jsonpath-file,kyaml,name,template,templatefile,wide,yaml"
+    )
 }
 
 fn go_template(text: String) -> anyhow::Result<Format> {
@@ -190,13 +215,20 @@ pub(super) fn text(
             anyhow!("error executing jsonpath {text:?}: Error executing template: {error}")
         })?,
         Format::JsonPathAsJson(path) => {
-            let found = path.find(&whole()).map_err(|error| anyhow!("{error}"))?;
+            let found = match path.find(&whole()) {
+                Ok(found) => found,
+                Err(_) if print.allow_missing_template_keys => Vec::new(),
+                Err(error) => bail!("{error}"),
+            };
             let values: Vec<Value> = found.into_iter().map(|found| found.value).collect();
             format!("{}\n", indented(&values.into())?)
         }
-        Format::Columns(columns) => {
+        Format::Columns(columns) | Format::BareColumns(columns) => {
             let headers = columns.iter().map(|(header, _)| header.clone()).collect();
-            let mut rows = vec![headers];
+            let mut rows = match format {
+                Format::BareColumns(_) => Vec::new(),
+                _ => vec![headers],
+            };
             for (_, object) in objects {
                 let cell = |(_, path): &(String, JsonPath)| match evaluate(path, object) {
                     Ok(text) if !text.is_empty() => text.replace(' ', ","),

@@ -28,11 +28,17 @@ pub(super) fn targets(words: &[String]) -> anyhow::Result<Vec<Target>> {
     if words.iter().any(|word| word.contains('/')) {
         let mut targets: Vec<Target> = Vec::new();
         for word in words {
+            if word.matches('/').count() > 1 {
+                bail!("arguments in resource/name form may not have more than one slash");
+            }
             let (kind, name) = word
                 .split_once('/')
                 .ok_or_else(|| anyhow!("there is no need to specify a resource type as a separate argument when passing \
                     arguments in resource/name form (e.g. 'tilt get resource/<resource_name>' instead of 'tilt get resource \
                     resource/<resource_name>'"))?;
+            if kind.is_empty() || name.is_empty() || kind.contains(',') {
+                bail!("arguments in resource/name form must have a single resource and name");
+            }
             let kind = kind_of(kind)?;
             match targets.iter_mut().find(|target| target.kind == kind) {
                 Some(target) => target.names.push(name.to_owned()),
@@ -113,6 +119,20 @@ mod tests {
         assert_eq!(
             read(&["kd,im"]),
             Ok(vec![("KubernetesDiscovery", vec![]), ("ImageMap", vec![])])
+        );
+    }
+
+    #[test]
+    fn a_name_behind_a_slash_is_one_name_of_one_kind() {
+        for words in ["uiresource/", "/web", "uiresource,cm/web"] {
+            assert_eq!(
+                read(&[words]).expect_err(words),
+                "arguments in resource/name form must have a single resource and name"
+            );
+        }
+        assert_eq!(
+            read(&["uiresource/web/x"]).expect_err("two slashes"),
+            "arguments in resource/name form may not have more than one slash"
         );
     }
 

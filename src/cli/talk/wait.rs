@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 
 use super::super::{exit, say};
-use super::files::Files;
+use super::files::{Files, NOTHING_NAMED};
 use super::get::JSON;
 use super::options::Selectors;
 use super::printing::{display_name, relaxed};
@@ -81,7 +81,7 @@ fn wanted(text: &str) -> anyhow::Result<Wanted> {
     if lower == "delete" {
         return Ok(Wanted::Delete);
     }
-    if lower.starts_with("condition=") {
+    if text.starts_with("condition=") {
         let rest = &text["condition=".len()..];
         let (name, value) = rest.split_once('=').unwrap_or((rest, "true"));
         return Ok(Wanted::Condition {
@@ -89,11 +89,19 @@ fn wanted(text: &str) -> anyhow::Result<Wanted> {
             value: value.to_lowercase(),
         });
     }
-    if lower.starts_with("jsonpath=") {
+    if text == "jsonpath=" {
+        bail!("jsonpath expression cannot be empty");
+    }
+    if text.starts_with("jsonpath=") {
         let rest = text["jsonpath=".len()..].trim_matches('\'');
         let end = rest.rfind('}').map_or(rest.len(), |at| at + 1);
         let (path, after) = rest.split_at(end);
         let after = after.trim_start_matches('\'');
+        if after == "=" {
+            bail!(
+                "jsonpath wait has to have a value after equal sign, like --for=jsonpath='{{.status.readyReplicas}}'=3"
+            );
+        }
         let unexpected = |_| {
             anyhow!(
                 "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{{name1.name2}}' or \
@@ -150,6 +158,7 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
         .map(|text| wanted(text))
         .collect::<anyhow::Result<_>>()?;
     let targets = match args.files.is_empty() {
+        true if args.words.is_empty() => bail!("{NOTHING_NAMED}"),
         true => targets(&args.words)?,
         false => {
             let read = args.files.read()?.into_iter();
@@ -169,6 +178,9 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
             for name in names(&api, args, target).await? {
                 waits.push(wait_for(&api, args, target, name, &wanted, deadline));
             }
+        }
+        if waits.is_empty() && matches!(wanted.as_slice(), [Wanted::Delete]) {
+            return Ok(exit::SUCCESS);
         }
         if waits.is_empty() {
             bail!("no matching resources found");
@@ -234,10 +246,12 @@ async fn wait_for(
     }
     let met = || {
         let name = display_name(target.kind, &name);
-        match args.output.as_str() {
+        // Each condition is told.
+        let line = match args.output.as_str() {
             "name" => format!("{name}\n"),
             _ => format!("{name} condition met\n"),
-        }
+        };
+        line.repeat(wanted.len())
     };
     let selector = escaped(&format!("metadata.name={name}"));
     let path = format!("{}?fieldSelector={selector}", target.path(None));
