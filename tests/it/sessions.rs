@@ -710,3 +710,65 @@ fn formats_and_waits_are_those_of_kubectl() {
         assert_eq!(session.tilt(args).status(1).stderr(), expected, "{args:?}");
     }
 }
+
+#[test]
+fn what_kubectl_refuses_is_refused_and_what_it_asks_is_asked() {
+    let session = Session::start(&[("Tiltfile", "local_resource('web', 'true')\n")]);
+    let refused = |args: &[&str]| session.tilt(args).status(1).stderr();
+    let missing = "error: error executing jsonpath \"{.nosuch.x}\": ";
+    let strict = ["get", "uiresource", "web", "-o", "jsonpath={.nosuch.x}"];
+    assert_eq!(session.ok(&strict), "");
+    let strict = [&strict[..], &["--allow-missing-template-keys=false"]].concat();
+    assert!(refused(&strict).starts_with(missing), "{}", refused(&strict));
+    assert_eq!(
+        refused(&["get", "uiresource", "web", "-l", "a"]),
+        "error: name cannot be provided when a selector is specified"
+    );
+    let both = session.tilt(&["get", "uiresource", "web", "nosuch", "--no-headers"]);
+    assert!(
+        both.status(1).stdout().starts_with("web "),
+        "what there is is shown"
+    );
+    assert!(refused(&["get", "cm", "-o", "json=x"]).contains("output format \"json=x\""));
+    assert!(refused(&["get", "cm", "--nosuch"]).starts_with("Error: unknown flag: --nosuch\n"));
+    let names = [
+        "get",
+        "uiresource",
+        "web",
+        "--no-headers",
+        "-o",
+        "custom-columns=N:.metadata.name",
+    ];
+    assert_eq!(session.ok(&names), "web");
+
+    // What follows the name is the command's.
+    session.ok(&["create", "cmd", "-e", "A=1", "c", "echo", "-e", "--workdir", "x"]);
+    let spec = session.ok(&["get", "cmd", "c", "-o", "jsonpath={.spec.args} {.spec.env}"]);
+    assert_eq!(spec, "[\"echo\",\"-e\",\"--workdir\",\"x\"] [\"A=1\"]");
+
+    let patch = "{\"metadata\":{\"name\":\"other\"}}";
+    assert_eq!(
+        refused(&["patch", "cmd", "c", "-p", patch]),
+        "Error from server (BadRequest): the name of the object (other) does not match the name on the URL (c)"
+    );
+    let edit = session
+        .folder
+        .tilt(&["edit", "cmd", "c"], &[("EDITOR", "sed -i s/kind:.*/kind:/")]);
+    assert_eq!(
+        edit.status(1).stderr(),
+        "error: At least one of apiVersion, kind and name was changed"
+    );
+    let asked = session.ok(&["delete", "cmd", "c", "-i"]);
+    let question = "You are about to delete the following 1 resource(s):\ncmd.tilt.dev/c\nDo you want to continue? (y/N): ";
+    assert_eq!(
+        asked,
+        format!("{question}deletion is cancelled"),
+        "nobody said yes"
+    );
+    session.ok(&["get", "cmd", "c"]);
+    assert_eq!(
+        refused(&["wait", "--for=jsonpath=", "cmd/c"]),
+        "error: jsonpath expression cannot be empty"
+    );
+    assert_eq!(session.ok(&["wait", "--for=delete", "cmd", "-l", "nosuch"]), "");
+}
