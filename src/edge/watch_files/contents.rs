@@ -5,6 +5,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 
+use crate::engine::Moment;
 use crate::model::LocalPath;
 
 /// How many files of one report are looked at: in a larger one something changed.
@@ -19,20 +20,29 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// Takes in that changes of these paths are reported; returns which of them hold what they held before.
-    pub(super) fn report<'a>(&mut self, paths: impl ExactSizeIterator<Item = &'a LocalPath>) -> Vec<bool> {
-        let is_small = paths.len() <= MOST_FILES;
-        paths.map(|path| self.report_one(path, is_small)).collect()
-    }
-
-    fn report_one(&mut self, path: &LocalPath, is_looked_at: bool) -> bool {
-        match Some(path).filter(|_| is_looked_at).and_then(print_of) {
-            Some(print) => self.known.insert(path.clone(), print) == Some(print),
-            None => {
-                self.known.remove(path);
-                false
-            }
-        }
+    /// Takes in that changes of these paths are reported, each with the moment after which it was seen; returns which of them
+    /// hold what they held before. `latest` returns the latest moment that has passed.
+    ///
+    /// Where an update has begun since a change was seen, the report counts as older than what that update reads; but the
+    /// file may hold something newer by now, of which nothing was seen yet. So what it holds then is not remembered, or the
+    /// report of the newer change would be taken for no news.
+    pub(super) fn report<'a>(
+        &mut self,
+        changes: impl ExactSizeIterator<Item = (&'a LocalPath, Moment)>,
+        latest: impl Fn() -> Moment,
+    ) -> Vec<bool> {
+        let is_small = changes.len() <= MOST_FILES;
+        changes
+            .map(|(path, after)| {
+                let print = Some(path).filter(|_| is_small).and_then(print_of);
+                let is_same = print.is_some() && self.known.get(path) == print.as_ref();
+                match print.filter(|_| latest() == after) {
+                    Some(print) => self.known.insert(path.clone(), print),
+                    None => self.known.remove(path),
+                };
+                is_same
+            })
+            .collect()
     }
 
     /// Takes in what a load of the Tiltfile has read.
@@ -53,4 +63,26 @@ pub(in crate::edge) fn print(mode: u32, content: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     (mode, content).hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_holds_is_no_news_only_where_nothing_began_between_change_and_report() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = LocalPath::new(dir.path().join("Tiltfile"));
+        let (mut contents, path) = (Contents::default(), file.as_path().to_owned());
+        let mut report = |text: &str, after, latest| {
+            fs::write(&path, text).expect("written");
+            contents.report([(&file, after)].into_iter(), || latest)[0]
+        };
+        assert!(!report("a", 1, 1));
+        assert!(report("a", 1, 1), "it was written again");
+        // An update began before the report, and may have read the file before it held this.
+        assert!(!report("b", 1, 2));
+        assert!(!report("b", 2, 2), "the change to it is seen only now");
+        assert!(report("b", 2, 2));
+    }
 }

@@ -261,7 +261,8 @@ impl FileWatch {
                 tell(std::mem::take(&mut self.faults));
             }
             let due = self.coalescer.poll(clock::now()).unwrap_or_default();
-            let is_same = self.contents.report(due.iter().map(|(path, ..)| path));
+            let changed = due.iter().map(|(path, after, _)| (path, *after));
+            let is_same = self.contents.report(changed, || self.passed.latest());
             let due = due.iter().zip(is_same);
             let changes: Vec<_> = due
                 .flat_map(|(due, is_same)| self.changes_of(due, is_same))
