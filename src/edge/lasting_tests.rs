@@ -17,8 +17,8 @@ use super::planted::kill;
 use super::port_forwards::PortForwards;
 use super::session::{Session, keep_watching_health, run, way};
 use crate::engine::{
-    Asker, ClusterWatch, Event, ExitOutcome, Forward, ForwardTarget, Mode, PodLog, Server, ServerStatus,
-    WatchedKind,
+    Asker, ClusterWatch, Event, ExitOutcome, Forward, ForwardTarget, LogStream, Mode, PodLog, Server,
+    ServerStatus, WatchedKind,
 };
 use crate::k8s::labels::Ownership;
 use crate::k8s::{KubeContext, Product};
@@ -121,7 +121,7 @@ async fn the_reader_of_a_log() {
     let log = LogStore::in_memory();
     let (events, _events) = mpsc::channel(16);
     let pod_logs = PodLogs::new(api.cluster(), log.clone(), events);
-    pod_logs.set(vec![PodLog {
+    let web = PodLog {
         manifest: "web".into(),
         span: SpanId::from("pod:web:web-1"),
         pod: ObjectUid::new("u"),
@@ -133,7 +133,8 @@ async fn the_reader_of_a_log() {
         since: None,
         missed_run: false,
         terminated: false,
-    }]);
+    };
+    pod_logs.set(&LogStream::all([web.into()]));
     let name = "the reader of the log of pod web-1";
     for n_readers in 1..=2 {
         while api.asked().len() < n_readers {
@@ -187,7 +188,7 @@ async fn port_forwards() {
         host: Some("127.0.0.1".to_owned()),
         pod: Some(pod),
     };
-    ports.set(vec![forward], Some(&api.cluster()));
+    ports.set(Forward::all([forward]), Some(&api.cluster()));
     dies_twice(&format!("the port-forward of web at {port}"), &log).await;
     dies_twice("the watch of port-forwards", &log).await;
     // It listens a moment after it was begun.
@@ -203,7 +204,7 @@ async fn the_keeper_of_a_server() {
     let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
     let variables = Arc::new(CommandVariables::default());
     let mut servers = Servers::new(log.clone(), sender, variables, tasks.clone(), shutdown.clone());
-    servers.set(vec![Server {
+    servers.set(Server::all([Server {
         serve: ServeId(1),
         asker: Asker::Resource("web".into()),
         manifest: Some("web".into()),
@@ -214,7 +215,7 @@ async fn the_keeper_of_a_server() {
             env: Vec::new(),
         },
         probe: None,
-    }]);
+    }]));
     let running = |event| match event {
         Event::ServerChanged {
             status: ServerStatus::Running { pid, .. },

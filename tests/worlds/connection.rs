@@ -1,7 +1,7 @@
 //! The way to the cluster: it is made when the engine asks for it, or cannot be made; it is lost and comes back. And what is
 //! looked out for because an update could not reach it.
 
-use tilt::engine::{ClusterStatus, Effect, Event, Forward, Mode};
+use tilt::engine::{ClusterStatus, Effect, Event, Forwards, Mode};
 
 use crate::rules::{Verdict, holds};
 use crate::world::{Brain, World};
@@ -11,7 +11,7 @@ use crate::world::{Brain, World};
 pub(crate) struct Way {
     state: State,
     /// The local ports that lead to pods, and whether anybody could lead them there when that was asked for.
-    forwards: (Vec<Forward>, bool),
+    forwards: (Forwards, bool),
     /// Whether it is looked out for what could not be reached.
     looks_out: bool,
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use tilt::engine::{
-    Asker, Effect, Event, ExitOutcome, ImageAction, ImageStep, Mode, ObjectId, Server, ServerStatus,
+    Asker, Effect, Event, ExitOutcome, ImageAction, ImageStep, Mode, ObjectId, ServerStatus, Servers,
     UnwantedObject, UpdateOutcome, UpdatePlan,
 };
 use tilt::model::{
@@ -275,9 +275,9 @@ impl<B: Brain> World<B> {
     }
 
     /// One server at most for each resource that is to serve.
-    fn check_servers(&self, servers: &[Server]) -> Verdict {
+    fn check_servers(&self, servers: &Servers) -> Verdict {
         let mut names = BTreeSet::new();
-        for server in servers {
+        for server in servers.values() {
             let Asker::Resource(name) = &server.asker else {
                 continue;
             };

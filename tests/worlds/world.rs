@@ -334,7 +334,7 @@ impl<B: Brain> World<B> {
                     .filter_map(LogStream::into_pod)
                     .collect();
             }
-            Effect::Serve(servers) => self.servers = servers,
+            Effect::Serve(servers) => self.servers = servers.values().cloned().collect(),
             Effect::Prune(request) => self.pruning = Some(request.prune),
             Effect::ExpectContainers(_) | Effect::UpdateContainers(_) | Effect::CancelLiveUpdate { .. } => {}
             Effect::Record(record) => self.records.push(record),

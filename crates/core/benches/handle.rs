@@ -67,7 +67,16 @@ fn measure(count: usize) -> Vec<(&'static str, f64)> {
         }),
         ("nothing happens", |_, _| Event::Wake),
     ];
-    let mut costs = vec![("a start, per resource", start)];
+    let runs = |alone| {
+        let begun = Instant::now();
+        Session::runs_commands(count, alone);
+        begun.elapsed().as_secs_f64() * 1e6 / count as f64
+    };
+    let mut costs = vec![
+        ("a start, per resource", start),
+        ("ci of commands, per command", runs(false)),
+        ("the same, each alone", runs(true)),
+    ];
     for (what, event) in kinds {
         costs.push((what, session.cost(event)));
     }

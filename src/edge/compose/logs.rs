@@ -4,7 +4,6 @@
 //! The Docker engine keeps what all runs of a container printed in one log. What was read is known by the times of the lines,
 //! so a new connection begins in the last second that was read and leaves out what came from there already.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +12,10 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::frames::Frames;
-use crate::edge::container_log::{Interruption, LogLines, Readers, Wishes};
+use crate::edge::container_log::{AskedLogs, Interruption, LogLines, Readers, Wishes};
 use crate::edge::docker::{ApiError, Docker};
 use crate::edge::retry::lasting;
-use crate::engine::{ContainerLog, Event};
+use crate::engine::{ContainerLog, Event, LogStream, LogStreams};
 use crate::logs::{Level, LogStore, LogWriter};
 use crate::model::ManifestName;
 
@@ -32,6 +31,7 @@ const LAST_TRIES: u32 = 4;
 pub(in crate::edge) struct ContainerLogs {
     logs: LogStore,
     events: mpsc::Sender<Event>,
+    asked: AskedLogs,
     readers: Readers<Key, ContainerLog>,
 }
 
@@ -43,23 +43,21 @@ impl ContainerLogs {
         Self {
             logs,
             events,
+            asked: AskedLogs::default(),
             readers: Readers::default(),
         }
     }
 
     /// Streams these logs from now on. One that is wanted no more is read to its end first, if that comes within 2 s.
-    pub(in crate::edge) fn set(&self, logs: Vec<ContainerLog>, docker: Option<&Arc<Docker>>) {
+    pub(in crate::edge) fn set(&self, wanted: &LogStreams, docker: Option<&Arc<Docker>>) {
         let Some(docker) = docker else { return };
-        let mut wanted: HashMap<Key, ContainerLog> = HashMap::new();
-        for log in logs {
-            let key = (log.manifest.clone(), log.container.clone());
-            // Of several runs of a container the last one goes on.
-            match wanted.get(&key) {
-                Some(known) if known.run >= log.run => {}
-                _ => drop(wanted.insert(key, log)),
-            }
+        let changes = self.asked.set(wanted, |log| match log {
+            LogStream::Container(log) => Some(((log.manifest.clone(), log.container.clone()), log.clone())),
+            LogStream::Pod(_) => None,
+        });
+        for (key, log) in changes {
+            self.readers.set(key, log, |wishes| self.start(wishes, docker));
         }
-        self.readers.set(wanted, |wishes| self.start(wishes, docker));
     }
 
     /// Reads each stream to its present end and ends it; returns after 2 s at the latest.

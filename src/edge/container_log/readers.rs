@@ -42,30 +42,29 @@ impl<K, L> Default for Readers<K, L> {
 }
 
 impl<K: Hash + Eq, L: PartialEq> Readers<K, L> {
-    /// Lets these logs be read from now on, and no others; `start` starts the reader of one that was not read before.
-    pub(in crate::edge) fn set(&self, mut wanted: HashMap<K, L>, start: impl Fn(Wishes<L>)) {
+    /// Lets a log be read from now on, or not any more; `start` starts the reader of one that was not read before.
+    pub(in crate::edge) fn set(&self, key: K, wanted: Option<L>, start: impl FnOnce(Wishes<L>)) {
         let mut readers = self.0.lock().expect("no panic while readers are held");
-        // Dropping a reader's sender tells it that it is wanted no more.
-        readers.retain(|key, reader| match wanted.remove(key) {
-            Some(log) => {
-                reader.wanted.send_if_modified(|known| {
-                    let is_changed = *known != log;
-                    *known = log;
-                    is_changed
-                });
-                true
-            }
-            None => false,
-        });
-        for (key, log) in wanted {
-            let (wanted, changes) = watch::channel(log);
-            let (drains, drain) = mpsc::channel(1);
-            start(Wishes {
-                wanted: changes,
-                drains: drain,
+        let Some(log) = wanted else {
+            // Dropping a reader's sender tells it that it is wanted no more.
+            readers.remove(&key);
+            return;
+        };
+        if let Some(reader) = readers.get(&key) {
+            reader.wanted.send_if_modified(|known| {
+                let is_changed = *known != log;
+                *known = log;
+                is_changed
             });
-            readers.insert(key, Reader { wanted, drains });
+            return;
         }
+        let (wanted, changes) = watch::channel(log);
+        let (drains, drain) = mpsc::channel(1);
+        start(Wishes {
+            wanted: changes,
+            drains: drain,
+        });
+        readers.insert(key, Reader { wanted, drains });
     }
 
     /// Reads each log to its present end and ends the readers; returns after 2 s at the latest.

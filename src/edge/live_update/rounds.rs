@@ -3,20 +3,20 @@
 //! How files and commands get into a container is `container`'s part, what has to be done is the engine's to say; `report_lines`
 //! says it in words.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::container::{Containers, ImageContent, Progress, Ways};
+use super::container::{Containers, Progress, Ways};
 use super::image_contents::ImageContents;
 use super::report_lines;
 use crate::edge::compose::ServiceWatch;
-use crate::engine::{ContainerUpdate, Event, LiveUpdatePlan};
+use crate::engine::{ContainerUpdate, Event, ExpectedContainers, LiveUpdatePlan};
 use crate::logs::{Lane, LogStore, LogWriter};
-use crate::model::{Batch, ContainerAddress, LiveUpdateId, Placement, Sync, SyncFailure, Synced};
+use crate::model::{Batch, LiveUpdateId, Placement, Sync, SyncFailure, Synced};
 
 /// Changes running containers.
 pub(in crate::edge) struct ContainerUpdates {
@@ -49,17 +49,9 @@ impl ContainerUpdates {
     }
 
     /// Gets ready to change these containers, and lets go of all others.
-    pub(in crate::edge) fn expect(
-        &self,
-        wanted: BTreeMap<ContainerAddress, String>,
-        contents: &ImageContents,
-        ways: &Ways,
-    ) {
-        let wanted = wanted.into_iter();
-        let wanted: BTreeMap<ContainerAddress, ImageContent> = wanted
-            .map(|(address, image)| (address, contents.of(&image)))
-            .collect();
-        self.containers.expect(&wanted, ways, &self.tasks);
+    pub(in crate::edge) fn expect(&self, wanted: &ExpectedContainers, contents: &ImageContents, ways: &Ways) {
+        let content = |image: &str| contents.of(image);
+        self.containers.expect(wanted, content, ways, &self.tasks);
     }
 
     /// Begins to change containers. Each of them answers with an event, also where nothing leads there.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use imbl::ordmap::DiffItem;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -11,7 +12,7 @@ use super::CommandVariables;
 use super::probe::{Prober, Readiness};
 use crate::edge::process::{Exit, MARK, Process, end_marked, mark_of};
 use crate::edge::retry::lasting;
-use crate::engine::{Asker, Event, Server, ServerEnd, ServerStatus};
+use crate::engine::{Asker, Event, Server, ServerEnd, ServerStatus, Servers as Wanted};
 use crate::logs::{LogStore, LogWriter};
 use crate::model::ServeId;
 
@@ -23,7 +24,10 @@ pub struct Servers {
     variables: Arc<CommandVariables>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
+    asked: Wanted,
     running: HashMap<ServeId, Running>,
+    /// When those have ended of each asker that are being stopped.
+    ending: HashMap<Asker, Vec<CancellationToken>>,
 }
 
 struct Running {
@@ -47,33 +51,38 @@ impl Servers {
             variables,
             tasks,
             shutdown,
+            asked: Wanted::new(),
             running: HashMap::new(),
+            ending: HashMap::new(),
         }
     }
 
     /// Lets these servers run and no others. One that ended by itself is not started again.
-    pub fn set(&mut self, wanted: Vec<Server>) {
-        for (id, running) in &self.running {
-            if !wanted.iter().any(|server| server.serve == *id) {
-                running.stop.cancel();
+    pub fn set(&mut self, wanted: Wanted) {
+        let asked = std::mem::replace(&mut self.asked, wanted.clone());
+        let mut new = Vec::new();
+        for difference in asked.diff(&wanted) {
+            match difference {
+                DiffItem::Add(_, server) => new.push(server.clone()),
+                DiffItem::Remove(id, _) => self.stop(*id),
+                DiffItem::Update { .. } => {}
             }
         }
-        self.running
-            .retain(|_, running| !(running.stop.is_cancelled() && running.ended.is_cancelled()));
-        for server in wanted {
-            if !self.running.contains_key(&server.serve) {
-                self.start(server);
-            }
-        }
+        new.into_iter().for_each(|server| self.start(server));
+    }
+
+    fn stop(&mut self, id: ServeId) {
+        let Some(running) = self.running.remove(&id) else {
+            return;
+        };
+        running.stop.cancel();
+        let ending = self.ending.entry(running.asker).or_default();
+        ending.retain(|ended| !ended.is_cancelled());
+        ending.push(running.ended);
     }
 
     fn start(&mut self, server: Server) {
-        let before: Vec<CancellationToken> = self
-            .running
-            .values()
-            .filter(|running| running.asker == server.asker)
-            .map(|running| running.ended.clone())
-            .collect();
+        let before = self.ending.remove(&server.asker).unwrap_or_default();
         let (stop, ended) = (self.shutdown.child_token(), CancellationToken::new());
         let running = Running {
             asker: server.asker.clone(),

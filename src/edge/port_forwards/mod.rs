@@ -15,6 +15,7 @@ mod tests;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
+use imbl::ordmap::DiffItem;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use self::port::Port;
 use super::kube::Cluster;
 use crate::edge::retry::lasting;
-use crate::engine::{Event, Forward, ForwardId, ForwardPart, ForwardTarget};
+use crate::engine::{Event, Forward, ForwardId, ForwardPart, ForwardTarget, Forwards};
 use crate::logs::{LogStore, LogWriter};
 
 /// Keeps port-forwards.
@@ -33,6 +34,7 @@ pub(super) struct PortForwards {
     web_host: String,
     tasks: TaskTracker,
     shutdown: CancellationToken,
+    asked: Forwards,
     open: HashMap<ForwardId, Open>,
     /// All ports that are wanted, for each to know of the others.
     wanted: Arc<Mutex<BTreeSet<ForwardId>>>,
@@ -62,6 +64,7 @@ impl PortForwards {
             web_host,
             tasks,
             shutdown,
+            asked: Forwards::new(),
             open: HashMap::new(),
             wanted: Arc::default(),
             closing: Vec::new(),
@@ -70,37 +73,47 @@ impl PortForwards {
     }
 
     /// Lets these ports lead to these pods, and no others anywhere.
-    pub(super) fn set(&mut self, wanted: Vec<Forward>, cluster: Option<&Cluster>) {
+    pub(super) fn set(&mut self, wanted: Forwards, cluster: Option<&Cluster>) {
         let Some(cluster) = cluster else { return };
         self.closing.retain(|(_, closed)| !closed.is_cancelled());
-        let closing = &mut self.closing;
-        self.open.retain(|known, open| {
-            let stays = wanted.iter().any(|forward| forward.id() == *known);
-            if !stays {
-                open.port.stop.cancel();
-                closing.push((known.local_port, open.closed.clone()));
+        let asked = std::mem::replace(&mut self.asked, wanted.clone());
+        let mut changed = Vec::new();
+        for difference in asked.diff(&wanted) {
+            match difference {
+                DiffItem::Add(id, forward)
+                | DiffItem::Update {
+                    new: (id, forward), ..
+                } => changed.push((id, forward)),
+                DiffItem::Remove(id, _) => self.close(id),
             }
-            stays
-        });
-        *self.wanted.lock().expect("no panic while it is held") = wanted.iter().map(Forward::id).collect();
-        for forward in wanted {
-            let id = forward.id();
-            match self.open.get(&id) {
+        }
+        let ids = changed.iter().map(|(id, _)| (*id).clone());
+        self.wanted.lock().expect("no panic while it is held").extend(ids);
+        for (id, forward) in changed {
+            match self.open.get(id) {
                 Some(open) => {
                     let is_news = *open.target.borrow() != forward.pod;
                     if is_news {
-                        open.target.send_replace(forward.pod);
+                        open.target.send_replace(forward.pod.clone());
                         // Another pod, or one that has become ready, is another chance.
                         open.port.tell(ForwardPart::Connection, None);
                     }
                 }
                 None => {
-                    let opened = self.open(forward, cluster.clone());
-                    self.open.insert(id, opened);
+                    let opened = self.open(forward.clone(), cluster.clone());
+                    self.open.insert(id.clone(), opened);
                 }
             }
         }
         self.watch_paths(cluster);
+    }
+
+    fn close(&mut self, id: &ForwardId) {
+        self.wanted.lock().expect("no panic while it is held").remove(id);
+        if let Some(open) = self.open.remove(id) {
+            open.port.stop.cancel();
+            self.closing.push((id.local_port, open.closed));
+        }
     }
 
     fn open(&self, forward: Forward, cluster: Cluster) -> Open {

@@ -65,7 +65,10 @@ async fn a_port_that_is_taken_is_told_with_who_has_it_and_taken_when_it_is_free(
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port();
     let (mut ports, mut told, mut log) = keeper();
-    ports.set(vec![forward("web", port, Some("127.0.0.1"))], Some(&cluster()));
+    ports.set(
+        Forward::all([forward("web", port, Some("127.0.0.1"))]),
+        Some(&cluster()),
+    );
     let message = error(&mut told).await.expect("it is taken");
     let pid = std::process::id();
     let named = message
@@ -89,7 +92,7 @@ async fn localhost_is_both_families_of_which_one_is_enough() {
     let taken = std::net::TcpListener::bind("[::1]:0").expect("a port");
     let port = taken.local_addr().expect("an address").port();
     let (mut ports, _told, mut log) = keeper();
-    ports.set(vec![forward("web", port, None)], Some(&cluster()));
+    ports.set(Forward::all([forward("web", port, None)]), Some(&cluster()));
     let lines = log.next_batch().await.expect("a warning");
     let expected = format!("Error port-forwarding web: cannot listen on ::1:{port}");
     assert!(lines[0].text.starts_with(&expected), "{}", lines[0].text);
@@ -101,7 +104,7 @@ async fn localhost_is_both_families_of_which_one_is_enough() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = free.local_addr().expect("an address").port();
     drop(free);
-    ports.set(vec![forward("web", port, None)], Some(&cluster()));
+    ports.set(Forward::all([forward("web", port, None)]), Some(&cluster()));
     for host in ["127.0.0.1", "::1"] {
         while TcpStream::connect((host, port)).await.is_err() {
             tokio::task::yield_now().await;
@@ -116,13 +119,13 @@ async fn a_port_goes_from_one_resource_to_another_without_a_fault() {
     drop(free);
     let (mut ports, mut told, mut log) = keeper();
     for name in ["one", "two", "three"] {
-        ports.set(vec![forward(name, port, None)], Some(&cluster()));
+        ports.set(Forward::all([forward(name, port, None)]), Some(&cluster()));
     }
     let last = CancellationToken::clone(&ports.open.values().next().expect("a port").closed);
     while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
         tokio::task::yield_now().await;
     }
-    ports.set(Vec::new(), Some(&cluster()));
+    ports.set(Forward::all([]), Some(&cluster()));
     last.cancelled().await;
     assert_eq!(text(&mut log), "");
     assert!(told.try_recv().is_err(), "nothing was wrong");
@@ -138,12 +141,12 @@ async fn two_resources_that_want_one_port_are_both_named() {
     let port = free.local_addr().expect("an address").port();
     drop(free);
     let (mut ports, mut told, _log) = keeper();
-    ports.set(vec![forward("one", port, None)], Some(&cluster()));
+    ports.set(Forward::all([forward("one", port, None)]), Some(&cluster()));
     while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
         tokio::task::yield_now().await;
     }
     ports.set(
-        vec![forward("one", port, None), forward("two", port, None)],
+        Forward::all([forward("one", port, None), forward("two", port, None)]),
         Some(&cluster()),
     );
     let message = error(&mut told).await.expect("it is taken");
@@ -156,7 +159,10 @@ async fn two_resources_that_want_one_port_are_both_named() {
 #[tokio::test]
 async fn an_address_of_another_machine_is_told_apart() {
     let (mut ports, mut told, _log) = keeper();
-    ports.set(vec![forward("web", 8080, Some("192.0.2.1"))], Some(&cluster()));
+    ports.set(
+        Forward::all([forward("web", 8080, Some("192.0.2.1"))]),
+        Some(&cluster()),
+    );
     let message = error(&mut told).await.expect("it is none of ours");
     insta::assert_snapshot!(message, @r#"
     Error port-forwarding web: cannot listen on 192.0.2.1:8080: Cannot assign requested address (os error 99)
@@ -172,7 +178,7 @@ async fn a_connection_whose_pod_cannot_be_reached_is_closed_and_told() {
     let (mut ports, mut told, _log) = keeper();
     let mut dead = forward("web", port, None);
     dead.pod = Some(target());
-    ports.set(vec![dead], Some(&cluster()));
+    ports.set(Forward::all([dead]), Some(&cluster()));
     let mut connection = loop {
         if let Ok(connection) = TcpStream::connect(("127.0.0.1", port)).await {
             break connection;
@@ -276,10 +282,10 @@ async fn a_client_that_has_said_all_gets_the_whole_answer() {
         let pod = Some(target());
         let cluster = pod_that_echoes(n_bytes, true).await;
         ports.set(
-            vec![Forward {
+            Forward::all([Forward {
                 pod,
                 ..forward("web", port, None)
-            }],
+            }]),
             Some(&cluster),
         );
         let mut client = connected(port).await;
@@ -304,7 +310,7 @@ async fn a_port_that_nothing_listens_on_is_told_once_and_in_short() {
         }]
     };
     for ready in [false, false, true] {
-        ports.set(wanted(ready), Some(&cluster));
+        ports.set(Forward::all(wanted(ready)), Some(&cluster));
         let mut rest = Vec::new();
         let _ = connected(port).await.read_to_end(&mut rest).await;
     }
@@ -323,7 +329,7 @@ async fn each_of_two_resources_that_want_one_port_knows_of_the_other() {
     let port = free_port();
     let (mut ports, _told, _log) = keeper();
     ports.set(
-        vec![forward("one", port, None), forward("two", port, None)],
+        Forward::all([forward("one", port, None), forward("two", port, None)]),
         Some(&cluster()),
     );
     let rival = |name: &str| {

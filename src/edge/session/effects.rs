@@ -29,7 +29,7 @@ use crate::edge::update;
 use crate::edge::update::{ImageSlots, ImageTools, ServiceTools, UpdateTools, custom_deploy, run_service};
 use crate::edge::watch_files::FileWatcher;
 use crate::engine::{
-    Effect, Event, LoadOutcome, LogStream, LogStreams, Moment, PruneRequest, UpdateOutcome, UpdatePlan,
+    Effect, Event, LoadOutcome, LogStreams, Moment, PruneRequest, UpdateOutcome, UpdatePlan,
 };
 use crate::k8s::labels::Ownership;
 use crate::logs::{LogStore, LogWriter};
@@ -169,7 +169,7 @@ impl Edge {
             }
             Effect::ExpectContainers(wanted) => {
                 self.container_updates
-                    .expect(wanted, &self.image_contents, &self.ways());
+                    .expect(&wanted, &self.image_contents, &self.ways());
             }
             Effect::UpdateContainers(plan) => self.container_updates.start(*plan, &self.ways()),
             Effect::CancelLiveUpdate { update } => self.container_updates.cancel(update),
@@ -215,7 +215,7 @@ impl Edge {
                 }
             }
             Effect::CheckKubeconfig => self.check_kubeconfig(),
-            Effect::StreamLogs(wanted) => self.stream_logs(wanted),
+            Effect::StreamLogs(wanted) => self.stream_logs(&wanted),
             Effect::WatchServices(wanted) => {
                 if let Some(docker) = self.docker.get() {
                     self.services.set(&wanted, docker);
@@ -325,18 +325,11 @@ impl Edge {
         }
     }
 
-    fn stream_logs(&self, wanted: LogStreams) {
-        let (mut pods, mut containers) = (Vec::new(), Vec::new());
-        for (_, log) in wanted {
-            match log {
-                LogStream::Pod(log) => pods.push(log),
-                LogStream::Container(log) => containers.push(log),
-            }
-        }
+    fn stream_logs(&self, wanted: &LogStreams) {
         if let Some(connected) = self.cluster.get() {
-            connected.pod_logs.set(pods);
+            connected.pod_logs.set(wanted);
         }
-        self.container_logs.set(containers, self.docker.get());
+        self.container_logs.set(wanted, self.docker.get());
     }
 
     fn start_update(&mut self, plan: UpdatePlan) {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tilt::edge::kube::PodLogs;
-use tilt::engine::{Event, PodLog};
+use tilt::engine::{Event, LogStream, PodLog};
 use tilt::model::{ManifestName, ObjectUid, SpanId};
 use tokio::sync::mpsc;
 
@@ -39,7 +39,7 @@ fn stream(world: &World, name: &str) -> Option<PodLog> {
 async fn follow(world: &World, logs: &PodLogs, name: &str, mut done: impl FnMut(&str) -> bool) -> String {
     let followed = tokio::time::timeout(PATIENCE, async {
         loop {
-            logs.set(stream(world, name).into_iter().collect());
+            logs.set(&LogStream::all(stream(world, name).map(LogStream::from)));
             let text = text(world);
             if done(&text) {
                 return text;
@@ -87,7 +87,7 @@ async fn a_restart_of_the_container_loses_and_repeats_no_line() {
         &["wait", "--for=condition=ready", "pod/counter", "--timeout=60s"],
         "",
     );
-    logs.set(stream(&world, "counter").into_iter().collect());
+    logs.set(&LogStream::all(stream(&world, "counter").map(LogStream::from)));
     // The container may end before the command that is run in it does.
     world.kubectl(
         &[
@@ -140,7 +140,7 @@ async fn new_connections_lose_and_repeat_no_line() {
             if n_connections < 40 {
                 n_connections += 1;
                 wanted.since = Some(tilt::model::Timestamp::from_secs(n_connections));
-                logs.set(vec![wanted.clone()]);
+                logs.set(&LogStream::all([wanted.clone().into()]));
             }
             tokio::time::sleep(std::time::Duration::from_millis(37)).await;
         }
@@ -166,7 +166,7 @@ async fn a_drain_reads_to_the_present_end() {
     );
     let (events, _ends) = mpsc::channel(100);
     let logs = PodLogs::new(world.cluster.clone(), world.store.clone(), events);
-    logs.set(stream(&world, "talker").into_iter().collect());
+    logs.set(&LogStream::all(stream(&world, "talker").map(LogStream::from)));
     logs.drain().await;
     assert_eq!(text(&world), "one\ntwo\n");
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tilt_core::engine::{
-    AppliedObject, ClusterStatus, Effect, Engine, EngineConfig, Event, LoadOutcome, Mode, ObjectId,
-    UpdateOutcome,
+    AppliedObject, ClusterStatus, Effect, Engine, EngineConfig, Event, ExitOutcome, LoadOutcome, Mode,
+    ObjectId, UpdateOutcome,
 };
 use tilt_core::k8s::{Entity, Origin};
 use tilt_core::model::{
@@ -27,9 +27,55 @@ pub(crate) struct Session {
 impl Session {
     /// Returns a session that has deployed so many resources, whose pods are ready; and as many that wait to be asked for.
     pub(crate) fn settled(count: usize, with_records: bool) -> Self {
+        let manifests = (0..count).map(deployment).chain((0..count).map(local));
+        let (mut session, effects) = Self::begun(count, Mode::Up, with_records, manifests.collect());
+        let mut started = builds(&effects);
+        while let Some((build, number)) = started.pop() {
+            let ended = Event::UpdateFinished {
+                build,
+                outcome: Box::new(applied(number)),
+            };
+            started.extend(builds(&session.timed(ended).1));
+            session.timed(pod_seen(number, true));
+        }
+        session
+    }
+
+    /// Lets a run of `ci` end that has so many commands and nothing else, one after the other if they run alone.
+    pub(crate) fn runs_commands(count: usize, alone: bool) {
+        let command = |number| {
+            let mut manifest = local(number);
+            manifest.trigger_mode = TriggerMode::Auto;
+            if let DeployTarget::Local(target) = &mut manifest.deploy {
+                target.allow_parallel = !alone;
+                target.update_cmd = Some(tilt_core::model::Command::default());
+            }
+            manifest
+        };
+        let mode = Mode::Ci {
+            timeout_override: None,
+            fail_fast: false,
+        };
+        let (mut session, mut effects) = Self::begun(count, mode, true, (0..count).map(command).collect());
+        let mut started = Vec::new();
+        loop {
+            started.extend(effects.iter().filter_map(|effect| match effect {
+                Effect::StartUpdate(plan) => Some(plan.build),
+                _ => None,
+            }));
+            let Some(build) = started.pop() else { break };
+            let outcome = Box::new(UpdateOutcome::default());
+            effects = session.timed(Event::UpdateFinished { build, outcome }).1;
+        }
+        let is_over = |effect: &Effect| matches!(effect, Effect::Exit(ExitOutcome::Succeeded));
+        assert!(effects.iter().any(is_over), "the run ends: {effects:?}");
+    }
+
+    /// Returns a session that has just loaded these resources, and what is to be done.
+    fn begun(count: usize, mode: Mode, with_records: bool, manifests: Vec<Manifest>) -> (Self, Vec<Effect>) {
         let now = Instant::now();
         let engine = Engine::new(EngineConfig {
-            mode: Mode::Up,
+            mode,
             started: Timestamp::from_secs(1_000),
             started_at: now,
             tiltfile: LocalPath::new("/src/Tiltfile"),
@@ -49,7 +95,6 @@ impl Session {
         let mut session = Self { engine, count, now };
         session.send(Event::Started);
         session.send(Event::ClusterChanged(ClusterStatus::Connected));
-        let manifests: Vec<Manifest> = (0..count).map(deployment).chain((0..count).map(local)).collect();
         let outcome = LoadOutcome {
             enabled: manifests.iter().map(|manifest| manifest.name.clone()).collect(),
             manifests: Some(manifests),
@@ -63,16 +108,7 @@ impl Session {
             load: LoadId(1),
             outcome: Box::new(outcome),
         });
-        let mut started = builds(&effects);
-        while let Some((build, number)) = started.pop() {
-            let ended = Event::UpdateFinished {
-                build,
-                outcome: Box::new(applied(number)),
-            };
-            started.extend(builds(&session.timed(ended).1));
-            session.timed(pod_seen(number, true));
-        }
-        session
+        (session, effects)
     }
 
     fn send(&mut self, event: Event) -> Vec<Effect> {

@@ -1,9 +1,10 @@
-//! When and how `tilt ci` ends. A pure question about the state, asked after each event.
+//! When and how `tilt ci` ends: a question about the state, asked after each event. What the resources say about it is kept, and asked
+//! for anew only of those that changed.
 //!
 //! Rule: `docs/rules/sessions.md`, "ci".
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::cluster_events::needs_cluster;
@@ -11,7 +12,9 @@ use super::config::Mode;
 use super::effect::{CiFailure, ExitOutcome};
 use super::event::ClusterStatus;
 use super::row::Row;
+use super::rows::note;
 use super::state::State;
+use super::timers::Timers;
 use super::{deploy, never_started};
 use crate::model::{ManifestName, format_go_duration};
 
@@ -66,33 +69,133 @@ pub(super) enum Grace {
     Exceeded,
 }
 
+/// What the resources say about the end of a run. It is kept: of each only what changed is asked for anew.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    rows: BTreeMap<ManifestName, Vec<Judged>>,
+    /// How many targets they have.
+    targets: usize,
+    /// The targets that are not as they should be at the end.
+    unfinished: usize,
+    /// The targets that have failed for good, and whose they are.
+    failed: BTreeMap<String, ManifestName>,
+    /// Those that are not ready in time.
+    late: BTreeMap<String, ManifestName>,
+    /// When what is said of one changes though nothing happens.
+    deadlines: Timers<ManifestName>,
+    /// Resources that are deployed to the cluster, or about to be.
+    in_cluster: BTreeSet<ManifestName>,
+    /// Resources that nothing starts.
+    idle: BTreeSet<ManifestName>,
+    /// Those under way whose commands may start others.
+    starters: BTreeSet<ManifestName>,
+}
+
+/// What is said of a target.
+#[derive(Debug, PartialEq, Eq)]
+struct Judged {
+    name: String,
+    is_fine: bool,
+    has_failed: bool,
+    is_late: bool,
+    until: Option<Instant>,
+}
+
+/// Takes in what changed. Only a run of `ci` asks.
+pub(super) fn refresh(state: &mut State) {
+    let touched = state.rows.take_unjudged();
+    if !matches!(state.config.mode, Mode::Ci { .. }) {
+        return;
+    }
+    let mut progress = std::mem::take(&mut state.progress);
+    let mut names = touched.rows;
+    if touched.all {
+        names.extend(state.rows.keys().chain(progress.rows.keys()).cloned());
+    }
+    names.extend(progress.deadlines.due(state.now).cloned());
+    for name in names {
+        progress.look_at(state, &name);
+    }
+    debug_assert_eq!(progress, Progress::of(state));
+    state.progress = progress;
+}
+
+impl Progress {
+    /// Returns what all resources say.
+    #[cfg(debug_assertions)]
+    fn of(state: &State) -> Self {
+        let mut progress = Self::default();
+        for name in state.rows.keys() {
+            progress.look_at(state, name);
+        }
+        progress
+    }
+
+    fn look_at(&mut self, state: &State, name: &ManifestName) {
+        for judged in self.rows.remove(name).into_iter().flatten() {
+            self.targets -= 1;
+            self.unfinished -= usize::from(!judged.is_fine);
+            self.failed.remove(&judged.name);
+            self.late.remove(&judged.name);
+        }
+        let row = state.rows.get(name);
+        let targets = row.map(|row| targets_of(state, row)).unwrap_or_default();
+        let judged: Vec<Judged> = targets.iter().map(|target| target.judge(state)).collect();
+        for judged in &judged {
+            self.targets += 1;
+            self.unfinished += usize::from(!judged.is_fine);
+            if judged.has_failed {
+                self.failed.insert(judged.name.clone(), name.clone());
+            }
+            if judged.is_late {
+                self.late.insert(judged.name.clone(), name.clone());
+            }
+        }
+        let until = judged.iter().filter_map(|judged| judged.until).min();
+        self.deadlines.set(name, until);
+        note(&mut self.in_cluster, name, row.is_some_and(needs_cluster));
+        note(&mut self.idle, name, row.is_some_and(never_started::is_idle));
+        let starts_others = row.is_some_and(|row| never_started::may_start_others(state, row));
+        note(&mut self.starters, name, starts_others);
+        if row.is_some() {
+            self.rows.insert(name.clone(), judged);
+        }
+    }
+}
+
 /// Returns how the session ends, if it is clear.
 pub(super) fn verdict(state: &State) -> Option<ExitOutcome> {
     let Mode::Ci { timeout_override, .. } = state.config.mode else {
         return None;
     };
+    let progress = &state.progress;
     if let ClusterStatus::Failed(why) = &state.cluster
-        && state.rows.values().any(needs_cluster)
+        && !progress.in_cluster.is_empty()
     {
         let why = why.lines().next().unwrap_or_default();
         return Some(failed(format!("cluster connection failed: {why}"), Vec::new()));
     }
-    let targets = targets(state);
-    if let Some((resource, message)) = first_failure(&targets) {
+    let tiltfile = tiltfile_target(state);
+    if let Some((resource, message)) = first_failure(state, &tiltfile) {
         return Some(failed(message, vec![resource]));
     }
-    if let Some((resource, message)) = never_started::wait_in_vain(state) {
+    if progress.starters.is_empty()
+        && let Some((resource, message)) = never_started::wait_in_vain(state, &progress.idle)
+    {
         return Some(failed(message, vec![resource]));
     }
-    if targets.len() > 1 && targets.iter().all(Target::is_fine) {
+    if progress.targets > 0 && progress.unfinished == 0 && tiltfile.is_fine() {
         return Some(ExitOutcome::Succeeded);
     }
-    if let Some((resource, message)) = readiness_timeout(state, &targets) {
-        return Some(failed(message, vec![resource]));
+    if let Some((name, resource)) = progress.late.first_key_value() {
+        let limit = format_go_duration(state.ci_settings.readiness_timeout);
+        let message = format!("Readiness timeout after {limit}: target {name} not ready");
+        return Some(failed(message, vec![resource.as_str()]));
     }
     let timeout = timeout(state, timeout_override)?;
     let is_over = state.now.saturating_duration_since(state.config.started_at) >= timeout;
     is_over.then(|| {
+        let targets = targets(state);
         let unfinished = targets.iter().filter(|target| !target.is_fine());
         let names: BTreeSet<&str> = unfinished.map(|target| target.resource).collect();
         let message = format!(
@@ -124,19 +227,7 @@ pub(super) fn next_deadline(state: &State) -> Option<Instant> {
         return None;
     };
     let global = timeout(state, timeout_override).map(|timeout| state.config.started_at + timeout);
-    let targets = targets(state);
-    let of_targets = targets.iter().filter_map(|target| match target.state {
-        TargetState::Active {
-            ready: false,
-            since: Some(since),
-        } if !target.is_job => Some(since + readiness_limit(state)?),
-        TargetState::Unproven { until } => Some(until),
-        TargetState::Failed {
-            grace: Grace::Tolerated { until },
-            ..
-        } => Some(until),
-        _ => None,
-    });
+    let of_targets = state.progress.deadlines.next().into_iter();
     of_targets
         .chain(global)
         .filter(|deadline| *deadline > state.now)
@@ -155,33 +246,34 @@ fn timeout(state: &State, typed: Option<Duration>) -> Option<Duration> {
 }
 
 fn targets(state: &State) -> Vec<Target<'_>> {
-    let mut targets = vec![tiltfile_target(state)];
-    for (name, row) in &state.rows {
-        let resource = name.as_str();
-        let runtime = match row.enabled {
-            true => deploy::of(row).runtime(state, row),
-            false => Some(Runtime {
-                part: "runtime",
-                is_job: false,
-                state: TargetState::Idle,
-            }),
-        };
-        targets.extend(runtime.map(|runtime| Target {
-            resource,
-            part: runtime.part,
-            is_job: runtime.is_job,
-            state: runtime.state,
-        }));
-        if !row.only_serves() {
-            targets.push(Target {
-                resource,
-                part: "update",
-                is_job: true,
-                state: update_state(state, row),
-            });
-        }
-    }
-    targets
+    let rows = state.rows.values().flat_map(|row| targets_of(state, row));
+    std::iter::once(tiltfile_target(state)).chain(rows).collect()
+}
+
+/// Returns what has to go well of a resource.
+fn targets_of<'a>(state: &'a State, row: &'a Row) -> Vec<Target<'a>> {
+    let resource = row.manifest.name.as_str();
+    let runtime = match row.enabled {
+        true => deploy::of(row).runtime(state, row),
+        false => Some(Runtime {
+            part: "runtime",
+            is_job: false,
+            state: TargetState::Idle,
+        }),
+    };
+    let runtime = runtime.map(|runtime| Target {
+        resource,
+        part: runtime.part,
+        is_job: runtime.is_job,
+        state: runtime.state,
+    });
+    let update = (!row.only_serves()).then(|| Target {
+        resource,
+        part: "update",
+        is_job: true,
+        state: update_state(state, row),
+    });
+    runtime.into_iter().chain(update).collect()
 }
 
 fn tiltfile_target(state: &State) -> Target<'_> {
@@ -254,46 +346,66 @@ impl Target<'_> {
             TargetState::Unproven { .. } | TargetState::Waiting(_) | TargetState::Failed { .. } => false,
         }
     }
+
+    /// Returns what is wrong with it, if that ends the run.
+    fn failure(&self) -> Option<String> {
+        match &self.state {
+            TargetState::Failed {
+                error,
+                grace: Grace::None,
+            } => Some(error.clone()),
+            TargetState::Failed {
+                error,
+                grace: Grace::Exceeded,
+            } => Some(format!("exceeded grace period: {error}")),
+            _ => None,
+        }
+    }
+
+    /// Returns until when it has to be ready, if it is not.
+    fn ready_by(&self, state: &State) -> Option<Instant> {
+        match self.state {
+            TargetState::Active {
+                ready: false,
+                since: Some(since),
+            } if !self.is_job => Some(since + readiness_limit(state)?),
+            _ => None,
+        }
+    }
+
+    fn judge(&self, state: &State) -> Judged {
+        let ready_by = self.ready_by(state);
+        let until = match self.state {
+            TargetState::Unproven { until } => Some(until),
+            TargetState::Failed {
+                grace: Grace::Tolerated { until },
+                ..
+            } => Some(until),
+            _ => ready_by,
+        };
+        Judged {
+            name: self.name(),
+            is_fine: self.is_fine(),
+            has_failed: self.failure().is_some(),
+            is_late: ready_by.is_some_and(|limit| limit <= state.now),
+            until: until.filter(|until| *until > state.now),
+        }
+    }
 }
 
-fn first_failure<'a>(targets: &[Target<'a>]) -> Option<(&'a str, String)> {
-    let final_fault = |target: &Target<'a>| match &target.state {
-        TargetState::Failed {
-            error,
-            grace: Grace::None,
-        } => Some((target.name(), target.resource, error.clone())),
-        TargetState::Failed {
-            error,
-            grace: Grace::Exceeded,
-        } => Some((
-            target.name(),
-            target.resource,
-            format!("exceeded grace period: {error}"),
-        )),
-        _ => None,
+/// Returns what has failed for good, the first one by name.
+fn first_failure<'a>(state: &'a State, tiltfile: &Target<'a>) -> Option<(&'a str, String)> {
+    let of_row = |(name, resource): (&String, &ManifestName)| {
+        let row = state.rows.get(resource)?;
+        let mut targets = targets_of(state, row).into_iter();
+        let target = targets.find(|target| target.name() == *name)?;
+        Some((target.name(), target.resource, target.failure()?))
     };
-    targets
-        .iter()
-        .filter_map(final_fault)
-        .min()
-        .map(|(_, resource, message)| (resource, message))
-}
-
-fn readiness_timeout<'a>(state: &State, targets: &[Target<'a>]) -> Option<(&'a str, String)> {
-    let limit = readiness_limit(state)?;
-    let is_late = |target: &&Target<'a>| match target.state {
-        TargetState::Active {
-            ready: false,
-            since: Some(since),
-        } if !target.is_job => state.now.saturating_duration_since(since) >= limit,
-        _ => false,
-    };
-    let late = targets.iter().filter(is_late);
-    let (name, resource) = late.map(|target| (target.name(), target.resource)).min()?;
-    let message = format!(
-        "Readiness timeout after {}: target {name} not ready",
-        format_go_duration(limit)
-    );
+    let of_tiltfile = tiltfile
+        .failure()
+        .map(|failure| (tiltfile.name(), tiltfile.resource, failure));
+    let first = state.progress.failed.first_key_value().and_then(of_row);
+    let (_, resource, message) = first.into_iter().chain(of_tiltfile).min()?;
     Some((resource, message))
 }
 

@@ -91,8 +91,8 @@ pub(super) fn on_changed(state: &mut State, status: ClusterStatus) {
             state.connection = Connection::Settled;
             // What was asked for before there was a cluster nobody could do.
             state.watched.forget_asked();
-            state.asked.forwards.clear();
-            (state.dirty.cluster, state.dirty.forwards) = (true, true);
+            state.asked.forwards.forget_asked();
+            state.dirty.cluster = true;
         }
         (ClusterStatus::Failed(_), Connection::Asked(wish)) if is_patient => {
             let pause = wish.pauses.pause();

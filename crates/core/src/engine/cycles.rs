@@ -53,7 +53,9 @@ pub(crate) struct RecentlyEnded(VecDeque<(Instant, ManifestName, u64)>);
 
 impl RecentlyEnded {
     pub(crate) fn note(&mut self, now: Instant, name: ManifestName, run: u64) {
-        self.0.retain(|(at, ..)| now < *at + LATE);
+        while self.0.front().is_some_and(|(at, ..)| now >= *at + LATE) {
+            self.0.pop_front();
+        }
         self.0.push_back((now, name, run));
     }
 }
@@ -111,7 +113,7 @@ impl Cycle {
     }
 
     /// Returns until when the next round waits.
-    fn waits_until(&self, now: Instant) -> Option<Instant> {
+    pub(super) fn waits_until(&self, now: Instant) -> Option<Instant> {
         let mut fresh = self.fresh.keys();
         let goes_on = !self.by_hand && fresh.all(|file| self.files.contains_key(file));
         let until = self.began? + self.pause();
@@ -202,10 +204,7 @@ pub(super) fn load_waits(state: &State) -> bool {
     tiltfile.triggers.is_empty() && !tiltfile.args_changed && tiltfile.cycle.waits_until(state.now).is_some()
 }
 
-/// Returns when the next round is due.
-pub(super) fn next(state: &State) -> Option<Instant> {
-    let due = state.rows.due().into_iter().map(|(_, row)| row);
-    let idle = due.filter(|row| row.building.is_none());
-    let cycles = idle.map(|row| &row.cycle).chain([&state.tiltfile.cycle]);
-    cycles.filter_map(|cycle| cycle.waits_until(state.now)).min()
+/// Returns when the next load is due, if it waits for that.
+pub(super) fn next_load(state: &State) -> Option<Instant> {
+    state.tiltfile.cycle.waits_until(state.now)
 }

@@ -54,6 +54,25 @@ pub(super) fn awaited(state: &State, name: &ManifestName, row: &Row) -> Vec<Mani
         .collect()
 }
 
+/// Returns the resources whose state decides whether a first deploy of this one waits.
+pub(super) fn looked_at(state: &State, row: &Row) -> BTreeSet<ManifestName> {
+    let mut seen = BTreeSet::new();
+    if row.deployed.at.is_some() {
+        return seen;
+    }
+    let mut open: Vec<&ManifestName> = row.definers.iter().collect();
+    while let Some(name) = open.pop() {
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        if let Some(row) = state.rows.get(name) {
+            open.extend(&row.manifest.resource_deps);
+            open.extend(&row.definers);
+        }
+    }
+    seen
+}
+
 fn is_pending(state: &State, name: &ManifestName) -> bool {
     let row = state.rows.get(name);
     row.is_some_and(|row| row.building.is_some() || row.is_due())

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::event::ForwardId;
 use super::moment::Moment;
 use super::object_id::UnwantedObject;
 use crate::history::UpdateRecord;
@@ -53,7 +54,7 @@ pub enum Effect {
     },
     /// Be ready to change these running containers from now on, each made from this image; the edge compares with what it
     /// is ready for.
-    ExpectContainers(BTreeMap<ContainerAddress, String>),
+    ExpectContainers(ExpectedContainers),
     /// Change running containers in place; each of them is answered by `ContainerUpdated`.
     UpdateContainers(Box<LiveUpdatePlan>),
     /// Stop a change of running containers as soon as possible; each of them still answers.
@@ -110,9 +111,9 @@ pub enum Effect {
     },
     /// Let these servers and commands run from now on; the edge compares with what runs. Each answers with `ServerChanged`.
     /// One that is no longer wanted is stopped, and has ended before the next one that the same asks for starts.
-    Serve(Vec<Server>),
+    Serve(Servers),
     /// Let these local ports lead to these pods from now on; the edge compares with what is open.
-    ForwardPorts(Vec<Forward>),
+    ForwardPorts(Forwards),
     /// Take out of the Docker engine what nobody needs any more; faults are logged. Answered by `Pruned`.
     Prune(PruneRequest),
     /// Write to the log.
@@ -375,6 +376,15 @@ pub struct WatchedKind {
     pub namespace: Option<String>,
 }
 
+/// Servers and commands that are wanted.
+pub type Servers = imbl::OrdMap<ServeId, Server>;
+
+/// Local ports that are wanted.
+pub type Forwards = imbl::OrdMap<ForwardId, Forward>;
+
+/// Containers that may have to be changed, and which image each was made from.
+pub type ExpectedContainers = imbl::OrdMap<ContainerAddress, String>;
+
 /// Logs whose lines are wanted, each for the resource that shows them.
 pub type LogStreams = imbl::OrdMap<(ManifestName, LogId), LogStream>;
 
@@ -466,7 +476,30 @@ impl LogId {
     }
 }
 
+impl Server {
+    /// Returns servers as a set.
+    pub fn all(servers: impl IntoIterator<Item = Self>) -> Servers {
+        let servers = servers.into_iter();
+        servers.map(|server| (server.serve, server)).collect()
+    }
+}
+
+impl Forward {
+    /// Returns local ports as a set.
+    pub fn all(forwards: impl IntoIterator<Item = Self>) -> Forwards {
+        let forwards = forwards.into_iter();
+        forwards.map(|forward| (forward.id(), forward)).collect()
+    }
+}
+
 impl LogStream {
+    /// Returns logs as a set.
+    pub fn all(logs: impl IntoIterator<Item = Self>) -> LogStreams {
+        let logs = logs.into_iter();
+        logs.map(|log| ((log.manifest().clone(), log.id()), log))
+            .collect()
+    }
+
     /// Returns which log it is.
     pub fn id(&self) -> LogId {
         match self {
@@ -525,6 +558,12 @@ impl LogStream {
             // What is in one place is never in the other.
             (Self::Pod(_), Self::Container(_)) | (Self::Container(_), Self::Pod(_)) => {}
         }
+    }
+}
+
+impl From<PodLog> for LogStream {
+    fn from(log: PodLog) -> Self {
+        Self::Pod(log)
     }
 }
 

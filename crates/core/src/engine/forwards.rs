@@ -16,17 +16,18 @@ use crate::view::ForwardView;
 
 /// Returns all port-forwards that are wanted, if those are others than before.
 pub(super) fn forward(state: &mut State) -> Option<Effect> {
-    let rows = state.rows_in_order().filter(|(_, row)| row.enabled);
-    let wanted: Vec<Forward> = rows
-        .flat_map(|(_, row)| deploy::of(row).forwards(state, row))
-        .chain(objects::forwards(state))
-        .filter(|_| state.config.forwards_ports)
-        .collect();
-    if state.asked.forwards == wanted {
-        return None;
+    for wisher in state.asked.forwards.take_stale(state.rows.keys()) {
+        let row = wisher.as_ref().and_then(|name| state.rows.get(name));
+        let wanted = match (&wisher, row) {
+            _ if !state.config.forwards_ports => Vec::new(),
+            (None, _) => objects::forwards(state),
+            (Some(_), Some(row)) if row.enabled => deploy::of(row).forwards(state, row),
+            (Some(_), _) => Vec::new(),
+        };
+        let wanted = wanted.into_iter().map(|forward| (forward.id(), forward));
+        state.asked.forwards.set(&wisher, wanted);
     }
-    state.asked.forwards.clone_from(&wanted);
-    Some(Effect::ForwardPorts(wanted))
+    state.asked.forwards.ask().map(Effect::ForwardPorts)
 }
 
 /// Finds out anew where the ports of a resource lead.
@@ -38,7 +39,7 @@ pub(super) fn refresh(state: &mut State, name: &ManifestName) {
     if leads == row.runtime.forwards {
         return;
     }
-    state.dirty.forwards = true;
+    state.asked.forwards.touch(name);
     if let Some(row) = state.rows.get_mut(name) {
         row.runtime.forwards = leads;
     }

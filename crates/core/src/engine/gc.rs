@@ -2,13 +2,14 @@
 //!
 //! Nothing is deleted that a resource of the Tiltfile has applied, or would apply: then it passes to that resource.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::deletions::Deletion;
 use super::effect::Effect;
 use super::event::{AppliedObject, UpdateOutcome};
 use super::object_id::{ObjectId, UnwantedObject};
 use super::row::{DeleteCommand, Deployed, Row};
-use super::state::{Deletion, Remains, Running, State};
+use super::state::{Remains, Running, State};
 use crate::k8s::Entity;
 use crate::k8s::order::rank;
 use crate::model::{DeleteId, ManifestName, ObjectUid, ServiceId, SpanId};
@@ -119,22 +120,18 @@ fn pass_service_on(state: &mut State, service: &ServiceId) -> bool {
 }
 
 fn remove_service(state: &mut State, manifest: &ManifestName, service: ServiceId) -> Effect {
-    state.last_delete += 1;
-    let delete = DeleteId(state.last_delete);
-    let deletion = Deletion {
+    let delete = state.deletions.begin(Deletion {
         manifest: manifest.clone(),
         objects: Vec::new(),
         by_command: false,
         service: Some(service.clone()),
-    };
-    state.deletions.insert(delete, deletion);
+    });
     Effect::RemoveService { delete, service }
 }
 
 /// Returns whether the containers of a service are being removed just now.
 pub(super) fn is_being_removed(state: &State, service: &ServiceId) -> bool {
-    let mut deletions = state.deletions.values();
-    deletions.any(|deletion| deletion.service.as_ref() == Some(service))
+    state.deletions.of_service(service).next().is_some()
 }
 
 /// Rule: `docs/rules/deploy.md`, "Deletions"; in the reverse of the order in which objects are applied.
@@ -172,15 +169,12 @@ fn start_deletion(
     objects: Vec<UnwantedObject>,
     command: Option<DeleteCommand>,
 ) -> Effect {
-    state.last_delete += 1;
-    let delete = DeleteId(state.last_delete);
-    let deletion = Deletion {
+    let delete = state.deletions.begin(Deletion {
         manifest: manifest.clone(),
         objects: objects.iter().map(|object| object.id.clone()).collect(),
         by_command: command.is_some(),
         service: None,
-    };
-    state.deletions.insert(delete, deletion);
+    });
     Effect::DeleteObjects {
         delete,
         manifest: manifest.clone(),
@@ -208,7 +202,30 @@ pub(super) fn being_deleted(state: &State, row: &Row) -> Vec<String> {
         let objects = deletion.objects.iter();
         objects.filter(declares).map(ToString::to_string).collect()
     };
-    state.deletions.values().flat_map(of_deletion).collect()
+    let awaited = awaited_deletions(state, row).into_iter();
+    awaited
+        .filter_map(|id| state.deletions.get(id))
+        .flat_map(of_deletion)
+        .collect()
+}
+
+/// Returns the deletions that an update of a resource may have to wait for.
+pub(super) fn awaited_deletions(state: &State, row: &Row) -> BTreeSet<DeleteId> {
+    let deletions = &state.deletions;
+    if deletions.is_empty() {
+        return BTreeSet::new();
+    }
+    if let Some(compose) = row.compose() {
+        return deletions.of_service(&compose.service_id()).collect();
+    }
+    let of_objects = row
+        .entities()
+        .iter()
+        .flat_map(|entity| deletions.of_object(entity.kind(), entity.name()));
+    deletions
+        .by_command_of(&row.manifest.name)
+        .chain(of_objects)
+        .collect()
 }
 
 /// Returns whether a resource has the object or would apply it. One that would is from now on answerable for it.

@@ -1,15 +1,17 @@
 //! The engine's door: one event in, its effects out.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::config::{EngineConfig, Mode};
 use super::effect::{Effect, ExitOutcome};
 use super::event::Event;
-use super::schedule::Schedule;
+#[cfg(debug_assertions)]
+use super::scan;
 use super::state::State;
 use super::{
-    ci, cluster_events, cluster_watch, connection, cycles, deleted_by_others, files, forwards, live_update,
-    objects, pods, prune, records, reload, requests, retry, schedule, serve, services, streams, update,
+    candidates, ci, cluster_events, cluster_watch, connection, cycles, deleted_by_others, files, forwards,
+    live_update, objects, pods, prune, records, reload, requests, retry, serve, services, streams, update,
     workloads,
 };
 use crate::model::{BuildId, ManifestName};
@@ -71,12 +73,12 @@ impl Engine {
         };
         end.into_iter()
             .chain(streams::next_expiry(state))
-            .chain(state.looks.values().copied())
-            .chain(retry::next(state))
+            .chain(state.looks.next())
+            .chain(state.candidates.next_wake())
             .chain(connection::next(state))
             .chain(live_update::next_retry(state))
             .chain(prune::next(state))
-            .chain(cycles::next(state))
+            .chain(cycles::next_load(state))
             .min()
     }
 
@@ -125,7 +127,7 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
             Vec::new()
         }
         Event::ObjectsDeleted { delete } => {
-            state.deletions.remove(&delete);
+            state.deletions.end(delete);
             Vec::new()
         }
         Event::Pruned { prune, is_possible } => {
@@ -219,8 +221,7 @@ fn settle(state: &mut State) -> Vec<Effect> {
     // A load that goes round in a circle waited for its turn: whatever comes then may find that it is over.
     effects.extend(reload::load_if_changed(state));
     effects.extend(objects::refresh(state));
-    let due = state.looks.iter().filter(|(_, at)| **at <= state.now);
-    state.dirty.rows.extend(due.map(|(name, _)| name.clone()));
+    state.dirty.rows.extend(state.looks.due(state.now).cloned());
     effects.extend(refresh_rows(state));
     effects.extend(update_containers(state));
     effects.extend(connection::try_again(state));
@@ -241,19 +242,15 @@ fn settle(state: &mut State) -> Vec<Effect> {
         effects.extend(services::watch(state));
     }
     effects.extend(streams::stream_logs(state));
-    if std::mem::take(&mut state.dirty.servers) {
-        effects.extend(serve::serve(state));
-    }
-    if std::mem::take(&mut state.dirty.forwards) {
-        effects.extend(forwards::forward(state));
-    }
-    effects.extend(expect_containers(state));
+    effects.extend(serve::serve(state));
+    effects.extend(forwards::forward(state));
+    effects.extend(live_update::expect_containers(state));
     effects.extend(updates);
     effects.extend(records::news(state));
     effects.extend(end(state));
     effects.extend(prune::prune(state));
     objects::refresh_shown(state);
-    state.rows.index();
+    candidates::refresh(state);
     effects
 }
 
@@ -271,63 +268,64 @@ fn update_containers(state: &mut State) -> Vec<Effect> {
     let changes = names.iter().map(|name| live_update::refresh(state, name));
     let changes: Vec<Vec<Effect>> = changes.collect();
     // First comes what is expected: what a container has from its image is known only from then on.
-    expect_containers(state)
+    live_update::expect_containers(state)
         .into_iter()
         .chain(changes.into_iter().flatten())
         .collect()
 }
 
-fn expect_containers(state: &mut State) -> Option<Effect> {
-    let is_dirty = std::mem::take(&mut state.dirty.containers);
-    is_dirty.then(|| live_update::expect_containers(state)).flatten()
-}
-
 fn start_updates(state: &mut State) -> Vec<Effect> {
     let mut effects = Vec::new();
     loop {
-        state.rows.index();
-        let schedule = schedule::next_update(state);
-        let Some(name) = &schedule.next else {
-            note_waits(state, schedule);
+        candidates::refresh(state);
+        #[cfg(debug_assertions)]
+        assert_eq!(scan::Schedule::kept(state), scan::Schedule::scanned(state));
+        let has_slot = state.builds.in_slots() < state.update_settings.max_parallel_updates.max(1);
+        let Some(name) = state.candidates.next(has_slot).cloned() else {
+            note_waits(state);
             return effects;
         };
-        state.holds.remove(name);
-        state.lined_up.remove(name);
-        effects.extend(update::start(state, name));
+        state.holds.remove(&name);
+        state.lined_up.remove(&name);
+        effects.extend(update::start(state, &name));
     }
 }
 
 /// Keeps why updates wait, and notes of which resources that changed.
-fn note_waits(state: &mut State, schedule: Schedule) {
-    let Schedule { holds, lined_up, .. } = schedule;
-    let old = std::mem::replace(&mut state.holds, holds);
-    let was_lined_up = std::mem::replace(&mut state.lined_up, lined_up);
-    for (name, hold) in &state.holds {
-        if old.get(name) != Some(hold) {
-            state
-                .history
-                .note_wait(state.now, name, hold.wait_reason(), hold.on());
-            state.rows.touch(name);
+fn note_waits(state: &mut State) {
+    for name in state.candidates.take_changed() {
+        let hold = state.candidates.hold(&name).cloned();
+        let lined_up = state.candidates.lined_up(&name);
+        if hold.as_ref() == state.holds.get(&name) && lined_up == state.lined_up.get(&name).copied() {
+            continue;
         }
-    }
-    for (name, reason) in &state.lined_up {
-        if was_lined_up.get(name) != Some(reason) {
-            state.history.note_wait(state.now, name, *reason, Vec::new());
-            state.rows.touch(name);
+        match (&hold, lined_up) {
+            (Some(hold), _) => {
+                let (reason, on) = (hold.wait_reason(), hold.on());
+                state.history.note_wait(state.now, &name, reason, on);
+            }
+            (None, Some(reason)) => {
+                state.history.note_wait(state.now, &name, reason, Vec::new());
+            }
+            (None, None) => state.history.forget_waits(&name),
         }
+        state.rows.touch(&name);
+        set(&mut state.holds, &name, hold);
+        set(&mut state.lined_up, &name, lined_up);
     }
-    let waits = |name: &ManifestName| state.holds.contains_key(name) || state.lined_up.contains_key(name);
-    let mut over: Vec<&ManifestName> = old.keys().chain(was_lined_up.keys()).collect();
-    over.retain(|name| !waits(name));
-    for name in over {
-        state.history.forget_waits(name);
-        state.rows.touch(name);
-    }
+}
+
+fn set<T>(map: &mut BTreeMap<ManifestName, T>, name: &ManifestName, value: Option<T>) {
+    match value {
+        Some(value) => map.insert(name.clone(), value),
+        None => map.remove(name),
+    };
 }
 
 /// Ends `ci` once its outcome is clear and what ended containers had to say is read, or was waited for long enough.
 fn end(state: &mut State) -> Vec<Effect> {
     let mut effects = Vec::new();
+    ci::refresh(state);
     // While the last logs are waited for, what was well may cease to be.
     if matches!(state.verdict, Some((ExitOutcome::Succeeded, _)))
         && ci::verdict(state) != Some(ExitOutcome::Succeeded)

@@ -66,8 +66,8 @@ impl Judgement {
 
 /// Notes how a resource is doing now, and when it was last well.
 pub(super) fn refresh(state: &mut State, name: &ManifestName) {
-    state.looks.remove(name);
     let Some(row) = state.rows.get(name) else {
+        state.looks.set(name, None);
         return;
     };
     let Judgement {
@@ -80,7 +80,7 @@ pub(super) fn refresh(state: &mut State, name: &ManifestName) {
     for uid in makers.into_keys() {
         state.borrowed.entry(uid).or_default().insert(name.clone());
     }
-    state.looks.extend(health.look_again.map(|at| (name.clone(), at)));
+    state.looks.set(name, health.look_again);
     if let Some(row) = state.rows.get_mut(name) {
         if row.runtime.borrowed_kinds != kinds {
             state.dirty.watches.insert(name.clone());

@@ -2,8 +2,10 @@
 //!
 //! Start with [`Event`] and [`Effect`]: together they are all that the engine and the outside say to each other. Then
 //! `handle`, which sends each event where it belongs and draws the consequences. The questions are answered in files of
-//! their own: what runs next in `schedule`, what an update does in `update`, when `ci` ends in `ci`.
+//! their own: what runs next in `candidates` and `schedule`, what an update does in `update`, when `ci` ends in `ci`.
 
+mod builds;
+mod candidates;
 mod ci;
 mod cluster_events;
 mod cluster_watch;
@@ -12,6 +14,7 @@ mod connection;
 mod cycles;
 mod definitions;
 mod deleted_by_others;
+mod deletions;
 mod deploy;
 mod effect;
 mod event;
@@ -20,6 +23,7 @@ pub(crate) mod forwards;
 mod gc;
 mod handle;
 mod health;
+mod known_pods;
 pub(crate) mod live_update;
 mod moment;
 mod never_started;
@@ -35,6 +39,8 @@ mod retry;
 mod rollout;
 pub(crate) mod row;
 pub(crate) mod rows;
+#[cfg(debug_assertions)]
+mod scan;
 mod schedule;
 pub(crate) mod serve;
 pub(crate) mod services;
@@ -42,16 +48,18 @@ pub(crate) mod state;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod timers;
 mod unclaimed;
 mod update;
+mod wanted;
 pub(crate) mod why_no_pod;
 mod workloads;
 
 pub use config::{EngineConfig, Mode};
 pub use effect::{
-    Asker, CiFailure, ClusterWatch, ContainerLog, ContainerUpdate, Effect, ExitOutcome, Forward,
-    ForwardTarget, ImageAction, ImageStep, LiveUpdatePlan, LogId, LogStream, LogStreams, PodLog,
-    PruneRequest, PrunedImage, Server, UpdatePlan, WatchSet, WatchedKind, WatchedTarget,
+    Asker, CiFailure, ClusterWatch, ContainerLog, ContainerUpdate, Effect, ExitOutcome, ExpectedContainers,
+    Forward, ForwardTarget, Forwards, ImageAction, ImageStep, LiveUpdatePlan, LogId, LogStream, LogStreams,
+    PodLog, PruneRequest, PrunedImage, Server, Servers, UpdatePlan, WatchSet, WatchedKind, WatchedTarget,
 };
 pub use event::{
     AppliedObject, ClusterStatus, Event, ExtensionEnd, FileChange, ForwardId, ForwardPart, LoadOutcome,

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::effect::Effect;
+use super::known_pods::SeenPod;
 use super::row::Row;
-use super::state::{SeenPod, State};
+use super::state::State;
 use super::{forwards, health, objects, rollout, streams};
 use crate::model::{Level, LogEvent};
 use crate::model::{ManifestName, ObjectUid, Pod, PodPhase, SpanId, Timestamp};
@@ -41,7 +42,7 @@ pub(super) fn on_seen(state: &mut State, pod: Pod) -> Vec<Effect> {
         claimed_by,
     };
     let uid = seen.pod.uid.clone();
-    state.pods.insert(uid.clone(), seen);
+    state.pods.insert(seen);
     objects::on_pod(state, &uid);
     effects
 }
@@ -156,42 +157,49 @@ pub(super) fn claim(state: &mut State, name: &ManifestName, before: &[ObjectUid]
     if after == before && !state.selecting.contains(name) {
         return;
     }
-    for uid in before {
-        if let Some(names) = state.claims.get_mut(uid) {
-            names.remove(name);
-        }
+    before.iter().for_each(|uid| unclaim_object(state, name, uid));
+    for uid in &after {
+        state.claims.entry(uid.clone()).or_default().insert(name.clone());
     }
-    state.claims.retain(|_, names| !names.is_empty());
-    for uid in after {
-        state.claims.entry(uid).or_default().insert(name.clone());
-    }
-    let Some(row) = state.rows.get_mut(name) else {
+    let Some(row) = state.rows.get(name) else {
         return;
     };
-    let mut pods = BTreeSet::new();
-    for (uid, seen) in &mut state.pods {
-        if is_ours(row, &seen.pod) {
-            seen.claimed_by.insert(name.clone());
-            pods.insert(uid.clone());
-        } else {
-            seen.claimed_by.remove(name);
+    let of_objects = before.iter().chain(&after);
+    let of_objects = of_objects.flat_map(|uid| state.pods.of_object(uid));
+    // Labels may be those of any pod.
+    let of_labels = state.pods.keys().filter(|_| state.selecting.contains(name));
+    let looked_at: BTreeSet<ObjectUid> = of_objects
+        .chain(of_labels)
+        .chain(&row.runtime.pods)
+        .cloned()
+        .collect();
+    let is_ours = |uid: &ObjectUid| state.pods.get(uid).is_some_and(|seen| is_ours(row, &seen.pod));
+    let (ours, others): (BTreeSet<_>, BTreeSet<_>) = looked_at.into_iter().partition(is_ours);
+    ours.iter().for_each(|uid| state.pods.set_claim(uid, name, true));
+    others
+        .iter()
+        .for_each(|uid| state.pods.set_claim(uid, name, false));
+    if let Some(row) = state.rows.get_mut(name) {
+        if !ours.is_empty() {
+            row.runtime.gone.clear();
+        }
+        row.runtime.pods = ours;
+    }
+}
+
+fn unclaim_object(state: &mut State, name: &ManifestName, uid: &ObjectUid) {
+    if let Some(names) = state.claims.get_mut(uid) {
+        names.remove(name);
+        if names.is_empty() {
+            state.claims.remove(uid);
         }
     }
-    if !pods.is_empty() {
-        row.runtime.gone.clear();
-    }
-    row.runtime.pods = pods;
 }
 
 /// Lets a resource claim nothing of what it had deployed.
 pub(super) fn unclaim(state: &mut State, name: &ManifestName, row: &Row) {
     for object in &row.deployed.objects {
-        if let Some(names) = state.claims.get_mut(&object.uid) {
-            names.remove(name);
-            if names.is_empty() {
-                state.claims.remove(&object.uid);
-            }
-        }
+        unclaim_object(state, name, &object.uid);
     }
 }
 
@@ -226,9 +234,7 @@ fn reclaim_pods(state: &mut State) {
             set_claim(state, name, &uid, claimed_by.contains(name));
             state.dirty.rows.insert(name.clone());
         }
-        if let Some(seen) = state.pods.get_mut(&uid) {
-            seen.claimed_by = claimed_by;
-        }
+        state.pods.set_claims(&uid, claimed_by);
     }
 }
 
@@ -320,10 +326,10 @@ fn newest<'a>(counting: &[&'a Pod]) -> Option<&'a Pod> {
 }
 
 /// Forgets a resource that is gone.
-pub(super) fn forget_row(state: &mut State, name: &ManifestName) {
+pub(super) fn forget_row(state: &mut State, name: &ManifestName, row: &Row) {
     streams::forget_row(state, name);
-    for seen in state.pods.values_mut() {
-        seen.claimed_by.remove(name);
+    for uid in &row.runtime.pods {
+        state.pods.set_claim(uid, name, false);
     }
 }
 

@@ -246,7 +246,7 @@ fn replace_manifests(
     pods::reindex(state);
     services::reindex(state);
     state.dirty.rows.extend(state.rows.keys().cloned());
-    state.dirty.everything_asked();
+    state.everything_asked();
     state.objects.is_stale = true;
     gone.extend(old);
     records::retain(state);
@@ -299,7 +299,7 @@ fn redefine(
             row.changed_definition = Some(state.seq);
             row.config_edits.extend(files.iter().cloned());
         }
-        if let Some(build) = row.building.and_then(|id| state.builds.get_mut(&id)) {
+        if let Some(build) = row.building.and_then(|id| state.builds.get_mut(id)) {
             build.outdated = true;
         }
     }
@@ -337,8 +337,6 @@ fn same_images(old: &[ImageTarget], new: &[ImageTarget]) -> bool {
 
 /// Deletes what resources had that are gone from the Tiltfile.
 fn remove_rows(state: &mut State, gone: Vec<(ManifestName, Row)>) -> Vec<Effect> {
-    let rows = &state.rows;
-    state.queue.retain(|queued| rows.contains_key(queued));
     gone.into_iter()
         .flat_map(|(name, row)| release(state, &name, row, gc::REMOVED))
         .collect()
@@ -347,14 +345,14 @@ fn remove_rows(state: &mut State, gone: Vec<(ManifestName, Row)>) -> Vec<Effect>
 /// Deletes what a resource had that is gone, or off. While it is still being updated its objects are not all known, so
 /// that waits until the update was cancelled.
 pub(super) fn release(state: &mut State, name: &ManifestName, row: Row, reason: &'static str) -> Vec<Effect> {
-    pods::forget_row(state, name);
+    pods::forget_row(state, name, &row);
     records::release(state, name);
     let remains = Remains {
         deployed: row.deployed,
         reason,
     };
     if let Some(build) = row.building
-        && let Some(running) = state.builds.get_mut(&build)
+        && let Some(running) = state.builds.get_mut(build)
     {
         running.orphaned = Some(remains);
         return vec![Effect::CancelUpdate { build }];

@@ -19,13 +19,11 @@ pub(super) fn on_triggered(state: &mut State, name: &ManifestName, reason: Trigg
         state.tiltfile.triggers.insert(reason);
         return reload::load_if_changed(state);
     }
+    let place = state.next_asked();
     let Some(row) = state.rows.get_mut(name).filter(|row| row.enabled) else {
         return Vec::new();
     };
-    if row.triggers.is_empty() {
-        state.queue.push_back(name.clone());
-    }
-    row.triggers.insert(reason);
+    row.ask([reason], place);
     state.dirty.live.insert(name.clone());
     Vec::new()
 }
@@ -44,13 +42,12 @@ pub(super) fn on_enablement_changed(state: &mut State, name: &ManifestName, enab
         let mut fresh = Row::new((*row.manifest).clone(), false, row.position);
         fresh.definers.clone_from(&row.definers);
         let old = std::mem::replace(row, fresh);
-        state.queue.retain(|queued| queued != name);
         effects.extend(stopped_commands(name, &old));
         pods::unclaim(state, name, &old);
         effects.extend(release(state, name, old, gc::DISABLED));
     }
     state.dirty.rows.insert(name.clone());
-    state.dirty.everything_asked();
+    state.everything_asked_for(name);
     state.objects.is_stale = true;
     let word = if enabled { "enabled" } else { "disabled" };
     let span = SpanId::new(format!("disabletoggle-{name}"));

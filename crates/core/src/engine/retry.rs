@@ -83,10 +83,3 @@ pub(super) fn on_came_back(state: &mut State) {
         }
     }
 }
-
-/// Returns when the next attempt is due.
-pub(super) fn next(state: &State) -> Option<Instant> {
-    let due = state.rows.due().into_iter().map(|(_, row)| row);
-    let idle = due.filter(|row| row.building.is_none());
-    idle.filter_map(|row| row.waits_until(state.now)).min()
-}

@@ -39,8 +39,10 @@ pub(crate) struct Row {
     pub(crate) config_edits: BTreeSet<LocalPath>,
     /// What they changed of it.
     pub(crate) definition_changes: Vec<DefinitionChange>,
-    /// Who asked for an update that has not started. It is in the queue while anybody has.
+    /// Who asked for an update that has not started.
     pub(crate) triggers: BTreeSet<TriggerReason>,
+    /// Its place among those that users asked for, while anybody has.
+    pub(crate) asked: Option<u64>,
     pub(crate) building: Option<BuildId>,
     /// Whether an update ever started.
     pub(crate) started_first: bool,
@@ -192,6 +194,7 @@ impl Row {
             config_edits: BTreeSet::new(),
             definition_changes: Vec::new(),
             triggers: BTreeSet::new(),
+            asked: None,
             building: None,
             started_first: false,
             started_at: None,
@@ -253,6 +256,20 @@ impl Row {
     /// Returns whether it has changes that no update has taken in.
     pub(crate) fn has_changes(&self) -> bool {
         self.changed_definition.is_some() || self.targets.values().any(TargetState::is_dirty)
+    }
+
+    /// Notes that users asked for an update. One that waits already keeps its place.
+    pub(crate) fn ask(&mut self, by: impl IntoIterator<Item = TriggerReason>, place: u64) {
+        self.triggers.extend(by);
+        if !self.triggers.is_empty() {
+            self.asked.get_or_insert(place);
+        }
+    }
+
+    /// Takes who asked for an update, which starts now.
+    pub(crate) fn take_asked(&mut self) -> BTreeSet<TriggerReason> {
+        self.asked = None;
+        std::mem::take(&mut self.triggers)
     }
 
     /// Returns whether its first update is still to come and starts by itself.

@@ -17,14 +17,14 @@ use crate::model::{Manifest, ManifestName, ServeId, TargetId};
 pub(crate) struct Rows {
     rows: BTreeMap<ManifestName, Row>,
     touched: Touched,
+    /// Those that may have changed since a run of `ci` looked at them.
+    unjudged: Touched,
     /// Those that may have changed since they were indexed.
     unindexed: Touched,
-    /// Those whose next update is due.
-    due: BTreeSet<ManifestName>,
+    /// Those that may have changed since their next updates were thought about.
+    unscheduled: Touched,
     /// Those in whose containers a change is to be tried again.
     retrying: BTreeSet<ManifestName>,
-    /// Those that have containers that are changed in place.
-    in_place: BTreeSet<ManifestName>,
     /// What `by_target` and `by_server` say of each.
     parts: BTreeMap<ManifestName, Parts>,
     /// Which have a target.
@@ -75,33 +75,43 @@ impl Rows {
     pub(crate) fn get_mut(&mut self, name: &ManifestName) -> Option<&mut Row> {
         let row = self.rows.get_mut(name)?;
         self.touched.rows.insert(name.clone());
+        self.unjudged.rows.insert(name.clone());
         self.unindexed.rows.insert(name.clone());
         Some(row)
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&ManifestName, &mut Row)> {
-        (self.touched.all, self.unindexed.all) = (true, true);
+        self.touch_all();
         self.rows.iter_mut()
     }
 
     pub(crate) fn insert(&mut self, name: ManifestName, row: Row) {
-        (self.touched.all, self.unindexed.all) = (true, true);
+        self.touch_all();
         self.rows.insert(name, row);
     }
 
     pub(crate) fn remove(&mut self, name: &ManifestName) -> Option<Row> {
-        (self.touched.all, self.unindexed.all) = (true, true);
+        self.touch_all();
         self.rows.remove(name)
     }
 
     /// Notes that something that is shown of a resource, but is not in its row, may have changed.
     pub(crate) fn touch(&mut self, name: &ManifestName) {
         self.touched.rows.insert(name.clone());
+        self.unjudged.rows.insert(name.clone());
+    }
+
+    fn touch_all(&mut self) {
+        for touched in [&mut self.touched, &mut self.unjudged, &mut self.unindexed] {
+            touched.all = true;
+        }
     }
 
     /// Finds out anew what the rows want that may have changed.
     pub(crate) fn index(&mut self) {
         let Touched { all, rows } = std::mem::take(&mut self.unindexed);
+        self.unscheduled.all |= all;
+        self.unscheduled.rows.extend(rows.iter().cloned());
         let names: BTreeSet<ManifestName> = match all {
             true => self.rows.keys().chain(self.parts.keys()).cloned().collect(),
             false => rows,
@@ -109,11 +119,8 @@ impl Rows {
         for name in names {
             self.index_parts(&name);
             let row = self.rows.get(&name);
-            note(&mut self.due, &name, row.is_some_and(Row::is_due));
             let retries = row.is_some_and(|row| row.live.next_retry().is_some());
             note(&mut self.retrying, &name, retries);
-            let is_in_place = |row: &Row| !row.live.instances.is_empty() || !row.live.rounds.is_empty();
-            note(&mut self.in_place, &name, row.is_some_and(is_in_place));
         }
     }
 
@@ -157,18 +164,6 @@ impl Rows {
         names.cloned().collect()
     }
 
-    /// Returns the rows whose next update is due, in the order of definition. They were indexed after the last change.
-    pub(crate) fn due(&self) -> Vec<(&ManifestName, &Row)> {
-        debug_assert!(self.unindexed == Touched::default(), "the index is old");
-        let mut due: Vec<_> = self
-            .due
-            .iter()
-            .filter_map(|name| self.rows.get_key_value(name))
-            .collect();
-        due.sort_by_key(|(_, row)| row.position);
-        due
-    }
-
     /// Returns the rows in whose containers a change is to be tried again. They were indexed after the last change.
     pub(crate) fn retrying(&self) -> impl Iterator<Item = (&ManifestName, &Row)> {
         debug_assert!(self.unindexed == Touched::default(), "the index is old");
@@ -177,12 +172,15 @@ impl Rows {
             .filter_map(|name| self.rows.get_key_value(name))
     }
 
-    /// Returns the rows that have containers that are changed in place. They were indexed after the last change.
-    pub(crate) fn in_place(&self) -> impl Iterator<Item = (&ManifestName, &Row)> {
+    /// Returns what may have changed since the next updates were thought about. They were indexed after the last change.
+    pub(crate) fn take_unscheduled(&mut self) -> Touched {
         debug_assert!(self.unindexed == Touched::default(), "the index is old");
-        self.in_place
-            .iter()
-            .filter_map(|name| self.rows.get_key_value(name))
+        std::mem::take(&mut self.unscheduled)
+    }
+
+    /// Returns what may have changed since a run of `ci` looked at it.
+    pub(crate) fn take_unjudged(&mut self) -> Touched {
+        std::mem::take(&mut self.unjudged)
     }
 
     /// Returns what may have changed since this was last asked.
@@ -191,7 +189,8 @@ impl Rows {
     }
 }
 
-fn note(names: &mut BTreeSet<ManifestName>, name: &ManifestName, is_one: bool) {
+/// Notes whether a name is one of these.
+pub(crate) fn note(names: &mut BTreeSet<ManifestName>, name: &ManifestName, is_one: bool) {
     if !is_one {
         names.remove(name);
     } else if !names.contains(name) {

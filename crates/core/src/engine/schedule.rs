@@ -1,12 +1,15 @@
-//! Which resource is updated next, and why the others are not. Pure: a question about the state.
+//! Why an update that is due may not start, and which of those that may goes first. Pure: questions about the state; `candidates`
+//! keeps the answers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::time::Instant;
 
+use super::event::ClusterStatus;
 use super::row::Row;
 use super::state::{Running, State};
-use super::{cycles, deploy, live_update};
+use super::{cycles, definitions, deploy, live_update};
 use crate::history::WaitReason;
-use crate::model::{ImageTarget, ManifestName, TargetId};
+use crate::model::{BuildId, ImageTarget, ManifestName, TargetId};
 
 /// Why an update that is due may not start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,119 +100,153 @@ impl Hold {
     }
 }
 
-/// Which update starts now, and why the others that are due do not.
-#[derive(Debug, Default)]
-pub(crate) struct Schedule {
-    /// The resource to update now, if there is one and a slot is free.
-    pub(crate) next: Option<ManifestName>,
-    /// What holds others.
-    pub(crate) holds: BTreeMap<ManifestName, Hold>,
-    /// Those that nothing holds but that others run, or their own update before.
-    pub(crate) lined_up: BTreeMap<ManifestName, WaitReason>,
+/// What holds all updates that are due, or all of a kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Gate {
+    for_all: Option<Hold>,
+    something_runs: bool,
+    uncategorized_runs: bool,
+    is_connected: bool,
 }
 
-/// Returns which update starts now, and what holds the others that are due.
-///
-/// Rule: `docs/rules/updates.md`, "Order and holds"; the first reason that applies is the one given.
-pub(crate) fn next_update(state: &State) -> Schedule {
-    let (mut holds, mut lined_up) = (BTreeMap::new(), BTreeMap::new());
-    let is_pending = !state.tiltfile.pending.is_empty() && !cycles::load_waits(state);
-    let reloading = state.tiltfile.loading.is_some() || is_pending;
-    let busy = busy_targets(state);
-    let uncategorized = ManifestName::from(ManifestName::UNCATEGORIZED);
-    let uncategorized_runs = state.builds.values().any(|build| build.manifest == uncategorized);
-    let alone = state.builds.values().find(|build| build.runs_alone);
-    let mut free: Vec<(&ManifestName, &Row)> = Vec::new();
-    for (name, row) in state.rows.due() {
-        let hold = if reloading {
+impl Gate {
+    pub(super) fn of(state: &State) -> Self {
+        let is_pending = !state.tiltfile.pending.is_empty() && !cycles::load_waits(state);
+        let for_all = if state.tiltfile.loading.is_some() || is_pending {
             Some(Hold::TiltfileReload)
-        } else if let Some(alone) = alone {
-            Some(Hold::WaitingForLocal(alone.manifest.clone()))
-        } else if row.runs_alone() && !state.builds.is_empty() {
-            Some(Hold::IsUnparallelizableLocal)
-        } else if row.k8s().is_some() && uncategorized_runs && *name != uncategorized {
-            Some(Hold::WaitingForUncategorized)
         } else {
-            busy_component(row, &busy)
-                .or_else(|| unready_dependencies(state, row))
-                .or_else(|| deploy::of(row).hold(state, row))
-                .or_else(|| row.waits_until(state.now).map(|_| Hold::WaitingForRetry))
-                .or_else(|| live_update::hold(row))
-                .or_else(|| cycles::update_waits(state, row).then_some(Hold::WaitingForQuiet))
+            let alone = state.builds.alone();
+            alone.map(|alone| Hold::WaitingForLocal(alone.manifest.clone()))
         };
-        match hold {
-            _ if row.building.is_some() => {
-                lined_up.insert(name.clone(), WaitReason::OwnUpdate);
-            }
-            Some(hold) => {
-                holds.insert(name.clone(), hold);
-            }
-            None => free.push((name, row)),
+        let uncategorized = ManifestName::from(ManifestName::UNCATEGORIZED);
+        Self {
+            for_all,
+            something_runs: !state.builds.is_empty(),
+            uncategorized_runs: state.builds.of(&uncategorized).next().is_some(),
+            is_connected: state.cluster == ClusterStatus::Connected,
         }
     }
-    let slots = state.update_settings.max_parallel_updates.max(1);
-    let taken = state.builds.values().filter(|build| build.takes_slot).count();
-    let next = if taken < slots {
-        first_of(state, &free)
-    } else {
-        let light = free.iter().filter(|(_, row)| !row.takes_slot()).copied();
-        first_of(state, &light.collect::<Vec<_>>())
-    };
-    let free = free
-        .into_iter()
-        .map(|(name, _)| (name.clone(), WaitReason::WaitingForSlot));
-    lined_up.extend(free.filter(|(name, _)| Some(name) != next.as_ref()));
-    Schedule {
-        next,
-        holds,
-        lined_up,
+
+    /// Returns whether what is different holds none but those beside which nothing else may run.
+    pub(super) fn differs_only_for_those_alone(&self, other: &Self) -> bool {
+        let for_others = |gate: &Self| Self {
+            something_runs: false,
+            ..gate.clone()
+        };
+        for_others(self) == for_others(other)
     }
 }
 
-/// Returns which of those that nothing holds goes first: first updates, then those that a user asked for, in that order,
-/// then the earliest change.
-fn first_of(state: &State, free: &[(&ManifestName, &Row)]) -> Option<ManifestName> {
-    let first_updates = || free.iter().filter(|(_, row)| row.awaits_first());
-    let chosen = first_updates()
-        .find(|(_, row)| row.local().is_some())
-        .or_else(|| first_updates().find(|(name, _)| name.as_str() == ManifestName::UNCATEGORIZED))
-        .or_else(|| {
-            let builds_nothing = |row: &Row| row.images().iter().all(ImageTarget::is_live_update_only);
-            first_updates().find(|(_, row)| row.k8s().is_some() && builds_nothing(row))
-        })
-        .or_else(|| first_updates().next())
-        .or_else(|| {
-            let in_queue = |name: &ManifestName| free.iter().find(|(free, _)| *free == name);
-            state.queue.iter().find_map(in_queue)
-        })
-        .or_else(|| free.iter().min_by_key(|(_, row)| earliest_change(row)));
-    chosen.map(|(name, _)| (*name).clone())
+/// Returns what holds an update that is due.
+///
+/// Rule: `docs/rules/updates.md`, "Order and holds"; the first reason that applies is the one given.
+pub(super) fn hold(
+    state: &State,
+    row: &Row,
+    gate: &Gate,
+    is_busy: impl Fn(&TargetId) -> bool,
+) -> Option<Hold> {
+    if gate.for_all.is_some() {
+        gate.for_all.clone()
+    } else if row.runs_alone() && gate.something_runs {
+        Some(Hold::IsUnparallelizableLocal)
+    } else if row.k8s().is_some() && gate.uncategorized_runs && !is_uncategorized(row) {
+        Some(Hold::WaitingForUncategorized)
+    } else {
+        busy_component(row, is_busy)
+            .or_else(|| unready_dependencies(state, row))
+            .or_else(|| deploy::of(row).hold(state, row))
+            .or_else(|| row.waits_until(state.now).map(|_| Hold::WaitingForRetry))
+            .or_else(|| live_update::hold(row))
+            .or_else(|| cycles::update_waits(state, row).then_some(Hold::WaitingForQuiet))
+    }
 }
 
-fn earliest_change(row: &Row) -> (u64, usize) {
+/// Which of the updates that nothing holds goes first: first updates, then those that a user asked for, in that order, then
+/// the earliest change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    /// A first update, by the place of the resource in the definition order.
+    First(FirstKind, usize),
+    /// One that a user asked for, by the order of these wishes.
+    Asked(u64),
+    /// One that a change leads to, by when that was heard of.
+    Changed(u64, usize),
+}
+
+/// Kinds of first updates, in the order in which they start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum FirstKind {
+    Local,
+    Uncategorized,
+    /// Of what is deployed without an image that is built.
+    BuildsNothing,
+    Other,
+}
+
+impl Rank {
+    pub(super) fn of(row: &Row) -> Self {
+        if row.awaits_first() {
+            Self::First(FirstKind::of(row), row.position)
+        } else if let Some(asked) = row.asked {
+            Self::Asked(asked)
+        } else {
+            Self::Changed(earliest_change(row), row.position)
+        }
+    }
+}
+
+impl FirstKind {
+    fn of(row: &Row) -> Self {
+        if row.local().is_some() {
+            Self::Local
+        } else if is_uncategorized(row) {
+            Self::Uncategorized
+        } else if row.k8s().is_some() && row.images().iter().all(ImageTarget::is_live_update_only) {
+            Self::BuildsNothing
+        } else {
+            Self::Other
+        }
+    }
+}
+
+fn is_uncategorized(row: &Row) -> bool {
+    row.manifest.name.as_str() == ManifestName::UNCATEGORIZED
+}
+
+/// Returns when the earliest change was heard of that no update has taken in.
+pub(super) fn earliest_change(row: &Row) -> u64 {
     let files = row.targets.values().flat_map(|target| {
         let heard = target.files.values().map(|edit| edit.heard);
         heard.chain(target.dependencies.values().copied())
     });
     let earliest = files.chain(row.changed_definition).min();
-    (earliest.unwrap_or(u64::MAX), row.position)
+    earliest.unwrap_or(u64::MAX)
 }
 
-/// Returns the targets that running updates build or deploy.
+/// Returns when the time alone may let an update go that is due.
+pub(super) fn let_go_at(now: Instant, row: &Row) -> Option<Instant> {
+    if row.building.is_some() {
+        return None;
+    }
+    let of_retry = row.waits_until(now).into_iter();
+    of_retry.chain(row.cycle.waits_until(now)).min()
+}
+
+/// Returns the resources whose state decides whether an update that is due may start.
+pub(super) fn waits_for(state: &State, row: &Row) -> BTreeSet<ManifestName> {
+    let dependencies = row.manifest.resource_deps.iter();
+    let dependencies = dependencies.filter(|_| !row.started_first).cloned();
+    dependencies.chain(definitions::looked_at(state, row)).collect()
+}
+
+/// Returns the targets that a running update builds or deploys.
 ///
-/// An image that an update only uses again does not count, unless it has changed since: then whoever builds it should
-/// do so once, for all.
-fn busy_targets(state: &State) -> BTreeSet<&TargetId> {
-    state
-        .builds
-        .iter()
-        .flat_map(|(id, build)| busy_targets_of(state, *id, build))
-        .collect()
-}
-
-fn busy_targets_of<'a>(
+/// An image that it only uses again does not count, unless it has changed since: then whoever builds it should do so
+/// once, for all.
+pub(super) fn busy_targets<'a>(
     state: &'a State,
-    id: crate::model::BuildId,
+    id: BuildId,
     build: &'a Running,
 ) -> impl Iterator<Item = &'a TargetId> {
     let row = state
@@ -224,11 +261,11 @@ fn busy_targets_of<'a>(
     build.images.keys().chain([&build.deploy]).chain(changed_since)
 }
 
-fn busy_component(row: &Row, busy: &BTreeSet<&TargetId>) -> Option<Hold> {
+fn busy_component(row: &Row, is_busy: impl Fn(&TargetId) -> bool) -> Option<Hold> {
     let shared: Vec<TargetId> = row
         .manifest
         .target_ids()
-        .filter(|id| busy.contains(id) && !row.reuses(id))
+        .filter(|id| is_busy(id) && !row.reuses(id))
         .cloned()
         .collect();
     (!shared.is_empty()).then_some(Hold::BuildingComponent(shared))

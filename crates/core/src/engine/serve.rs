@@ -94,7 +94,7 @@ pub(super) fn restart(state: &mut State, name: &ManifestName) {
     } else if !had_one {
         return;
     }
-    state.dirty.servers = true;
+    state.asked.servers.touch(name);
 }
 
 /// Takes in what a server does. One that is no longer wanted has nothing to say.
@@ -121,18 +121,20 @@ pub(super) fn on_changed(state: &mut State, serve: ServeId, status: ServerStatus
 
 /// Returns all servers that are wanted, if those are others than before.
 pub(super) fn serve(state: &mut State) -> Option<Effect> {
-    let rows = state.rows_in_order().filter(|(_, row)| row.enabled);
-    let servers = rows.filter_map(|(_, row)| row.server.as_ref());
-    let wanted: Vec<Server> = servers
-        .map(|server| &server.server)
-        .chain(objects::servers(state))
-        .cloned()
-        .collect();
-    if state.asked.servers == wanted {
-        return None;
+    for wisher in state.asked.servers.take_stale(state.rows.keys()) {
+        let wanted: Vec<(ServeId, Server)> = {
+            let row = wisher.as_ref().and_then(|name| state.rows.get(name));
+            let row = row.filter(|row| row.enabled);
+            let of_row = row
+                .and_then(|row| row.server.as_ref())
+                .map(|server| &server.server);
+            let of_objects = objects::servers(state).filter(|_| wisher.is_none());
+            let servers = of_row.into_iter().chain(of_objects);
+            servers.map(|server| (server.serve, server.clone())).collect()
+        };
+        state.asked.servers.set(&wisher, wanted);
     }
-    state.asked.servers.clone_from(&wanted);
-    Some(Effect::Serve(wanted))
+    state.asked.servers.ask().map(Effect::Serve)
 }
 
 impl Row {

@@ -53,7 +53,7 @@ pub(crate) struct RowService {
 
 /// What other services may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Reached {
+pub(crate) enum Reached {
     Started,
     Healthy,
     Completed,
@@ -302,6 +302,11 @@ pub(super) fn has_reached(row: &Row, condition: ComposeCondition) -> bool {
         ComposeCondition::Completed => Reached::Completed,
     };
     row.service.reached.contains(&needed)
+}
+
+/// Returns all that others may wait for and that it has reached.
+pub(super) fn reached(row: &Row) -> &BTreeSet<Reached> {
+    &row.service.reached
 }
 
 /// Takes in that a service was deployed: what it is to be known by from now on, and who is started again after it.

@@ -6,14 +6,18 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::builds::Builds;
+use super::candidates::Candidates;
+use super::ci::Progress;
 use super::cluster_watch::Watched;
 use super::config::EngineConfig;
 use super::connection::Connection;
 use super::cycles::{Cycle, RecentlyEnded};
+use super::deletions::Deletions;
 use super::effect::{Forward, Server, WatchSet};
-use super::event::ClusterStatus;
+use super::event::{ClusterStatus, ForwardId};
+use super::known_pods::KnownPods;
 use super::moment::Moment;
-use super::object_id::ObjectId;
 use super::objects::{Objects, WatchEvents};
 use super::prune::Pruning;
 use super::row::{DeleteCommand, Deployed, Row};
@@ -21,12 +25,14 @@ use super::rows::Rows;
 use super::schedule::Hold;
 use super::services::Services;
 use super::streams::Streams;
+use super::timers::Timers;
 use super::unclaimed::Unclaimed;
+use super::wanted::Wanted;
 use crate::history::{Keeper, ProjectFiles, WaitReason};
 use crate::model::{
-    BuildId, CiSettings, ClusterDescription, ContainerAddress, DeleteId, Ignore, LoadId, LocalPath,
-    ManifestName, ObjectUid, Pod, ServiceId, ShownSettings, SourcePlace, SpanId, TargetId, Timestamp,
-    TriggerReason, UpdateSettings, Workload,
+    CiSettings, ClusterDescription, ContainerAddress, Ignore, LiveUpdateId, LoadId, LocalPath, ManifestName,
+    ObjectUid, Pod, ServeId, ShownSettings, SourcePlace, SpanId, TargetId, Timestamp, TriggerReason,
+    UpdateSettings, Workload,
 };
 
 /// A moment in the order of what happens: events that are handled, updates and loads that begin.
@@ -63,31 +69,34 @@ pub(crate) struct State {
     pub(crate) ci_settings: CiSettings,
     pub(crate) pruning: Pruning,
     /// Updates that have not answered yet, also those of resources that are gone.
-    pub(crate) builds: BTreeMap<BuildId, Running>,
+    pub(crate) builds: Builds,
     pub(crate) last_build: u64,
     pub(crate) last_live_update: u64,
+    /// Whose containers are being changed in each round.
+    pub(crate) rounds: BTreeMap<LiveUpdateId, ManifestName>,
     /// The latest mark up to which all changes of files are known.
     pub(crate) caught_up: u64,
     /// What became of the updates.
     pub(crate) history: Keeper,
     /// Those that are due and that nothing holds but that others run.
     pub(crate) lined_up: BTreeMap<ManifestName, WaitReason>,
-    /// Resources whose update a user asked for, the first one first.
-    pub(crate) queue: VecDeque<ManifestName>,
+    /// What is due, and in which order it starts.
+    pub(crate) candidates: Candidates,
+    /// How often a user asked for an update of a resource for which none was waiting.
+    pub(crate) last_asked: u64,
     /// Deletions that have not answered yet.
-    pub(crate) deletions: BTreeMap<DeleteId, Deletion>,
-    pub(crate) last_delete: u64,
+    pub(crate) deletions: Deletions,
     pub(crate) last_serve: u64,
     /// How many servers of resources were started.
     pub(crate) servers_started: u64,
-    /// Pods of the watched namespaces, whoever they belong to: most are seen before they are claimed.
-    pub(crate) pods: BTreeMap<ObjectUid, SeenPod>,
+    /// Pods of the watched namespaces, whoever they belong to.
+    pub(crate) pods: KnownPods,
     /// Workloads of the watched kinds, whoever they belong to.
     pub(crate) workloads: BTreeMap<ObjectUid, Workload>,
     /// Which resources look at a workload that they did not deploy: it makes pods for what they deployed.
     pub(crate) borrowed: BTreeMap<ObjectUid, BTreeSet<ManifestName>>,
     /// When a resource has to be looked at again though nothing happens.
-    pub(crate) looks: BTreeMap<ManifestName, Instant>,
+    pub(crate) looks: Timers<ManifestName>,
     /// Which resources deployed an object.
     pub(crate) claims: BTreeMap<ObjectUid, BTreeSet<ManifestName>>,
     /// Resources that claim pods by labels.
@@ -108,23 +117,12 @@ pub(crate) struct State {
     pub(crate) dirty: Dirty,
     /// The updates and loads that ended last.
     pub(crate) ended: RecentlyEnded,
+    /// What the resources say about the end of a run of `ci`.
+    pub(crate) progress: Progress,
     /// How `ci` ends, and since when that is clear.
     pub(crate) verdict: Option<(super::ExitOutcome, Instant)>,
     /// Whether `Exit` was said. Nothing follows it.
     pub(crate) exited: bool,
-}
-
-/// A deletion that has not answered yet.
-#[derive(Debug)]
-pub(crate) struct Deletion {
-    /// Whose it was.
-    pub(crate) manifest: ManifestName,
-    /// What goes away.
-    pub(crate) objects: Vec<ObjectId>,
-    /// Whether a command of the user's does it.
-    pub(crate) by_command: bool,
-    /// The service whose containers go away.
-    pub(crate) service: Option<ServiceId>,
 }
 
 /// The Tiltfile itself.
@@ -213,17 +211,6 @@ pub(crate) struct Remains {
     pub(crate) reason: &'static str,
 }
 
-/// A pod, and whose it is.
-#[derive(Debug)]
-pub(crate) struct SeenPod {
-    pub(crate) pod: Pod,
-    pub(crate) claimed_by: BTreeSet<ManifestName>,
-    /// When it was seen first.
-    pub(crate) first_seen: Instant,
-    /// Since when it takes requests without a break, as far as that is known.
-    pub(crate) serves_since: Option<Instant>,
-}
-
 /// Events of the cluster, as far as they must be remembered.
 #[derive(Debug, Default)]
 pub(crate) struct SeenEvents {
@@ -239,9 +226,9 @@ pub(crate) struct SeenEvents {
 #[derive(Debug, Default)]
 pub(crate) struct Asked {
     pub(crate) files: Option<WatchSet>,
-    pub(crate) servers: Vec<Server>,
-    pub(crate) forwards: Vec<Forward>,
-    pub(crate) containers: BTreeMap<ContainerAddress, String>,
+    pub(crate) servers: Wanted<ServeId, Server>,
+    pub(crate) forwards: Wanted<ForwardId, Forward>,
+    pub(crate) containers: Wanted<ContainerAddress, String>,
 }
 
 /// What has to be looked at again.
@@ -256,9 +243,6 @@ pub(crate) struct Dirty {
     pub(crate) files: bool,
     /// Whether all of them may, and what users made.
     pub(crate) cluster: bool,
-    pub(crate) servers: bool,
-    pub(crate) forwards: bool,
-    pub(crate) containers: bool,
     pub(crate) services: bool,
 }
 
@@ -284,21 +268,22 @@ impl State {
             update_settings: UpdateSettings::default(),
             ci_settings: CiSettings::default(),
             pruning: Pruning::default(),
-            builds: BTreeMap::new(),
+            builds: Builds::default(),
             last_build: 0,
             last_live_update: 0,
+            rounds: BTreeMap::new(),
             caught_up: 0,
             history: Keeper::default(),
             lined_up: BTreeMap::new(),
-            queue: VecDeque::new(),
-            deletions: BTreeMap::new(),
-            last_delete: 0,
+            candidates: Candidates::default(),
+            last_asked: 0,
+            deletions: Deletions::default(),
             last_serve: 0,
             servers_started: 0,
-            pods: BTreeMap::new(),
+            pods: KnownPods::default(),
             workloads: BTreeMap::new(),
             borrowed: BTreeMap::new(),
-            looks: BTreeMap::new(),
+            looks: Timers::default(),
             claims: BTreeMap::new(),
             selecting: BTreeSet::new(),
             services: Services::default(),
@@ -310,6 +295,7 @@ impl State {
             asked: Asked::default(),
             dirty: Dirty::default(),
             ended: RecentlyEnded::default(),
+            progress: Progress::default(),
             verdict: None,
             exited: false,
         }
@@ -368,6 +354,29 @@ impl State {
         live.or_else(|| row.runtime.gone.get(uid))
     }
 
+    /// Returns the place of an update behind those that users asked for before.
+    pub(crate) fn next_asked(&mut self) -> u64 {
+        self.last_asked += 1;
+        self.last_asked
+    }
+
+    /// Notes that all that is asked of the edge has to be looked at again.
+    pub(crate) fn everything_asked(&mut self) {
+        (self.dirty.files, self.dirty.cluster, self.dirty.services) = (true, true, true);
+        self.asked.servers.touch_all();
+        self.asked.forwards.touch_all();
+        self.asked.containers.touch_all();
+    }
+
+    /// Notes that all has to be looked at again that is asked of the edge for a resource.
+    pub(crate) fn everything_asked_for(&mut self, name: &ManifestName) {
+        (self.dirty.files, self.dirty.services) = (true, true);
+        self.dirty.watches.insert(name.clone());
+        self.asked.servers.touch(name);
+        self.asked.forwards.touch(name);
+        self.asked.containers.touch(name);
+    }
+
     /// Returns the moment at which something begins that reads files.
     pub(crate) fn next_moment(&mut self) -> Moment {
         self.seq += 1;
@@ -377,14 +386,5 @@ impl State {
     /// Returns the span of the last load.
     pub(crate) fn tiltfile_span(&self) -> SpanId {
         SpanId::new(format!("tiltfile:(Tiltfile):{}", self.tiltfile.last_load))
-    }
-}
-
-impl Dirty {
-    /// Notes that all that is asked of the edge has to be looked at again.
-    pub(crate) fn everything_asked(&mut self) {
-        (self.files, self.cluster) = (true, true);
-        (self.servers, self.forwards, self.containers) = (true, true, true);
-        self.services = true;
     }
 }

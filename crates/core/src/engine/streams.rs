@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::deploy;
 use super::effect::{Effect, LogId, LogStream, LogStreams};
 use super::state::State;
+use super::timers::Timers;
 use crate::model::ManifestName;
 
 /// How long the rest of a log is waited for after its container or pod is no longer there.
@@ -27,8 +28,10 @@ pub(crate) struct Streams {
     changed: BTreeSet<StreamKey>,
     /// What was last asked for.
     asked: LogStreams,
-    /// Those that are no longer listed.
-    lingering: BTreeSet<StreamKey>,
+    /// Who reads each log.
+    readers: BTreeMap<LogId, BTreeSet<ManifestName>>,
+    /// Until when those are read that are no longer listed.
+    lingering: Timers<StreamKey>,
     /// Runs whose log was read to its end.
     ended: BTreeSet<StreamKey>,
     /// How many of these there are when they are next looked through.
@@ -55,8 +58,15 @@ impl Streams {
     }
 
     fn remove(&mut self, key: &StreamKey) -> Option<Stream> {
-        self.lingering.remove(key);
+        self.lingering.set(key, None);
         self.changed.insert(key.clone());
+        let (name, log) = key;
+        if let Some(readers) = self.readers.get_mut(log) {
+            readers.remove(name);
+            if readers.is_empty() {
+                self.readers.remove(log);
+            }
+        }
         self.wanted.remove(key)
     }
 
@@ -89,19 +99,22 @@ pub(super) fn set(state: &mut State, name: &ManifestName, logs: Vec<LogStream>) 
         if let Some(log) = listed.remove(&key) {
             stream.log.update(log);
             stream.until = None;
-            streams.lingering.remove(&key);
+            streams.lingering.set(&key, None);
         } else if stream.is_read {
             stream.until = Some(now);
-            streams.lingering.insert(key.clone());
+            streams.lingering.set(&key, Some(now));
         } else if stream.until.is_none() {
             stream.log.terminate();
             stream.until = Some(now + LINGER);
-            streams.lingering.insert(key.clone());
+            streams.lingering.set(&key, Some(now + LINGER));
         }
         streams.changed.insert(key);
     }
     for (key, log) in listed {
         streams.changed.insert(key.clone());
+        let (_, id) = &key;
+        let readers = streams.readers.entry(id.clone()).or_default();
+        readers.insert(name.clone());
         let stream = Stream {
             log,
             until: None,
@@ -113,20 +126,17 @@ pub(super) fn set(state: &mut State, name: &ManifestName, logs: Vec<LogStream>) 
 
 /// Notes that a log was read to its end. That of a container that may run again goes on then, so it stays wanted.
 pub(super) fn on_ended(state: &mut State, log: &LogId) {
-    let seen = match log {
-        LogId::Pod { pod, .. } => state.pods.get(pod),
-        LogId::Container { .. } => None,
-    };
-    let of_pod = seen.into_iter().flat_map(|seen| &seen.claimed_by);
     let streams = &mut state.streams;
-    let known = of_pod
-        .map(|name| (name.clone(), log.clone()))
-        .find(|key| streams.wanted.contains_key(key));
+    let readers = streams.readers.get(log).into_iter().flatten();
+    let keys: Vec<StreamKey> = readers.map(|name| (name.clone(), log.clone())).collect();
+    let is_listed = |key: &&StreamKey| {
+        streams
+            .wanted
+            .get(key)
+            .is_some_and(|stream| stream.until.is_none())
+    };
     // One that belongs to nobody any more may still be read.
-    let is_it = |(_, id): &&StreamKey| id == log;
-    let found = known
-        .or_else(|| streams.lingering.iter().find(is_it).cloned())
-        .or_else(|| streams.wanted.keys().find(is_it).cloned());
+    let found = keys.iter().find(is_listed).or(keys.first()).cloned();
     let Some(key) = found else {
         return;
     };
@@ -145,11 +155,7 @@ pub(super) fn on_ended(state: &mut State, log: &LogId) {
 /// Gives up on logs whose end was waited for long enough.
 pub(super) fn expire(state: &mut State) {
     let (now, streams) = (state.now, &mut state.streams);
-    let is_over = |key: &&StreamKey| {
-        let until = streams.wanted.get(*key).and_then(|stream| stream.until);
-        until.is_none_or(|until| until <= now)
-    };
-    let over: Vec<StreamKey> = streams.lingering.iter().filter(is_over).cloned().collect();
+    let over: Vec<StreamKey> = streams.lingering.due(now).cloned().collect();
     for key in over {
         streams.remove(&key);
     }
@@ -181,9 +187,7 @@ fn forget_ended(state: &mut State) {
 
 /// Returns when `expire` has something to do again.
 pub(super) fn next_expiry(state: &State) -> Option<Instant> {
-    let lingering = state.streams.lingering.iter();
-    let streams = lingering.filter_map(|key| state.streams.wanted.get(key));
-    streams.filter_map(|stream| stream.until).min()
+    state.streams.lingering.next()
 }
 
 /// Returns whether the log of a run that ended is still being read.

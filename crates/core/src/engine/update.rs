@@ -77,8 +77,7 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Vec<Effect> {
     }
     row.config_edits.clear();
     row.definition_changes.clear();
-    row.triggers.clear();
-    state.queue.retain(|queued| queued != name);
+    row.take_asked();
     row.building = Some(build);
     row.runtime.pods_refused = None;
     row.deployed.service = row
@@ -148,7 +147,7 @@ fn image_steps(row: &Row, deployed: &BTreeSet<TargetId>, may_be_older: bool) -> 
 
 /// Takes in that the command of an update runs.
 pub(super) fn on_runs(state: &mut State, build: BuildId, pid: u32) {
-    if let Some(running) = state.builds.get_mut(&build) {
+    if let Some(running) = state.builds.get_mut(build) {
         running.pid = Some(pid);
         state.rows.touch(&running.manifest);
     }
@@ -158,7 +157,7 @@ pub(super) fn on_runs(state: &mut State, build: BuildId, pid: u32) {
 ///
 /// Rule: `docs/rules/updates.md`, "When an update ends".
 pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutcome) -> Vec<Effect> {
-    let Some(mut running) = state.builds.remove(&build) else {
+    let Some(mut running) = state.builds.remove(build) else {
         return objects::on_applied(state, build, outcome);
     };
     records::end_update(state, build, &outcome);

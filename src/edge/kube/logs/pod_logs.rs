@@ -1,16 +1,15 @@
 //! Streams the logs of containers into the log. Which ones are wanted is the engine's to say; how one of them is read is
 //! `reader`'s part.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use super::pace::LogPace;
 use super::reader::LogReader;
-use crate::edge::container_log::Readers;
+use crate::edge::container_log::{AskedLogs, Readers};
 use crate::edge::kube::connection::Cluster;
-use crate::engine::{Event, PodLog};
+use crate::engine::{Event, LogStream, LogStreams, PodLog};
 use crate::logs::LogStore;
 use crate::model::{ManifestName, ObjectUid};
 
@@ -19,6 +18,7 @@ pub struct PodLogs {
     cluster: Cluster,
     logs: LogStore,
     events: mpsc::Sender<Event>,
+    asked: AskedLogs,
     readers: Readers<Key, PodLog>,
     pace: Arc<LogPace>,
 }
@@ -33,6 +33,7 @@ impl PodLogs {
             cluster,
             logs,
             events,
+            asked: AskedLogs::default(),
             readers: Readers::default(),
             pace: Arc::default(),
         }
@@ -42,21 +43,21 @@ impl PodLogs {
     ///
     /// A stream that is wanted no more is read to its end if that comes within 2 s. A new run of a container continues
     /// where the run before it ended, and reads first what is missing of that one.
-    pub fn set(&self, streams: Vec<PodLog>) {
-        let mut wanted: HashMap<Key, PodLog> = HashMap::new();
-        for stream in streams {
-            let key = (
-                stream.manifest.clone(),
-                stream.pod.clone(),
-                stream.container.clone(),
-            );
-            wanted.insert(key, stream);
-        }
-        self.readers.set(wanted, |wishes| {
-            let (logs, events, pace) = (self.logs.clone(), self.events.clone(), Arc::clone(&self.pace));
-            let reader = LogReader::new(self.cluster.clone(), logs, events, wishes, pace);
-            tokio::spawn(reader.run());
+    pub fn set(&self, wanted: &LogStreams) {
+        let changes = self.asked.set(wanted, |log| match log {
+            LogStream::Pod(log) => {
+                let key = (log.manifest.clone(), log.pod.clone(), log.container.clone());
+                Some((key, log.clone()))
+            }
+            LogStream::Container(_) => None,
         });
+        for (key, log) in changes {
+            self.readers.set(key, log, |wishes| {
+                let (logs, events, pace) = (self.logs.clone(), self.events.clone(), Arc::clone(&self.pace));
+                let reader = LogReader::new(self.cluster.clone(), logs, events, wishes, pace);
+                tokio::spawn(reader.run());
+            });
+        }
     }
 
     /// Reads each stream to its present end and ends it; returns after 2 s at the latest.
@@ -84,7 +85,7 @@ mod tests {
         let logs = LogStore::in_memory();
         let (events, _events) = mpsc::channel(1);
         let pod_logs = PodLogs::new(api.cluster(), logs.clone(), events);
-        pod_logs.set(vec![stream("web")]);
+        pod_logs.set(&LogStream::all([stream("web").into()]));
         let first = logs.reader().next_batch().await.expect("a line");
         first.iter().map(|segment| segment.text.as_str()).collect()
     }
@@ -111,7 +112,7 @@ mod tests {
         let logs = LogStore::in_memory();
         let (events, _events) = mpsc::channel(8);
         let pod_logs = PodLogs::new(api.cluster(), logs.clone(), events);
-        pod_logs.set(vec![stream("a"), stream("b")]);
+        pod_logs.set(&LogStream::all([stream("a").into(), stream("b").into()]));
         let (mut reader, mut showing) = (logs.reader(), std::collections::BTreeSet::new());
         while showing.len() < 2 {
             let batch = reader.next_batch().await.expect("a line");

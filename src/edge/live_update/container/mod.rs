@@ -26,9 +26,10 @@ mod target;
 mod tests;
 mod without_channel;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
+use imbl::ordmap::DiffItem;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -41,13 +42,23 @@ use self::target::{Job, Target};
 use crate::clock;
 use crate::edge::docker::Docker;
 use crate::edge::kube::Cluster;
+use crate::engine::ExpectedContainers;
 use crate::logs::LogWriter;
 use crate::model::{Batch, ContainerAddress, SyncFailure, Synced};
 
 /// The containers that live updates go to. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Containers {
-    targets: Arc<Mutex<BTreeMap<ContainerAddress, Arc<Entry>>>>,
+    targets: Arc<Mutex<Targets>>,
+}
+
+#[derive(Default)]
+struct Targets {
+    entries: BTreeMap<ContainerAddress, Arc<Entry>>,
+    /// The containers that were last said to be there, as far as anything leads there.
+    asked: ExpectedContainers,
+    /// Others that may have an entry.
+    unasked: BTreeSet<ContainerAddress>,
 }
 
 /// A container, held by one batch at a time: so the lock is one that is waited for without blocking a thread.
@@ -62,33 +73,48 @@ impl Containers {
     /// first save does not wait for that; those to others are closed, and what was known of them is forgotten.
     pub fn expect(
         &self,
-        wanted: &BTreeMap<ContainerAddress, ImageContent>,
+        wanted: &ExpectedContainers,
+        content: impl Fn(&str) -> ImageContent,
         ways: &Ways,
         tasks: &TaskTracker,
     ) {
         let mut targets = self.targets.lock().expect("no panic while it is held");
-        targets.retain(|address, entry| {
-            let stays = wanted.contains_key(address);
-            if !stays {
+        let Targets {
+            entries,
+            asked,
+            unasked,
+        } = &mut *targets;
+        let mut now = wanted.clone();
+        for difference in asked.diff(wanted) {
+            match difference {
+                DiffItem::Remove(address, _) => drop(unasked.insert(address.clone())),
+                DiffItem::Update { .. } => {}
+                DiffItem::Add(address, _) if entries.contains_key(address) => {}
+                DiffItem::Add(address, image) => {
+                    let Some(way) = ways.to(address) else {
+                        now.remove(address);
+                        continue;
+                    };
+                    let entry = Arc::new(Entry::new(way, content(image)));
+                    entries.insert(address.clone(), Arc::clone(&entry));
+                    tasks.spawn(async move {
+                        tokio::select! {
+                            () = entry.gone.cancelled() => {}
+                            // Who wants to use it opens it again, and then hears what is wrong.
+                            _ = async { entry.target.lock().await.open().await } => {}
+                        }
+                    });
+                }
+            }
+        }
+        for address in std::mem::take(unasked) {
+            if !wanted.contains_key(&address)
+                && let Some(entry) = entries.remove(&address)
+            {
                 entry.gone.cancel();
             }
-            stays
-        });
-        for (address, image) in wanted {
-            if targets.contains_key(address) {
-                continue;
-            }
-            let Some(way) = ways.to(address) else { continue };
-            let entry = Arc::new(Entry::new(way, image.clone()));
-            targets.insert(address.clone(), Arc::clone(&entry));
-            tasks.spawn(async move {
-                tokio::select! {
-                    () = entry.gone.cancelled() => {}
-                    // Who wants to use it opens it again, and then hears what is wrong.
-                    _ = async { entry.target.lock().await.open().await } => {}
-                }
-            });
         }
+        *asked = now;
     }
 
     /// Makes a batch true in a container, after what was begun there before. What it holds already is not sent.
@@ -109,8 +135,11 @@ impl Containers {
         let way = way.ok_or_else(|| SyncFailure::ConnectionLost("cluster not ready".to_owned()))?;
         let entry = {
             let mut targets = self.targets.lock().expect("no panic while it is held");
+            if !targets.asked.contains_key(address) {
+                targets.unasked.insert(address.clone());
+            }
             let new = || Arc::new(Entry::new(way, ImageContent::default()));
-            Arc::clone(targets.entry(address.clone()).or_insert_with(new))
+            Arc::clone(targets.entries.entry(address.clone()).or_insert_with(new))
         };
         let mut target = tokio::select! {
             biased;
@@ -144,7 +173,7 @@ impl Containers {
         let restarted = docker.restart_container(&address.id, Some(0)).await;
         restarted.map_err(|error| SyncFailure::ConnectionLost(format!("restarting: {error}")))?;
         let targets = self.targets.lock().expect("no panic while it is held");
-        if let Some(entry) = targets.get(address).cloned() {
+        if let Some(entry) = targets.entries.get(address).cloned() {
             tasks.spawn(async move {
                 tokio::select! {
                     () = entry.gone.cancelled() => {}

@@ -60,7 +60,9 @@ fn look_and_start(state: &mut State, name: &ManifestName) -> Vec<Effect> {
     };
     if is_over || !row.enabled || !row.live.is_current || live_images(row).next().is_none() {
         row.live.standing.clear();
-        state.dirty.containers |= !row.live.instances.is_empty();
+        if !row.live.instances.is_empty() {
+            state.asked.containers.touch(name);
+        }
         return Vec::new();
     }
     if takes_changes(row) || (!row.triggers.is_empty() && takes_only_files(row)) {
@@ -381,7 +383,7 @@ fn note(state: &mut State, name: &ManifestName, found: Found) -> Option<Started>
         let known = (!address.id.is_empty()).then(|| (address.clone(), made_of.clone()));
         instance.made_of = known;
     }
-    state.dirty.containers = true;
+    state.asked.containers.touch(name);
     let asked = row.live.asked;
     for id in &found.as_wanted {
         let instance = row.live.instances.entry((image.clone(), id.clone())).or_default();
@@ -447,8 +449,7 @@ fn start(state: &mut State, name: &ManifestName, started: Vec<Started>) -> Vec<E
     };
     let mut triggers = BTreeSet::new();
     if takes_triggers {
-        triggers = std::mem::take(&mut row.triggers);
-        state.queue.retain(|queued| queued != name);
+        triggers = row.take_asked();
     }
     let (mut effects, mut begun) = (Vec::new(), Vec::new());
     for (Started { image, work }, causes) in started.into_iter().zip(causes) {
@@ -488,6 +489,7 @@ fn start(state: &mut State, name: &ManifestName, started: Vec<Started>) -> Vec<E
             containers.push(container);
         }
         row.live.rounds.insert(update, round);
+        state.rounds.insert(update, name.clone());
         begun.push((update, span.clone(), causes));
         effects.push(Effect::UpdateContainers(Box::new(LiveUpdatePlan {
             update,
@@ -506,19 +508,14 @@ fn start(state: &mut State, name: &ManifestName, started: Vec<Started>) -> Vec<E
 
 /// Returns which containers may have to be changed, if they are not the ones that are expected already.
 pub(in crate::engine) fn expect_containers(state: &mut State) -> Option<Effect> {
-    state.rows.index();
-    let rows = state.rows.in_place().map(|(_, row)| row);
-    let instances = rows
-        .filter(|row| row.enabled && row.live.is_current)
-        .flat_map(|row| row.live.instances.values());
-    let wanted: BTreeMap<ContainerAddress, String> = instances
-        .filter_map(|instance| instance.made_of.clone())
-        .collect();
-    if state.asked.containers == wanted {
-        return None;
+    for wisher in state.asked.containers.take_stale(state.rows.keys()) {
+        let row = wisher.as_ref().and_then(|name| state.rows.get(name));
+        let row = row.filter(|row| row.enabled && row.live.is_current);
+        let instances = row.into_iter().flat_map(|row| row.live.instances.values());
+        let wanted = instances.filter_map(|instance| instance.made_of.clone());
+        state.asked.containers.set(&wisher, wanted);
     }
-    state.asked.containers.clone_from(&wanted);
-    Some(Effect::ExpectContainers(wanted))
+    state.asked.containers.ask().map(Effect::ExpectContainers)
 }
 
 /// Takes in how the change of one container ended: whether anything differed in it, if all went well.
@@ -529,12 +526,14 @@ pub(in crate::engine) fn on_updated(
     outcome: Result<Synced, SyncFailure>,
 ) {
     let now = state.now;
-    let has_round = |(_, row): &(&ManifestName, &Row)| row.live.rounds.contains_key(&update);
-    let found = state.rows.in_place().find(has_round);
-    let Some(name) = found.map(|(name, _)| name.clone()) else {
+    let place = state.next_asked();
+    let Some(name) = state.rounds.get(&update).cloned() else {
         return;
     };
-    let Some(row) = state.rows.get_mut(&name) else {
+    let row = state.rows.get_mut(&name);
+    let row = row.filter(|row| row.live.rounds.contains_key(&update));
+    let Some(row) = row else {
+        state.rounds.remove(&update);
         return;
     };
     let Some(round) = row.live.rounds.get_mut(&update) else {
@@ -568,16 +567,14 @@ pub(in crate::engine) fn on_updated(
         let asked_by = round.triggers.clone();
         await_build(row, &key.0);
         // Whoever asked for the changes to be taken in has not got it yet.
-        if !asked_by.is_empty() && row.triggers.is_empty() {
-            state.queue.push_back(name.clone());
-        }
-        row.triggers.extend(asked_by);
+        row.ask(asked_by, place);
     }
     let ended = has_ended.then(|| end(row, update, now)).flatten();
     if let Some((pod, synced)) = synced {
         records::note_synced(state, update, pod, &synced);
     }
     if has_ended {
+        state.rounds.remove(&update);
         records::end_sync(state, update, ended);
     }
     state.dirty.live.insert(name);

@@ -120,7 +120,7 @@ fn refresh_one(state: &mut State, name: &str) {
 }
 
 fn change(state: &mut State, name: &str, change: impl FnOnce(&mut CmdState)) {
-    state.dirty.servers = true;
+    state.asked.servers.touch_objects();
     if let Some(Object {
         does: Does::Cmd(cmd), ..
     }) = state.objects.get_mut(ApiKind::Cmd, name)

@@ -117,8 +117,9 @@ pub(super) fn refresh(state: &mut State) -> Vec<Effect> {
     if state.objects.is_stale {
         effects.extend(refresh(state));
     }
-    (state.dirty.servers, state.dirty.files) = (true, true);
-    (state.dirty.forwards, state.dirty.cluster) = (true, true);
+    state.asked.servers.touch_objects();
+    state.asked.forwards.touch_objects();
+    (state.dirty.files, state.dirty.cluster) = (true, true);
     effects
 }
 

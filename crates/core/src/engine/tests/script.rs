@@ -579,7 +579,7 @@ fn line(effect: &Effect) -> String {
                 Some(pod) => format!("{} to {}:{}", forward.local_port, pod.pod_name, pod.port),
                 None => format!("{} to nowhere", forward.local_port),
             };
-            let forwards: Vec<String> = forwards.iter().map(shown).collect();
+            let forwards: Vec<String> = forwards.values().map(shown).collect();
             format!("forward [{}]", forwards.join(", "))
         }
         Effect::WatchServices(projects) => {
@@ -590,7 +590,7 @@ fn line(effect: &Effect) -> String {
         Effect::RestartService { service, .. } => format!("restart service {service}"),
         Effect::Serve(servers) => {
             let servers: Vec<String> = servers
-                .iter()
+                .values()
                 .map(|server| format!("{} as {}", server.command.display(), server.span))
                 .collect();
             format!("serve [{}]", servers.join(", "))
