@@ -2,13 +2,19 @@
 
 use std::sync::Arc;
 
+use tokio::time::{Instant, sleep_until};
+
 use super::shared::Shared;
 use crate::api::Shown;
+
+/// How many times as long as it takes to show the session's own object it is let be: it has a part for each resource.
+const REST: u32 = 20;
 
 /// Looks at what the engine shows, each time that it changes, until the session ends.
 pub(super) async fn keep_up_to_date(shared: Arc<Shared>) {
     let mut view = shared.handle.view.clone();
     let mut shown = Shown::default();
+    let mut next = Instant::now();
     loop {
         let now = view.borrow_and_update().clone();
         let news = shown.news(&now, &shared.facts);
@@ -16,8 +22,18 @@ pub(super) async fn keep_up_to_date(shared: Arc<Shared>) {
             let time = shared.now();
             shared.show(|store| news.write(store, time));
         }
-        if view.changed().await.is_err() {
-            return;
+        let begun = Instant::now();
+        if shown.is_session_stale() && next <= begun {
+            let news = shown.session(&now, &shared.facts);
+            let time = shared.now();
+            shared.show(|store| news.write(store, time));
+            next = Instant::now() + begun.elapsed() * REST;
+        }
+        tokio::select! {
+            changed = view.changed() => if changed.is_err() {
+                return;
+            },
+            () = sleep_until(next), if shown.is_session_stale() => {}
         }
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! Only rows that are others than last time are looked at: a thousand that are idle cost nothing. Only what is made of something
 //! else is written: what a client wrote meanwhile, and the engine has not heard of yet, stays.
+//!
+//! The object `Session` has a part for each resource, so it costs more the more there are: whoever shows asks for it by itself, as
+//! often as that is worth ([`Shown::session`]).
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,7 +13,9 @@ use std::sync::Arc;
 use imbl::ordmap::DiffItem;
 use serde_json::{Value, json};
 
-use super::objects::{Made, RESOURCE, SessionFacts, of_resource, of_session, owner_reference};
+use super::objects::{
+    Made, RESOURCE, SessionFacts, of_resource, of_session, owner_reference, targets_of, whole_session,
+};
 use super::{Kind, Store, button_hash};
 use crate::model::{ApiKind, ManifestName, Timestamp};
 use crate::view::{ObjectView, ObjectViews, ResourceView, View};
@@ -19,16 +24,22 @@ use crate::view::{ObjectView, ObjectViews, ResourceView, View};
 #[derive(Debug, Default)]
 pub struct Shown {
     session: Vec<Print>,
+    /// The rows of the view, in its order, and what was made of each.
+    views: imbl::Vector<Arc<ResourceView>>,
     rows: BTreeMap<ManifestName, Row>,
+    /// How many rows show an object that several may show.
+    shared: BTreeMap<(&'static str, String), usize>,
     objects: ObjectViews,
+    whole: Vec<Print>,
+    is_whole_stale: bool,
 }
 
 /// A resource that was shown.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Row {
-    order: usize,
-    view: Arc<ResourceView>,
     made: Vec<Print>,
+    /// What the session's own object says of it.
+    targets: Vec<Value>,
 }
 
 /// An object that was shown, and what it was like.
@@ -60,41 +71,100 @@ impl Shown {
     pub fn news(&mut self, view: &View, facts: &SessionFacts) -> News {
         let mut news = News::default();
         news.compare(&mut self.session, of_session(view, facts));
-        let mut before = std::mem::take(&mut self.rows);
-        for (resource, order) in view.resources.iter().zip(2..) {
-            let mut row = before.remove(&resource.name).unwrap_or_else(|| Row {
-                order: 0,
-                view: Arc::clone(resource),
-                made: Vec::new(),
-            });
-            if row.order != order || !Arc::ptr_eq(&row.view, resource) {
-                news.compare(&mut row.made, of_resource(order, resource));
-                (row.order, row.view) = (order, Arc::clone(resource));
-            }
+        self.is_whole_stale |= !news.is_empty();
+        let before = std::mem::replace(&mut self.views, view.resources.clone());
+        let changed = changed_places(&before, &view.resources);
+        // Whoever has another place, or is gone, had this one.
+        let leaving = changed.iter().filter_map(|place| before.get(*place));
+        let mut left: BTreeMap<ManifestName, Row> = leaving
+            .filter_map(|view| self.rows.remove_entry(&view.name))
+            .collect();
+        for place in changed {
+            self.is_whole_stale = true;
+            let Some(resource) = view.resources.get(place) else {
+                continue;
+            };
+            let mut row = left.remove(&resource.name).unwrap_or_default();
+            let made = row.made.clone();
+            news.compare(&mut row.made, of_resource(place + 2, resource));
+            row.targets = targets_of(resource);
+            self.count(&made, &row.made);
             self.rows.insert(resource.name.clone(), row);
         }
-        for mut gone in before.into_values() {
+        for mut gone in left.into_values() {
+            let made = gone.made.clone();
             news.compare(&mut gone.made, Vec::new());
+            self.count(&made, &[]);
         }
-        self.keep_shared(&mut news);
+        // An image of several resources is shown once: while one of them has it, it stays.
+        let is_shared = |kind: &&'static str, name: &String| self.shared.contains_key(&(*kind, name.clone()));
+        news.0
+            .retain(|new| !matches!(new, New::Gone(kind, name) if is_shared(kind, name)));
         if !self.objects.ptr_eq(&view.objects) {
             news.compare_objects(&self.objects, &view.objects);
             self.objects = view.objects.clone();
         }
         news
     }
+
+    /// Returns whether the session's own object may differ from what was shown last.
+    pub fn is_session_stale(&self) -> bool {
+        self.is_whole_stale
+    }
+
+    /// Returns what differs of the session's own object.
+    pub fn session(&mut self, view: &View, facts: &SessionFacts) -> News {
+        self.is_whole_stale = false;
+        let targets = self.rows.values().flat_map(|row| &row.targets);
+        let mut news = News::default();
+        news.compare(&mut self.whole, vec![whole_session(view, facts, targets)]);
+        news
+    }
+
+    /// Counts who shows an object.
+    fn count(&mut self, before: &[Print], now: &[Print]) {
+        for print in now {
+            *self.shared.entry((print.kind, print.name.clone())).or_default() += 1;
+        }
+        for print in before {
+            let key = (print.kind, print.name.clone());
+            if let Some(count) = self.shared.get_mut(&key) {
+                *count -= 1;
+                if *count == 0 {
+                    self.shared.remove(&key);
+                }
+            }
+        }
+    }
 }
 
-impl Shown {
-    /// An image of several resources is shown once: while one of them has it, it stays.
-    fn keep_shared(&self, news: &mut News) {
-        let is_shared = |kind: &str, name: &str| {
-            let mut made = self.rows.values().flat_map(|row| &row.made);
-            made.any(|print| print.kind == kind && print.name == name)
-        };
-        news.0
-            .retain(|new| !matches!(new, New::Gone(kind, name) if is_shared(kind, name)));
+/// Returns the places at which two lists of rows differ, also those that only one of them has. What both share is passed over.
+fn changed_places<T>(before: &imbl::Vector<Arc<T>>, now: &imbl::Vector<Arc<T>>) -> Vec<usize> {
+    let mut changed = Vec::new();
+    let (mut old, mut new) = (before.leaves(), now.leaves());
+    let (mut old_leaf, mut new_leaf): (&[_], &[_]) = (&[], &[]);
+    let mut place = 0;
+    loop {
+        if old_leaf.is_empty() {
+            old_leaf = old.next().unwrap_or_default();
+        }
+        if new_leaf.is_empty() {
+            new_leaf = new.next().unwrap_or_default();
+        }
+        let both = old_leaf.len().min(new_leaf.len());
+        if both == 0 {
+            break;
+        }
+        if !std::ptr::eq(old_leaf.as_ptr(), new_leaf.as_ptr()) {
+            let pairs = old_leaf[..both].iter().zip(&new_leaf[..both]).zip(place..);
+            let others = pairs.filter(|((old, new), _)| !Arc::ptr_eq(old, new));
+            changed.extend(others.map(|(_, place)| place));
+        }
+        place += both;
+        (old_leaf, new_leaf) = (&old_leaf[both..], &new_leaf[both..]);
     }
+    changed.extend(place..before.len().max(now.len()));
+    changed
 }
 
 impl News {
@@ -248,4 +318,22 @@ fn hash(object: &Value) -> u64 {
     let mut hasher = DefaultHasher::new();
     object.to_string().hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_places_that_differ_are_looked_at() {
+        let rows: imbl::Vector<Arc<usize>> = (0..200).map(Arc::new).collect();
+        let mut other = rows.clone();
+        other[3] = Arc::new(3);
+        other[150] = Arc::new(150);
+        assert_eq!(changed_places(&rows, &rows.clone()), [0; 0]);
+        assert_eq!(changed_places(&rows, &other), [3, 150]);
+        other.truncate(198);
+        assert_eq!(changed_places(&rows, &other), [3, 150, 198, 199]);
+        assert_eq!(changed_places(&other, &rows), [3, 150, 198, 199]);
+    }
 }

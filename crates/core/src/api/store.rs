@@ -24,6 +24,8 @@ pub struct Store {
     /// Which of them only show what the engine does.
     engines: BTreeSet<(&'static str, String)>,
     history: VecDeque<Change>,
+    /// The last change of the session's own object, which has a part for each resource.
+    last_of_session: Option<u64>,
     last_uid: u64,
 }
 
@@ -472,13 +474,28 @@ impl Store {
         object
     }
 
+    /// Forgets the last change of the session's own object, since the next one says more: thousands of them would fill the
+    /// memory. Returns what the object was before.
+    fn forget_change_of_session(&mut self) -> Option<Arc<Value>> {
+        let version = self.last_of_session.take()?;
+        let at = self
+            .history
+            .binary_search_by_key(&version, |change| change.version)
+            .ok()?;
+        self.history.remove(at)?.before
+    }
+
     fn note(
         &mut self,
         kind: &'static Kind,
         change: ChangeKind,
         object: Arc<Value>,
-        before: Option<Arc<Value>>,
+        mut before: Option<Arc<Value>>,
     ) {
+        if kind.name == "Session" && change == ChangeKind::Modified {
+            before = self.forget_change_of_session().or(before);
+            self.last_of_session = Some(self.version);
+        }
         if self.history.len() == HISTORY {
             self.history.pop_front();
         }

@@ -387,3 +387,33 @@ fn users_may_name_kinds_as_they_like() {
     assert_eq!(Kind::meant_by("fw").map(|kind| kind.name), Some("FileWatch"));
     assert_eq!(Kind::meant_by("pods"), None);
 }
+
+#[test]
+fn of_the_sessions_own_object_only_the_last_change_is_remembered() {
+    let mut store = Store::default();
+    for pid in 1..=4 {
+        let object = json!({
+            "metadata": {"name": "Tiltfile"},
+            "spec": {"tiltfilePath": "/src/Tiltfile", "exitCondition": "manual"},
+            "status": {"pid": pid},
+        });
+        store.show(kind("Session"), object, Timestamp::from_secs(pid));
+        store.show(kind("ConfigMap"), map("m"), Timestamp::from_secs(pid));
+    }
+    let changes = store
+        .changes_since(kind("Session"), 0)
+        .expect("they are remembered");
+    let pids: Vec<_> = changes
+        .iter()
+        .map(|change| {
+            let before = change
+                .before
+                .as_ref()
+                .map(|before| before["status"]["pid"].clone());
+            (before, change.object["status"]["pid"].clone())
+        })
+        .collect();
+    assert_eq!(pids, [(None, json!(1)), (Some(json!(1)), json!(4))]);
+    let later = store.changes_since(kind("Session"), changes[0].version);
+    assert_eq!(later.expect("they are remembered").len(), 1);
+}

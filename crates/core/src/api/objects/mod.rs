@@ -9,8 +9,6 @@ mod kubernetes;
 mod local;
 mod made;
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 pub(super) use made::{Made, RESOURCE, owner_reference};
@@ -48,19 +46,30 @@ pub(super) fn of_session(view: &View, facts: &SessionFacts) -> Vec<Made> {
         // Before what it owns.
         ("Tiltfile", tiltfile(view, facts)),
         ("UIResource", ui_tiltfile(&view.tiltfile)),
-        ("Session", session(view, facts)),
         ("ConfigMap", trigger_queue(view)),
     ];
     made.push(("UIButton", stop_button(&ManifestName::tiltfile())));
     made.extend(cluster(view, facts).map(|cluster| ("Cluster", cluster)));
     for (_, object) in made
         .iter_mut()
-        .filter(|(kind, _)| matches!(*kind, "UIResource" | "UIButton" | "Cluster" | "Session"))
+        .filter(|(kind, _)| matches!(*kind, "UIResource" | "UIButton" | "Cluster"))
     {
         set_owner(object);
         object["metadata"]["annotations"][RESOURCE] = ManifestName::TILTFILE.into();
     }
     made
+}
+
+/// Returns the object that says how all targets are; `targets` are those of the resources, as [`targets_of`] returns them.
+pub(super) fn whole_session<'a>(
+    view: &View,
+    facts: &SessionFacts,
+    targets: impl Iterator<Item = &'a Value>,
+) -> Made {
+    let mut object = session(view, facts, targets);
+    set_owner(&mut object);
+    object["metadata"]["annotations"][RESOURCE] = ManifestName::TILTFILE.into();
+    ("Session", object)
 }
 
 /// Returns which resources users asked to update, as long as their updates have not started.
@@ -121,10 +130,10 @@ fn ci(settings: &CiSettings) -> Value {
         .into()
 }
 
-fn session(view: &View, facts: &SessionFacts) -> Value {
-    let targets = view.resources.iter().flat_map(targets);
-    let mut targets: Vec<Value> = std::iter::once(tiltfile_target(view)).chain(targets).collect();
-    targets.sort_by_key(|target| target["name"].as_str().unwrap_or_default().to_owned());
+fn session<'a>(view: &View, facts: &SessionFacts, targets: impl Iterator<Item = &'a Value>) -> Value {
+    let of_tiltfile = std::iter::once(tiltfile_target(view));
+    let mut targets: Vec<Value> = of_tiltfile.chain(targets.cloned()).collect();
+    targets.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
     json!({
         "metadata": {"name": "Tiltfile"},
         "spec": {
@@ -174,7 +183,7 @@ fn terminated(started: Timestamp, finished: Timestamp, error: Option<&str>) -> V
 /// Returns the targets of a resource: its update, and what runs of it.
 ///
 /// Rule: `docs/rules/api.md`, "Objects".
-fn targets(resource: &Arc<ResourceView>) -> Vec<Value> {
+pub(super) fn targets_of(resource: &ResourceView) -> Vec<Value> {
     use crate::model::RuntimeStatus as Runtime;
     let name = &resource.name;
     let is = |kind: &str| resource.targets.iter().any(|id| id.starts_with(kind));
