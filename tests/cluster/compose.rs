@@ -194,12 +194,14 @@ services:
     command: [sh, -c, 'exec sleep 1000']
     networks: [front, back]
     volumes: ['data:/data', 'other:/other', './site:/site']
+    configs: [{source: door, target: /etc/door}]
   clock:
     image: IMAGE
     stop_grace_period: 0s
     command: [sh, -c, 'exec sleep 1000']
 networks: {front: {labels: {a: '<1>'}}, back: {driver_opts: {com.docker.network.bridge.enable_icc: 'true'}}}
 volumes: {data: {}, other: {labels: {b: '2'}}}
+configs: {door: {content: 'open $$at 8'}}
 --- site/index.html
 hello
 --- compose
@@ -249,5 +251,8 @@ exec docker compose \"$@\"
         "[sh, -c, 'exec sleep 2000']\n    networks",
     );
     assert_eq!(services_of_calls(), "page", "it is to do something else");
+    shop.edit("compose.yml", "at 8", "at 9");
+    assert_eq!(services_of_calls(), "page", "a text of the file is another one");
+    assert_eq!(shop.inside("page", "cat /etc/door"), "open $at 9");
     assert_eq!(services_of_calls(), "", "nothing has changed");
 }

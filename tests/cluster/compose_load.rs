@@ -1,8 +1,10 @@
 //! Compose projects as teams write them, read by the real `docker compose`: `tests/projects/compose`, in the form that
 //! `tests/projects/README.md` describes. No engine is asked.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -187,7 +189,7 @@ fn the_hash_of_a_service_is_told_where_a_container_will_have_the_same() {
         let manifests = project.load().manifests.expect("it loads");
         let services = manifests.iter().filter_map(|manifest| manifest.deploy.compose());
         let hashes = services.map(|target| (target.service.name.clone(), target.service.config_hash.clone()));
-        hashes.collect::<std::collections::BTreeMap<_, _>>()
+        hashes.collect::<BTreeMap<_, _>>()
     };
     let before = hashes();
     let known: Vec<&str> = before
@@ -202,6 +204,46 @@ fn the_hash_of_a_service_is_told_where_a_container_will_have_the_same() {
         (after["a"] == before["a"], after["b"] == before["b"]),
         (true, false)
     );
+}
+
+/// Lets compose say the hashes of a project that it has resolved: those that containers get.
+fn hashes_by_compose(project: &Project) -> BTreeMap<String, String> {
+    let script = "docker compose -f compose.yml --profile '*' config --format json | docker compose -f - config --hash '*'";
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).current_dir(project.root());
+    let output = command.output().expect("there is a shell");
+    let printed = String::from_utf8(output.stdout).expect("hashes are text");
+    let pairs = printed.lines().filter_map(|line| line.split_once(' '));
+    pairs
+        .map(|(service, hash)| (service.to_owned(), hash.to_owned()))
+        .collect()
+}
+
+#[test]
+fn hashes_of_services_are_those_of_compose() {
+    let text = "\n--- Tiltfile\ndocker_compose('compose.yml', profiles=['p'])\n\n--- compose.yml\nservices:\n  \
+                plain: {image: x}\n  \
+                built: {build: {context: ., args: {A: '1'}}, pull_policy: build, depends_on: [plain], scale: 2, profiles: [p]}\n  \
+                text:\n    image: x\n    command: [sh, -c, \"echo '<&>' $$HOME \\u2028 \\t é\"]\n    \
+                environment: {B: 'b & c', EMPTY: '', AGE: 7}\n    labels: {z: '1', a: '2'}\n    env_file: text.env\n    \
+                cpus: 0.5\n    mem_limit: 64m\n    shm_size: 1gb\n    stop_grace_period: 1m30s\n    ulimits: {nofile: {soft: 10, hard: 20}}\n    \
+                healthcheck: {test: [CMD, 'true'], interval: 1.5s, retries: 3}\n    ports: ['80', '127.0.0.1:8080:80/udp']\n    \
+                volumes: ['data:/data', './a:/a:ro', {type: tmpfs, target: /t, tmpfs: {size: 1000}}]\n    \
+                networks: {front: {aliases: [n]}, back: null}\n    configs: [{source: c, target: /c}]\n    secrets: [s]\n    \
+                extra_hosts: ['a=1.2.3.4']\n    logging: {driver: json-file, options: {max-size: 1m}}\n    tty: true\n    \
+                deploy: {replicas: 2, resources: {limits: {cpus: '0.25', memory: 32M}}}\n    x-own: {a: [1, 2.50, null]}\n\
+                networks: {front: {}, back: {}}\nvolumes: {data: {}}\nconfigs: {c: {content: 'x'}}\nsecrets: {s: {file: ./s}}\n\n\
+                --- text.env\nC=c\n\n--- s\ns\n";
+    let project = Project::new("hash", text);
+    let load = project.load();
+    assert_eq!(load.error_text(), None);
+    let manifests = load.manifests.expect("it loads");
+    let services = manifests.iter().filter_map(|manifest| manifest.deploy.compose());
+    let ours: BTreeMap<String, String> = services
+        .map(|target| (target.service.name.clone(), target.service.config_hash.clone()))
+        .collect();
+    assert_eq!(ours.len(), 3);
+    assert_eq!(ours, hashes_by_compose(&project));
 }
 
 #[test]

@@ -193,12 +193,17 @@ hunter2
         "there"
     );
     let app = shop.id("app");
+    shop.edit("compose.yml", "listen 80", "listen 81");
+    eventually("the other text is in the container", || {
+        shop.inside("proxy", "cat /etc/site.conf") == "listen 81"
+    });
+    assert_eq!(shop.id("app"), app, "who does not use it stays");
     shop.edit("compose.yml", "networks: [front, back]", "networks: [front]");
     eventually("it is in one network", || {
         let look = "ping -c 1 -W 2 backend >/dev/null 2>&1 || echo alone";
         shop.inside("proxy", look) == "alone"
     });
-    assert_eq!(shop.inside("proxy", "cat /etc/site.conf"), "listen 80");
+    assert_eq!(shop.inside("proxy", "cat /etc/site.conf"), "listen 81");
     assert_eq!(shop.id("app"), app);
 }
 

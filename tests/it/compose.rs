@@ -45,7 +45,6 @@ fn with_compose(files: &str) -> MemoryHost {
 fn answering(tiltfile: &str, more_files: &str, answer: Ran) -> MemoryHost {
     with_compose(&format!("--- Tiltfile\n{tiltfile}\n{more_files}"))
         .with_command(&format!("{CONFIG} --format json"), answer)
-        .with_command(&format!("{CONFIG} --hash *"), ok("api aa11\ndb bb22\nweb cc33\n"))
 }
 
 fn load(host: &MemoryHost) -> Load {
@@ -88,7 +87,8 @@ fn what_compose_says_of_a_service_is_in_its_target() {
             _ => panic!("{name} is no service"),
         }
     };
-    assert_eq!(target("api").service.config_hash, "aa11");
+    let as_compose_hashes_it = "bb7dec3b2c1e44702e6c3bff779e8166cef996fae00861975042c9496b906fcb";
+    assert_eq!(target("api").service.config_hash, as_compose_hashes_it);
     assert_eq!(
         target("api").service.image,
         "src-api",
@@ -138,8 +138,7 @@ fn compose_is_called_with_all_that_the_call_says() {
     let config = "docker compose --project-name p --project-directory /src/a --env-file /src/dev.env -f /src/a/one.yml -f \
                   /b/two.yml --profile x --profile y config";
     let host = with_compose(&format!("--- Tiltfile\n{call}\n"))
-        .with_command(&format!("{config} --format json"), ok(ANSWER))
-        .with_command(&format!("{config} --hash *"), ok(""));
+        .with_command(&format!("{config} --format json"), ok(ANSWER));
     let load = load(&host);
     assert_eq!(load.error_text(), None);
     let listed: Vec<String> = load.config_files.iter().map(ToString::to_string).collect();
@@ -202,29 +201,25 @@ fn a_project_is_read_again_only_when_one_of_its_files_has_changed() {
     };
     let session = request();
     let commands = |host: &MemoryHost| commands_of_load(&session, host);
-    assert_eq!(
-        commands(&host("", "services: {}", "A=1")),
-        3,
-        "version, project, hashes"
-    );
+    assert_eq!(commands(&host("", "services: {}", "A=1")), 2, "version, project");
     assert_eq!(
         commands(&host("", "services: {}", "A=1")),
         0,
         "nothing has changed"
     );
-    assert_eq!(commands(&host("# x\n", "services: {}", "A=1")), 2, "the file");
+    assert_eq!(commands(&host("# x\n", "services: {}", "A=1")), 1, "the file");
     assert_eq!(
         commands(&host("# x\n", "services: {b: {}}", "A=1")),
-        2,
+        1,
         "what it includes"
     );
     assert_eq!(
         commands(&host("# x\n", "services: {b: {}}", "A=2")),
-        2,
+        1,
         "variables"
     );
     let another_variable = host("# x\n", "services: {b: {}}", "A=2").with_env("TAG", "v2");
-    assert_eq!(commands(&another_variable), 3, "the environment");
+    assert_eq!(commands(&another_variable), 2, "the environment");
 }
 
 #[test]
@@ -248,9 +243,7 @@ fn a_blob_and_a_dict_are_files_for_compose() {
         path(dict),
         path(blob)
     );
-    let host = with_compose(files)
-        .with_command(&format!("{config} --format json"), ok(ANSWER))
-        .with_command(&format!("{config} --hash *"), ok(""));
+    let host = with_compose(files).with_command(&format!("{config} --format json"), ok(ANSWER));
     let load = load(&host);
     assert_eq!(load.error_text(), None);
     assert!(
@@ -266,7 +259,6 @@ fn the_first_program_that_answers_is_compose() {
     let answers = |host: MemoryHost, program: &str| {
         let config = CONFIG.replace("docker compose", program);
         host.with_command(&format!("{config} --format json"), ok(ANSWER))
-            .with_command(&format!("{config} --hash *"), ok(""))
     };
     let own = answers(
         MemoryHost::new(&files).with_command("my-compose version", version()),
@@ -346,8 +338,7 @@ fn what_is_missing_or_too_old_is_told_with_what_to_do() {
     hint: https://docs.docker.com/compose/install/ says how to install it
     ");
     let old = versioned("Docker Compose version v2.1.1\n")
-        .with_command(&format!("{CONFIG} --format json"), ok(ANSWER))
-        .with_command(&format!("{CONFIG} --hash *"), failed("unknown flag"));
+        .with_command(&format!("{CONFIG} --format json"), ok(ANSWER));
     let load = load(&old);
     assert_eq!(load.error_text(), None);
     assert_snapshot!(load.warnings[0].render(), @r"
@@ -517,12 +508,10 @@ fn another_call_with_the_same_name_adds_to_the_project_and_keeps_what_was_said()
     let code = "docker_compose('compose.yml')\ndc_resource('db', labels='data', new_name='sql', resource_deps=['web'])\n\
                 docker_compose('more.yml')\n";
     let both = "docker compose --project-name src --project-directory /src -f /src/compose.yml -f /src/more.yml config";
-    let host = answering(code, COMPOSE_FILE, ok(ANSWER))
-        .with_command(
-            &format!("{both} --format json"),
-            ok(&ANSWER.replace("\"web\"", "\"page\"")),
-        )
-        .with_command(&format!("{both} --hash *"), ok(""));
+    let host = answering(code, COMPOSE_FILE, ok(ANSWER)).with_command(
+        &format!("{both} --format json"),
+        ok(&ANSWER.replace("\"web\"", "\"page\"")),
+    );
     let load = load(&host);
     assert_eq!(load.error_text(), None);
     let shown: Vec<String> = load.manifests.iter().flatten().map(describe).collect();
@@ -541,9 +530,7 @@ fn directories_of_one_name_that_become_one_project_are_warned_about() {
     let mut host =
         with_compose("--- Tiltfile\ndocker_compose('a/dev/c.yml')\ndocker_compose('b/dev/c.yml')\n");
     for files in ["-f /src/a/dev/c.yml", "-f /src/a/dev/c.yml -f /src/b/dev/c.yml"] {
-        host = host
-            .with_command(&format!("{} --format json", config(files)), ok(ANSWER))
-            .with_command(&format!("{} --hash *", config(files)), ok(""));
+        host = host.with_command(&format!("{} --format json", config(files)), ok(ANSWER));
     }
     let load = load(&host);
     assert_eq!(load.error_text(), None);
@@ -564,7 +551,6 @@ fn profiles_come_from_the_environment_unless_they_are_given() {
         "--- Tiltfile\ndocker_compose('compose.yml')\n{COMPOSE_FILE}"
     ))
     .with_command(&format!("{config} --format json"), ok(ANSWER))
-    .with_command(&format!("{config} --hash *"), ok(""))
     .with_env("COMPOSE_PROFILES", "ops,x");
     let (load, log) = load_with(&request(), &host);
     assert_eq!(load.error_text(), None);

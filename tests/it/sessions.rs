@@ -367,7 +367,7 @@ fn the_session_says_when_a_run_gives_up() {
     session.ok(&["wait", "--ready"]);
     assert_eq!(
         session.ok(&["get", "session", "-o", "jsonpath={.items[0].spec.ci}"]),
-        r#"{"timeout":"10m0s","readinessTimeout":"5m0s"}"#
+        r#"{"readinessTimeout":"5m0s","timeout":"10m0s"}"#
     );
 }
 

@@ -131,7 +131,7 @@ impl Ledger {
         };
         let applied = || outcome.applied.iter().map(|object| object.id.clone());
         known.attempted = Some((update.contents.clone(), revision(&update.plan)));
-        known.unreached = outcome.unreachable.then_some((now, update.plan.force));
+        known.unreached = outcome.transient.map(|_| (now, update.plan.force));
         known.is_well = outcome.error.is_none();
         if known.is_well {
             known.was_deployed = true;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tilt::engine::{
     ClusterWatch, Effect, Engine, EngineConfig, Event, FileChange, ImageAction, LoadOutcome, LogStream, Mode,
-    Moment, ObjectId, PodLog, Server, ServerStatus, UpdateOutcome, UpdatePlan, WatchSet,
+    Moment, ObjectId, PodLog, Server, ServerStatus, Transient, UpdateOutcome, UpdatePlan, WatchSet,
 };
 use tilt::history::UpdateRecord;
 use tilt::model::{
@@ -591,7 +591,7 @@ impl<B: Brain> World<B> {
             let canceled = update.is_canceled;
             self.ledger.has_failed |= !canceled;
             self.ledger.was_canceled |= canceled;
-            outcome.unreachable = !canceled && self.rng.percent(30);
+            outcome.transient = Transient::if_unreachable(!canceled && self.rng.percent(30));
             outcome.error = Some(if canceled { "build canceled" } else { "it broke" }.to_owned());
         }
         outcome.stages = self.made_up_stages();

@@ -81,8 +81,7 @@ fn wanted(text: &str) -> anyhow::Result<Wanted> {
     if lower == "delete" {
         return Ok(Wanted::Delete);
     }
-    if text.starts_with("condition=") {
-        let rest = &text["condition=".len()..];
+    if let Some(rest) = text.strip_prefix("condition=") {
         let (name, value) = rest.split_once('=').unwrap_or((rest, "true"));
         return Ok(Wanted::Condition {
             name: name.to_lowercase(),
@@ -92,8 +91,8 @@ fn wanted(text: &str) -> anyhow::Result<Wanted> {
     if text == "jsonpath=" {
         bail!("jsonpath expression cannot be empty");
     }
-    if text.starts_with("jsonpath=") {
-        let rest = text["jsonpath=".len()..].trim_matches('\'');
+    if let Some(rest) = text.strip_prefix("jsonpath=") {
+        let rest = rest.trim_matches('\'');
         let end = rest.rfind('}').map_or(rest.len(), |at| at + 1);
         let (path, after) = rest.split_at(end);
         let after = after.trim_start_matches('\'');

@@ -1,13 +1,16 @@
 //! The `docker compose` command: how it is run for a project, and what is made of its end.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::edge::local::CommandVariables;
-use crate::edge::process::Process;
+use crate::edge::process::{Exit, Process};
 use crate::edge::retry::says_unreachable;
+use crate::engine::Transient;
 use crate::logs::LogWriter;
 use crate::model::{Command, ComposeProject};
 
@@ -22,26 +25,42 @@ pub(in crate::edge) enum ComposeFault {
         said: String,
         /// The command and how it ended, as Tilt says it.
         ended: String,
+        /// Why it may go well later, if it may.
+        transient: Option<Transient>,
     },
 }
 
 impl ComposeFault {
-    /// Returns whether somebody else ended it.
-    pub(in crate::edge) fn was_killed(&self) -> bool {
-        matches!(self, Self::Failed { ended, .. } if ended.contains("\nerror: signal: "))
-    }
-
-    /// Returns whether the Docker engine could not be reached, or went away.
-    pub(in crate::edge) fn is_unreachable(&self) -> bool {
+    /// Returns why it may go well later, if it may.
+    pub(in crate::edge) fn transient(&self) -> Option<Transient> {
         match self {
-            Self::Canceled => false,
-            Self::Failed { said, .. } => {
-                // A build that failed quotes the command that failed.
-                let last = said.trim_end().lines().next_back().unwrap_or_default();
-                last.starts_with("error during connect: ") || says_unreachable(last)
-            }
+            Self::Canceled => None,
+            Self::Failed { transient, .. } => *transient,
         }
     }
+}
+
+/// What Docker's command line ends with where a signal ended its plugin, which `docker compose` is.
+///
+/// Rule: `cmd/docker/docker.go` of docker/cli, `tryPluginRun`: the plugin's status, which is -1 then.
+const PLUGIN_KILLED: i32 = 255;
+
+/// Returns why a command that ended so may go well later, if it may. Compose itself never ends with 255.
+fn transient(program: &str, exit: Exit, said: &str) -> Option<Transient> {
+    let is_docker = Path::new(program)
+        .file_name()
+        .is_some_and(|name| name == "docker");
+    let is_killed = match exit {
+        Exit::Signal(_) => true,
+        Exit::Code(code) => code == PLUGIN_KILLED && is_docker,
+    };
+    if is_killed {
+        return Some(Transient::Killed);
+    }
+    // A build that failed quotes the command that failed.
+    let last = said.trim_end().lines().next_back().unwrap_or_default();
+    let is_unreachable = last.starts_with("error during connect: ") || says_unreachable(last);
+    Transient::if_unreachable(is_unreachable)
 }
 
 /// A call of compose for a project.
@@ -68,13 +87,14 @@ impl ComposeCall<'_> {
             dir: Some(self.project.directory.clone()),
             env: Vec::new(),
         };
-        let failed = |said: &str, how: String| ComposeFault::Failed {
+        let failed = |said: &str, how: &dyn Display, transient| ComposeFault::Failed {
             said: said.to_owned(),
             ended: format!("command {} failed.\nerror: {how}", in_words(&command.argv)),
+            transient,
         };
         let child = self.variables.child(&command);
         let (mut process, mut lines) =
-            Process::spawn_with_lines(&child).map_err(|error| failed("", error.to_string()))?;
+            Process::spawn_with_lines(&child).map_err(|error| failed("", &error, None))?;
         let mut said = String::new();
         loop {
             let line = tokio::select! {
@@ -94,8 +114,12 @@ impl ComposeCall<'_> {
         }
         match process.wait().await {
             Ok(exit) if exit.is_success() => Ok(()),
-            Ok(exit) => Err(failed(said.trim(), exit.to_string())),
-            Err(error) => Err(failed(said.trim(), error.to_string())),
+            Ok(exit) => {
+                let said = said.trim();
+                let program = command.argv.first().map_or("", String::as_str);
+                Err(failed(said, &exit, transient(program, exit, said)))
+            }
+            Err(error) => Err(failed(said.trim(), &error, None)),
         }
     }
 }
@@ -149,11 +173,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn compose_that_somebody_killed_may_go_well_later() {
+        for (program, exit, expected) in [
+            ("docker-compose", Exit::Signal(9), Some(Transient::Killed)),
+            ("docker", Exit::Signal(15), Some(Transient::Killed)),
+            ("/usr/bin/docker", Exit::Code(255), Some(Transient::Killed)),
+            ("docker-compose", Exit::Code(255), None),
+            ("docker", Exit::Code(1), None),
+            ("docker", Exit::Code(17), None),
+        ] {
+            let said = "service \"web\": error: signal: killed";
+            assert_eq!(transient(program, exit, said), expected, "{program} {exit}");
+        }
+    }
+
+    #[test]
     fn only_an_engine_that_could_not_be_reached_may_pass() {
-        let is_unreachable = |said: &str| {
-            let (said, ended) = (said.to_owned(), String::new());
-            ComposeFault::Failed { said, ended }.is_unreachable()
-        };
+        let is_unreachable =
+            |said: &str| transient("docker", Exit::Code(1), said) == Some(Transient::Unreachable);
         for passing in [
             "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
             "unable to get image 'a': Cannot connect to the Docker daemon at tcp://x. Is the docker daemon running?\n",

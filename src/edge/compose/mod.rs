@@ -1,6 +1,7 @@
 //! Services of Docker Compose. The `docker compose` command makes their containers (`up`, with `command`); what these do, and
 //! what they print, is asked of the Docker engine itself (`watch`, `logs`), and so is what needs no file of the project
-//! (`containers`). Where all is as wanted already, compose is not called (`unchanged`). `taken_port` says who has a port.
+//! (`containers`). Where all is as wanted already, compose is not called (`unchanged`); what it does not see itself is whether
+//! containers hold what the files say (`texts`). `taken_port` says who has a port.
 //!
 //! The update of a service, which begins with its images, is `update`'s.
 
@@ -9,6 +10,7 @@ mod containers;
 mod frames;
 mod logs;
 mod taken_port;
+mod texts;
 mod unchanged;
 mod up;
 mod watch;

@@ -118,6 +118,7 @@ mod tests {
             |names: &[&str]| -> BTreeSet<String> { names.iter().map(|name| (*name).to_owned()).collect() };
         let web = StandingContainer {
             name: "shop-web-1".to_owned(),
+            created: 0,
             service: "web".to_owned(),
             directory: "/src".to_owned(),
             config_hash: "c1".to_owned(),

@@ -2,7 +2,9 @@
 //!
 //! Compose reads the whole project at each call, which costs more than to start a container. So what is wanted of one project
 //! at one moment goes into one call, and each line of it to the service that it is about. Where such a call fails, each of
-//! its services is tried alone, and then fails, or not, for itself. Services that are as wanted are in no call at all.
+//! its services is tried alone, and then fails, or not, for itself. Services that are as wanted are in no call at all. Those
+//! whose containers hold another text than the project's files have (`texts`) are in a call of their own, that makes their
+//! containers anew.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,9 +17,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::command::{ComposeCall, ComposeFault, is_progress};
+use super::texts::Texts;
 use super::unchanged::as_wanted;
 use crate::edge::docker::{Docker, Standing};
 use crate::edge::local::CommandVariables;
+use crate::engine::Transient;
 use crate::logs::LogWriter;
 use crate::model::{ComposeProject, ComposeTarget};
 
@@ -85,6 +89,7 @@ impl Ups {
                 variables: Arc::clone(&self.variables),
                 tasks: self.tasks.clone(),
                 calls: Arc::default(),
+                texts: Arc::default(),
             };
             // It ends with whatever holds the sender.
             tokio::spawn(worker.work(wishes));
@@ -99,6 +104,7 @@ struct Worker {
     variables: Arc<CommandVariables>,
     tasks: TaskTracker,
     calls: Arc<Calls>,
+    texts: Arc<Texts>,
 }
 
 /// The calls about one project.
@@ -130,19 +136,33 @@ impl Worker {
                     project,
                     variables: Arc::clone(&self.variables),
                     calls: Arc::clone(&self.calls),
+                    texts: Arc::clone(&self.texts),
+                    foreign: Vec::new(),
+                    makes_anew: false,
                 };
                 let standing = batch.standing(&together).await;
-                let to_do = batch.leave_as_they_are(together, standing.as_ref());
-                if to_do.is_empty() {
-                    continue;
-                }
+                let (differing, others) = batch.by_texts(together, standing.as_ref()).await;
+                let to_do = batch.leave_as_they_are(others, standing.as_ref());
                 let foreign = standing.map(|standing| batch.foreign_directories(&standing));
-                let work = batch.carry_out(to_do, foreign.unwrap_or_default(), is_first);
-                // The first call makes networks and volumes, which two calls at once may not.
-                if std::mem::take(&mut is_first) {
-                    work.await;
-                } else {
-                    self.tasks.spawn(work);
+                let batch = Batch {
+                    foreign: foreign.unwrap_or_default(),
+                    ..batch
+                };
+                for (makes_anew, wishes) in [(false, to_do), (true, differing)] {
+                    if wishes.is_empty() {
+                        continue;
+                    }
+                    let batch = Batch {
+                        makes_anew,
+                        ..batch.clone()
+                    };
+                    let work = batch.carry_out(wishes, is_first);
+                    // The first call makes networks and volumes, which two calls at once may not.
+                    if std::mem::take(&mut is_first) {
+                        work.await;
+                    } else {
+                        self.tasks.spawn(work);
+                    }
                 }
             }
         }
@@ -150,10 +170,16 @@ impl Worker {
 }
 
 /// Services of one project that are started by one call.
+#[derive(Clone)]
 struct Batch {
     project: Arc<ComposeProject>,
     variables: Arc<CommandVariables>,
     calls: Arc<Calls>,
+    texts: Arc<Texts>,
+    /// The directories of other projects of the same name that have containers.
+    foreign: Vec<String>,
+    /// Whether containers are made anew though compose itself would leave them.
+    makes_anew: bool,
 }
 
 impl Batch {
@@ -168,6 +194,23 @@ impl Batch {
         first.docker.standing(&self.project.name, images).await.ok()
     }
 
+    /// Returns the services of which a container has another text than it is to have, then the others.
+    async fn by_texts(&self, wishes: Vec<Wish>, standing: Option<&Standing>) -> (Vec<Wish>, Vec<Wish>) {
+        let (mut differing, mut others) = (Vec::new(), Vec::new());
+        for wish in wishes {
+            let service = &wish.target.service;
+            let differs = match standing {
+                Some(standing) => self.texts.differ(service, standing, &wish.docker).await,
+                None => false,
+            };
+            match differs {
+                true => differing.push(wish),
+                false => others.push(wish),
+            }
+        }
+        (differing, others)
+    }
+
     /// Answers for the services that are as wanted, as compose would say it; returns the others.
     fn leave_as_they_are(&self, wishes: Vec<Wish>, standing: Option<&Standing>) -> Vec<Wish> {
         let Some(standing) = standing else {
@@ -180,6 +223,7 @@ impl Batch {
                     containers
                         .iter()
                         .for_each(|name| wish.log.info(&format!(" Container {name}  Running")));
+                    self.texts.note(&wish.target.service);
                     // Whoever wished it may be gone.
                     let _ = wish.answer.send(Ok(()));
                 }
@@ -189,15 +233,15 @@ impl Batch {
         to_do
     }
 
-    async fn carry_out(self, wishes: Vec<Wish>, foreign: Vec<String>, alone: bool) {
+    async fn carry_out(self, wishes: Vec<Wish>, alone: bool) {
         let (outcome, was_alone) = if alone {
             let _alone = self.calls.lock.write().await;
-            (self.call(&wishes, &foreign).await, true)
+            (self.call(&wishes).await, true)
         } else {
             let _beside_others = self.calls.lock.read().await;
             let others = self.calls.running.fetch_add(1, Ordering::SeqCst);
             let begun = self.calls.begun.fetch_add(1, Ordering::SeqCst) + 1;
-            let outcome = self.call(&wishes, &foreign).await;
+            let outcome = self.call(&wishes).await;
             self.calls.running.fetch_sub(1, Ordering::SeqCst);
             (
                 outcome,
@@ -205,7 +249,8 @@ impl Batch {
             )
         };
         // Two calls may have been in each other's way, or somebody else killed it.
-        let may_differ = |fault: &ComposeFault| !was_alone || wishes.len() > 1 || fault.was_killed();
+        let was_killed = |fault: &ComposeFault| fault.transient() == Some(Transient::Killed);
+        let may_differ = |fault: &ComposeFault| !was_alone || wishes.len() > 1 || was_killed(fault);
         let is_final = !outcome.as_ref().is_err_and(may_differ);
         for wish in wishes {
             let outcome = match &outcome {
@@ -213,9 +258,12 @@ impl Batch {
                 outcome if is_final => outcome.clone(),
                 _ => {
                     let _alone = self.calls.lock.write().await;
-                    self.call(std::slice::from_ref(&wish), &foreign).await
+                    self.call(std::slice::from_ref(&wish)).await
                 }
             };
+            if outcome.is_ok() {
+                self.texts.note(&wish.target.service);
+            }
             // Whoever wished it may be gone.
             let _ = wish.answer.send(outcome);
         }
@@ -223,16 +271,17 @@ impl Batch {
 
     /// Calls compose. What it says of a service goes to that service; what it says of none goes to the first, of several
     /// only once all went well.
-    async fn call(&self, wishes: &[Wish], foreign: &[String]) -> Result<(), ComposeFault> {
+    async fn call(&self, wishes: &[Wish]) -> Result<(), ComposeFault> {
         let Some(first) = wishes.first() else {
             return Ok(());
         };
         let mut args = vec!["up".to_owned(), "--no-deps".to_owned()];
-        if foreign.is_empty() {
+        if self.foreign.is_empty() {
             args.push("--remove-orphans".to_owned());
         } else {
-            self.warn(foreign, wishes);
+            self.warn(wishes);
         }
+        args.extend(self.makes_anew.then(|| "--force-recreate".to_owned()));
         args.extend(["--no-build", "-d"].map(str::to_owned));
         args.extend(wishes.iter().map(|wish| wish.target.service.name.clone()));
         // One of several cannot be stopped by itself.
@@ -270,12 +319,12 @@ impl Batch {
             .collect()
     }
 
-    fn warn(&self, foreign: &[String], wishes: &[Wish]) {
+    fn warn(&self, wishes: &[Wish]) {
         let text = format!(
             "Compose project {name:?} has containers of another directory: {}. Compose tells projects apart by name alone, so \
              containers of services that both have are replaced\n\
              hint: give one of them another name: docker_compose(..., project_name='{name}-2'), or `name:` in its file",
-            foreign.join(", "),
+            self.foreign.join(", "),
             name = self.project.name,
         );
         wishes.iter().for_each(|wish| wish.log.warn(&text));

@@ -1,16 +1,19 @@
 //! Containers of the engine: which there are, what they do, and what is done with them.
 
 use std::collections::BTreeMap;
+use std::io::{self, Read};
 
 use bytes::Bytes;
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use hyper::Method;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::client::Docker;
 use super::http::{AbortOnDrop, ApiError, body, query};
-use crate::model::{Health, PortBinding, ServiceContainer, ServiceId, ServiceState, Timestamp};
+use crate::model::{
+    ContainerPath, Health, PortBinding, ServiceContainer, ServiceId, ServiceState, Timestamp,
+};
 
 /// The labels that Docker Compose puts on what it makes.
 const PROJECT: &str = "com.docker.compose.project";
@@ -42,6 +45,18 @@ pub(in crate::edge) struct ContainerEvent {
     /// Whether it is gone.
     pub(in crate::edge) is_gone: bool,
 }
+
+/// A file of a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::edge) struct FileInContainer {
+    /// What is in it.
+    pub(in crate::edge) content: Vec<u8>,
+    /// When that was written, in seconds since 1970.
+    pub(in crate::edge) written: u64,
+}
+
+/// Larger files are not read.
+const LARGEST_FILE: usize = 16 << 20;
 
 /// A program that was started in a container: a connection in both directions. It is cut off when this is dropped.
 pub(in crate::edge) struct Exec {
@@ -160,6 +175,35 @@ impl Docker {
         Ok(reply.pieces())
     }
 
+    /// Returns a file of a container, also of one that does not run; `None` if there is none, or more than that.
+    ///
+    /// # Errors
+    /// When the engine does not tell.
+    pub(in crate::edge) async fn file_in(
+        &self,
+        container: &str,
+        path: &ContainerPath,
+    ) -> Result<Option<FileInContainer>, ApiError> {
+        let path = path.to_string();
+        let pairs = query([("path", path.as_str())]);
+        let path = format!("/containers/{container}/archive?{pairs}");
+        let request = self.http.request(Method::GET, &path).body(body(""));
+        let reply = match self.http.send(request.map_err(ApiError::unreadable)?).await {
+            Ok(reply) => reply,
+            Err(ApiError::Refused { status: 404, .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut archive = Vec::new();
+        let mut pieces = std::pin::pin!(reply.pieces());
+        while let Some(piece) = pieces.next().await {
+            archive.extend_from_slice(&piece?);
+            if archive.len() > LARGEST_FILE {
+                return Ok(None);
+            }
+        }
+        only_file(&archive).map_err(ApiError::unreadable)
+    }
+
     /// Stops a container as it is configured: with its signal, and the time that it gets.
     ///
     /// # Errors
@@ -276,6 +320,22 @@ pub(super) fn listing(project: &str) -> String {
     let filters = json!({"label": [format!("{PROJECT}={project}")]}).to_string();
     let pairs = query([("all", "true"), ("filters", filters.as_str())]);
     format!("/containers/json?{pairs}")
+}
+
+/// Reads an archive of one file.
+fn only_file(archive: &[u8]) -> io::Result<Option<FileInContainer>> {
+    let mut archive = tar::Archive::new(archive);
+    let mut entries = archive.entries()?;
+    let Some(mut entry) = entries.next().transpose()? else {
+        return Ok(None);
+    };
+    if !entry.header().entry_type().is_file() {
+        return Ok(None);
+    }
+    let written = entry.header().mtime()?;
+    let mut content = Vec::new();
+    entry.read_to_end(&mut content)?;
+    Ok(Some(FileInContainer { content, written }))
 }
 
 #[derive(Deserialize)]

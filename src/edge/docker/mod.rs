@@ -47,7 +47,7 @@ pub use build::ImageId;
 pub use build_request::BuildRequest;
 pub use client::{ConnectError, Docker};
 pub use cluster_facts::ClusterFacts;
-pub(in crate::edge) use containers::{ContainerEvent, Exec};
+pub(in crate::edge) use containers::{ContainerEvent, Exec, FileInContainer};
 pub(in crate::edge) use context::{Stamp, Stamps, stamps};
 pub use delivery::{Delivery, PushWish, delivery};
 pub use error::BuildError;

@@ -29,6 +29,8 @@ pub(in crate::edge) struct Standing {
 #[derive(Clone, Debug, Default)]
 pub(in crate::edge) struct StandingContainer {
     pub(in crate::edge) name: String,
+    /// When it was made, in seconds since 1970.
+    pub(in crate::edge) created: u64,
     pub(in crate::edge) service: String,
     /// The directory of the project that made it.
     pub(in crate::edge) directory: String,
@@ -111,6 +113,7 @@ type Labels = BTreeMap<String, String>;
 #[serde(rename_all = "PascalCase")]
 struct ListedContainer {
     names: Vec<String>,
+    created: u64,
     labels: Labels,
     state: String,
     network_settings: Option<ListedNetworks>,
@@ -164,6 +167,7 @@ impl ListedContainer {
         let name = self.names.into_iter().min_by_key(String::len)?;
         Some(StandingContainer {
             name: name.trim_start_matches('/').to_owned(),
+            created: self.created,
             service,
             directory: label(DIRECTORY),
             config_hash: label(CONFIG_HASH),

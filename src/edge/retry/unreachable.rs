@@ -3,19 +3,21 @@
 //! Whoever fails knows which it is, and says so in its type. Text is asked only where there is nothing else: what an engine,
 //! a registry or an API server said of what *they* could not reach.
 
+use crate::engine::Transient;
+
 /// Why an update failed, as the user reads it, and whether that passes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::edge) struct Failure {
     pub(in crate::edge) text: String,
-    /// Whether an API server, a Docker engine or a registry could not be reached.
-    pub(in crate::edge) unreachable: bool,
+    /// Why it passes, if it does.
+    pub(in crate::edge) transient: Option<Transient>,
 }
 
 impl From<String> for Failure {
     fn from(text: String) -> Self {
         Self {
             text,
-            unreachable: false,
+            transient: None,
         }
     }
 }

@@ -137,8 +137,8 @@ impl Update {
         steps.end();
         self.images.outcome.applied = applied.applied;
         self.images.outcome.deployed = applied.error.is_none();
-        let unreachable = applied.unreachable;
-        let failed = |text| Err(Failure { text, unreachable });
+        let transient = applied.transient;
+        let failed = |text| Err(Failure { text, transient });
         applied.error.map_or(Ok(()), failed)
     }
 

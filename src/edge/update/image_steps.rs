@@ -11,7 +11,7 @@ use crate::edge::docker::{BuildError, unless_canceled};
 use crate::edge::kube::Cluster;
 use crate::edge::retry::Failure;
 use crate::edge::stages::timed;
-use crate::engine::{ImageAction, ImageStep, UpdateOutcome, UpdatePlan};
+use crate::engine::{ImageAction, ImageStep, Transient, UpdateOutcome, UpdatePlan};
 use crate::history::{StageKind, StageTime};
 use crate::logs::LogWriter;
 use crate::model::{BuiltImage, ImageBuild, ImageRef, OutputMode};
@@ -129,7 +129,7 @@ impl ImagesOfUpdate {
     pub(super) fn ended(self, result: Result<(), Failure>) -> UpdateOutcome {
         let mut outcome = self.outcome;
         if let Err(failure) = result {
-            (outcome.error, outcome.unreachable) = (Some(failure.text), failure.unreachable);
+            (outcome.error, outcome.transient) = (Some(failure.text), failure.transient);
         }
         outcome
     }
@@ -149,7 +149,7 @@ impl ImagesOfUpdate {
 /// Returns what is told of an engine that did not do what it was asked to.
 pub(super) fn failure(error: BuildError) -> Failure {
     Failure {
-        unreachable: error.is_unreachable(),
+        transient: Transient::if_unreachable(error.is_unreachable()),
         text: error.to_string(),
     }
 }

@@ -19,7 +19,7 @@ use crate::edge::kube::Cluster;
 use crate::edge::live_update::{Older, Reading, RecordPlace};
 use crate::edge::retry::Failure;
 use crate::edge::stages::timed;
-use crate::engine::ImageStep;
+use crate::engine::{ImageStep, Transient};
 use crate::history::{StageKind, StageTime};
 use crate::logs::{Lane, LogWriter};
 use crate::model::{
@@ -162,7 +162,7 @@ impl ImageBuilds<'_> {
             (Err(error), None) => {
                 outcome.error = Some(Failure {
                     text: error.to_string(),
-                    unreachable: error.is_unreachable(),
+                    transient: Transient::if_unreachable(error.is_unreachable()),
                 });
                 outcome.explained_by_log = error.is_explained_by_log();
                 outcome.failed = Some(image.selector.image.familiar());

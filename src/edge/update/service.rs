@@ -17,7 +17,7 @@ use crate::edge::compose::{ComposeCall, ComposeFault, ServiceWatch, Ups, remove,
 use crate::edge::docker::{BuildError, Docker, unless_canceled};
 use crate::edge::retry::Failure;
 use crate::edge::stages::timed;
-use crate::engine::{ImageStep, UpdateOutcome, UpdatePlan};
+use crate::engine::{ImageStep, Transient, UpdateOutcome, UpdatePlan};
 use crate::history::StageKind;
 use crate::model::{
     BuiltImage, ComposeTarget, Health, ImageBuild, ImageRef, ImageTarget, ServiceContainer, ServiceState,
@@ -61,7 +61,7 @@ fn unseen(target: &ComposeTarget) -> Failure {
     let name = &target.service.name;
     Failure {
         text: format!("service {name:?}: Docker does not tell which containers there are"),
-        unreachable: true,
+        transient: Some(Transient::Unreachable),
     }
 }
 
@@ -188,7 +188,7 @@ impl ServiceUpdate<'_> {
         loop {
             let all = docker.service_containers(&id.project).await;
             let all = all.map_err(|error| Failure {
-                unreachable: error.is_unreachable(),
+                transient: Transient::if_unreachable(error.is_unreachable()),
                 text: error.to_string(),
             })?;
             let own: Vec<ServiceContainer> = all
@@ -219,10 +219,10 @@ impl ServiceUpdate<'_> {
     }
 
     fn told(&self, fault: ComposeFault) -> Failure {
-        let unreachable = fault.is_unreachable();
+        let transient = fault.transient();
         let text = match fault {
             ComposeFault::Canceled => BuildError::Canceled.to_string(),
-            ComposeFault::Failed { said, ended } => {
+            ComposeFault::Failed { said, ended, .. } => {
                 let last = said.lines().last().map(|line| format!("{line}\n"));
                 format!(
                     "service {:?}: {}{ended}",
@@ -231,7 +231,7 @@ impl ServiceUpdate<'_> {
                 )
             }
         };
-        Failure { text, unreachable }
+        Failure { text, transient }
     }
 }
 

@@ -12,7 +12,7 @@ use super::image_tools::ImageTools;
 use crate::edge::docker::Docker;
 use crate::edge::docker::fake_engine::FakeEngine;
 use crate::edge::kube::fake_api::{FakeApi, Reply};
-use crate::engine::{ImageAction, ImageStep, UpdatePlan};
+use crate::engine::{ImageAction, ImageStep, Transient, UpdatePlan};
 use crate::k8s::{Entity, Origin};
 use crate::logs::LogStore;
 use crate::model::*;
@@ -226,7 +226,8 @@ async fn an_engine_that_is_halted_is_not_one_without_the_image() {
     let outcome = run(tools.clone(), plan_with_local_image(), CancellationToken::new()).await;
     let error = outcome.error.expect("nobody answers");
     assert!(error.contains("no answer from the Docker engine"), "{error}");
-    assert!(outcome.unreachable, "it is tried again when the engine is back");
+    let is_away = outcome.transient == Some(Transient::Unreachable);
+    assert!(is_away, "it is tried again when the engine is back");
     let segments = log.reader().try_next_batch();
     assert!(!segments.iter().any(|segment| segment.text.contains("Rebuilding")));
     // Who does not want it any more does not wait either.
@@ -252,7 +253,10 @@ async fn only_an_update_that_could_not_reach_something_is_tried_again() {
     };
     let refused =
         "Namespace \"shop\" is invalid: metadata.labels: Invalid value: \"connection refused\": no label";
-    assert!(!outcome_of(422, refused).await.unreachable);
+    assert_eq!(outcome_of(422, refused).await.transient, None);
     let webhook = "failed calling webhook \"x\": Post \"https://x\": dial tcp 10.0.0.1:443: connect: connection refused";
-    assert!(outcome_of(500, webhook).await.unreachable);
+    assert_eq!(
+        outcome_of(500, webhook).await.transient,
+        Some(Transient::Unreachable)
+    );
 }

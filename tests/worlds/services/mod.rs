@@ -78,6 +78,8 @@ fn services_are_as_their_file_says_and_shown_as_they_are() {
         "a service comes back",
         "a service is removed",
         "an update fails",
+        "compose is killed",
+        "killed before it is started again",
         "killed by hand",
         "removed by hand",
         "started again by its policy",
@@ -203,6 +205,16 @@ fn a_service_that_is_never_removed_is_found() {
         }
     };
     check_found(Mode::Up, |_| {}, keep, "is still there");
+}
+
+#[test]
+fn an_update_that_was_killed_and_is_not_tried_again_is_found() {
+    let give_up = |event: &mut Event| {
+        if let Event::UpdateFinished { outcome, .. } = event {
+            outcome.transient = None;
+        }
+    };
+    check_found(Mode::Up, give_up, |_| {}, "not tried again");
 }
 
 #[test]

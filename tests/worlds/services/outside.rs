@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tilt::engine::{
-    Effect, EngineConfig, Event, ExitOutcome, FileChange, LoadOutcome, LogId, LogStream, Mode, UpdateOutcome,
-    UpdatePlan,
+    Effect, EngineConfig, Event, ExitOutcome, FileChange, LoadOutcome, LogId, LogStream, Mode, Transient,
+    UpdateOutcome, UpdatePlan,
 };
 use tilt::model::{
     BuildId, CiSettings, ComposeCondition, ComposeDependency, ComposeProject, ComposeService, ComposeTarget,
@@ -356,13 +356,19 @@ impl<B: Brain> Shop<B> {
         if plan.force {
             self.remove(service.name);
         }
+        let mut transient = None;
         let error = match luck {
             _ if self.canceled.remove(&build) => Some("build canceled"),
             0..88 => {
                 self.up(&service);
                 None
             }
-            88..95 => Some("compose broke"),
+            88..92 => Some("compose broke"),
+            92..95 => {
+                self.tried.insert("compose is killed");
+                transient = Some(Transient::Killed);
+                Some("signal: killed")
+            }
             _ => {
                 self.remove(service.name);
                 let id = self.make(&service);
@@ -380,9 +386,11 @@ impl<B: Brain> Shop<B> {
         let outcome = UpdateOutcome {
             deployed: error.is_none(),
             error: error.map(str::to_owned),
+            transient,
             ..UpdateOutcome::default()
         };
         self.known.updated(service.name, service.config, error.is_none());
+        self.known.killed(service.name, transient.is_some());
         self.send(Event::UpdateFinished {
             build,
             outcome: Box::new(outcome),
@@ -501,9 +509,15 @@ impl<B: Brain> Shop<B> {
             let gone = self.containers.remove(&id).expect("it is there");
             self.known.taken.insert(gone.container.service.service);
         } else if let Some(running) = self.containers.get_mut(&id)
-            && running.container.state == ServiceState::Running
+            && matches!(
+                running.container.state,
+                ServiceState::Running | ServiceState::Restarting
+            )
         {
-            self.tried.insert("killed by hand");
+            self.tried.insert(match running.container.state {
+                ServiceState::Running => "killed by hand",
+                _ => "killed before it is started again",
+            });
             running.starts_again = false;
             running.end(137);
         }

@@ -29,6 +29,8 @@ pub(super) struct Known {
     pub(super) taken: BTreeSet<String>,
     pub(super) was_removed: BTreeSet<&'static str>,
     pub(super) asked_for: BTreeSet<&'static str>,
+    /// Services whose last update somebody killed.
+    killed: BTreeSet<&'static str>,
 }
 
 impl Known {
@@ -94,6 +96,7 @@ impl Known {
                 self.was_removed.insert(service.name);
                 self.reached.remove(service.name);
                 self.updated.remove(service.name);
+                self.killed.remove(service.name);
             }
         }
     }
@@ -103,6 +106,13 @@ impl Known {
         if well {
             self.taken.remove(service);
         }
+    }
+
+    pub(super) fn killed(&mut self, service: &'static str, is_killed: bool) {
+        match is_killed {
+            true => self.killed.insert(service),
+            false => self.killed.remove(service),
+        };
     }
 
     pub(super) fn removed(&mut self, service: &str) {
@@ -281,6 +291,9 @@ impl<B: Brain> Shop<B> {
                     "at rest {} is {:?}, it is still building",
                     service.name, shown.update_status
                 )
+            })?;
+            holds(waits || !self.known.killed.contains(service.name), || {
+                format!("at rest {} was killed and not tried again", service.name)
             })?;
             if shown.update_status == UpdateStatus::Ok {
                 self.check_configuration(service)?;

@@ -322,8 +322,8 @@ pub struct UpdateOutcome {
     pub deployed: bool,
     /// Why the update failed, rendered; already in the log.
     pub error: Option<String>,
-    /// Whether it failed because something could not be reached that may come back.
-    pub unreachable: bool,
+    /// Why the same update may go well later, where it failed for something that passes.
+    pub transient: Option<Transient>,
     /// Whether the last lines of its log may explain the error: what a command of the user's said.
     pub explained_by_log: bool,
     /// How the command of a local resource ended, if not well: its exit code, and in words.
@@ -332,6 +332,30 @@ pub struct UpdateOutcome {
     pub stages: Vec<StageTime>,
     /// The positions in the log between which its lines are.
     pub log: Option<(u64, u64)>,
+}
+
+/// Why an update that failed may go well when it is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transient {
+    /// Something could not be reached that may come back.
+    Unreachable,
+    /// Somebody else ended a program that carried it out.
+    Killed,
+}
+
+impl Transient {
+    /// Returns why a failure passes of which it is known whether something could not be reached.
+    pub fn if_unreachable(is_unreachable: bool) -> Option<Self> {
+        is_unreachable.then_some(Self::Unreachable)
+    }
+
+    /// Returns it in a word, as records say it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "Unreachable",
+            Self::Killed => "Killed",
+        }
+    }
 }
 
 /// An object as the API server accepted it.

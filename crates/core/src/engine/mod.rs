@@ -63,7 +63,7 @@ pub use effect::{
 };
 pub use event::{
     AppliedObject, ClusterStatus, Event, ExtensionEnd, FileChange, ForwardId, ForwardPart, LoadOutcome,
-    ServerEnd, ServerStatus, UpdateOutcome,
+    ServerEnd, ServerStatus, Transient, UpdateOutcome,
 };
 pub use handle::Engine;
 pub use moment::Moment;

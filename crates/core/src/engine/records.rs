@@ -267,7 +267,7 @@ pub(super) fn end_update(state: &mut State, build: BuildId, outcome: &UpdateOutc
     }
     draft.note_end(Ending {
         error: outcome.error.clone(),
-        reason: outcome.unreachable.then(|| "Unreachable".to_owned()),
+        reason: outcome.transient.map(|why| why.as_str().to_owned()),
         is_canceled: outcome.error.as_deref() == Some(CANCELED),
     });
     let is_current = row.enabled && row.building == Some(build);

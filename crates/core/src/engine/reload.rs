@@ -295,7 +295,9 @@ fn redefine(
         row.targets
             .values_mut()
             .for_each(|target: &mut TargetState| target.result = None);
-        if row.started_first {
+        // One that is still to start by itself takes in whatever there is then.
+        let is_change = row.started_first || (row.enabled && !row.manifest.trigger_mode.auto_init());
+        if is_change {
             row.changed_definition = Some(state.seq);
             row.config_edits.extend(files.iter().cloned());
         }

@@ -1,17 +1,21 @@
-//! Updates that failed because something could not be reached: an API server, a Docker engine or a registry that is
-//! restarted. In a session that stays they are tried again, so that no edit waits for another one.
+//! Updates that failed for something that passes. In a session that stays they are tried again, so that no edit waits for
+//! another one: where something could not be reached (an API server, a Docker engine or a registry that is restarted), as
+//! long as that takes; where a program was killed, a few times, for it may always end so.
 
 use std::time::{Duration, Instant};
 
 use super::config::Mode;
 use super::effect::Effect;
-use super::event::UpdateOutcome;
+use super::event::{Transient, UpdateOutcome};
 use super::row::Row;
 use super::state::{Running, State};
 use crate::model::{Backoff, Level, LogEvent, ManifestName};
 
 /// The pauses before new attempts: what is back is used within five seconds.
 const PAUSES: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(4));
+
+/// How often an update is tried again whose program was killed each time: for 23 s, with these pauses.
+const MOST_KILLS: u32 = 7;
 
 /// An update that is to be tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +24,8 @@ pub(crate) struct Retry {
     pub(crate) at: Instant,
     /// How long it is waited the next time.
     pauses: Backoff,
+    /// How many times in a row its program was killed.
+    kills: u32,
     /// Why the update that failed was started.
     pub(crate) reason: String,
     /// Whether it was to make everything anew.
@@ -27,7 +33,7 @@ pub(crate) struct Retry {
 }
 
 impl Row {
-    /// Returns until when its update that could not reach something waits.
+    /// Returns until when its update that is to be tried again waits.
     pub(crate) fn waits_until(&self, now: Instant) -> Option<Instant> {
         if self.starts_on_change() || !self.triggers.is_empty() {
             return None;
@@ -41,14 +47,20 @@ impl Row {
 pub(super) fn note_end(state: &mut State, running: &Running, outcome: &UpdateOutcome) -> Option<Effect> {
     let (now, is_up) = (state.now, state.config.mode == Mode::Up);
     let row = state.rows.get_mut(&running.manifest)?;
-    let mut pauses = row.retry.take().map_or(PAUSES, |retry| retry.pauses);
-    if !(is_up && outcome.unreachable && row.enabled && !running.outdated) {
+    let last = row.retry.take();
+    let (mut pauses, kills) = last.map_or((PAUSES, 0), |retry| (retry.pauses, retry.kills));
+    let kills = match outcome.transient? {
+        Transient::Unreachable => 0,
+        Transient::Killed => kills + 1,
+    };
+    if !(is_up && kills <= MOST_KILLS && row.enabled && !running.outdated) {
         return None;
     }
     let pause = pauses.pause();
     row.retry = Some(Retry {
         at: now + pause,
         pauses,
+        kills,
         reason: running.reason.clone(),
         force: running.force,
     });

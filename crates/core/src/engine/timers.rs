@@ -58,6 +58,7 @@ mod tests {
 
     #[test]
     fn a_key_is_due_at_the_moment_that_it_was_given_last() {
+        #[allow(clippy::disallowed_methods, reason = "a point to add durations to")]
         let start = Instant::now();
         let at = |secs| start + Duration::from_secs(secs);
         let mut timers = Timers::default();

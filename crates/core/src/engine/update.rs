@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::config::Mode;
 use super::effect::{Effect, ImageAction, ImageStep, UpdatePlan};
-use super::event::UpdateOutcome;
+use super::event::{Transient, UpdateOutcome};
 use super::files::files_changed_line;
 use super::reason::Reasons;
 use super::records::{self, Causes};
@@ -163,7 +163,8 @@ pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutc
     records::end_update(state, build, &outcome);
     // Its record is shown also where the resource has been switched off meanwhile.
     state.rows.touch(&running.manifest);
-    let mut effects = Vec::from_iter(retry::look_out(state, &running.manifest, outcome.unreachable));
+    let unreachable = outcome.transient == Some(Transient::Unreachable);
+    let mut effects = Vec::from_iter(retry::look_out(state, &running.manifest, unreachable));
     if let Some(mut remains) = running.orphaned.take() {
         remains.deployed = gc::add_applied(remains.deployed, &running, &outcome);
         effects.extend(gc::delete_remains(

@@ -114,10 +114,21 @@ pub struct ComposeService {
     pub config_hash: String,
     /// The networks and volumes of the project that it uses.
     pub parts: Vec<ComposePart>,
+    /// What is written into its containers when they are made. Compose does not see that it has become another text.
+    pub texts: Vec<ComposeText>,
     /// All services of the project's files, also those that are left out: containers of others are not wanted.
     pub siblings: Arc<BTreeSet<String>>,
     /// All that is said about it, under the names of the Compose specification.
     pub definition: Value,
+}
+
+/// A text of a project's files that compose writes into containers: `content` of a config or a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComposeText {
+    /// Where it is written to.
+    pub target: ContainerPath,
+    /// What.
+    pub text: String,
 }
 
 /// A network or a volume of a project.

@@ -93,7 +93,7 @@ pub(super) fn resolve(
             return resolve(session, project);
         }
     }
-    let resolved = understand(session, project, &files, answers.project, answers.more)?;
+    let resolved = understand(session, project, &files, answers.project, answers.unresolved)?;
     let resolved = Arc::new(resolved);
     resolved.files.iter().for_each(|file| session.also_reads(file));
     warn(session, &resolved);
@@ -115,8 +115,8 @@ struct Answers {
     /// Its version, where that was not known.
     version: Option<Result<Ran, String>>,
     project: Result<Ran, String>,
-    /// The hashes of services, or what the project is before it is resolved.
-    more: Result<Ran, String>,
+    /// What the project is before it is resolved, where only that says which files it is made of.
+    unresolved: Option<Result<Ran, String>>,
 }
 
 fn answers(
@@ -126,12 +126,13 @@ fn answers(
     files: &ProjectFiles,
     is_known: bool,
 ) -> Answers {
+    let mut commands = vec![command.clone()];
     // Only what is not resolved says which files of variables and labels a service has.
-    let second: &[&str] = match files.name_more_files() {
-        true => &["--format", "json", "--no-interpolate"],
-        false => &["--hash", "*"],
-    };
-    let mut commands = vec![command.clone(), config(session, project, second)];
+    let has_more = files.name_more_files();
+    if has_more {
+        let options = ["--format", "json", "--no-interpolate"];
+        commands.push(config(session, project, &options));
+    }
     if !is_known {
         commands.push(program::version_of(session, &project.command));
     }
@@ -139,7 +140,7 @@ fn answers(
     let mut next = || answers.next().unwrap_or_else(|| Err("it was not run".to_owned()));
     Answers {
         project: next(),
-        more: next(),
+        unresolved: has_more.then(&mut next),
         version: (!is_known).then(next),
     }
 }
@@ -150,7 +151,7 @@ fn understand(
     project: &ComposeProject,
     files: &ProjectFiles,
     answer: Result<Ran, String>,
-    second: Result<Ran, String>,
+    unresolved: Option<Result<Ran, String>>,
 ) -> Outcome<Resolved> {
     let answer = answer.map_err(Fault::new)?;
     if answer.failure.is_some() {
@@ -160,22 +161,13 @@ fn understand(
         let ran = ran.ok().filter(|ran| ran.failure.is_none());
         ran.map(|ran| String::from_utf8_lossy(&ran.stdout).into_owned())
     };
-    let (hashes, model) = match files.name_more_files() {
-        true => (text(hashes_of_resolved(session, project, &answer)), text(second)),
-        false => (text(second), None),
-    };
+    let model = unresolved.and_then(text);
     let variables = || {
         let ran = session.run_together(&[config(session, project, &["--environment"])]);
         ran.into_iter().next().and_then(text).unwrap_or_default()
     };
     let text_of = |ran: &Ran| String::from_utf8_lossy(&ran.stdout).into_owned();
-    let read = resolved::read(
-        project,
-        &text_of(&answer),
-        &hashes.unwrap_or_default(),
-        model.as_deref(),
-        variables,
-    );
+    let read = resolved::read(project, &text_of(&answer), model.as_deref(), variables);
     let mut resolved = read.map_err(|why| {
         let command = config(session, project, &["--format", "json"]);
         Fault::new(format!("{}: {why}", command.display()))
@@ -192,23 +184,6 @@ fn understand(
     }
     resolved.warnings = fault::warnings(files, &answer);
     Ok(resolved)
-}
-
-/// Asks for the hashes of a project that is resolved: compose would leave out what files of variables say.
-fn hashes_of_resolved(
-    session: &Session<'_>,
-    project: &ComposeProject,
-    resolved: &Ran,
-) -> Result<Ran, String> {
-    let without_files = ComposeProject {
-        config_paths: Vec::new(),
-        ..project.clone()
-    };
-    let mut command = config(session, &without_files, &["--hash", "*"]);
-    // What compose reads is said before what it is to do.
-    let at = without_files.argv().len();
-    command.argv.splice(at..at, ["-f", "-"].map(str::to_owned));
-    session.run_command(&command, resolved.stdout.clone(), &mut |_, _| {})
 }
 
 fn warn(session: &Session<'_>, resolved: &Resolved) {

@@ -9,7 +9,7 @@ use super::files::{interpolated, variables as read_variables};
 use crate::diag::Diagnostic;
 use crate::model::{
     ComposeCondition, ComposeDependency, ComposeMount, ComposePart, ComposePartKind, ComposePort,
-    ComposeProject, ComposeService, ContainerPath, LocalPath, ManifestName,
+    ComposeProject, ComposeService, ComposeText, ContainerPath, LocalPath, ManifestName,
 };
 
 /// A project with everything resolved.
@@ -42,21 +42,19 @@ pub(crate) struct BuildSection {
     pub(crate) definition: Value,
 }
 
-/// Reads what compose printed: a project as JSON, a hash for each service, and the project before variables were put into
-/// it, where that was asked for. `variables` asks for those that compose knows.
+/// Reads what compose printed: a project as JSON, and the project before variables were put into it, where that was asked
+/// for. `variables` asks for those that compose knows.
 ///
 /// # Errors
 /// When it is no project.
 pub(super) fn read(
     project: &ComposeProject,
     answer: &str,
-    hashes: &str,
     model: Option<&str>,
     variables: impl FnOnce() -> String,
 ) -> Result<Resolved, String> {
     // Compose writes each `$` twice, so that its output could be its input.
     let answer: Value = serde_json::from_str(&answer.replace("$$", "$")).map_err(|why| why.to_string())?;
-    let hashes: HashMap<&str, &str> = hashes.lines().filter_map(|line| line.split_once(' ')).collect();
     let mut listed = ListedFiles::read(model, variables);
     let empty = Map::new();
     let services = answer["services"].as_object().unwrap_or(&empty);
@@ -67,14 +65,19 @@ pub(super) fn read(
         if let Some(build) = build(&definition["build"]) {
             resolved.builds.insert(name.clone(), build);
         }
-        let hash = hashes
-            .get(name.as_str())
-            .filter(|_| is_hashed_as_run(&definition) && !listed.has_labels(name));
-        let hash = hash.copied().unwrap_or_default();
-        let parts = parts(&definition);
+        let is_hashed = is_hashed_as_run(&definition) && !listed.has_labels(name);
+        let hash = match is_hashed {
+            true => service_hash(&definition),
+            false => String::new(),
+        };
+        let (parts, texts) = (parts(&definition), texts(&definition, &answer));
         listed.add_to(name, &mut definition);
-        let service = service(project, name, hash, definition, services);
-        resolved.services.push(ComposeService { parts, ..service });
+        let service = service(project, name, &hash, definition, services);
+        resolved.services.push(ComposeService {
+            parts,
+            texts,
+            ..service
+        });
     }
     resolved.env_files = listed.env_files;
     resolved.files = listed.others;
@@ -226,6 +229,27 @@ fn parts(definition: &Value, project: &Value) -> Vec<ComposePart> {
         .collect()
 }
 
+/// Returns what compose writes into the containers of a service.
+///
+/// Rule: `pkg/compose/secrets.go` of docker/compose, `setDefaultTarget`.
+fn texts(definition: &Value, project: &Value) -> Vec<ComposeText> {
+    let of_kind = |key: &'static str, place: &'static str| {
+        let named = definition[key].as_array().into_iter().flatten();
+        named.filter_map(move |named| {
+            let source = named["source"].as_str()?;
+            let text = project[key][source]["content"].as_str()?;
+            let target = named["target"].as_str().unwrap_or(source);
+            Some(ComposeText {
+                target: ContainerPath::new(place).join(target),
+                text: text.to_owned(),
+            })
+        })
+    };
+    of_kind("configs", "/")
+        .chain(of_kind("secrets", "/run/secrets"))
+        .collect()
+}
+
 /// Returns the hash that compose makes of a network or a volume: of what it prints of it, without blanks. A volume's driver
 /// is put in where none is said. (Where compose should write something otherwise, the hash fits nothing that the engine has.)
 fn part_hash(kind: ComposePartKind, said: &Value) -> String {
@@ -235,15 +259,41 @@ fn part_hash(kind: ComposePartKind, said: &Value) -> String {
         let at = usize::from(fields.first().is_some_and(|(key, _)| *key == "name"));
         fields.insert(at, (&driver, &local));
     }
+    hash_of(fields)
+}
+
+/// Returns the hash that compose makes of a service: of what it prints of it, without blanks and what does not matter to a
+/// container. (The same as above holds.)
+///
+/// Rule: `pkg/compose/hash.go` of docker/compose, `ServiceHash`.
+fn service_hash(definition: &Value) -> String {
+    const OF_NO_MATTER: [&str; 5] = ["build", "pull_policy", "scale", "depends_on", "profiles"];
+    let mut deploy = definition["deploy"].clone();
+    if let Value::Object(fields) = &mut deploy {
+        fields.shift_remove("replicas");
+    }
+    let fields = definition.as_object().into_iter().flatten();
+    let fields = fields.filter(|(key, _)| !OF_NO_MATTER.contains(&key.as_str()));
+    hash_of(fields.map(|(key, value)| (key, if key == "deploy" { &deploy } else { value })))
+}
+
+/// Returns the SHA-256 of fields as Go writes them as JSON.
+fn hash_of<'a>(fields: impl IntoIterator<Item = (&'a String, &'a Value)>) -> String {
     let fields = fields
-        .iter()
+        .into_iter()
         .map(|(key, value)| format!("{}:{value}", Value::from(key.as_str())));
-    let text = format!("{{{}}}", fields.collect::<Vec<_>>().join(","));
-    // Go writes these so.
-    let text = text
-        .replace('<', "\\u003c")
-        .replace('>', "\\u003e")
-        .replace('&', "\\u0026");
+    let mut text = format!("{{{}}}", fields.collect::<Vec<_>>().join(","));
+    for (letter, written) in [
+        ('<', "\\u003c"),
+        ('>', "\\u003e"),
+        ('&', "\\u0026"),
+        ('\u{2028}', "\\u2028"),
+        ('\u{2029}', "\\u2029"),
+    ] {
+        if text.contains(letter) {
+            text = text.replace(letter, written);
+        }
+    }
     let hash = Sha256::digest(text);
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -11,7 +11,7 @@ use super::rejection::explain;
 use super::who_holds::held;
 use crate::edge::kube::connection::{Cluster, ObjectApi, RequestError};
 use crate::edge::retry::Failure;
-use crate::engine::{AppliedObject, ObjectId};
+use crate::engine::{AppliedObject, ObjectId, Transient};
 use crate::k8s::api_kinds::well_known;
 use crate::k8s::display::{display_names, kind_and_name};
 use crate::k8s::inject::{InjectedImage, inject};
@@ -55,8 +55,8 @@ pub struct ApplyOutcome {
     pub applied: Vec<AppliedObject>,
     /// Why it failed: the server's words in the first line, then where the object was written.
     pub error: Option<String>,
-    /// Whether that was because the API server, or what it needed, could not be reached.
-    pub unreachable: bool,
+    /// Why that passes, if it does.
+    pub transient: Option<Transient>,
 }
 
 /// Applies objects. Nothing is waited for but that the API server accepted all.
@@ -135,7 +135,7 @@ impl Applied {
                 .iter()
                 .map(|(_, object)| applied_object(object))
                 .collect(),
-            unreachable: self.failure.as_ref().is_some_and(|failure| failure.unreachable),
+            transient: self.failure.as_ref().and_then(|failure| failure.transient),
             error: self.failure.map(String::from),
         }
     }
@@ -179,7 +179,7 @@ impl Run<'_> {
                 let failure = Failure {
                     text: self.too_late(entity, live.as_ref()).await,
                     // An object may take long for other reasons too.
-                    unreachable: self.permit.cluster().is_lost(),
+                    transient: Transient::if_unreachable(self.permit.cluster().is_lost()),
                 };
                 return (self.taken(entity, &sent, live), Some(failure));
             }
@@ -190,7 +190,7 @@ impl Run<'_> {
         };
         let failure = Failure {
             text: rejected(self.permit.cluster(), entity, &error),
-            unreachable: error.is_unreachable(),
+            transient: Transient::if_unreachable(error.is_unreachable()),
         };
         (self.taken(entity, &sent, live), Some(failure))
     }

@@ -8,6 +8,7 @@ use tokio::sync::OnceCell;
 use super::cluster::{Cluster, identity};
 use super::error::RequestError;
 use crate::edge::retry::Failure;
+use crate::engine::Transient;
 
 /// The right to write to a cluster, for one operation. Costs nothing until something is written.
 pub(in crate::edge::kube) struct WritePermit {
@@ -31,7 +32,7 @@ impl Cluster {
     pub(in crate::edge) async fn confirm(&self) -> Result<(), Failure> {
         self.permit().check().await.map_err(|error| Failure {
             text: error.message(),
-            unreachable: error.is_unreachable(),
+            transient: Transient::if_unreachable(error.is_unreachable()),
         })
     }
 }

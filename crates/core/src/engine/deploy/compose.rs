@@ -49,6 +49,7 @@ impl Deploy for ComposeTarget {
         (&self.id, &self.images) == (&other.id, &other.images)
             && project(self) == project(other)
             && (&old.name, &old.image, &old.config_hash) == (&new.name, &new.image, &new.config_hash)
+            && old.texts == new.texts
             && old.run_definition() == new.run_definition()
     }
 

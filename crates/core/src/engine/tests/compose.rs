@@ -501,30 +501,138 @@ fn the_log_of_a_container_is_read_over_its_runs_from_the_beginning_of_the_sessio
     );
 }
 
+/// Returns a service that is made of an image which is changed in place, and restarted after that.
+fn changed_in_place() -> Manifest {
+    let mut made = with_images("web", &["web-image"]);
+    let mut image = made.images.remove(0);
+    image.live_update = Some(LiveUpdate {
+        base: LocalPath::new("/src"),
+        initial_sync: false,
+        stop_paths: Vec::new(),
+        syncs: vec![Sync {
+            source: LocalPath::new("/src/web-image"),
+            destination: "/app".to_owned(),
+        }],
+        execs: vec![Exec {
+            argv: vec!["reload".to_owned()],
+            triggers: Vec::new(),
+            echo_off: false,
+        }],
+        restart: true,
+        container: None,
+    });
+    let mut web = service("web");
+    web.images.push(image);
+    if let DeployTarget::Compose(target) = &mut web.deploy {
+        target.images.push(TargetId::image("web-image"));
+    }
+    web
+}
+
+fn in_state(state: ServiceState) -> Event {
+    Event::ServiceContainerSeen(Box::new(ServiceContainer {
+        state,
+        ..container("web")
+    }))
+}
+
+#[test]
+fn the_next_edit_makes_a_container_anew_that_will_not_run_again() {
+    for gone in [
+        in_state(ServiceState::Dead),
+        Event::ServiceContainerSeen(Box::new(exited("web", 137))),
+        Event::ServiceContainerSeen(Box::new(exited("web", 0))),
+        Event::ServiceContainerGone("id-web".to_owned()),
+    ] {
+        let mut script = Script::up(vec![changed_in_place()]);
+        script.see_container(container("web"));
+        script.finish(1, deployed(&[("web-image", "1")], &[]));
+        let told = script.send(gone.clone());
+        assert!(!told.contains("start"), "only an edit does: {told}");
+        let edited = script.edit(TargetId::image("web-image"), &["/src/web-image/app.py"]);
+        assert!(
+            edited.contains("build web-image, deploy docker-compose:web"),
+            "{gone:?}: {edited}"
+        );
+    }
+}
+
+#[test]
+fn an_edit_waits_for_a_container_that_may_run_again_and_for_none_that_is_given_up_then() {
+    for waiting in [ServiceState::Paused, ServiceState::Restarting] {
+        let begin = || {
+            let mut script = Script::up(vec![changed_in_place()]);
+            script.see_container(container("web"));
+            script.finish(1, deployed(&[("web-image", "1")], &[]));
+            script.send(in_state(waiting));
+            let edited = script.edit(TargetId::image("web-image"), &["/src/web-image/app.py"]);
+            assert!(
+                !edited.contains("start") && !edited.contains("update"),
+                "{edited}"
+            );
+            script
+        };
+        let again = begin().send(in_state(ServiceState::Running));
+        assert!(again.contains("[/src/web-image/app.py->/app/app.py]"), "{again}");
+        let given_up = begin().send(Event::ServiceContainerSeen(Box::new(exited("web", 137))));
+        assert!(
+            given_up.contains("build web-image, deploy docker-compose:web"),
+            "{given_up}"
+        );
+    }
+}
+
+#[test]
+fn a_container_that_ended_and_is_started_again_for_the_same_image_gets_what_it_has_otherwise() {
+    let mut script = Script::up(vec![changed_in_place()]);
+    script.see_container(container("web"));
+    script.finish(1, deployed(&[("web-image", "1")], &[]));
+    let target = || TargetId::image("web-image");
+    script.edit(target(), &["/src/web-image/app.py"]);
+    script.send(Event::ContainerUpdated {
+        update: LiveUpdateId(1),
+        container_id: "id-web".to_owned(),
+        outcome: Ok(Box::default()),
+    });
+    script.see_container(exited("web", 137));
+    // The file is as the image has it, so compose starts the container that has it otherwise.
+    let edited = script.edit(target(), &["/src/web-image/app.py"]);
+    assert!(
+        edited.contains("build web-image, deploy docker-compose:web"),
+        "{edited}"
+    );
+    let started = script.see_container(container("web"));
+    assert!(
+        started.contains("[/src/web-image/app.py->/app/app.py]"),
+        "{started}"
+    );
+}
+
+#[test]
+fn an_edit_that_met_a_container_at_its_end_is_in_the_next_one() {
+    let mut script = Script::up(vec![changed_in_place()]);
+    script.see_container(container("web"));
+    script.finish(1, deployed(&[("web-image", "1")], &[]));
+    let edited = script.edit(TargetId::image("web-image"), &["/src/web-image/app.py"]);
+    assert!(
+        edited.contains("[/src/web-image/app.py->/app/app.py]"),
+        "{edited}"
+    );
+    script.see_container(exited("web", 137));
+    let ended = script.send(Event::ContainerUpdated {
+        update: LiveUpdateId(1),
+        container_id: "id-web".to_owned(),
+        outcome: Err(SyncFailure::ContainerGone("it is not running".to_owned())),
+    });
+    assert!(
+        ended.contains("build web-image, deploy docker-compose:web"),
+        "{ended}"
+    );
+}
+
 #[test]
 fn what_a_container_sees_by_a_mount_is_not_copied_into_it_but_its_commands_run() {
-    let image = || {
-        let mut made = with_images("web", &["web-image"]);
-        let target = &mut made.images[0];
-        target.live_update = Some(LiveUpdate {
-            base: LocalPath::new("/src"),
-            initial_sync: false,
-            stop_paths: Vec::new(),
-            syncs: vec![Sync {
-                source: LocalPath::new("/src/web-image"),
-                destination: "/app".to_owned(),
-            }],
-            execs: vec![Exec {
-                argv: vec!["reload".to_owned()],
-                triggers: Vec::new(),
-                echo_off: false,
-            }],
-            restart: true,
-            container: None,
-        });
-        made.images.remove(0)
-    };
-    let mut web = with(service("web"), |service| {
+    let web = with(changed_in_place(), |service| {
         service.mounts.push(ComposeMount {
             kind: "bind".to_owned(),
             source: Some("/src/web-image/lib".to_owned()),
@@ -532,10 +640,6 @@ fn what_a_container_sees_by_a_mount_is_not_copied_into_it_but_its_commands_run()
             read_only: false,
         });
     });
-    web.images.push(image());
-    if let DeployTarget::Compose(target) = &mut web.deploy {
-        target.images.push(TargetId::image("web-image"));
-    }
     let mut script = Script::up(vec![web]);
     script.see_container(container("web"));
     script.finish(1, deployed(&[("web-image", "1")], &[]));

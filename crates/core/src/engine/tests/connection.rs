@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::script::*;
-use crate::engine::{ClusterStatus, Event, Mode, UpdateOutcome};
+use crate::engine::{ClusterStatus, Event, Mode, Transient, UpdateOutcome};
 
 fn failed() -> Event {
     Event::ClusterChanged(ClusterStatus::Failed("refused".to_owned()))
@@ -70,7 +70,7 @@ fn it_is_looked_out_as_long_as_a_resource_waits() {
     let mut script = Script::up(vec![manifest("web"), manifest("db")]);
     let unreachable = || UpdateOutcome {
         error: Some("refused".to_owned()),
-        unreachable: true,
+        transient: Some(Transient::Unreachable),
         ..UpdateOutcome::default()
     };
     let looks = |effects: &str| {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::script::*;
-use crate::engine::{ClusterStatus, Event, LoadOutcome, Mode, UpdateOutcome};
+use crate::engine::{ClusterStatus, Event, LoadOutcome, Mode, Transient, UpdateOutcome};
 use crate::model::{
     Command, CustomBuild, ImageBuild, LocalPath, ManifestName, OnChange, OutputMode, TargetId, TriggerMode,
     TriggerReason, UpdateSettings,
@@ -392,8 +392,15 @@ fn paths_are_shown_relative_to_the_working_directory() {
 
 fn unreachable() -> UpdateOutcome {
     UpdateOutcome {
-        unreachable: true,
+        transient: Some(Transient::Unreachable),
         ..failed("connection refused")
+    }
+}
+
+fn killed() -> UpdateOutcome {
+    UpdateOutcome {
+        transient: Some(Transient::Killed),
+        ..failed("signal: killed")
     }
 }
 
@@ -414,6 +421,29 @@ fn an_update_that_could_not_reach_something_is_tried_again_with_pauses_that_grow
     }
     script.finish(5, deployed(&[], &[object("Deployment", "web")]));
     assert_eq!(script.wakes_in(), None);
+}
+
+#[test]
+fn an_update_whose_program_is_killed_again_and_again_is_tried_so_often_and_then_not_until_something_changes()
+{
+    let mut script = Script::up(vec![with_images("web", &["web"])]);
+    for (number, pause) in (1..).zip([1, 2, 4, 4, 4, 4, 4]) {
+        let told = script.finish(number, killed());
+        assert!(told.contains(&format!("Trying again in {pause}s")), "{told}");
+        assert!(!told.contains("look out"), "nothing is away: {told}");
+        let again = script.pass(Duration::from_secs(pause));
+        assert!(again.contains("Initial Build"), "{again}");
+    }
+    let told = script.finish(8, killed());
+    assert!(!told.contains("Trying again"), "{told}");
+    assert_eq!(script.wakes_in(), None);
+    let edited = script.edit(TargetId::image("web"), &["/src/a"]);
+    assert!(edited.contains("1 File Changed"), "{edited}");
+    let told = script.finish(9, killed());
+    assert!(
+        told.contains("Trying again in 1s"),
+        "what is new begins anew: {told}"
+    );
 }
 
 #[test]
