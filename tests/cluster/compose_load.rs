@@ -208,7 +208,7 @@ fn the_hash_of_a_service_is_told_where_a_container_will_have_the_same() {
 
 /// Lets compose say the hashes of a project that it has resolved: those that containers get.
 fn hashes_by_compose(project: &Project) -> BTreeMap<String, String> {
-    let script = "docker compose -f compose.yml --profile '*' config --format json | docker compose -f - config --hash '*'";
+    let script = "docker compose -f compose.yml --profile '*' config --format json | docker compose -f - --profile '*' config --hash '*'";
     let mut command = Command::new("sh");
     command.args(["-c", script]).current_dir(project.root());
     let output = command.output().expect("there is a shell");
@@ -231,7 +231,7 @@ fn hashes_of_services_are_those_of_compose() {
                 volumes: ['data:/data', './a:/a:ro', {type: tmpfs, target: /t, tmpfs: {size: 1000}}]\n    \
                 networks: {front: {aliases: [n]}, back: null}\n    configs: [{source: c, target: /c}]\n    secrets: [s]\n    \
                 extra_hosts: ['a=1.2.3.4']\n    logging: {driver: json-file, options: {max-size: 1m}}\n    tty: true\n    \
-                deploy: {replicas: 2, resources: {limits: {cpus: '0.25', memory: 32M}}}\n    x-own: {a: [1, 2.50, null]}\n\
+                deploy: {replicas: 2, resources: {reservations: {memory: 32M}}}\n    x-own: {a: [1, 2.50, null]}\n\
                 networks: {front: {}, back: {}}\nvolumes: {data: {}}\nconfigs: {c: {content: 'x'}}\nsecrets: {s: {file: ./s}}\n\n\
                 --- text.env\nC=c\n\n--- s\ns\n";
     let project = Project::new("hash", text);
