@@ -1,6 +1,7 @@
 // What a page that was written for Tilt relies on: the view, its changes, what may be asked for.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { browser as launch, open, Session, until } from "./session.mjs";
 
 const TILTFILE = `
@@ -83,7 +84,10 @@ test("changes add up to the view, and their logs follow one another", async () =
   const all = await until("the last frame", async () => {
     const all = await frames();
     const to = Math.max(...all.map(({ frame }) => frame.logList?.toCheckpoint ?? 0));
-    return to >= now.logList.toCheckpoint && all;
+    // A line may come a frame before the change of the resource that it tells of.
+    const last = (name) => all.flatMap(({ frame }) => frame.uiResources ?? []).findLast(({ metadata }) => metadata.name === name);
+    const isSame = now.uiResources.every((resource) => isDeepStrictEqual(last(resource.metadata.name), resource));
+    return to >= now.logList.toCheckpoint && isSame && all;
   });
   assert.equal(all[0].frame.isComplete, true);
   const merged = new Map(all[0].frame.uiResources.map((resource) => [resource.metadata.name, resource]));
