@@ -373,13 +373,22 @@ fn the_session_says_when_a_run_gives_up() {
 
 #[test]
 fn the_command_of_a_resource_tells_how_it_ended() {
-    let session = Session::start(&[("Tiltfile", "local_resource('web', 'exit 75')\n")]);
+    let tiltfile = "local_resource('web', 'exit 75')\nlocal_resource('killed', 'kill -9 $$')\nlocal_resource('well', 'true')\n";
+    let session = Session::start(&[("Tiltfile", tiltfile)]);
     session.tilt(&["await"]).status(1);
     let ended = "jsonpath={.status.terminated.exitCode} {.status.terminated.reason}";
-    assert_eq!(
-        session.ok(&["get", "cmd", "web:update", "-o", ended]),
-        "75 exit status 75"
-    );
+    for (resource, expected) in [
+        ("web", "75 exit status 75"),
+        ("killed", "-1 signal: killed"),
+        ("well", "0"),
+    ] {
+        let cmd = format!("{resource}:update");
+        assert_eq!(
+            session.ok(&["get", "cmd", &cmd, "-o", ended]),
+            expected,
+            "{resource}"
+        );
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::CommandVariables;
 use super::probe::{Prober, Readiness};
-use crate::edge::process::{Exit, MARK, Process, end_marked, mark_of};
+use crate::edge::process::{MARK, Process, end_marked, mark_of};
 use crate::edge::retry::lasting;
 use crate::engine::{Asker, Event, Server, ServerEnd, ServerStatus, Servers as Wanted};
 use crate::logs::{LogStore, LogWriter};
@@ -154,11 +154,7 @@ impl Serving {
         self.tell(ServerStatus::Running { pid, ready, fault }).await;
         tokio::select! {
             exit = process.wait() => {
-                let how = match exit {
-                    Ok(Exit::Code(code)) => ServerEnd::Code(code),
-                    Ok(exit) => ServerEnd::Other(exit.to_string()),
-                    Err(error) => ServerEnd::Other(error.to_string()),
-                };
+                let how = exit.map_or_else(|error| ServerEnd::Other(error.to_string()), ServerEnd::from);
                 let is_server = matches!(self.server.asker, Asker::Resource(_));
                 if is_server && how == ServerEnd::Code(0) {
                     self.log.error("Server exited with exit code 0");

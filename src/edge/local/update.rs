@@ -38,7 +38,7 @@ pub async fn run_update(
         if let Err(fault) = result {
             outcome.error = Some(why(&fault, command));
             outcome.exit = match fault {
-                CommandFault::Ended(exit) => Some((exit.code(), exit.to_string())),
+                CommandFault::Ended(exit) => Some(exit.into()),
                 CommandFault::Canceled | CommandFault::Failed(_) => None,
             };
         }

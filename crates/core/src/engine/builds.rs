@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
+use super::lists::Lists;
 use super::state::Running;
 use crate::model::{BuildId, ManifestName};
 
@@ -10,7 +11,7 @@ use crate::model::{BuildId, ManifestName};
 #[derive(Debug, Default)]
 pub(crate) struct Builds {
     running: BTreeMap<BuildId, Running>,
-    by_manifest: BTreeMap<ManifestName, BTreeSet<BuildId>>,
+    by_manifest: Lists<ManifestName, BuildId>,
     /// Those beside which no other may run.
     alone: BTreeSet<BuildId>,
     /// How many count among those of which only so many run at a time.
@@ -34,8 +35,7 @@ impl Builds {
         if build.runs_alone {
             self.alone.insert(id);
         }
-        let of_manifest = self.by_manifest.entry(build.manifest.clone()).or_default();
-        of_manifest.insert(id);
+        self.by_manifest.add(&build.manifest, &id);
         self.running.insert(id, build);
     }
 
@@ -44,12 +44,7 @@ impl Builds {
         self.changed.insert(id);
         self.in_slots -= usize::from(build.takes_slot);
         self.alone.remove(&id);
-        if let Some(of_manifest) = self.by_manifest.get_mut(&build.manifest) {
-            of_manifest.remove(&id);
-            if of_manifest.is_empty() {
-                self.by_manifest.remove(&build.manifest);
-            }
-        }
+        self.by_manifest.remove(&build.manifest, &id);
         Some(build)
     }
 
@@ -60,7 +55,7 @@ impl Builds {
 
     /// Returns the updates of a resource.
     pub(super) fn of(&self, name: &ManifestName) -> impl Iterator<Item = BuildId> {
-        self.by_manifest.get(name).into_iter().flatten().copied()
+        self.by_manifest.of(name).copied()
     }
 
     /// Returns an update beside which no other may run.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::gc;
+use super::lists::Lists;
 use super::row::Row;
 use super::rows::Touched;
 use super::schedule::{self, Gate, Hold, Rank};
@@ -30,9 +31,9 @@ pub(crate) struct Candidates {
     /// When the time lets one of them go.
     timers: Timers<ManifestName>,
     /// Which of them wait for a resource, or may have to.
-    watching: BTreeMap<ManifestName, BTreeSet<ManifestName>>,
+    watching: Lists<ManifestName, ManifestName>,
     /// Which of them wait for a deletion.
-    awaiting: BTreeMap<DeleteId, BTreeSet<ManifestName>>,
+    awaiting: Lists<DeleteId, ManifestName>,
     /// What others may wait for, of each resource.
     facts: BTreeMap<ManifestName, Facts>,
     /// The targets that running updates make, and how many make each.
@@ -103,7 +104,7 @@ pub(super) fn refresh(state: &mut State) {
     stale.extend(candidates.note_busy(state, &touched, builds));
     stale.extend(candidates.note_gate(state));
     for ended in deletions_ended {
-        stale.extend(candidates.awaiting.get(&ended).into_iter().flatten().cloned());
+        stale.extend(candidates.awaiting.of(&ended).cloned());
     }
     if deletions_began {
         stale.extend(candidates.due.keys().cloned());
@@ -146,7 +147,7 @@ impl Candidates {
 
     /// Returns those that wait for a resource, or may have to.
     pub(super) fn watching(&self, name: &ManifestName) -> impl Iterator<Item = &ManifestName> {
-        self.watching.get(name).into_iter().flatten()
+        self.watching.of(name)
     }
 
     /// Returns those of which something else is to be said than when this was last asked.
@@ -170,7 +171,7 @@ impl Candidates {
                 continue;
             };
             if self.facts.get(name) != Some(&facts) {
-                stale.extend(self.watching.get(name).into_iter().flatten().cloned());
+                stale.extend(self.watching.of(name).cloned());
                 self.facts.insert(name.clone(), facts);
             }
         }
@@ -242,8 +243,8 @@ impl Candidates {
         let row = state.rows.get(&name).filter(|row| row.is_due());
         let Some(row) = row else {
             if let Some(before) = before {
-                enter(&mut self.watching, &name, &before.watches, &BTreeSet::new());
-                enter(&mut self.awaiting, &name, &before.awaits, &BTreeSet::new());
+                self.watching.rekey(&name, &before.watches, &BTreeSet::new());
+                self.awaiting.rekey(&name, &before.awaits, &BTreeSet::new());
                 self.changed.insert(name);
             }
             return;
@@ -299,28 +300,8 @@ impl Candidates {
         let (watched, awaited) = before
             .map(|before| (before.watches, before.awaits))
             .unwrap_or_default();
-        enter(&mut self.watching, &name, &watched, &candidate.watches);
-        enter(&mut self.awaiting, &name, &awaited, &candidate.awaits);
+        self.watching.rekey(&name, &watched, &candidate.watches);
+        self.awaiting.rekey(&name, &awaited, &candidate.awaits);
         self.due.insert(name, candidate);
-    }
-}
-
-/// Lists a name under all keys that are new, and no longer under those that are old.
-fn enter<K: Ord + Clone>(
-    lists: &mut BTreeMap<K, BTreeSet<ManifestName>>,
-    name: &ManifestName,
-    old: &BTreeSet<K>,
-    new: &BTreeSet<K>,
-) {
-    for key in old.difference(new) {
-        if let Some(names) = lists.get_mut(key) {
-            names.remove(name);
-            if names.is_empty() {
-                lists.remove(key);
-            }
-        }
-    }
-    for key in new.difference(old) {
-        lists.entry(key.clone()).or_default().insert(name.clone());
     }
 }

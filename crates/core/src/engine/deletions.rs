@@ -1,7 +1,8 @@
 //! The deletions that have not answered yet: whoever would apply what is being deleted waits for their end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::lists::Lists;
 use super::object_id::ObjectId;
 use crate::model::{DeleteId, ManifestName, ServiceId};
 
@@ -30,7 +31,7 @@ enum Key {
 #[derive(Debug, Default)]
 pub(crate) struct Deletions {
     running: BTreeMap<DeleteId, Deletion>,
-    by_key: BTreeMap<Key, BTreeSet<DeleteId>>,
+    by_key: Lists<Key, DeleteId>,
     last: u64,
     /// Whether one began since this was last asked.
     has_begun: bool,
@@ -62,7 +63,7 @@ impl Deletions {
         self.last += 1;
         let id = DeleteId(self.last);
         for key in deletion.keys() {
-            self.by_key.entry(key).or_default().insert(id);
+            self.by_key.add(&key, &id);
         }
         self.running.insert(id, deletion);
         self.has_begun = true;
@@ -75,12 +76,7 @@ impl Deletions {
             return;
         };
         for key in deletion.keys() {
-            if let Some(ids) = self.by_key.get_mut(&key) {
-                ids.remove(&id);
-                if ids.is_empty() {
-                    self.by_key.remove(&key);
-                }
-            }
+            self.by_key.remove(&key, &id);
         }
         self.ended.push(id);
     }
@@ -109,7 +105,7 @@ impl Deletions {
     }
 
     fn of(&self, key: &Key) -> impl Iterator<Item = DeleteId> + use<'_> {
-        self.by_key.get(key).into_iter().flatten().copied()
+        self.by_key.of(key).copied()
     }
 
     /// Returns whether any began, and which ended, since this was last asked.

@@ -260,7 +260,7 @@ pub enum ServerStatus {
     NotStarted(String),
 }
 
-/// How a server ended.
+/// How a server, or a command that runs to its end, ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerEnd {
     /// With this exit code.
@@ -326,8 +326,8 @@ pub struct UpdateOutcome {
     pub transient: Option<Transient>,
     /// Whether the last lines of its log may explain the error: what a command of the user's said.
     pub explained_by_log: bool,
-    /// How the command of a local resource ended, if not well: its exit code, and in words.
-    pub exit: Option<(i32, String)>,
+    /// How the command of a local resource ended, if it ended by itself.
+    pub exit: Option<ServerEnd>,
     /// Where the time went, in order.
     pub stages: Vec<StageTime>,
     /// The positions in the log between which its lines are.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::time::Instant;
 
+use super::lists::Lists;
 use crate::model::{ManifestName, ObjectUid, Pod};
 
 /// A pod, and whose it is.
@@ -22,7 +23,7 @@ pub(crate) struct SeenPod {
 pub(crate) struct KnownPods {
     pods: BTreeMap<ObjectUid, SeenPod>,
     /// Which pods an object is, or owns, be it through others.
-    owned: BTreeMap<ObjectUid, BTreeSet<ObjectUid>>,
+    owned: Lists<ObjectUid, ObjectUid>,
 }
 
 impl Deref for KnownPods {
@@ -45,8 +46,7 @@ impl KnownPods {
     pub(super) fn insert(&mut self, seen: SeenPod) {
         self.remove(&seen.pod.uid);
         for owner in seen.chain() {
-            let pods = self.owned.entry(owner.clone()).or_default();
-            pods.insert(seen.pod.uid.clone());
+            self.owned.add(owner, &seen.pod.uid);
         }
         self.pods.insert(seen.pod.uid.clone(), seen);
     }
@@ -54,12 +54,7 @@ impl KnownPods {
     pub(super) fn remove(&mut self, uid: &ObjectUid) -> Option<SeenPod> {
         let seen = self.pods.remove(uid)?;
         for owner in seen.chain() {
-            if let Some(pods) = self.owned.get_mut(owner) {
-                pods.remove(uid);
-                if pods.is_empty() {
-                    self.owned.remove(owner);
-                }
-            }
+            self.owned.remove(owner, uid);
         }
         Some(seen)
     }
@@ -84,6 +79,6 @@ impl KnownPods {
 
     /// Returns the pods that an object is, or owns.
     pub(super) fn of_object(&self, object: &ObjectUid) -> impl Iterator<Item = &ObjectUid> {
-        self.owned.get(object).into_iter().flatten()
+        self.owned.of(object)
     }
 }

@@ -24,6 +24,7 @@ mod gc;
 mod handle;
 mod health;
 mod known_pods;
+mod lists;
 pub(crate) mod live_update;
 mod moment;
 mod never_started;

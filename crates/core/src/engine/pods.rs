@@ -157,9 +157,9 @@ pub(super) fn claim(state: &mut State, name: &ManifestName, before: &[ObjectUid]
     if after == before && !state.selecting.contains(name) {
         return;
     }
-    before.iter().for_each(|uid| unclaim_object(state, name, uid));
+    before.iter().for_each(|uid| state.claims.remove(uid, name));
     for uid in &after {
-        state.claims.entry(uid.clone()).or_default().insert(name.clone());
+        state.claims.add(uid, name);
     }
     let Some(row) = state.rows.get(name) else {
         return;
@@ -187,19 +187,10 @@ pub(super) fn claim(state: &mut State, name: &ManifestName, before: &[ObjectUid]
     }
 }
 
-fn unclaim_object(state: &mut State, name: &ManifestName, uid: &ObjectUid) {
-    if let Some(names) = state.claims.get_mut(uid) {
-        names.remove(name);
-        if names.is_empty() {
-            state.claims.remove(uid);
-        }
-    }
-}
-
 /// Lets a resource claim nothing of what it had deployed.
 pub(super) fn unclaim(state: &mut State, name: &ManifestName, row: &Row) {
     for object in &row.deployed.objects {
-        unclaim_object(state, name, &object.uid);
+        state.claims.remove(&object.uid, name);
     }
 }
 
@@ -208,11 +199,7 @@ pub(super) fn reindex(state: &mut State) {
     state.claims.clear();
     for (name, row) in &state.rows {
         for object in &row.deployed.objects {
-            state
-                .claims
-                .entry(object.uid.clone())
-                .or_default()
-                .insert(name.clone());
+            state.claims.add(&object.uid, name);
         }
     }
     let selecting = state.rows.iter().filter(|(_, row)| !selectors(row).is_empty());

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::cycles::Cycle;
 use super::effect::Forward;
-use super::event::{AppliedObject, ForwardId, ForwardPart};
+use super::event::{AppliedObject, ForwardId, ForwardPart, ServerEnd};
 use super::live_update::state::Live;
 use super::moment::Moment;
 use super::object_id::ObjectId;
@@ -177,7 +177,7 @@ pub(crate) struct BuildRecord {
     /// The process of its command.
     pub(crate) pid: Option<u32>,
     /// How that ended, if not well.
-    pub(crate) exit: Option<(i32, String)>,
+    pub(crate) exit: Option<ServerEnd>,
 }
 
 impl Row {

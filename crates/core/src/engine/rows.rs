@@ -9,6 +9,7 @@ use std::collections::btree_map::{BTreeMap, IntoIter, Iter};
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::lists::Lists;
 use super::row::Row;
 use crate::model::{Manifest, ManifestName, ServeId, TargetId};
 
@@ -28,7 +29,7 @@ pub(crate) struct Rows {
     /// What `by_target` and `by_server` say of each.
     parts: BTreeMap<ManifestName, Parts>,
     /// Which have a target.
-    by_target: BTreeMap<TargetId, BTreeSet<ManifestName>>,
+    by_target: Lists<TargetId, ManifestName>,
     /// Which has a server.
     by_server: BTreeMap<ServeId, ManifestName>,
 }
@@ -134,17 +135,14 @@ impl Rows {
         if let Some(before) = before {
             before.server.map(|server| self.by_server.remove(&server));
             for target in before.manifest.target_ids() {
-                if let Some(names) = self.by_target.get_mut(target) {
-                    names.remove(name);
-                }
+                self.by_target.remove(target, name);
             }
         }
         if let Some(now) = &now {
             now.server
                 .map(|server| self.by_server.insert(server, name.clone()));
             for target in now.manifest.target_ids() {
-                let names = self.by_target.entry(target.clone()).or_default();
-                names.insert(name.clone());
+                self.by_target.add(target, name);
             }
         }
         match now {
@@ -160,8 +158,7 @@ impl Rows {
 
     /// Returns the names of the rows that had a target before the event at hand.
     pub(crate) fn with_target(&self, target: &TargetId) -> Vec<ManifestName> {
-        let names = self.by_target.get(target).into_iter().flatten();
-        names.cloned().collect()
+        self.by_target.of(target).cloned().collect()
     }
 
     /// Returns the rows in whose containers a change is to be tried again. They were indexed after the last change.

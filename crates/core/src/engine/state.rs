@@ -17,6 +17,7 @@ use super::deletions::Deletions;
 use super::effect::{Forward, Server, WatchSet};
 use super::event::{ClusterStatus, ForwardId};
 use super::known_pods::KnownPods;
+use super::lists::Lists;
 use super::moment::Moment;
 use super::objects::{Objects, WatchEvents};
 use super::prune::Pruning;
@@ -98,7 +99,7 @@ pub(crate) struct State {
     /// When a resource has to be looked at again though nothing happens.
     pub(crate) looks: Timers<ManifestName>,
     /// Which resources deployed an object.
-    pub(crate) claims: BTreeMap<ObjectUid, BTreeSet<ManifestName>>,
+    pub(crate) claims: Lists<ObjectUid, ManifestName>,
     /// Resources that claim pods by labels.
     pub(crate) selecting: BTreeSet<ManifestName>,
     /// Containers of Compose services.
@@ -284,7 +285,7 @@ impl State {
             workloads: BTreeMap::new(),
             borrowed: BTreeMap::new(),
             looks: Timers::default(),
-            claims: BTreeMap::new(),
+            claims: Lists::default(),
             selecting: BTreeSet::new(),
             services: Services::default(),
             streams: Streams::default(),

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::deploy;
 use super::effect::{Effect, LogId, LogStream, LogStreams};
+use super::lists::Lists;
 use super::state::State;
 use super::timers::Timers;
 use crate::model::ManifestName;
@@ -29,7 +30,7 @@ pub(crate) struct Streams {
     /// What was last asked for.
     asked: LogStreams,
     /// Who reads each log.
-    readers: BTreeMap<LogId, BTreeSet<ManifestName>>,
+    readers: Lists<LogId, ManifestName>,
     /// Until when those are read that are no longer listed.
     lingering: Timers<StreamKey>,
     /// Runs whose log was read to its end.
@@ -61,12 +62,7 @@ impl Streams {
         self.lingering.set(key, None);
         self.changed.insert(key.clone());
         let (name, log) = key;
-        if let Some(readers) = self.readers.get_mut(log) {
-            readers.remove(name);
-            if readers.is_empty() {
-                self.readers.remove(log);
-            }
-        }
+        self.readers.remove(log, name);
         self.wanted.remove(key)
     }
 
@@ -113,8 +109,7 @@ pub(super) fn set(state: &mut State, name: &ManifestName, logs: Vec<LogStream>) 
     for (key, log) in listed {
         streams.changed.insert(key.clone());
         let (_, id) = &key;
-        let readers = streams.readers.entry(id.clone()).or_default();
-        readers.insert(name.clone());
+        streams.readers.add(id, name);
         let stream = Stream {
             log,
             until: None,
@@ -127,7 +122,7 @@ pub(super) fn set(state: &mut State, name: &ManifestName, logs: Vec<LogStream>) 
 /// Notes that a log was read to its end. That of a container that may run again goes on then, so it stays wanted.
 pub(super) fn on_ended(state: &mut State, log: &LogId) {
     let streams = &mut state.streams;
-    let readers = streams.readers.get(log).into_iter().flatten();
+    let readers = streams.readers.of(log);
     let keys: Vec<StreamKey> = readers.map(|name| (name.clone(), log.clone())).collect();
     let is_listed = |key: &&StreamKey| {
         streams

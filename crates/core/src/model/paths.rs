@@ -3,33 +3,61 @@
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
-/// An absolute, cleaned path on this machine. It need not exist.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LocalPath(PathBuf);
+/// Declares a kind of absolute, cleaned paths.
+macro_rules! clean_path {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(PathBuf);
+
+        impl $name {
+            /// Wraps a path that is already absolute, after removing `.` and `..` by their text.
+            ///
+            /// A relative path is taken relative to `/`; callers resolve first, with `join`.
+            pub fn new(path: impl AsRef<Path>) -> Self {
+                Self(cleaned(path.as_ref()))
+            }
+
+            /// Returns `path` resolved against this directory; an absolute `path` stays what it is.
+            pub fn join(&self, path: impl AsRef<Path>) -> Self {
+                Self::new(self.0.join(path))
+            }
+
+            /// Returns the directory that holds this path; `/` holds itself.
+            pub fn parent(&self) -> Self {
+                Self(self.0.parent().unwrap_or(&self.0).to_owned())
+            }
+
+            /// Returns whether this is `dir` or lies below it.
+            pub fn is_within(&self, dir: &Self) -> bool {
+                self.0.starts_with(&dir.0)
+            }
+
+            /// Returns the path with its bytes, as file operations take it.
+            pub fn as_path(&self) -> &Path {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.display().fmt(f)
+            }
+        }
+    };
+}
+
+clean_path! {
+    /// An absolute, cleaned path on this machine. It need not exist.
+    LocalPath
+}
+
+clean_path! {
+    /// An absolute, cleaned path in a container. It need not exist, and need not be UTF-8.
+    ContainerPath
+}
 
 impl LocalPath {
-    /// Wraps a path that is already absolute, after removing `.` and `..` by their text.
-    ///
-    /// A relative path is taken relative to `/`; callers resolve first, with [`LocalPath::join`].
-    pub fn new(path: impl AsRef<Path>) -> Self {
-        Self(cleaned(path.as_ref()))
-    }
-
-    /// Returns `path` resolved against this directory; an absolute `path` stays what it is.
-    pub fn join(&self, path: impl AsRef<Path>) -> Self {
-        Self::new(self.0.join(path))
-    }
-
-    /// Returns the directory that holds this path; `/` holds itself.
-    pub fn parent(&self) -> Self {
-        Self(self.0.parent().unwrap_or(&self.0).to_owned())
-    }
-
-    /// Returns whether this is `dir` or lies below it.
-    pub fn is_within(&self, dir: &LocalPath) -> bool {
-        self.0.starts_with(&dir.0)
-    }
-
     /// Returns this path relative to `base` where it lies within, else the whole path.
     pub fn relative_to(&self, base: &LocalPath) -> &Path {
         self.0.strip_prefix(&base.0).unwrap_or(&self.0)
@@ -59,59 +87,11 @@ impl LocalPath {
     pub fn file_name(&self) -> Option<String> {
         Some(self.0.file_name()?.to_string_lossy().into_owned())
     }
-
-    /// Returns the path for a file operation.
-    pub fn as_path(&self) -> &Path {
-        &self.0
-    }
 }
 
 impl AsRef<Path> for LocalPath {
     fn as_ref(&self) -> &Path {
         &self.0
-    }
-}
-
-impl fmt::Display for LocalPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.display().fmt(f)
-    }
-}
-
-/// An absolute, cleaned path in a container. It need not exist, and need not be UTF-8.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ContainerPath(PathBuf);
-
-impl ContainerPath {
-    /// Wraps a path, after removing `.` and `..` by their text; a relative one is taken relative to `/`.
-    pub fn new(path: impl AsRef<Path>) -> Self {
-        Self(cleaned(path.as_ref()))
-    }
-
-    /// Returns `path` resolved against this directory.
-    pub fn join(&self, path: impl AsRef<Path>) -> Self {
-        Self::new(self.0.join(path))
-    }
-
-    /// Returns the directory that holds this path; `/` holds itself.
-    pub fn parent(&self) -> Self {
-        Self(self.0.parent().unwrap_or(&self.0).to_owned())
-    }
-
-    /// Returns whether this is `dir` or lies below it.
-    pub fn is_within(&self, dir: &Self) -> bool {
-        self.0.starts_with(&dir.0)
-    }
-
-    /// Returns the path with its bytes.
-    pub fn as_path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl fmt::Display for ContainerPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.display().fmt(f)
     }
 }
 

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::engine::{AppliedObject, ServerStatus};
+use crate::engine::{AppliedObject, ServerEnd, ServerStatus};
 use crate::history::{ProjectFiles, UpdateRecord, Wait};
 use crate::model::{
     ApiKind, ApiObject, BuiltImage, CiSettings, ClusterDescription, Command, Manifest, ManifestName, Pod,
@@ -342,9 +342,9 @@ pub struct BuildView {
     pub explained_by_log: bool,
     /// The number of the process of its command.
     pub pid: Option<u32>,
-    /// How that ended, if not well: its exit code, and in words.
+    /// How that ended, if not well.
     #[serde(skip)]
-    pub exit: Option<(i32, String)>,
+    pub exit: Option<ServerEnd>,
 }
 
 /// The server of a local resource.

@@ -5,8 +5,8 @@
 use serde_json::{Value, json};
 
 use super::made::{Made, disable_source, disable_status, metadata};
-use crate::engine::run_status;
-use crate::model::{Command, LocalTarget, Probe, ProbeAction, Timestamp};
+use crate::engine::{ServerEnd, ServerStatus, run_status};
+use crate::model::{Command, LocalTarget, Probe, ProbeAction};
 use crate::view::{BuildView, ResourceView};
 
 pub(super) fn of_resource(resource: &ResourceView, target: &LocalTarget) -> Vec<Made> {
@@ -57,19 +57,19 @@ fn running(build: &BuildView) -> Value {
 }
 
 fn ended(build: &BuildView) -> Value {
-    let (code, reason) = match (&build.exit, &build.error) {
-        (Some((code, reason)), _) => (*code, reason.as_str()),
-        (None, Some(error)) => (1, error.as_str()),
-        (None, None) => (0, ""),
+    let exited = |how| ServerStatus::Exited {
+        pid: build.pid.unwrap_or_default(),
+        how,
     };
+    let end = match (&build.exit, &build.error) {
+        (Some(how), _) => exited(how.clone()),
+        (None, Some(error)) => ServerStatus::NotStarted(error.clone()),
+        (None, None) => exited(ServerEnd::Code(0)),
+    };
+    let mut status = run_status(Some(&end), build.started, build.finished);
     // Without a probe a command is ready as soon as it runs, and stays so.
-    json!({"ready": true, "terminated": {
-        "pid": build.pid.unwrap_or_default(),
-        "exitCode": code,
-        "startedAt": build.started.to_micro_text(),
-        "finishedAt": build.finished.map(Timestamp::to_micro_text),
-        "reason": reason,
-    }})
+    status["ready"] = true.into();
+    status
 }
 
 fn server(resource: &ResourceView, target: &LocalTarget) -> Option<Value> {

@@ -54,8 +54,7 @@ pub(super) fn of_session(view: &View, facts: &SessionFacts) -> Vec<Made> {
         .iter_mut()
         .filter(|(kind, _)| matches!(*kind, "UIResource" | "UIButton" | "Cluster"))
     {
-        set_owner(object);
-        object["metadata"]["annotations"][RESOURCE] = ManifestName::TILTFILE.into();
+        set_tiltfile(object);
     }
     made
 }
@@ -67,8 +66,7 @@ pub(super) fn whole_session<'a>(
     targets: impl Iterator<Item = &'a Value>,
 ) -> Made {
     let mut object = session(view, facts, targets);
-    set_owner(&mut object);
-    object["metadata"]["annotations"][RESOURCE] = ManifestName::TILTFILE.into();
+    set_tiltfile(&mut object);
     ("Session", object)
 }
 
@@ -109,6 +107,12 @@ pub(super) fn of_resource(order: usize, resource: &ResourceView) -> Vec<Made> {
         }
     }
     made
+}
+
+/// Says of an object that it comes of the Tiltfile, and shows that.
+fn set_tiltfile(object: &mut Value) {
+    set_owner(object);
+    object["metadata"]["annotations"][RESOURCE] = ManifestName::TILTFILE.into();
 }
 
 /// Says of an object that it comes of the Tiltfile.
