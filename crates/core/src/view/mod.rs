@@ -111,6 +111,7 @@ impl Default for View {
                 args: Vec::new(),
                 settings: Arc::default(),
                 ci: CiSettings::default(),
+                has_pending_changes: false,
                 going_on: Vec::new(),
                 ended: Arc::default(),
             },
@@ -148,6 +149,9 @@ pub struct TiltfileView {
     /// When a run of `ci` gives up.
     #[serde(skip)]
     pub ci: CiSettings,
+    /// Whether what it is made of has changed since it was read; loads that go round in a circle wait.
+    #[serde(skip)]
+    pub has_pending_changes: bool,
     /// Evaluations that go on, the last one first.
     #[serde(skip)]
     pub going_on: Vec<UpdateRecord>,

@@ -63,6 +63,7 @@ pub(super) fn tiltfile(state: &State) -> TiltfileView {
         args: tiltfile.args.clone(),
         settings: Arc::clone(&tiltfile.shown_settings),
         ci: state.ci_settings.clone(),
+        has_pending_changes: !tiltfile.pending.is_empty(),
         going_on: state.history.going_on(&ManifestName::tiltfile(), state.clock()),
         ended: state.history.ended(&ManifestName::tiltfile()),
     }

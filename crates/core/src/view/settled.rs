@@ -8,11 +8,12 @@ use crate::model::ManifestName;
 
 /// Returns what has not settled, the Tiltfile among it.
 pub fn unsettled(view: &View) -> impl Iterator<Item = ManifestName> + '_ {
-    let tiltfile = matches!(
-        view.tiltfile.update_status,
-        UpdateStatus::InProgress | UpdateStatus::Pending
-    );
-    let tiltfile = tiltfile.then(ManifestName::tiltfile);
+    let is_read = !view.tiltfile.has_pending_changes
+        && !matches!(
+            view.tiltfile.update_status,
+            UpdateStatus::InProgress | UpdateStatus::Pending
+        );
+    let tiltfile = (!is_read).then(ManifestName::tiltfile);
     let rows = view.resources.iter().filter(|row| !is_settled(view, row));
     tiltfile.into_iter().chain(rows.map(|row| row.name.clone()))
 }

@@ -218,8 +218,13 @@ fn a_tiltfile_that_writes_what_it_read_is_told_and_slowed_and_holds_up_nobody() 
     );
     let started = script.send(change(target(), "/src/a", Moment::MAX, false));
     assert!(started.contains("start build:2"), "{started}");
+    script.finish(2, ended());
+    let has_settled = |script: &Script| crate::view::has_settled(&script.view(), &["t".into()].into());
+    assert!(!has_settled(&script), "what changed is still to be read");
     let wait = script.wakes_in().expect("the next round");
     assert!(script.pass(wait).contains("load 8"));
+    script.finish_load(loaded(vec![local("t", "make", "")]));
+    assert!(has_settled(&script));
 }
 
 #[test]
