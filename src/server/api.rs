@@ -5,22 +5,19 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Query, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::api_call::{Options, body_of, json_body, kind_of, refusal, text};
 use super::identity::is_equal;
 use super::shared::{Shared, State};
 use super::watch;
-use crate::api::{
-    ApiError, FieldSelector, Kind, LabelSelector, Part, PatchType, Reason, Selection, Store, Write,
-    list_body, openapi, table,
-};
+use crate::api::{ApiError, Kind, Part, PatchType, Reason, Store, list_body, openapi, table};
 use crate::clock;
 use crate::model::COMPATIBLE_VERSION;
 
@@ -100,16 +97,6 @@ async fn authorize(axum::extract::State(shared): State, request: Request, next: 
     ))
 }
 
-/// Returns a refusal as it is sent.
-pub(super) fn refusal(error: &ApiError) -> Response {
-    let status = StatusCode::from_u16(error.reason.code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, json_body(&error.to_status())).into_response()
-}
-
-fn json_body(value: &Value) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response()
-}
-
 async fn version() -> Response {
     let numbers: Vec<&str> = COMPATIBLE_VERSION.trim_start_matches('v').split('.').collect();
     json_body(&json!({
@@ -156,97 +143,6 @@ async fn openapi_index() -> Response {
         "apis/tilt.dev/v1alpha1": {"serverRelativeURL": "/openapi/v3/apis/tilt.dev/v1alpha1"},
     }}))
 }
-
-fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
-    headers
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-}
-
-/// What a request says beside its path.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct Options {
-    pub(super) watch: String,
-    pub(super) resource_version: String,
-    pub(super) timeout_seconds: Option<u64>,
-    pub(super) send_initial_events: String,
-    allow_watch_bookmarks: String,
-    label_selector: String,
-    field_selector: String,
-    dry_run: String,
-    field_validation: String,
-    field_manager: String,
-    force: String,
-}
-
-impl Options {
-    /// Returns whether the client of a watch wants to know how far it has seen all.
-    pub(super) fn wants_bookmarks(&self) -> bool {
-        matches!(self.allow_watch_bookmarks.as_str(), "true" | "1")
-    }
-
-    pub(super) fn selection(&self) -> Result<Selection, ApiError> {
-        Ok(Selection {
-            labels: LabelSelector::parse(&self.label_selector)?,
-            fields: FieldSelector::parse(&self.field_selector)?,
-        })
-    }
-
-    fn write<'a>(&'a self, part: Part, headers: &'a HeaderMap, shared: &Shared) -> Write<'a> {
-        Write {
-            manager: self.manager(headers),
-            force: self.force == "true",
-            part,
-            strict: self.field_validation == "Strict",
-            dry_run: !self.dry_run.is_empty(),
-            now: shared.now(),
-        }
-    }
-
-    /// Returns who writes: who the request says, else the program that sent it.
-    fn manager<'a>(&'a self, headers: &'a HeaderMap) -> &'a str {
-        if !self.field_manager.is_empty() {
-            return &self.field_manager;
-        }
-        let program = text(headers, header::USER_AGENT)
-            .split('/')
-            .next()
-            .unwrap_or_default();
-        if program.is_empty() { "unknown" } else { program }
-    }
-}
-
-/// Returns the kind that is served under a path.
-fn kind_of(plural: &str) -> Result<&'static Kind, ApiError> {
-    let missing = || {
-        ApiError::new(
-            Reason::NotFound,
-            "the server could not find the requested resource",
-        )
-    };
-    Kind::of_plural(plural).ok_or_else(missing)
-}
-
-/// Reads the body of a request: JSON or YAML.
-pub(super) fn body_of(bytes: &Bytes, headers: &HeaderMap) -> Result<Value, ApiError> {
-    let media = text(headers, header::CONTENT_TYPE);
-    if media.contains("protobuf") || media.contains("cbor") {
-        return Err(ApiError::new(
-            Reason::UnsupportedMediaType,
-            "the body of the request was in an unknown format - accepted media types include: application/json, \
-             application/yaml",
-        ));
-    }
-    let malformed =
-        |error: &dyn std::fmt::Display| ApiError::bad_request(format!("the body cannot be read: {error}"));
-    if media.contains("yaml") {
-        return serde_yaml::from_slice(bytes).map_err(|error| malformed(&error));
-    }
-    serde_json::from_slice(bytes).map_err(|error| malformed(&error))
-}
-
 /// What a request is answered with.
 type Answer = Result<Response, Refused>;
 
@@ -437,11 +333,4 @@ async fn delete(
             "uid": deleted["metadata"]["uid"],
         },
     })))
-}
-
-/// Returns a body that is sent as it comes.
-pub(super) fn stream_body(stream: impl futures::Stream<Item = Bytes> + Send + 'static) -> Response {
-    use futures::StreamExt;
-    let body = Body::from_stream(stream.map(Ok::<_, std::convert::Infallible>));
-    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }

@@ -37,7 +37,7 @@ pub(super) fn random_uuid() -> anyhow::Result<String> {
 /// # Errors
 /// The file can be neither read nor written.
 pub fn user_token() -> anyhow::Result<String> {
-    let path = super::tilt_dir()?.join("token");
+    let path = super::registry::tilt_dir()?.join("token");
     if let Some(token) = read(&path) {
         return Ok(token);
     }

@@ -8,7 +8,7 @@ use axum::extract::Query;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::api::stream_body;
+use super::api_call::stream_body;
 use super::shared::State;
 use crate::logs::{
     Bounds, Found, Level, LogFilter, LogPage, LogQuery, LogReader, LogSource, Segment, Term, codec,

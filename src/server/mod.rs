@@ -5,6 +5,7 @@
 //! common, `api` and `web` are the two sides, `registry` is how clients find a session.
 
 mod api;
+mod api_call;
 pub mod client;
 mod connections;
 mod dump;

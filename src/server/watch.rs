@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::api::{Options, stream_body};
+use super::api_call::{Options, refusal, stream_body};
 use super::shared::Shared;
 use crate::api::{ApiError, Change, ChangeKind, Kind, Selection, table};
 use crate::clock;
@@ -52,7 +52,7 @@ pub(super) fn watch(
             Ok(version) => watcher.seen = version,
             Err(_) => {
                 let error = ApiError::bad_request(format!("invalid resource version {version:?}"));
-                return super::api::refusal(&error);
+                return refusal(&error);
             }
         },
     }

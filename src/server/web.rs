@@ -291,7 +291,7 @@ async fn read_button(axum::extract::State(shared): State, Path(name): Path<Strin
     let found = shared.store().find(kind, &name).cloned();
     match found {
         Ok(button) => json_text(button.to_string()),
-        Err(error) => super::api::refusal(&error),
+        Err(error) => super::api_call::refusal(&error),
     }
 }
 
@@ -309,9 +309,9 @@ async fn click(
     if method != Method::PUT {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
-    let body: Value = match super::api::body_of(&bytes, &headers) {
+    let body: Value = match super::api_call::body_of(&bytes, &headers) {
         Ok(body) => body,
-        Err(error) => return super::api::refusal(&error),
+        Err(error) => return super::api_call::refusal(&error),
     };
     let how = Write {
         part: Part::Status,
@@ -323,7 +323,7 @@ async fn click(
     };
     match shared.write(|store| store.update(kind, &name, body, how)).await {
         Ok(button) => json_text(button.to_string()),
-        Err(error) => super::api::refusal(&error),
+        Err(error) => super::api_call::refusal(&error),
     }
 }
 

@@ -3,12 +3,26 @@
 use starlark::eval::Evaluator;
 use starlark::values::{Heap, Value};
 
-use super::builtins::Builtin;
-use super::fault::Fault;
+use super::fault::{Fault, Outcome};
 use super::session::Session;
 use super::signature::{Bound, Signature};
 use crate::assembly::CallSite;
 use crate::model::LocalPath;
+
+/// A built-in function.
+pub(super) struct Builtin {
+    /// Its name, with its module: `os.getenv`.
+    pub(super) name: &'static str,
+    /// Its parameters, as in its documentation.
+    pub(super) signature: &'static str,
+    /// What it does, for the documentation.
+    pub(super) doc: &'static str,
+    /// Does it.
+    pub(super) run: Run,
+}
+
+/// The implementation of a built-in.
+pub(super) type Run = for<'v, 'a, 'e, 'c> fn(&mut Call<'v, 'a, 'e, 'c>) -> Outcome<Value<'v>>;
 
 /// One call of a built-in.
 pub(super) struct Call<'v, 'a, 'e, 'c> {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::config::{Chosen, ConfigState};
+use super::config::settings::{Chosen, ConfigState};
 use crate::diag::{Diagnostic, nearest};
 use crate::model::{Manifest, ManifestName};
 

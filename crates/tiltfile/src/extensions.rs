@@ -5,12 +5,11 @@
 
 use super::checkout::{CheckoutFault, RepoRequest};
 use super::fault::{Fault, Outcome};
-use super::session::Session;
+use super::session::{EXTENSION, Session};
 use crate::diag::{Diagnostic, nearest};
 use crate::model::{ApiKind, ApiObject, LocalPath};
 
 /// What a path of an extension begins with.
-pub(super) const PREFIX: &str = "ext://";
 
 pub(super) const DEFAULT_REPO: &str = "default";
 const DEFAULT_URL: &str = "https://github.com/tilt-dev/tilt-extensions";
@@ -151,7 +150,7 @@ impl Session<'_> {
         match nearest(wrong, names) {
             Some(near) => {
                 let meant = module.strip_suffix(wrong).unwrap_or_default();
-                fault.hint(format!("did you mean \"{PREFIX}{meant}{near}\"?"))
+                fault.hint(format!("did you mean \"{EXTENSION}{meant}{near}\"?"))
             }
             None => fault,
         }

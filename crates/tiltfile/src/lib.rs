@@ -31,6 +31,7 @@ mod memory;
 mod memory_host;
 mod misfit;
 mod naming;
+mod naming_function;
 mod native;
 mod objects;
 mod own_extensions;

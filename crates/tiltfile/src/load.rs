@@ -8,9 +8,10 @@ use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 
+use super::builtins::vocabulary;
 use super::enabled::enabled;
 use super::fault::io_message;
-use super::naming::NamingFunction;
+use super::naming_function::NamingFunction;
 use super::own_extensions;
 use super::secrets::{self, Secret};
 use super::session::Session;
@@ -322,7 +323,7 @@ pub fn load(request: &LoadRequest, host: &dyn Host, log: &dyn Log, cancelled: Ar
         )));
         return load;
     }
-    let session = Session::new(request, host, log, cancelled);
+    let session = Session::new(vocabulary(), request, host, log, cancelled);
     load.read_tiltignore(&session);
     load.evaluate(&session);
     if load.errors.is_empty() {

@@ -6,36 +6,14 @@ use std::sync::atomic::Ordering;
 
 use starlark::environment::{FrozenModule, Module};
 use starlark::eval::Evaluator;
-use starlark::values::OwnedFrozenValue;
 
 use super::call::Arg;
 use super::kinds::go_type;
+use super::naming_function::NamingFunction;
 use super::session::{MAX_CALL_DEPTH, Session};
 use super::values::ObjectId;
 use crate::diag::Place;
 use crate::k8s::Entity;
-
-/// The function that names resources.
-pub(super) struct NamingFunction {
-    /// The variable that holds it in its module until that is frozen. No file can write this name.
-    variable: String,
-    /// The function, once its module is frozen.
-    function: Option<OwnedFrozenValue>,
-    n_parameters: usize,
-    name: String,
-    /// Where it is.
-    pub(super) place: Place,
-}
-
-impl NamingFunction {
-    /// Returns where the function is, as in `/src/Tiltfile:5:1`.
-    pub(super) fn position(&self) -> String {
-        let Place {
-            file, line, column, ..
-        } = &self.place;
-        format!("{file}:{line}:{column}")
-    }
-}
 
 impl Session<'_> {
     /// Keeps a function; that of an earlier call is forgotten.

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use super::builtins::{self, Builtin, Member, Members};
+use super::builtins;
+use super::call::Builtin;
+use super::values::{Member, Members};
 
 /// A signature longer than this is written with one parameter per line.
 const WIDTH: usize = 100;

@@ -11,21 +11,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use starlark::any::ProvidesStaticType;
-use starlark::environment::{FrozenModule, Module};
+use starlark::environment::{FrozenModule, Globals, Module};
 use starlark::eval::{Evaluator, FileLoader};
 use starlark::syntax::AstModule;
-use starlark::values::Value;
 
-use super::builtins::globals;
-use super::config::ConfigState;
+use super::config::settings::ConfigState;
 use super::depth::{MAX_NESTING, is_too_deep};
 use super::fault::{Fault, Outcome, io_message};
 use super::guard::{MAX_HEAP_BYTES, guarded, too_large};
-use super::naming::NamingFunction;
+use super::naming_function::NamingFunction;
 use super::source::Source;
 use super::surroundings::too_deep;
-use super::values::GitRepo;
-use super::{BuiltinCall, Host, Load, LoadRequest, extensions};
+use super::{BuiltinCall, Host, Load, LoadRequest};
 use crate::Log;
 use crate::assembly::{CallSite, Declarations};
 use crate::diag::Diagnostic;
@@ -35,9 +32,21 @@ use crate::model::{ApiObjects, CiSettings, LocalPath, SessionSettings, UpdateSet
 /// Calls may be nested this deep; Tilt has no limit and crashes.
 pub(super) const MAX_CALL_DEPTH: usize = 10_000;
 
+/// What the path in a `load` statement begins with if it names an extension.
+pub(super) const EXTENSION: &str = "ext://";
+
+/// What every file of a load can use.
+pub(super) struct Vocabulary {
+    /// All names.
+    pub(super) globals: Globals,
+    /// Those of functions and modules that are documented.
+    pub(super) builtins: Vec<&'static str>,
+}
+
 /// The state of one load.
 #[derive(ProvidesStaticType)]
 pub(super) struct Session<'h> {
+    pub(super) vocabulary: &'static Vocabulary,
     pub(super) request: &'h LoadRequest,
     pub(super) host: &'h dyn Host,
     pub(super) log: &'h dyn Log,
@@ -110,12 +119,14 @@ enum FileState {
 
 impl<'h> Session<'h> {
     pub(super) fn new(
+        vocabulary: &'static Vocabulary,
         request: &'h LoadRequest,
         host: &'h dyn Host,
         log: &'h dyn Log,
         cancelled: Arc<AtomicBool>,
     ) -> Self {
         Self {
+            vocabulary,
             request,
             host,
             log,
@@ -150,7 +161,13 @@ impl<'h> Session<'h> {
 
     /// Returns the session of an extension that runs on its own, as a part of this load.
     pub(super) fn of_extension(&self, request: &'h LoadRequest, main: &'h Load) -> Self {
-        let session = Self::new(request, self.host, self.log, Arc::clone(&self.cancelled));
+        let session = Self::new(
+            self.vocabulary,
+            request,
+            self.host,
+            self.log,
+            Arc::clone(&self.cancelled),
+        );
         Self {
             main: Some(main),
             load_number: self.load_number,
@@ -169,14 +186,6 @@ impl<'h> Session<'h> {
     pub(super) fn directory(&self) -> LocalPath {
         let current = self.directories.borrow().last().cloned();
         current.unwrap_or_else(|| self.request.file.parent())
-    }
-
-    /// LP: returns the path that a string or a git repository means; `None` for other values.
-    pub(super) fn path(&self, value: Value<'_>) -> Option<LocalPath> {
-        if let Some(repository) = GitRepo::from_value(value) {
-            return Some(repository.root.clone());
-        }
-        Some(self.directory().join(value.unpack_str()?))
     }
 
     /// Returns the file whose top level runs now.
@@ -279,7 +288,7 @@ impl<'h> Session<'h> {
             module.set("__file__", module.heap().alloc(file.as_str()));
             module.set("__name__", module.heap().alloc(self.name_of(path).as_str()));
             // A file may use a builtin and then give its name to something else.
-            for (name, builtin) in globals().iter() {
+            for (name, builtin) in self.vocabulary.globals.iter() {
                 if source.assigned.iter().any(|assigned| assigned == name) {
                     module.set(name, builtin.to_value());
                 }
@@ -297,7 +306,7 @@ impl<'h> Session<'h> {
                 eval.set_check_cancelled(Box::new(move || {
                     self.cancelled.load(Ordering::Relaxed) || is_full()
                 }));
-                let evaluated = eval.eval_module(ast, globals()).map_err(|error| {
+                let evaluated = eval.eval_module(ast, &self.vocabulary.globals).map_err(|error| {
                     if is_full() {
                         too_large(&file)
                     } else {
@@ -348,7 +357,7 @@ impl<'h> Session<'h> {
 
     /// Returns the file that a `load` or `include` names.
     pub(super) fn resolve(&self, written: &str) -> Outcome<LocalPath> {
-        if let Some(module) = written.strip_prefix(extensions::PREFIX) {
+        if let Some(module) = written.strip_prefix(EXTENSION) {
             return self.extension(module);
         }
         Ok(self.directory().join(written))

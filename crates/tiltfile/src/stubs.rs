@@ -3,7 +3,9 @@
 
 use std::fmt::Write;
 
-use super::builtins::{self, Builtin, Member, Members};
+use super::builtins;
+use super::call::Builtin;
+use super::values::{Member, Members};
 
 /// Returns the modules: the path of each, and its text.
 pub fn stubs() -> Vec<(String, String)> {

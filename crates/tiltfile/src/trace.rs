@@ -155,22 +155,23 @@ impl Session<'_> {
         let whole = source.text.text();
         let bracket = open_bracket(whole, range.start);
         let is_end = whole.get(range.start..).is_none_or(|rest| rest.trim().is_empty());
-        let fault = wording::before_running(&text, written, &source.assigned).map_message(|message| {
-            let end = match bracket {
-                Some(Bracket::Arguments) => "','",
-                Some(_) => "']'",
-                None => "newline",
-            };
-            let message = message
-                .replace("$block", block(whole, range.start))
-                .replace("$end", end);
-            match bracket {
-                // Go's parser looks for the end of arguments only at the end of the file.
-                Some(_) if is_end => message.replace("got newline", "got end of file"),
-                Some(Bracket::Arguments) => message.replace("want ')'", "want ','"),
-                _ => message,
-            }
-        });
+        let fault = wording::before_running(&text, written, &source.assigned, &self.vocabulary.builtins)
+            .map_message(|message| {
+                let end = match bracket {
+                    Some(Bracket::Arguments) => "','",
+                    Some(_) => "']'",
+                    None => "newline",
+                };
+                let message = message
+                    .replace("$block", block(whole, range.start))
+                    .replace("$end", end);
+                match bracket {
+                    // Go's parser looks for the end of arguments only at the end of the file.
+                    Some(_) if is_end => message.replace("got newline", "got end of file"),
+                    Some(Bracket::Arguments) => message.replace("want ')'", "want ','"),
+                    _ => message,
+                }
+            });
         let is_at_start = fault_is_at_start(&fault.to_string());
         let mut at = if is_syntax && !is_at_start {
             range.end

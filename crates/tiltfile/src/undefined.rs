@@ -6,7 +6,6 @@ use starlark::analysis::AstModuleLint as _;
 use starlark::environment::Module;
 use starlark::{Error, ErrorKind};
 
-use super::builtins::globals;
 use super::deferred::MOST;
 use super::fault::Fault;
 use super::session::Session;
@@ -21,7 +20,11 @@ impl Session<'_> {
         if !matches!(error.kind(), ErrorKind::Scope(_)) {
             return None;
         }
-        let known = globals().names().map(|name| name.as_str().to_owned());
+        let known = self
+            .vocabulary
+            .globals
+            .names()
+            .map(|name| name.as_str().to_owned());
         let given = module.names().map(|name| name.as_str().to_owned());
         let known: HashSet<String> = known.chain(given).collect();
         let (again, parsed) = Source::parse(source.text.file(), source.text.text().to_owned());
@@ -34,7 +37,7 @@ impl Session<'_> {
             let range = again.range(lint.location.span);
             let name = source.text.text().get(range.clone()).unwrap_or_default();
             let place = again.text.place(range.clone());
-            wording::undefined(name, &source.assigned)
+            wording::undefined(name, &source.assigned, &self.vocabulary.builtins)
                 .map_message(|message| format!("{}: {message}", again.text.show(range.start)))
                 .at(place)
         });

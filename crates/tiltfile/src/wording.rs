@@ -4,7 +4,6 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::builtins::{functions, modules};
 use super::fault::Fault;
 use super::native;
 use crate::diag::nearest;
@@ -289,10 +288,11 @@ pub(super) fn runtime(text: &str, written: &Written) -> Fault {
     fault
 }
 
-/// Returns an error found before the file runs in Go's words. `written` is what is wrong, `assigned` the file's names.
-pub(super) fn before_running(text: &str, written: &str, assigned: &[String]) -> Fault {
+/// Returns an error found before the file runs in Go's words. `written` is what is wrong, `assigned` the file's names,
+/// `builtins` those that it did not define.
+pub(super) fn before_running(text: &str, written: &str, assigned: &[String], builtins: &[&str]) -> Fault {
     if text.starts_with("Variable") && text.contains("not found") {
-        return undefined(written, assigned);
+        return undefined(written, assigned, builtins);
     }
     if let Some(input) = text
         .split_once("invalid input `")
@@ -475,17 +475,14 @@ pub(super) fn unmet_version(written: &str) -> Fault {
 }
 
 /// As in Tilt only the file's own names are suggested in the message; a built-in may be meant too, which a hint says.
-pub(super) fn undefined(name: &str, assigned: &[String]) -> Fault {
+pub(super) fn undefined(name: &str, assigned: &[String], builtins: &[&str]) -> Fault {
     let own = nearest(name, assigned.iter().map(String::as_str));
     let suffix = own.map(|near| format!(" (did you mean {near}?)"));
     let fault = Fault::new(format!("undefined: {name}{}", suffix.unwrap_or_default()));
     if own.is_some() {
         return fault;
     }
-    let builtins = functions()
-        .map(|builtin| builtin.name)
-        .chain(modules().map(|members| members.name));
-    match nearest(name, builtins) {
+    match nearest(name, builtins.iter().copied()) {
         Some(near) => fault.hint(format!("did you mean the built-in {near}?")),
         None => fault,
     }

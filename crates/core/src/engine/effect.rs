@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::event::ForwardId;
 use super::moment::Moment;
 use super::object_id::UnwantedObject;
 use crate::history::UpdateRecord;
@@ -378,6 +377,17 @@ pub struct WatchedKind {
 
 /// Servers and commands that are wanted.
 pub type Servers = imbl::OrdMap<ServeId, Server>;
+
+/// A local port that leads to pods.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ForwardId {
+    /// Who wants it.
+    pub asker: Asker,
+    /// The port on this machine; 0 for any.
+    pub local_port: u16,
+    /// The address to listen on; `None` for the host of the session's web page.
+    pub host: Option<String>,
+}
 
 /// Local ports that are wanted.
 pub type Forwards = imbl::OrdMap<ForwardId, Forward>;

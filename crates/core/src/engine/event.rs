@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::effect::{Asker, LogId};
+use super::effect::{ForwardId, LogId};
 use super::moment::Moment;
 use crate::history::StageTime;
 use crate::k8s::Dormancy;
@@ -373,17 +373,6 @@ pub struct AppliedObject {
     pub dormancy: Option<Dormancy>,
     /// How far it is, if it is a workload.
     pub workload: Option<Workload>,
-}
-
-/// A local port that leads to pods.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ForwardId {
-    /// Who wants it.
-    pub asker: Asker,
-    /// The port on this machine; 0 for any.
-    pub local_port: u16,
-    /// The address to listen on; `None` for the host of the session's web page.
-    pub host: Option<String>,
 }
 
 /// What of a port-forward can fail.

@@ -6,8 +6,8 @@
 //! Rule: `docs/rules/runtime.md`, "Port-forwards".
 
 use super::deploy;
-use super::effect::{Asker, Effect, Forward, ForwardTarget};
-use super::event::{ForwardId, ForwardPart};
+use super::effect::{Asker, Effect, Forward, ForwardId, ForwardTarget};
+use super::event::ForwardPart;
 use super::objects;
 use super::row::Row;
 use super::state::State;

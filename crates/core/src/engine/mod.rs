@@ -59,12 +59,13 @@ mod workloads;
 pub use config::{EngineConfig, Mode};
 pub use effect::{
     Asker, CiFailure, ClusterWatch, ContainerLog, ContainerUpdate, Effect, ExitOutcome, ExpectedContainers,
-    Forward, ForwardTarget, Forwards, ImageAction, ImageStep, LiveUpdatePlan, LogId, LogStream, LogStreams,
-    PodLog, PruneRequest, PrunedImage, Server, Servers, UpdatePlan, WatchSet, WatchedKind, WatchedTarget,
+    Forward, ForwardId, ForwardTarget, Forwards, ImageAction, ImageStep, LiveUpdatePlan, LogId, LogStream,
+    LogStreams, PodLog, PruneRequest, PrunedImage, Server, Servers, UpdatePlan, WatchSet, WatchedKind,
+    WatchedTarget,
 };
 pub use event::{
-    AppliedObject, ClusterStatus, Event, ExtensionEnd, FileChange, ForwardId, ForwardPart, LoadOutcome,
-    ServerEnd, ServerStatus, Transient, UpdateOutcome,
+    AppliedObject, ClusterStatus, Event, ExtensionEnd, FileChange, ForwardPart, LoadOutcome, ServerEnd,
+    ServerStatus, Transient, UpdateOutcome,
 };
 pub use handle::Engine;
 pub use moment::Moment;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::cycles::Cycle;
-use super::effect::Forward;
-use super::event::{AppliedObject, ForwardId, ForwardPart, ServerEnd};
+use super::effect::{Forward, ForwardId};
+use super::event::{AppliedObject, ForwardPart, ServerEnd};
 use super::live_update::state::Live;
 use super::moment::Moment;
 use super::object_id::ObjectId;

@@ -2,9 +2,8 @@
 
 use starlark::values::Value;
 
-use super::Builtin;
 use crate::Log;
-use crate::call::{Arg, Call};
+use crate::call::{Arg, Builtin, Call};
 use crate::fault::{Fault, Outcome};
 use crate::host::{Ran, Stream};
 use crate::model::Command;

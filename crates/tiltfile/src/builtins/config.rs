@@ -3,13 +3,13 @@
 use starlark::values::Value;
 use starlark::values::dict::AllocDict;
 
-use super::{Builtin, Members};
-use crate::call::{Arg, Call};
-use crate::config::{self, Chosen, Kind, Setting};
+use crate::call::{Arg, Builtin, Call};
+use crate::config;
+use crate::config::settings::{Chosen, Kind, Setting};
 use crate::data;
 use crate::fault::{Fault, Outcome};
 use crate::kinds::{elements, go_type};
-use crate::values::ModuleValue;
+use crate::values::{Members, ModuleValue};
 
 /// The parameters of every `config.define_*`.
 const DEFINITION: &str = "name, args=False, usage=''";

@@ -2,10 +2,9 @@
 
 use starlark::values::Value;
 
-use super::Builtin;
 use super::images;
 use crate::assembly::{DeclaredBuild, DeclaredCustomBuild, DeclaredImage, Ignorefile};
-use crate::call::{Arg, Call};
+use crate::call::{Arg, Builtin, Call};
 use crate::fault::{Fault, Outcome};
 use crate::model::{Command, ImageRef, LocalPath, OutputMode, Registry};
 use crate::session::Session;

@@ -4,9 +4,9 @@
 
 use starlark::values::Value;
 
-use super::{Builtin, custom_build, images};
+use super::{custom_build, images};
 use crate::assembly::{DeclaredBuild, DeclaredCustomBuild, DeclaredDeploy, DeclaredImage};
-use crate::call::{Arg, Call};
+use crate::call::{Arg, Builtin, Call};
 use crate::fault::{Fault, Outcome};
 use crate::model::{Command, CustomDeploy, Ignore, ImageRef, Injection, LiveUpdate, LocalPath, OutputMode};
 

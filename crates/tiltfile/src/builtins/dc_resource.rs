@@ -4,11 +4,10 @@
 
 use starlark::values::Value;
 
-use super::Builtin;
 use super::docker_compose::MAKER;
 use super::resources::optional_bool;
 use crate::assembly::{Declarations, DeclaredProject};
-use crate::call::{Arg, Call};
+use crate::call::{Arg, Builtin, Call};
 use crate::diag::nearest;
 use crate::fault::{Fault, Outcome};
 use crate::kinds::go_type;

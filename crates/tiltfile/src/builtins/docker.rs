@@ -2,10 +2,9 @@
 
 use starlark::values::Value;
 
-use super::Builtin;
 use super::images;
 use crate::assembly::{DeclaredBuild, DeclaredDockerBuild, DeclaredImage, Ignorefile};
-use crate::call::{Arg, Call};
+use crate::call::{Arg, Builtin, Call};
 use crate::diag::Diagnostic;
 use crate::fault::{Fault, Outcome, io_message};
 use crate::kinds::stringable;

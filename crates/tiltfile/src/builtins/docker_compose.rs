@@ -9,10 +9,10 @@ use sha2::{Digest, Sha256};
 use starlark::values::Value;
 use starlark::values::dict::DictRef;
 
+use super::docker;
 use super::resources::optional_bool;
-use super::{Builtin, docker};
 use crate::assembly::{DeclaredComposeBuild, DeclaredProject, DeclaredService, ServiceOptions};
-use crate::call::{Arg, Call};
+use crate::call::{Arg, Builtin, Call};
 use crate::compose::{self, BuildSection, Resolved, Unresolved};
 use crate::data::plain;
 use crate::diag::Diagnostic;

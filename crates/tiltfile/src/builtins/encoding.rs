@@ -6,8 +6,7 @@ use serde_json::Value as Json;
 use starlark::values::Value;
 use starlark::values::list::ListRef;
 
-use super::Builtin;
-use crate::call::{Arg, Call};
+use crate::call::{Arg, Builtin, Call};
 use crate::data;
 use crate::diag::{Place, SourceText};
 use crate::fault::{Fault, Outcome, io_message};

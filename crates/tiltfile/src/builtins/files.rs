@@ -5,8 +5,7 @@ use std::io;
 use starlark::values::Value;
 use starlark::values::list::AllocList;
 
-use super::Builtin;
-use crate::call::Call;
+use crate::call::{Builtin, Call};
 use crate::fault::{Fault, Outcome, io_message};
 use crate::kinds::go_type;
 use crate::model::octets::text_of;

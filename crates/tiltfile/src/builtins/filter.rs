@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 use starlark::values::Value;
 use starlark::values::tuple::AllocTuple;
 
-use super::Builtin;
 use super::workloads::{matcher, object_patterns};
-use crate::call::Call;
+use crate::call::{Builtin, Call};
 use crate::fault::Outcome;
 use crate::k8s::{Entity, yaml};
 use crate::values::Blob;

@@ -2,8 +2,7 @@
 
 use starlark::values::Value;
 
-use super::Builtin;
-use crate::call::Call;
+use crate::call::{Builtin, Call};
 use crate::fault::{Fault, Outcome};
 use crate::values::GitRepo;
 
@@ -16,14 +15,6 @@ pub(super) static BUILTINS: &[Builtin] = &[Builtin {
 }];
 
 /// The method of what `local_git_repo` returns.
-pub(crate) static GIT_REPO_PATHS: Builtin = Builtin {
-    name: "paths",
-    signature: "paths",
-    doc: "Returns the absolute path (string) of something in the repository. Args: `paths` (string): relative to its \
-          root.",
-    run: paths,
-};
-
 fn local_git_repo<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let session = call.session();
     let arg = call.required("paths");
@@ -41,12 +32,4 @@ fn local_git_repo<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
         .at(arg.place()));
     }
     Ok(call.heap().alloc(GitRepo { root }))
-}
-
-fn paths<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
-    let path = call.required("paths").text()?;
-    let root = call.owner.expect("a method is called on its repository");
-    // As in the original: joined as text, so that an absolute path stays within, too.
-    let joined = root.join(path.trim_start_matches('/'));
-    Ok(call.heap().alloc(joined.to_string()))
 }

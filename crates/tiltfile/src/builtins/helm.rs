@@ -5,8 +5,7 @@
 use serde_json::{Value as Json, json};
 use starlark::values::Value;
 
-use super::Builtin;
-use crate::call::Call;
+use crate::call::{Builtin, Call};
 use crate::fault::{Fault, Outcome};
 use crate::k8s::yaml;
 use crate::model::LocalPath;

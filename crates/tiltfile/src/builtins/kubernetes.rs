@@ -5,9 +5,8 @@ use std::rc::Rc;
 
 use starlark::values::Value;
 
-use super::Builtin;
 use crate::assembly::DeclaredObject;
-use crate::call::Call;
+use crate::call::{Builtin, Call};
 use crate::fault::{Fault, Outcome, traceback};
 use crate::k8s::Entity;
 use crate::values::Blob;

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 use starlark::values::Value;
 
+use super::kustomize_inputs;
 use super::kustomize_inputs::NAMES;
-use super::{Builtin, kustomize_inputs};
-use crate::call::Call;
+use crate::call::{Builtin, Call};
 use crate::fault::{Fault, Outcome, io_message};
 use crate::k8s::yaml;
 use crate::model::LocalPath;

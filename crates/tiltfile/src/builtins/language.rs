@@ -5,8 +5,7 @@ use std::cmp::Ordering;
 use starlark::values::Value;
 use starlark::values::list::AllocList;
 
-use super::Builtin;
-use crate::call::Call;
+use crate::call::{Builtin, Call};
 use crate::diag::Diagnostic;
 use crate::fault::{Fault, Outcome};
 use crate::kinds::{elements, type_name};

@@ -4,8 +4,7 @@
 
 use starlark::values::Value;
 
-use super::Builtin;
-use crate::call::{Arg, Call};
+use crate::call::{Arg, Builtin, Call};
 use crate::fault::{Fault, Outcome};
 use crate::kinds::type_name;
 use crate::model::{Exec, LiveUpdate, Sync};

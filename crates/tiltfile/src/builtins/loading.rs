@@ -4,8 +4,7 @@ use starlark::environment::Module;
 use starlark::values::Value;
 use starlark::values::dict::AllocDict;
 
-use super::Builtin;
-use crate::call::{Arg, Call};
+use crate::call::{Arg, Builtin, Call};
 use crate::fault::{Fault, Outcome};
 use crate::session::Executed;
 use crate::show;

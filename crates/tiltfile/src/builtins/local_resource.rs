@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use starlark::values::Value;
 
-use super::Builtin;
 use crate::assembly::DeclaredLocal;
-use crate::call::{Arg, Call};
+use crate::call::{Arg, Builtin, Call};
 use crate::diag::Diagnostic;
 use crate::fault::{Fault, Outcome};
 use crate::kinds::type_name;

@@ -12,7 +12,6 @@ mod dc_resource;
 mod docker;
 mod docker_compose;
 mod encoding;
-mod environ;
 mod files;
 mod filter;
 mod git;
@@ -34,73 +33,15 @@ mod settings;
 mod v1alpha1;
 mod workloads;
 
-pub(super) use environ::ENVIRON_METHODS;
-pub(super) use git::GIT_REPO_PATHS;
-
 use std::sync::LazyLock;
 
 use starlark::environment::{Globals, GlobalsBuilder, LibraryExtension};
-use starlark::values::Value;
 
-use super::call::Call;
-use super::fault::Outcome;
+use super::call::Builtin;
 use super::rewrite::ENDLESS;
+use super::session::Vocabulary;
 use super::text::operators;
-use super::values::{BuiltinModule, Endless, Function, ModuleValue, TriggerModeValue};
-
-/// A built-in function.
-pub(super) struct Builtin {
-    /// Its name, with its module: `os.getenv`.
-    pub(super) name: &'static str,
-    /// Its parameters, as in its documentation.
-    pub(super) signature: &'static str,
-    /// What it does, for the documentation.
-    pub(super) doc: &'static str,
-    /// Does it.
-    pub(super) run: Run,
-}
-
-/// The implementation of a built-in.
-pub(super) type Run = for<'v, 'a, 'e, 'c> fn(&mut Call<'v, 'a, 'e, 'c>) -> Outcome<Value<'v>>;
-
-/// The members of a module.
-pub(super) struct Members {
-    /// The module's name.
-    pub(super) name: &'static str,
-    /// Its functions; their names begin with the module's.
-    pub(super) functions: &'static [Builtin],
-    /// Its texts.
-    pub(super) texts: &'static [(&'static str, &'static str)],
-    /// Its other values, known only while a file is evaluated.
-    pub(super) values: &'static [(&'static str, ModuleValue)],
-    /// The modules in it; their names begin with this one's.
-    pub(super) modules: &'static [Members],
-}
-
-/// A member of a module.
-pub(super) enum Member {
-    Function(&'static Builtin),
-    Text(&'static str),
-    Value(ModuleValue),
-    Module(&'static Members),
-}
-
-impl Members {
-    /// Returns all members by their names within the module.
-    pub(super) fn all(&'static self) -> impl Iterator<Item = (&'static str, Member)> {
-        let functions = self
-            .functions
-            .iter()
-            .map(|f| (short(f.name), Member::Function(f)));
-        let texts = self.texts.iter().map(|(name, text)| (*name, Member::Text(text)));
-        let modules = self.modules.iter().map(|m| (short(m.name), Member::Module(m)));
-        let values = self
-            .values
-            .iter()
-            .map(|(name, value)| (*name, Member::Value(*value)));
-        functions.chain(texts).chain(values).chain(modules)
-    }
-}
+use super::values::{BuiltinModule, Endless, Function, Members, TriggerModeValue};
 
 /// Returns every global function.
 pub(super) fn functions() -> impl Iterator<Item = &'static Builtin> {
@@ -132,11 +73,6 @@ pub(super) fn functions() -> impl Iterator<Item = &'static Builtin> {
     .flatten()
 }
 
-/// Returns whether a built-in only computes, so that it can be called at any time.
-pub(super) fn is_pure(builtin: &Builtin) -> bool {
-    language::BUILTINS.iter().any(|known| known.name == builtin.name)
-}
-
 /// Returns every module.
 pub(super) fn modules() -> impl Iterator<Item = &'static Members> {
     [
@@ -149,23 +85,34 @@ pub(super) fn modules() -> impl Iterator<Item = &'static Members> {
     .into_iter()
 }
 
-/// Returns the names that every file sees.
-pub(super) fn globals() -> &'static Globals {
-    static GLOBALS: LazyLock<Globals> = LazyLock::new(|| {
-        let mut builder = GlobalsBuilder::extended_by(&[LibraryExtension::SetType]);
-        for builtin in functions() {
-            builder.set(builtin.name, Function::new(builtin));
-        }
-        for members in modules() {
-            builder.set(members.name, BuiltinModule { members });
-        }
-        builder.set("TRIGGER_MODE_AUTO", TriggerModeValue::Auto);
-        builder.set("TRIGGER_MODE_MANUAL", TriggerModeValue::Manual);
-        builder.set(ENDLESS, Endless);
-        operators(&mut builder);
-        builder.build()
+/// Returns what every file sees.
+pub(super) fn vocabulary() -> &'static Vocabulary {
+    static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| Vocabulary {
+        globals: globals(),
+        builtins: functions()
+            .map(|builtin| builtin.name)
+            .chain(modules().map(|members| members.name))
+            .collect(),
     });
-    &GLOBALS
+    &VOCABULARY
+}
+
+fn globals() -> Globals {
+    let mut builder = GlobalsBuilder::extended_by(&[LibraryExtension::SetType]);
+    for builtin in functions() {
+        builder.set(builtin.name, Function::new(builtin));
+    }
+    for builtin in language::BUILTINS {
+        builder.set(builtin.name, Function::pure(builtin));
+    }
+    for members in modules() {
+        builder.set(members.name, BuiltinModule { members });
+    }
+    builder.set("TRIGGER_MODE_AUTO", TriggerModeValue::Auto);
+    builder.set("TRIGGER_MODE_MANUAL", TriggerModeValue::Manual);
+    builder.set(ENDLESS, Endless);
+    operators(&mut builder);
+    builder.build()
 }
 
 /// Returns the parameters of a signature as they are written.
@@ -176,10 +123,6 @@ pub(super) fn parameters(signature: &'static str) -> Vec<&'static str> {
 /// Returns the arguments of a built-in whose types are known as data, each with its type.
 pub(super) fn described_arguments(name: &str) -> Vec<(&'static str, String)> {
     v1alpha1::described_arguments(name)
-}
-
-fn short(name: &'static str) -> &'static str {
-    name.rsplit('.').next().unwrap_or(name)
 }
 
 #[cfg(test)]

@@ -2,12 +2,11 @@
 
 use starlark::values::Value;
 
-use super::{Builtin, Members};
-use crate::call::Call;
+use crate::call::{Builtin, Call};
 use crate::fault::{Fault, Outcome};
 use crate::model::{LocalPath, go_path};
 use crate::session::Session;
-use crate::values::ModuleValue;
+use crate::values::{Members, ModuleValue};
 
 pub(super) static OS: Members = Members {
     name: "os",

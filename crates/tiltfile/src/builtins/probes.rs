@@ -2,8 +2,7 @@
 
 use starlark::values::Value;
 
-use super::Builtin;
-use crate::call::{Arg, Call};
+use crate::call::{Arg, Builtin, Call};
 use crate::fault::Outcome;
 use crate::kinds::{elements, go_type};
 use crate::model::{Probe, ProbeAction};

@@ -2,10 +2,9 @@
 
 use starlark::values::Value;
 
-use super::{Builtin, Members};
-use crate::call::Call;
+use crate::call::{Builtin, Call};
 use crate::fault::Outcome;
-use crate::values::ModuleValue;
+use crate::values::{Members, ModuleValue};
 
 pub(super) static SYS: Members = Members {
     name: "sys",

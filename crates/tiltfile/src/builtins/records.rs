@@ -2,8 +2,7 @@
 
 use starlark::values::Value;
 
-use super::Builtin;
-use crate::call::Call;
+use crate::call::{Builtin, Call};
 use crate::fault::Outcome;
 use crate::values::Record;
 

@@ -8,9 +8,8 @@ use starlark::values::dict::DictRef;
 use starlark::values::list::ListRef;
 use starlark::values::{UnpackValue, Value};
 
-use super::Builtin;
 use crate::assembly::{ResourceOptions, Subject};
-use crate::call::{Arg, Call};
+use crate::call::{Arg, Builtin, Call};
 use crate::diag::nearest;
 use crate::fault::{Fault, Outcome};
 use crate::kinds::{go_type, type_name};

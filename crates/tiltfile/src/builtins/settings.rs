@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use starlark::values::Value;
 
-use super::Builtin;
-use crate::call::{Arg, Call};
+use crate::call::{Arg, Builtin, Call};
 use crate::diag::{Diagnostic, nearest};
 use crate::fault::{Fault, Outcome};
 use crate::kinds::{go_type, type_name};

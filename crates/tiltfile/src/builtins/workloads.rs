@@ -5,10 +5,9 @@
 use starlark::values::Value;
 use starlark::values::dict::DictRef;
 
-use super::Builtin;
 use super::resources::pod_readiness;
 use crate::assembly::DeclaredKind;
-use crate::call::{Arg, Call};
+use crate::call::{Arg, Builtin, Call};
 use crate::fault::{Fault, Outcome};
 use crate::k8s::ObjectMatcher;
 use crate::k8s::json_path::JsonPath;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::config;
+use super::program::config;
 use crate::k8s::yaml;
 use crate::model::{ComposeProject, LocalPath};
 use crate::session::Session;

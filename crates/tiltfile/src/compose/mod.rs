@@ -64,7 +64,7 @@ pub(super) fn resolve(
     let known = program::known(session).map_err(Unresolved::Program)?;
     let is_known = known.is_some();
     project.command = known.unwrap_or_else(|| program::first(session));
-    let command = config(session, project, &["--format", "json"]);
+    let command = program::config(session, project, &["--format", "json"]);
     let identity = session.identity(&command, &[]);
     let kept = session.request.memory.lock().projects.get(&identity).cloned();
     let files = ProjectFiles::find(session, project);
@@ -131,7 +131,7 @@ fn answers(
     let has_more = files.name_more_files();
     if has_more {
         let options = ["--format", "json", "--no-interpolate"];
-        commands.push(config(session, project, &options));
+        commands.push(program::config(session, project, &options));
     }
     if !is_known {
         commands.push(program::version_of(session, &project.command));
@@ -155,7 +155,7 @@ fn understand(
 ) -> Outcome<Resolved> {
     let answer = answer.map_err(Fault::new)?;
     if answer.failure.is_some() {
-        return Err(fault::of(files, &config(session, project, &[]), &answer));
+        return Err(fault::of(files, &program::config(session, project, &[]), &answer));
     }
     let text = |ran: Result<Ran, String>| {
         let ran = ran.ok().filter(|ran| ran.failure.is_none());
@@ -163,13 +163,13 @@ fn understand(
     };
     let model = unresolved.and_then(text);
     let variables = || {
-        let ran = session.run_together(&[config(session, project, &["--environment"])]);
+        let ran = session.run_together(&[program::config(session, project, &["--environment"])]);
         ran.into_iter().next().and_then(text).unwrap_or_default()
     };
     let text_of = |ran: &Ran| String::from_utf8_lossy(&ran.stdout).into_owned();
     let read = resolved::read(project, &text_of(&answer), model.as_deref(), variables);
     let mut resolved = read.map_err(|why| {
-        let command = config(session, project, &["--format", "json"]);
+        let command = program::config(session, project, &["--format", "json"]);
         Fault::new(format!("{}: {why}", command.display()))
             .hint("this version of Compose answers in a way that is not understood")
     })?;
@@ -189,18 +189,6 @@ fn understand(
 fn warn(session: &Session<'_>, resolved: &Resolved) {
     for warning in &resolved.warnings {
         session.warn(warning.clone());
-    }
-}
-
-/// Returns a `config` command for a project.
-fn config(session: &Session<'_>, project: &ComposeProject, options: &[&str]) -> Command {
-    let mut argv = project.argv();
-    argv.push("config".to_owned());
-    argv.extend(options.iter().map(|option| (*option).to_owned()));
-    Command {
-        argv,
-        dir: Some(session.directory()),
-        env: Vec::new(),
     }
 }
 

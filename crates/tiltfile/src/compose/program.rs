@@ -5,7 +5,7 @@
 use crate::diag::Diagnostic;
 use crate::fault::{Fault, Outcome};
 use crate::host::Ran;
-use crate::model::Command;
+use crate::model::{Command, ComposeProject};
 use crate::session::Session;
 
 /// A single word that replaces `docker compose`.
@@ -76,6 +76,18 @@ pub(super) fn find(session: &Session<'_>, answer: Result<Ran, String>) -> Outcom
             failures.push(format!("{}: {why}", other.join(" ")));
             Err(missing(&failures).hint(HOW_TO_INSTALL))
         }
+    }
+}
+
+/// Returns a `config` command for a project.
+pub(super) fn config(session: &Session<'_>, project: &ComposeProject, options: &[&str]) -> Command {
+    let mut argv = project.argv();
+    argv.push("config".to_owned());
+    argv.extend(options.iter().map(|option| (*option).to_owned()));
+    Command {
+        argv,
+        dir: Some(session.directory()),
+        env: Vec::new(),
     }
 }
 

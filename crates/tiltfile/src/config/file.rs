@@ -4,7 +4,7 @@ use std::io;
 
 use serde_json::Value;
 
-use super::{Kind, Setting, Values};
+use super::settings::{Kind, Setting, Values};
 use crate::diag::{Place, SourceText, nearest};
 use crate::fault::{Fault, Outcome, io_message};
 use crate::model::LocalPath;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Kind, Setting, Values};
+use super::settings::{Kind, Setting, Values};
 use crate::diag::nearest;
 use crate::fault::{Fault, Outcome};
 use crate::json_words::json_words;

@@ -2,7 +2,7 @@
 
 use starlark::values::Value;
 
-use super::method::TextCall;
+use super::text_call::TextCall;
 use crate::fault::Outcome;
 use crate::show;
 

@@ -21,6 +21,7 @@ mod methods;
 mod operators;
 mod search;
 mod split;
+mod text_call;
 
 pub(super) use items::{BytesItems, TextItems};
 pub(super) use method::is_method_name;

@@ -8,11 +8,10 @@ use starlark::starlark_simple_value;
 use starlark::values::{Heap, NoSerialize, StarlarkPagablePanic, StarlarkValue, Value, starlark_value};
 
 use super::Function;
+use super::environ_methods::{ENVIRON_METHODS, pair};
 use super::module_value::variables;
-use crate::builtins::ENVIRON_METHODS;
 use crate::fault::Fault;
 use crate::host::is_variable_name;
-use crate::kinds::type_name;
 
 /// The environment variables.
 #[derive(Clone, Copy, Debug, ProvidesStaticType, NoSerialize, Allocative, StarlarkPagablePanic)]
@@ -80,23 +79,4 @@ impl<'v> StarlarkValue<'v> for Environ {
             .map(|method| method.name.to_owned())
             .collect()
     }
-}
-
-/// Returns name and value of a variable that is to be set.
-pub(crate) fn pair<'v>(name: Value<'v>, value: Value<'v>) -> Result<(&'v str, &'v str), Fault> {
-    let text = |what: &str, value: Value<'v>| {
-        value.unpack_str().ok_or_else(|| {
-            Fault::new(format!(
-                "putenv() {what} must be a string, not {}",
-                type_name(value)
-            ))
-        })
-    };
-    let (name, value) = (text("key", name)?, text("value", value)?);
-    if name.contains('\0') || value.contains('\0') {
-        return Err(Fault::new(
-            "setenv: invalid argument: neither name nor value may hold a NUL byte",
-        ));
-    }
-    Ok((name, value))
 }

@@ -8,8 +8,7 @@ use starlark::eval::{Arguments, Evaluator};
 use starlark::starlark_simple_value;
 use starlark::values::{NoSerialize, StarlarkPagablePanic, StarlarkValue, Value, starlark_value};
 
-use crate::builtins::Builtin;
-use crate::call::Call;
+use crate::call::{Builtin, Call};
 use crate::fault::{Fault, Outcome};
 use crate::model::LocalPath;
 use crate::session::Session;
@@ -24,6 +23,8 @@ pub(crate) struct Function {
     signature: Signature,
     #[allocative(skip)]
     owner: Option<LocalPath>,
+    /// Whether it only computes, so that it can be called at any time.
+    is_pure: bool,
 }
 
 starlark_simple_value!(Function);
@@ -34,6 +35,15 @@ impl Function {
             builtin,
             signature: Signature::parse(builtin.signature),
             owner: None,
+            is_pure: false,
+        }
+    }
+
+    /// Returns one that only computes.
+    pub(crate) fn pure(builtin: &'static Builtin) -> Self {
+        Self {
+            is_pure: true,
+            ..Self::new(builtin)
         }
     }
 
@@ -86,7 +96,7 @@ impl<'v> StarlarkValue<'v> for Function {
     ) -> starlark::Result<Value<'v>> {
         let name = self.builtin.name;
         let session = Session::of(eval);
-        if session.naming_runs.get() && !crate::builtins::is_pure(self.builtin) {
+        if session.naming_runs.get() && !self.is_pure {
             return Err(Fault::new(format!(
                 "{name} cannot be called by the function of workload_to_resource_function"
             ))

@@ -7,8 +7,51 @@ use starlark::any::ProvidesStaticType;
 use starlark::starlark_simple_value;
 use starlark::values::{Heap, NoSerialize, StarlarkPagablePanic, StarlarkValue, Value, starlark_value};
 
-use super::Function;
-use crate::builtins::{Member, Members};
+use super::{Function, ModuleValue};
+use crate::call::Builtin;
+
+/// The members of a module.
+pub(crate) struct Members {
+    /// The module's name.
+    pub(crate) name: &'static str,
+    /// Its functions; their names begin with the module's.
+    pub(crate) functions: &'static [Builtin],
+    /// Its texts.
+    pub(crate) texts: &'static [(&'static str, &'static str)],
+    /// Its other values, known only while a file is evaluated.
+    pub(crate) values: &'static [(&'static str, ModuleValue)],
+    /// The modules in it; their names begin with this one's.
+    pub(crate) modules: &'static [Members],
+}
+
+/// A member of a module.
+pub(crate) enum Member {
+    Function(&'static Builtin),
+    Text(&'static str),
+    Value(ModuleValue),
+    Module(&'static Members),
+}
+
+impl Members {
+    /// Returns all members by their names within the module.
+    pub(crate) fn all(&'static self) -> impl Iterator<Item = (&'static str, Member)> {
+        let functions = self
+            .functions
+            .iter()
+            .map(|f| (short(f.name), Member::Function(f)));
+        let texts = self.texts.iter().map(|(name, text)| (*name, Member::Text(text)));
+        let modules = self.modules.iter().map(|m| (short(m.name), Member::Module(m)));
+        let values = self
+            .values
+            .iter()
+            .map(|(name, value)| (*name, Member::Value(*value)));
+        functions.chain(texts).chain(values).chain(modules)
+    }
+}
+
+fn short(name: &'static str) -> &'static str {
+    name.rsplit('.').next().unwrap_or(name)
+}
 
 /// A module of built-ins.
 #[derive(Clone, Copy, ProvidesStaticType, NoSerialize, Allocative, StarlarkPagablePanic)]

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::table::{Key, Object, WITH_PODS};
 use super::{log_place, spec};
-use crate::engine::effect::{Asker, Forward, ForwardTarget};
-use crate::engine::event::{ForwardId, ForwardPart};
+use crate::engine::effect::{Asker, Forward, ForwardId, ForwardTarget};
+use crate::engine::event::ForwardPart;
 use crate::engine::state::State;
 use crate::k8s::port_in_pod;
 use crate::model::{ApiKind, ApiObject, ObjectUid, Pod, PodPhase, Timestamp};

@@ -4,73 +4,10 @@
 //! Rule: `docs/rules/tiltfile.md`, "v1alpha1"; `docs/rules/tiltfile-result.md`, "The whole"; the fields that are shown when empty
 //! are those without `omitempty` in Tilt's `pkg/apis/core/v1alpha1`.
 
-use super::{construct, register};
-use crate::builtins::Builtin;
+use super::construct::{construct, register};
+use super::shape::{Field, Kind, Shape};
+use crate::call::Builtin;
 use crate::model::ApiKind;
-
-/// What an object, or a part of one, is made of.
-pub(super) struct Shape {
-    /// The name of the constructor, without its module.
-    pub(super) name: &'static str,
-    /// The fields in the order of the constructor's arguments.
-    pub(super) fields: &'static [Field],
-}
-
-/// One argument of a constructor, and the field that it sets.
-pub(super) struct Field {
-    pub(super) argument: &'static str,
-    /// The field's name in the API.
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
-    /// Whether the field is there even if it is empty.
-    pub(super) shown: bool,
-}
-
-/// The types of fields.
-pub(super) enum Kind {
-    Text,
-    /// Text for which an empty one is not the same as none.
-    MaybeText,
-    Flag,
-    Number,
-    Strings,
-    StringMap,
-    Path,
-    /// A path that is the current directory when it is not given.
-    PathOrHere,
-    Paths,
-    Duration,
-    Time,
-    Part(&'static Shape),
-    /// A part that is there even if it is not given.
-    FixedPart(&'static Shape),
-    Parts(&'static Shape),
-    /// A part whose fields belong to the whole.
-    Inlined(&'static Shape),
-}
-
-impl Kind {
-    /// Returns what a user gives for a field of this type.
-    pub(super) fn description(&self) -> String {
-        let text = match self {
-            Self::Text | Self::MaybeText => "string",
-            Self::Flag => "bool",
-            Self::Number => "int",
-            Self::Strings => "list of strings, or None",
-            Self::StringMap => "dict of strings, or None",
-            Self::Path => "path",
-            Self::PathOrHere => "path; the current directory by default",
-            Self::Paths => "path, or list of paths",
-            Self::Duration => "duration",
-            Self::Time => "time as in `2026-01-31T12:00:00Z`",
-            Self::Part(shape) | Self::FixedPart(shape) | Self::Inlined(shape) => {
-                return format!("`v1alpha1.{}`", shape.name);
-            }
-            Self::Parts(shape) => return format!("list of `v1alpha1.{}`, or None", shape.name),
-        };
-        text.to_owned()
-    }
-}
 
 use Kind::{
     Duration, FixedPart, Flag, Inlined, MaybeText, Number, Part, Parts, Path, PathOrHere, Paths, StringMap,
@@ -98,15 +35,15 @@ macro_rules! shapes {
             name: concat!("v1alpha1.", $name),
             signature: concat!(shapes!(@first $role), $(stringify!($argument), "=?, "),*),
             doc: $doc,
-            run: shapes!(@run $role),
+            run: shapes!(@run $role $shape),
         }),*];
     };
     (@shown shown) => { true };
     (@shown) => { false };
     (@first object) => { "name, labels=?, annotations=?, " };
     (@first part) => { "" };
-    (@run object) => { register };
-    (@run part) => { construct };
+    (@run object $shape:ident) => { |call| register(call, &$shape, kind_of(&$shape)) };
+    (@run part $shape:ident) => { |call| construct(call, &$shape) };
 }
 
 shapes! {
@@ -319,8 +256,16 @@ static KINDS: [(ApiKind, &Shape); 8] = [
 pub(super) fn made_by(builtin: &str) -> Option<(&'static Shape, Option<ApiKind>)> {
     let name = builtin.strip_prefix("v1alpha1.")?;
     let shape = SHAPES.iter().copied().find(|shape| shape.name == name)?;
-    let kind = KINDS.iter().find(|(_, object)| object.name == name);
-    Some((shape, kind.map(|(kind, _)| *kind)))
+    Some((shape, object_kind(shape)))
+}
+
+fn object_kind(shape: &Shape) -> Option<ApiKind> {
+    let kind = KINDS.iter().find(|(_, object)| object.name == shape.name);
+    kind.map(|(kind, _)| *kind)
+}
+
+fn kind_of(shape: &Shape) -> ApiKind {
+    object_kind(shape).expect("constructors of objects and kinds are listed together")
 }
 
 #[cfg(test)]

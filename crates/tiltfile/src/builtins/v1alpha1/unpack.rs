@@ -11,7 +11,7 @@ use starlark::values::dict::DictRef;
 use starlark::values::list::ListRef;
 use starlark::values::tuple::TupleRef;
 
-use super::shapes::{Field, Kind, Shape};
+use super::shape::{Field, Kind, Shape};
 use crate::diag::nearest;
 use crate::kinds::{go_type, stringable, type_name};
 use crate::model::{LocalPath, format_go_duration, parse_go_duration};

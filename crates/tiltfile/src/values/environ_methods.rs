@@ -5,13 +5,11 @@ use starlark::values::list::AllocList;
 use starlark::values::tuple::AllocTuple;
 use starlark::values::{Heap, Value};
 
-use super::Builtin;
-use crate::call::Call;
+use crate::call::{Builtin, Call};
 use crate::fault::{Fault, Outcome};
 use crate::kinds::{elements, type_name};
-use crate::values::environ_pair;
 
-pub(crate) static ENVIRON_METHODS: &[Builtin] = &[
+pub(super) static ENVIRON_METHODS: &[Builtin] = &[
     Builtin {
         name: "clear",
         signature: "",
@@ -138,7 +136,7 @@ fn setdefault<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
         return Ok(value);
     }
     let default = call.get("default").map_or(Value::new_none(), |arg| arg.value);
-    let (name, value) = environ_pair(key, default)?;
+    let (name, value) = pair(key, default)?;
     call.session().host.set_env(name, Some(value));
     Ok(default)
 }
@@ -170,8 +168,27 @@ fn update<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let more = std::mem::take(&mut call.bound.keywords);
     pairs.extend(more.into_iter().map(|(name, value)| (heap.alloc(name), value)));
     for (name, value) in pairs {
-        let (name, value) = environ_pair(name, value)?;
+        let (name, value) = pair(name, value)?;
         call.session().host.set_env(name, Some(value));
     }
     Ok(Value::new_none())
+}
+
+/// Returns name and value of a variable that is to be set.
+pub(super) fn pair<'v>(name: Value<'v>, value: Value<'v>) -> Result<(&'v str, &'v str), Fault> {
+    let text = |what: &str, value: Value<'v>| {
+        value.unpack_str().ok_or_else(|| {
+            Fault::new(format!(
+                "putenv() {what} must be a string, not {}",
+                type_name(value)
+            ))
+        })
+    };
+    let (name, value) = (text("key", name)?, text("value", value)?);
+    if name.contains('\0') || value.contains('\0') {
+        return Err(Fault::new(
+            "setenv: invalid argument: neither name nor value may hold a NUL byte",
+        ));
+    }
+    Ok((name, value))
 }
