@@ -43,7 +43,7 @@ pub(super) struct Args {
 pub(super) fn run(args: Args) -> anyhow::Result<u8> {
     let started = clock::timestamp();
     let tiltfile = args.session.tiltfile.path()?.to_string();
-    let ended = session::run(session::Options {
+    let Some(ended) = session::run(session::Options {
         mode: Mode::Ci {
             timeout_override: args.timeout,
             fail_fast: args.fail_fast,
@@ -59,7 +59,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         // No Tiltfile was read until then, so no secret is known that could be in it.
         let report = not_begun(&format!("{error:#}"), tiltfile, started, clock::timestamp());
         report::write(&args.report, &report);
-    })?;
+    })?
+    else {
+        return Ok(exit::SUCCESS);
+    };
     let mut rows = rows_of(&ended.view, clock::timestamp());
     for row in &mut rows {
         row.reason = ended.log.without_secrets(&row.reason);

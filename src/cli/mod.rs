@@ -21,6 +21,7 @@ mod report;
 mod say;
 mod session;
 mod snapshot;
+mod starter;
 mod talk;
 mod tiltfile_result;
 mod traces;

@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::{colour, exit, flags, snapshot, traces, variables, version, web_port};
+use super::{colour, exit, flags, snapshot, starter, traces, variables, version, web_port};
 use crate::api::SessionFacts;
 use crate::clock;
 use crate::edge::death;
 use crate::edge::evaluation::RealHost;
 use crate::edge::kube::{ClusterAccess, FrozenKubeconfig, read_context};
 use crate::edge::local::CommandVariables;
-use crate::edge::process::pin;
+use crate::edge::process::{open_in_browser, pin};
 use crate::edge::session::{self, Session};
 
-use crate::edge::machine::{output_gone, print_stream, signals};
+use crate::edge::machine::{keys, output_gone, print_stream, signals};
 use crate::engine::{ExitOutcome, Mode};
 use crate::k8s::labels::Ownership;
 use crate::logs::{Level, LogFilter, LogSource, LogStore, LogWriter, StreamPrinter};
@@ -51,8 +51,9 @@ pub(super) struct Ended {
 /// How long after a user asked for it a session ends, whatever hangs: a little before it is ended by force.
 const END: Duration = signals::PATIENCE.saturating_sub(Duration::from_millis(100));
 
-/// Runs a session to its end; everything it logged has been printed when this returns.
-pub(super) fn run(options: Options) -> anyhow::Result<Ended> {
+/// Runs a session to its end; everything it logged has been printed when this returns. `None` when the user, who was asked,
+/// does not want it.
+pub(super) fn run(options: Options) -> anyhow::Result<Option<Ended>> {
     let runtime = runtime()?;
     let ended = runtime.block_on(run_in_runtime(options));
     // What hangs there must not hold up the end.
@@ -60,13 +61,16 @@ pub(super) fn run(options: Options) -> anyhow::Result<Ended> {
     ended
 }
 
-async fn run_in_runtime(options: Options) -> anyhow::Result<Ended> {
+async fn run_in_runtime(options: Options) -> anyhow::Result<Option<Ended>> {
     let stopped = if options.mode == Mode::Up {
         exit::SUCCESS
     } else {
         exit::FAILURE
     };
     let stop = signals::cancel_on_signal(stopped).context("cannot listen for signals")?;
+    if options.mode == Mode::Up && !starter::offer(&options.flags.tiltfile.path()?, &stop).await? {
+        return Ok(None);
+    }
     let asked = {
         let stop = stop.clone();
         tokio::spawn(async move {
@@ -137,7 +141,19 @@ async fn run_in_runtime(options: Options) -> anyhow::Result<Ended> {
             tokio::task::spawn_blocking(writing).await
         })
     });
-    greet(&log, &host, asked_port, &web);
+    let page = page_address(&host, asked_port);
+    let is_watched = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let opened = page.clone().filter(|_| is_up && is_watched);
+    greet(&log, &host, page.as_deref(), &web, opened.is_some());
+    let keys = opened.map(|address| {
+        let log = LogWriter::global(log.clone());
+        keys::listen(move |key| {
+            if key == b' ' {
+                open_page(&address, &log);
+            }
+        })
+    });
+    let _keys = keys.transpose().context("cannot read keys")?;
     if let Some(warning) = &prepared.warning {
         LogWriter::global(log.clone()).warn(warning);
     }
@@ -199,12 +215,12 @@ async fn run_in_runtime(options: Options) -> anyhow::Result<Ended> {
         asked.abort();
         ending.await?;
     }
-    Ok(Ended {
+    Ok(Some(Ended {
         outcome,
         view,
         log,
         tiltfile,
-    })
+    }))
 }
 
 /// What to evaluate, and for which cluster.
@@ -315,13 +331,32 @@ pub(super) fn ownership(request: &LoadRequest) -> Ownership {
     }
 }
 
-fn greet(log: &LogStore, host: &str, port: u16, web: &TcpListener) {
-    let line = match port {
-        0 => "Tilt started (without browser UI)".to_owned(),
-        port if host == "0.0.0.0" => {
-            format!("Tilt started on http://127.0.0.1:{port}/ (listening on 0.0.0.0)")
-        }
-        port => format!("Tilt started on http://{host}:{port}/"),
+/// Returns where this machine finds the page; `None` where it is not announced.
+fn page_address(host: &str, port: u16) -> Option<String> {
+    let host = if host == "0.0.0.0" { "127.0.0.1" } else { host };
+    (port != 0).then(|| format!("http://{host}:{port}/"))
+}
+
+/// Opens the page in the user's browser. A program that opens it may run as long as the browser does.
+fn open_page(address: &str, log: &LogWriter) {
+    log.info(&format!("Opening browser: {address}"));
+    let (address, log) = (address.to_owned(), log.clone());
+    let opening = std::thread::Builder::new()
+        .name("browser".to_owned())
+        .spawn(move || {
+            if let Err(error) = open_in_browser(&address) {
+                log.error(&format!("Error: {error}; open {address} yourself"));
+            }
+        });
+    drop(opening);
+}
+
+/// Says what starts, where its page is, and which keys there are.
+fn greet(log: &LogStore, host: &str, page: Option<&str>, web: &TcpListener, has_keys: bool) {
+    let line = match page {
+        None => "Tilt started (without browser UI)".to_owned(),
+        Some(page) if host == "0.0.0.0" => format!("Tilt started on {page} (listening on 0.0.0.0)"),
+        Some(page) => format!("Tilt started on {page}"),
     };
     if web.local_addr().is_ok_and(|address| !address.ip().is_loopback()) {
         LogWriter::global(log.clone()).warn(
@@ -333,7 +368,12 @@ fn greet(log: &LogStore, host: &str, port: u16, web: &TcpListener) {
     } else {
         line
     };
-    LogWriter::global(log.clone()).info(&format!("{line}\n{}\n", version::line()));
+    let keys = if has_keys {
+        "\n(space) to open the browser\n(ctrl-c) to exit\n"
+    } else {
+        ""
+    };
+    LogWriter::global(log.clone()).info(&format!("{line}\n{}\n{keys}", version::line()));
 }
 
 fn filter(flags: &flags::LogFilter) -> LogFilter {

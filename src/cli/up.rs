@@ -40,7 +40,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         !args.legacy,
         "--legacy is not part of this version yet: leave it out to stream logs"
     );
-    let ended = session::run(session::Options {
+    let Some(ended) = session::run(session::Options {
         mode: Mode::Up,
         subcommand: "up",
         flags: args.session,
@@ -48,7 +48,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         forwards_ports: !args.disable_port_forwards,
         updates_containers: args.update_mode != "image",
         snapshot: args.output_snapshot_on_exit,
-    })?;
+    })?
+    else {
+        return Ok(exit::SUCCESS);
+    };
     Ok(match ended.outcome {
         ExitOutcome::Failed(failure) => {
             say::err(format!("Error: {}\n", failure.message));

@@ -47,5 +47,6 @@ mod sessions;
 mod settings;
 mod snapshot_view;
 mod support;
+mod terminal;
 mod traces;
 mod values;

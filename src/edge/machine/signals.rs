@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::keys;
 use crate::edge::process::kill_all_groups;
 
 /// How long stopping may take.
@@ -57,6 +58,7 @@ pub fn cancel_on_signal(stopped: u8) -> io::Result<CancellationToken> {
                 wait_for_patience(receiver, &stopping, stopped).await
             });
             kill_all_groups();
+            keys::give_back();
             std::process::exit(i32::from(code));
         })?;
     is_ready
