@@ -34,11 +34,7 @@ fn a_container_that_somebody_kills_or_removes_is_missed() {
     let shop = Shop::new("killed", &[("clock", SLEEPS)]);
     let mut up = shop.project().up();
     up.wait_for("DONE IN");
-    let runtime = || {
-        let path = "jsonpath={.status.runtimeStatus}";
-        let got = shop.project().tilt(&["get", "uiresource", "clock", "-o", path]);
-        got.text.trim().to_owned()
-    };
+    let runtime = || shop.runtime("clock");
     eventually("it is well", || runtime() == "ok");
     shop.docker(&["kill", &shop.container("clock")]);
     eventually("the end is seen", || runtime() == "error");
@@ -195,6 +191,7 @@ services:
     networks: [front, back]
     volumes: ['data:/data', 'other:/other', './site:/site']
     configs: [{source: door, target: /etc/door}]
+    secrets: [key]
   clock:
     image: IMAGE
     stop_grace_period: 0s
@@ -202,6 +199,9 @@ services:
 networks: {front: {labels: {a: '<1>'}}, back: {driver_opts: {com.docker.network.bridge.enable_icc: 'true'}}}
 volumes: {data: {}, other: {labels: {b: '2'}}}
 configs: {door: {content: 'open $$at 8'}}
+secrets: {key: {environment: KEY}}
+--- .env
+KEY=iron
 --- site/index.html
 hello
 --- compose
@@ -254,5 +254,12 @@ exec docker compose \"$@\"
     shop.edit("compose.yml", "at 8", "at 9");
     assert_eq!(services_of_calls(), "page", "a text of the file is another one");
     assert_eq!(shop.inside("page", "cat /etc/door"), "open $at 9");
+    shop.edit(".env", "iron", "gold");
+    assert_eq!(
+        services_of_calls(),
+        "page",
+        "a variable of a secret is another one"
+    );
+    assert_eq!(shop.inside("page", "cat /run/secrets/key"), "gold");
     assert_eq!(services_of_calls(), "", "nothing has changed");
 }

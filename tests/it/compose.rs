@@ -183,6 +183,74 @@ fn files_that_a_project_includes_and_extends_are_watched_with_their_variables() 
     );
 }
 
+#[test]
+fn a_call_that_somebody_killed_is_made_again_twice_and_that_is_told() {
+    let killed = || Ran {
+        failure: Some("exit status 255".to_owned()),
+        code: 255,
+        ..Ran::default()
+    };
+    let host = |calls: Vec<Ran>| {
+        with_compose(&format!(
+            "--- Tiltfile\ndocker_compose('compose.yml')\n{COMPOSE_FILE}"
+        ))
+        .with_calls(&format!("{CONFIG} --format json"), calls)
+    };
+    let twice = host(vec![killed(), killed(), ok(ANSWER)]);
+    let (load, log) = load_with(&request(), &twice);
+    assert_eq!(load.error_text(), None);
+    let told = format!("{CONFIG} --format json: exit status 255. Trying again");
+    assert_eq!(log.matches(&told).count(), 2, "{log}");
+    assert_snapshot!(error(&host(vec![killed()])), @r#"
+    Traceback (most recent call last):
+      /src/Tiltfile:1:15: in <toplevel>
+    Error in docker_compose: command ["docker" "compose" "--project-name" "src" "--project-directory" "/src" "-f" "/src/compose.yml" "config"] failed.
+    error: exit status 255
+    stdout: ""
+    stderr: ''
+      |
+    1 | docker_compose('compose.yml')
+      |                ^^^^^^^^^^^^^
+    hint: somebody else ended it: was there too little memory?
+    "#);
+}
+
+#[test]
+fn a_config_or_a_secret_is_known_by_the_value_of_its_variable() {
+    let answer = r#"{"name": "src", "services": {"api": {"image": "x", "configs": [{"source": "c"}], "secrets": [{"source": "s"}]}},
+        "configs": {"c": {"environment": "CONFIG"}}, "secrets": {"s": {"environment": "SECRET"}}}"#;
+    let texts = |printed: &str, own: &[(&str, &str)]| {
+        let host = answering("docker_compose('compose.yml')", COMPOSE_FILE, ok(answer))
+            .with_command(&format!("{CONFIG} --environment"), ok(printed));
+        let host = own
+            .iter()
+            .fold(host, |host, (name, value)| host.with_env(name, value));
+        let manifests = load(&host).manifests.expect("it loads");
+        let service = &manifests[0].deploy.compose().expect("a service").service;
+        let texts = service.texts.iter().map(|text| {
+            let known = ["one", "two", "three"]
+                .into_iter()
+                .find(|known| text.is(known.as_bytes()));
+            format!("{} {}", text.target, known.unwrap_or("?"))
+        });
+        texts.collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(
+        texts("CONFIG=one\nSECRET=two\n", &[]),
+        "/c one, /run/secrets/s two"
+    );
+    assert_eq!(
+        texts("CONFIG=one\n", &[("CONFIG", "three"), ("SECRET", "two")]),
+        "/c three, /run/secrets/s two",
+        "what the environment says comes first"
+    );
+    assert_eq!(
+        texts("CONFIG=one\nmore\n", &[]),
+        "",
+        "and what is not certain is nothing"
+    );
+}
+
 /// Loads in a session and returns how many commands that ran.
 fn commands_of_load(request: &LoadRequest, host: &MemoryHost) -> usize {
     let log = LogWriter::global(LogStore::in_memory());

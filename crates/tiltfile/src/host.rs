@@ -147,6 +147,8 @@ pub enum Stream {
 pub struct Ran {
     /// How it failed, as in `exit status 1`; `None` when it did well.
     pub failure: Option<String>,
+    /// Its exit code; 128 and the number of the signal where one ended it.
+    pub code: i32,
     /// What it printed.
     pub stdout: Vec<u8>,
     /// What it printed as errors.

@@ -14,7 +14,8 @@ use crate::model::LocalPath;
 pub struct MemoryHost {
     files: BTreeMap<LocalPath, Vec<u8>>,
     variables: Arc<MemoryVariables>,
-    commands: BTreeMap<String, Ran>,
+    /// What becomes of each, call by call; the last stands for all that follow.
+    commands: BTreeMap<String, Vec<Ran>>,
     ran: Arc<Mutex<Vec<String>>>,
     stdin: Arc<Mutex<Vec<Vec<u8>>>>,
     repos: BTreeMap<(String, String), LocalPath>,
@@ -48,8 +49,14 @@ impl MemoryHost {
 
     /// Adds a command, as it is shown, and what becomes of it. All others cannot be found.
     #[must_use]
-    pub fn with_command(mut self, shown: &str, ran: Ran) -> Self {
-        self.commands.insert(shown.to_owned(), ran);
+    pub fn with_command(self, shown: &str, ran: Ran) -> Self {
+        self.with_calls(shown, vec![ran])
+    }
+
+    /// Adds a command, as it is shown, and what becomes of each call; the last also of all that follow.
+    #[must_use]
+    pub fn with_calls(mut self, shown: &str, calls: Vec<Ran>) -> Self {
+        self.commands.insert(shown.to_owned(), calls);
         self
     }
 
@@ -155,7 +162,9 @@ impl Host for MemoryHost {
             return Err(io::ErrorKind::Interrupted.into());
         }
         let shown = run.command.display();
-        let ran = self.commands.get(&shown).cloned();
+        let calls = self.commands.get(&shown).ok_or(io::ErrorKind::NotFound)?;
+        let before = self.ran().iter().filter(|ran| **ran == shown).count();
+        let ran = calls.get(before).or(calls.last()).cloned();
         let ran = ran.ok_or(io::ErrorKind::NotFound)?;
         (run.output)(Stream::Stdout, &ran.stdout);
         (run.output)(Stream::Stderr, &ran.stderr);

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -12,7 +11,7 @@ use crate::edge::process::{Exit, Process};
 use crate::edge::retry::says_unreachable;
 use crate::engine::Transient;
 use crate::logs::LogWriter;
-use crate::model::{Command, ComposeProject};
+use crate::model::{Command, ComposeProject, compose_was_killed};
 
 /// Why a command did not end well.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,21 +39,9 @@ impl ComposeFault {
     }
 }
 
-/// What Docker's command line ends with where a signal ended its plugin, which `docker compose` is.
-///
-/// Rule: `cmd/docker/docker.go` of docker/cli, `tryPluginRun`: the plugin's status, which is -1 then.
-const PLUGIN_KILLED: i32 = 255;
-
-/// Returns why a command that ended so may go well later, if it may. Compose itself never ends with 255.
+/// Returns why a command that ended so may go well later, if it may.
 fn transient(program: &str, exit: Exit, said: &str) -> Option<Transient> {
-    let is_docker = Path::new(program)
-        .file_name()
-        .is_some_and(|name| name == "docker");
-    let is_killed = match exit {
-        Exit::Signal(_) => true,
-        Exit::Code(code) => code == PLUGIN_KILLED && is_docker,
-    };
-    if is_killed {
+    if compose_was_killed(program, exit.code()) {
         return Some(Transient::Killed);
     }
     // A build that failed quotes the command that failed.
@@ -174,16 +161,13 @@ mod tests {
 
     #[test]
     fn compose_that_somebody_killed_may_go_well_later() {
-        for (program, exit, expected) in [
-            ("docker-compose", Exit::Signal(9), Some(Transient::Killed)),
-            ("docker", Exit::Signal(15), Some(Transient::Killed)),
-            ("/usr/bin/docker", Exit::Code(255), Some(Transient::Killed)),
-            ("docker-compose", Exit::Code(255), None),
-            ("docker", Exit::Code(1), None),
-            ("docker", Exit::Code(17), None),
+        for (exit, expected) in [
+            (Exit::Signal(9), Some(Transient::Killed)),
+            (Exit::Code(255), Some(Transient::Killed)),
+            (Exit::Code(1), None),
         ] {
             let said = "service \"web\": error: signal: killed";
-            assert_eq!(transient(program, exit, said), expected, "{program} {exit}");
+            assert_eq!(transient("docker", exit, said), expected, "{exit}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Texts of a project's files that compose writes into containers when it makes them: whether containers have them as they
+//! Texts of configs and secrets that compose writes into containers when it makes them: whether containers have them as they
 //! are now. Compose does not compare them, so a container would keep the text that it was made with.
 
 use std::collections::HashMap;
@@ -52,7 +52,7 @@ impl Texts {
 
 /// Returns whether a file is as compose made it, and of another text. What the container itself has made of it says nothing.
 fn is_older(container: &StandingContainer, text: &ComposeText, file: &FileInContainer) -> bool {
-    file.content != text.text.as_bytes() && file.written <= container.created + MAKING
+    file.written <= container.created + MAKING && !text.is(&file.content)
 }
 
 #[cfg(test)]
@@ -64,10 +64,10 @@ mod tests {
     fn service(text: &str) -> ComposeService {
         ComposeService {
             name: "web".to_owned(),
-            texts: vec![ComposeText {
-                target: ContainerPath::new("/etc/site.conf"),
-                text: text.to_owned(),
-            }],
+            texts: vec![ComposeText::new(
+                ContainerPath::new("/etc/site.conf"),
+                text.as_bytes(),
+            )],
             ..ComposeService::default()
         }
     }

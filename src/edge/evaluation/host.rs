@@ -150,6 +150,7 @@ impl Host for RealHost {
         let captured = run_to_end(&command, stdin, run.output, cancelled)?;
         Ok(Ran {
             failure: (!captured.exit.is_success()).then(|| captured.exit.to_string()),
+            code: captured.exit.code(),
             stdout: captured.stdout,
             stderr: captured.stderr,
         })

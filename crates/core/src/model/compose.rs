@@ -4,9 +4,11 @@
 //! [`ComposeProject`]: what `docker compose` is called with for any of them.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::{ContainerPath, Link, LocalPath, ManifestName, TargetId};
 
@@ -88,6 +90,20 @@ impl ComposeProject {
     }
 }
 
+/// What Docker's command line ends with where a signal ended its plugin, which `docker compose` is.
+///
+/// Rule: `cmd/docker/docker.go` of docker/cli, `tryPluginRun`: the plugin's status, which is -1 then.
+const PLUGIN_KILLED: i32 = 255;
+
+/// Returns whether somebody else ended a call of compose, by the program that was called and its exit code, which is above 128
+/// where a signal ended it. Compose itself never ends with such a code.
+pub fn compose_was_killed(program: &str, code: i32) -> bool {
+    let is_docker = Path::new(program)
+        .file_name()
+        .is_some_and(|name| name == "docker");
+    (129..=192).contains(&code) || (code == PLUGIN_KILLED && is_docker)
+}
+
 /// A service, with everything resolved: variables, merged files, defaults.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ComposeService {
@@ -122,13 +138,28 @@ pub struct ComposeService {
     pub definition: Value,
 }
 
-/// A text of a project's files that compose writes into containers: `content` of a config or a secret.
+/// A text that compose writes into containers: of a config or a secret, its `content` or the value of its variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComposeText {
     /// Where it is written to.
     pub target: ContainerPath,
-    /// What.
-    pub text: String,
+    /// The SHA-256 of what: the text of a secret is not kept, and `--debug` cannot tell it.
+    sha256: [u8; 32],
+}
+
+impl ComposeText {
+    /// Makes it of where it is written to, and what.
+    pub fn new(target: ContainerPath, text: &[u8]) -> Self {
+        Self {
+            target,
+            sha256: Sha256::digest(text).into(),
+        }
+    }
+
+    /// Returns whether this is the text.
+    pub fn is(&self, text: &[u8]) -> bool {
+        self.sha256 == <[u8; 32]>::from(Sha256::digest(text))
+    }
 }
 
 /// A network or a volume of a project.
@@ -324,6 +355,20 @@ mod tests {
         assert_eq!(shown(&target), ["http://localhost:8080/", "http://localhost:80/"]);
         target.infer_links = false;
         assert_eq!(shown(&target), ["http://localhost:80/"]);
+    }
+
+    #[test]
+    fn compose_that_somebody_killed_is_told_by_how_it_ended() {
+        for (program, code, expected) in [
+            ("docker-compose", 128 + 9, true),
+            ("docker", 128 + 15, true),
+            ("/usr/bin/docker", 255, true),
+            ("docker-compose", 255, false),
+            ("docker", 1, false),
+            ("docker", 17, false),
+        ] {
+            assert_eq!(compose_was_killed(program, code), expected, "{program} {code}");
+        }
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub use cluster_event::ClusterEvent;
 pub use command::Command;
 pub use compose::{
     ComposeBuild, ComposeCondition, ComposeDependency, ComposeMount, ComposePart, ComposePartKind,
-    ComposePort, ComposeProject, ComposeService, ComposeTarget, ComposeText,
+    ComposePort, ComposeProject, ComposeService, ComposeTarget, ComposeText, compose_was_killed,
 };
 pub use docker_build_site::{DockerBuildSite, DockerfileText};
 pub use duration::{format_go_duration, parse_go_duration};

@@ -12,7 +12,7 @@ use crate::diag::{Diagnostic, Place, SourceText, nearest};
 use crate::fault::Fault;
 use crate::host::Ran;
 use crate::k8s::field_place;
-use crate::model::{Command, write_quoted};
+use crate::model::{Command, compose_was_killed, write_quoted};
 
 /// What a service can have, for finding the one that was meant.
 const SERVICE_KEYS: &[&str] = &[
@@ -101,8 +101,12 @@ pub(super) fn of(files: &ProjectFiles, command: &Command, ran: &Ran) -> Fault {
         Some(place) => fault.at(place),
         None => fault,
     };
+    let program = command.argv.first().map_or("", String::as_str);
     match hint(files, &message) {
         Some(hint) => fault.hint(hint),
+        None if compose_was_killed(program, ran.code) => {
+            fault.hint("somebody else ended it: was there too little memory?")
+        }
         None => fault,
     }
 }

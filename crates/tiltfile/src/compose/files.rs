@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::program::config;
+use super::program::{ask, config};
 use crate::k8s::yaml;
 use crate::model::{ComposeProject, LocalPath};
 use crate::session::Session;
@@ -209,7 +209,7 @@ fn variable_files(session: &Session<'_>, project: &ComposeProject) -> BTreeSet<L
 
 /// Returns the variables that compose puts into a project.
 fn ask_variables(session: &Session<'_>, project: &ComposeProject) -> BTreeMap<String, String> {
-    let ran = session.run_together(&[config(session, project, &["--environment"])]);
+    let ran = ask(session, &[config(session, project, &["--environment"])]);
     let printed = ran.into_iter().next().and_then(Result::ok);
     let printed = printed.map(|ran| String::from_utf8_lossy(&ran.stdout).into_owned());
     variables(&printed.unwrap_or_default())
@@ -221,6 +221,24 @@ pub(super) fn variables(printed: &str) -> BTreeMap<String, String> {
     pairs
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
+}
+
+/// Returns the value of a variable among lines of `NAME=value`; `None` where it may go on in the next line.
+pub(super) fn variable_of_one_line(printed: &str, name: &str) -> Option<String> {
+    let value_in = |line: &str| Some(line.strip_prefix(name)?.strip_prefix('=')?.to_owned());
+    let begins_a_variable = |line: &str| {
+        let name = line.split_once('=').map_or("", |(name, _)| name);
+        !name.is_empty() && name.chars().all(is_name)
+    };
+    let lines: Vec<&str> = printed.lines().collect();
+    let mut found = lines
+        .iter()
+        .enumerate()
+        .filter_map(|(at, line)| Some((at, value_in(line)?)));
+    let (at, value) = found.next()?;
+    let is_alone = found.next().is_none();
+    let ends = lines.get(at + 1).is_none_or(|next| begins_a_variable(next));
+    (is_alone && ends).then_some(value)
 }
 
 /// Puts variables into a text: `$NAME`, `${NAME}`, `${NAME-default}`, `${NAME:-default}` and `$$`; `None` where it has more
@@ -288,6 +306,23 @@ fn paths(value: &Value) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_that_may_have_more_lines_is_not_taken_for_one_of_one_line() {
+        let printed = "A=one\nKEY=-----BEGIN\nmore\n-----END\nB=\nC=1\nC=2\nLAST=x=y\n";
+        let value = |name: &str| variable_of_one_line(printed, name);
+        for (name, expected) in [
+            ("A", Some("one")),
+            ("KEY", None),
+            ("B", Some("")),
+            ("C", None),
+            ("LAST", Some("x=y")),
+            ("NONE", None),
+            ("AS", None),
+        ] {
+            assert_eq!(value(name).as_deref(), expected, "{name}");
+        }
+    }
 
     #[test]
     fn variables_are_put_into_paths_and_what_goes_beyond_that_is_not_guessed() {

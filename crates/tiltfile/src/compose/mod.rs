@@ -9,6 +9,7 @@ mod files;
 mod program;
 mod resolved;
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -19,7 +20,8 @@ use super::host::Ran;
 use super::reuse::Fingerprint;
 use super::session::Session;
 use crate::model::{Command, ComposeProject, LocalPath};
-use files::ProjectFiles;
+use files::{ProjectFiles, variable_of_one_line};
+use resolved::ProjectVariables;
 
 /// What a project was resolved to, and from what.
 #[derive(Clone, Debug)]
@@ -136,7 +138,7 @@ fn answers(
     if !is_known {
         commands.push(program::version_of(session, &project.command));
     }
-    let mut answers = session.run_together(&commands).into_iter();
+    let mut answers = program::ask(session, &commands).into_iter();
     let mut next = || answers.next().unwrap_or_else(|| Err("it was not run".to_owned()));
     Answers {
         project: next(),
@@ -162,12 +164,13 @@ fn understand(
         ran.map(|ran| String::from_utf8_lossy(&ran.stdout).into_owned())
     };
     let model = unresolved.and_then(text);
-    let variables = || {
-        let ran = session.run_together(&[program::config(session, project, &["--environment"])]);
-        ran.into_iter().next().and_then(text).unwrap_or_default()
+    let variables = Variables {
+        session,
+        project,
+        printed: OnceCell::new(),
     };
     let text_of = |ran: &Ran| String::from_utf8_lossy(&ran.stdout).into_owned();
-    let read = resolved::read(project, &text_of(&answer), model.as_deref(), variables);
+    let read = resolved::read(project, &text_of(&answer), model.as_deref(), &variables);
     let mut resolved = read.map_err(|why| {
         let command = program::config(session, project, &["--format", "json"]);
         Fault::new(format!("{}: {why}", command.display()))
@@ -184,6 +187,30 @@ fn understand(
     }
     resolved.warnings = fault::warnings(files, &answer);
     Ok(resolved)
+}
+
+/// The variables of a project. Those of this program come first; compose says what its files add.
+struct Variables<'a, 's> {
+    session: &'a Session<'s>,
+    project: &'a ComposeProject,
+    printed: OnceCell<String>,
+}
+
+impl ProjectVariables for Variables<'_, '_> {
+    fn printed(&self) -> &str {
+        self.printed.get_or_init(|| {
+            let command = program::config(self.session, self.project, &["--environment"]);
+            let ran = program::ask(self.session, &[command]).into_iter().next();
+            let ran = ran.and_then(Result::ok).filter(|ran| ran.failure.is_none());
+            ran.map(|ran| String::from_utf8_lossy(&ran.stdout).into_owned())
+                .unwrap_or_default()
+        })
+    }
+
+    fn value(&self, name: &str) -> Option<String> {
+        let own = self.session.host.env(name);
+        own.or_else(|| variable_of_one_line(self.printed(), name))
+    }
 }
 
 fn warn(session: &Session<'_>, resolved: &Resolved) {

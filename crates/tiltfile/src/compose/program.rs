@@ -2,10 +2,12 @@
 //!
 //! Rule: `docs/rules/compose.md`, "Projects".
 
+use std::sync::atomic::Ordering;
+
 use crate::diag::Diagnostic;
 use crate::fault::{Fault, Outcome};
 use crate::host::Ran;
-use crate::model::{Command, ComposeProject};
+use crate::model::{Command, ComposeProject, compose_was_killed};
 use crate::session::Session;
 
 /// A single word that replaces `docker compose`.
@@ -22,6 +24,32 @@ const HOW_TO_INSTALL: &str = "https://docs.docker.com/compose/install/ says how 
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Version(u32, u32, u32);
+
+/// How often a call that somebody killed is made again.
+const MORE_CALLS: usize = 2;
+
+/// Calls compose, for all that is asked at the same time. What somebody else killed is called again, and that is told.
+pub(super) fn ask(session: &Session<'_>, commands: &[Command]) -> Vec<Result<Ran, String>> {
+    let mut answers = session.run_together(commands);
+    for (command, answer) in commands.iter().zip(&mut answers) {
+        for _ in 0..MORE_CALLS {
+            let program = command.argv.first().map_or("", String::as_str);
+            let killed = answer
+                .as_ref()
+                .ok()
+                .filter(|ran| compose_was_killed(program, ran.code));
+            let failure = killed.and_then(|ran| ran.failure.clone());
+            let Some(failure) = failure.filter(|_| !session.cancelled.load(Ordering::Relaxed)) else {
+                break;
+            };
+            session
+                .log
+                .info(&format!("{}: {failure}. Trying again", command.display()));
+            *answer = session.run_command(command, Vec::new(), &mut |_, _| {});
+        }
+    }
+    answers
+}
 
 /// Returns Compose, if it is known already that it is there: from this load, or from one before.
 ///

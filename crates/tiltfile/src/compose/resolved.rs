@@ -12,6 +12,15 @@ use crate::model::{
     ComposeProject, ComposeService, ComposeText, ContainerPath, LocalPath, ManifestName,
 };
 
+/// The variables of a project, as far as they are asked for.
+pub(super) trait ProjectVariables {
+    /// Returns them as compose prints them, a line each where they have no more.
+    fn printed(&self) -> &str;
+
+    /// Returns the value of one; `None` where it has none, or one that is not known for certain.
+    fn value(&self, name: &str) -> Option<String>;
+}
+
 /// A project with everything resolved.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Resolved {
@@ -43,7 +52,7 @@ pub(crate) struct BuildSection {
 }
 
 /// Reads what compose printed: a project as JSON, and the project before variables were put into it, where that was asked
-/// for. `variables` asks for those that compose knows.
+/// for. `variables` are those that compose knows.
 ///
 /// # Errors
 /// When it is no project.
@@ -51,7 +60,7 @@ pub(super) fn read(
     project: &ComposeProject,
     answer: &str,
     model: Option<&str>,
-    variables: impl FnOnce() -> String,
+    variables: &dyn ProjectVariables,
 ) -> Result<Resolved, String> {
     // Compose writes each `$` twice, so that its output could be its input.
     let answer: Value = serde_json::from_str(&answer.replace("$$", "$")).map_err(|why| why.to_string())?;
@@ -70,7 +79,7 @@ pub(super) fn read(
             true => service_hash(&definition),
             false => String::new(),
         };
-        let (parts, texts) = (parts(&definition), texts(&definition, &answer));
+        let (parts, texts) = (parts(&definition), texts(&definition, &answer, variables));
         listed.add_to(name, &mut definition);
         let service = service(project, name, &hash, definition, services);
         resolved.services.push(ComposeService {
@@ -94,7 +103,7 @@ struct ListedFiles {
 }
 
 impl ListedFiles {
-    fn read(model: Option<&str>, variables: impl FnOnce() -> String) -> Self {
+    fn read(model: Option<&str>, variables: &dyn ProjectVariables) -> Self {
         let mut model: Value = model
             .and_then(|text| serde_json::from_str(text).ok())
             .unwrap_or_default();
@@ -105,7 +114,7 @@ impl ListedFiles {
         };
         let has_variables = listed().any(|files| files.to_string().contains('$'));
         let variables = if has_variables {
-            read_variables(&variables())
+            read_variables(variables.printed())
         } else {
             BTreeMap::new()
         };
@@ -232,17 +241,19 @@ fn parts(definition: &Value, project: &Value) -> Vec<ComposePart> {
 /// Returns what compose writes into the containers of a service.
 ///
 /// Rule: `pkg/compose/secrets.go` of docker/compose, `setDefaultTarget`.
-fn texts(definition: &Value, project: &Value) -> Vec<ComposeText> {
+fn texts(definition: &Value, project: &Value, variables: &dyn ProjectVariables) -> Vec<ComposeText> {
     let of_kind = |key: &'static str, place: &'static str| {
         let named = definition[key].as_array().into_iter().flatten();
         named.filter_map(move |named| {
             let source = named["source"].as_str()?;
-            let text = project[key][source]["content"].as_str()?;
+            let said = &project[key][source];
+            let text = match said["environment"].as_str() {
+                Some(name) => variables.value(name)?,
+                None => said["content"].as_str()?.to_owned(),
+            };
             let target = named["target"].as_str().unwrap_or(source);
-            Some(ComposeText {
-                target: ContainerPath::new(place).join(target),
-                text: text.to_owned(),
-            })
+            let target = ContainerPath::new(place).join(target);
+            Some(ComposeText::new(target, text.as_bytes()))
         })
     };
     of_kind("configs", "/")

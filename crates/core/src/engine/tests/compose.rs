@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::script::*;
-use crate::engine::{Event, LogId, UpdateOutcome};
+use crate::engine::{Effect, Event, LogId, UpdateOutcome};
 use crate::model::*;
 use crate::view::RuntimeStatus;
 
@@ -455,6 +455,36 @@ fn a_service_is_updated_for_another_definition_and_not_for_other_dependencies() 
         told.contains("start build:3 \"1 File Changed: [Tiltfile]\""),
         "{told}"
     );
+}
+
+#[test]
+fn a_reload_that_only_names_another_file_updates_nothing_and_the_next_update_is_given_that_file() {
+    let mut script = Script::up(vec![service("web")]);
+    script.deploy(1, &[container("web")]);
+    script.edit_tiltfile();
+    let mut moved = service("web");
+    if let DeployTarget::Compose(target) = &mut moved.deploy {
+        let files = ["/src/compose.yml", "/src/more.yml"].map(LocalPath::new);
+        Arc::make_mut(&mut target.project).config_paths = files.to_vec();
+    }
+    let told = script.load(vec![moved]);
+    assert!(
+        !told.contains("start build") && !told.contains("remove"),
+        "{told}"
+    );
+    let triggered = script.effects(Event::Triggered {
+        manifest: "web".into(),
+        reason: TriggerReason::Cli,
+    });
+    let argv = triggered.iter().find_map(|effect| match effect {
+        Effect::StartUpdate(plan) => plan
+            .deploy
+            .compose()
+            .map(|target| target.project.argv().join(" ")),
+        _ => None,
+    });
+    let argv = argv.expect("an update begins");
+    assert!(argv.ends_with("-f /src/compose.yml -f /src/more.yml"), "{argv}");
 }
 
 #[test]
