@@ -60,6 +60,13 @@ impl Shop {
         self.docker(&["inspect", "-f", format, &self.container(service)])
     }
 
+    /// Returns how a session says that what runs of a service is doing.
+    pub(crate) fn runtime(&self, service: &str) -> String {
+        let path = "jsonpath={.status.runtimeStatus}";
+        let got = self.0.tilt(&["get", "uiresource", service, "-o", path]);
+        got.text.trim().to_owned()
+    }
+
     /// Writes these services into the file.
     pub(crate) fn serve(&self, services: &[(&str, &str)]) {
         let services = services

@@ -295,3 +295,98 @@ round
         "square\n"
     );
 }
+
+#[test]
+fn what_somebody_does_to_a_container_by_hand_is_shown_and_the_next_edit_is_in_one_that_runs() {
+    let shop = Shop::with_files(
+        "byhand",
+        "
+--- Tiltfile
+docker_compose('compose.yml', project_name='PROJECT')
+docker_build('PROJECT-page', '.', only=['site'], dockerfile='Dockerfile', live_update=[sync('site', '/site')])
+--- compose.yml
+services:
+  page:
+    image: PROJECT-page
+    stop_grace_period: 0s
+    volumes: ['data:/data']
+volumes: {data: {}}
+--- Dockerfile
+FROM IMAGE
+COPY site /site
+CMD [\"sh\", \"-c\", \"echo run >> /data/runs; echo run $(wc -l < /data/runs) with $(cat /site/page); exec sleep 1000\"]
+--- site/page
+edit 0
+",
+    );
+    let mut up = shop.project().up();
+    up.wait_for("page │ run 1 with edit 0");
+    eventually("it is well", || shop.runtime("page") == "ok");
+    let page = shop.container("page");
+    let has = |edit: &str| shop.inside("page", "cat /site/page") == edit;
+    for (at, act) in [&["stop", "-t", "0"][..], &["rm", "-f"], &["kill"]]
+        .into_iter()
+        .enumerate()
+    {
+        let edit = format!("edit {}", at + 1);
+        shop.docker(&[act, &[&page]].concat());
+        eventually("its end is seen", || shop.runtime("page") == "error");
+        shop.project().write("site/page", &format!("{edit}\n"));
+        up.wait_for(&format!("page │ run {} with {edit}", at + 2));
+        assert!(has(&edit), "after {act:?}");
+        eventually("it is well again", || shop.runtime("page") == "ok");
+    }
+    let id = shop.id("page");
+    shop.docker(&["restart", "-t", "0", &page]);
+    up.wait_for("page │ run 5 with edit 3");
+    eventually("a restart leads to nothing else", || shop.runtime("page") == "ok");
+    shop.docker(&["pause", &page]);
+    eventually("it is seen to be paused", || shop.runtime("page") == "pending");
+    shop.project().write("site/page", "edit 4\n");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    shop.docker(&["unpause", &page]);
+    eventually("what was saved meanwhile is there", || has("edit 4"));
+    eventually("it goes on", || shop.runtime("page") == "ok");
+    assert_eq!(shop.id("page"), id, "neither makes another container");
+    assert_eq!(
+        shop.inside("page", "wc -l < /data/runs"),
+        "5",
+        "and the volume is the same"
+    );
+}
+
+#[test]
+fn a_service_that_moves_to_another_file_goes_on_running_and_follows_that_file() {
+    let shop = Shop::with_files(
+        "files",
+        "
+--- Tiltfile
+docker_compose('compose.yml', project_name='PROJECT')
+--- compose.yml
+services:
+  clock: {image: IMAGE, stop_grace_period: 0s, command: [sh, -c, 'exec sleep 1000']}
+--- more.yml
+services:
+  bell: {image: IMAGE, stop_grace_period: 0s, command: [sh, -c, 'exec sleep 1000']}
+",
+    );
+    let mut up = shop.project().up();
+    up.wait_for("clock │      DONE IN");
+    let clock = shop.id("clock");
+    shop.edit("Tiltfile", "'compose.yml'", "['compose.yml', 'more.yml']");
+    up.wait_for("bell │      DONE IN");
+    assert_eq!(shop.id("clock"), clock);
+    let text = std::fs::read_to_string(shop.project().dir().join("compose.yml")).expect("a file");
+    shop.project().write("other.yml", &text);
+    shop.edit(
+        "Tiltfile",
+        "['compose.yml', 'more.yml']",
+        "['other.yml', 'more.yml']",
+    );
+    up.wait_for("Successfully loaded Tiltfile");
+    shop.edit("other.yml", "command", "environment: {HOUR: '12'}, command");
+    eventually("the clock is as its new file says", || {
+        shop.inside("clock", "echo $HOUR") == "12"
+    });
+    assert_ne!(shop.id("clock"), clock);
+}
