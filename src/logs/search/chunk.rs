@@ -227,13 +227,35 @@ impl StoredLines {
     /// Reads those before a position. A file that is gone is as one that is empty.
     fn read(path: &Path, end: u64) -> Self {
         let bytes = std::fs::read(path).unwrap_or_default();
-        let mut starts = Vec::with_capacity(bytes.len() / 96);
-        starts.push(0);
-        starts.extend(memchr::memchr_iter(b'\n', &bytes).map(|newline| newline + 1));
-        let mut lines = Self { bytes, starts };
+        let mut lines = Self::of(bytes);
         let end = place_of(0..lines.len(), end, |at| lines.position(at));
         lines.starts.truncate(end + 1);
         lines
+    }
+
+    fn of(bytes: Vec<u8>) -> Self {
+        let mut starts = Vec::with_capacity(bytes.len() / 96);
+        starts.push(0);
+        starts.extend(memchr::memchr_iter(b'\n', &bytes).map(|newline| newline + 1));
+        Self { bytes, starts }
+    }
+
+    /// Returns the lines from one place to another without colours; nothing if they have none.
+    pub(super) fn uncoloured(&self, range: Range<usize>) -> Option<Self> {
+        let bytes = &self.bytes[self.starts[range.start]..self.starts[range.end]];
+        let mut colours = COLOUR.find_iter(bytes).peekable();
+        colours.peek()?;
+        let (mut out, mut from) = (Vec::with_capacity(bytes.len()), 0);
+        for at in colours {
+            if let Some(rest) = after_colour(&bytes[at + 1..])
+                && unescaped_backslash(&bytes[from..at])
+            {
+                out.extend_from_slice(&bytes[from..at]);
+                from = bytes.len() - rest.len();
+            }
+        }
+        out.extend_from_slice(&bytes[from..]);
+        Some(Self::of(out))
     }
 
     fn len(&self) -> usize {
@@ -300,6 +322,9 @@ impl StoredLines {
         }
     }
 }
+
+/// What colours begin with.
+static COLOUR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\u001b[").into_owned());
 
 /// How characters are written that rule terminals: those with letters of their own, and all others.
 static ODD_ESCAPES: LazyLock<[Finder<'static>; 4]> = LazyLock::new(|| {

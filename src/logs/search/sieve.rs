@@ -32,9 +32,6 @@ enum Pass {
 /// What lines have that begin an update or go on: they are wanted for other reasons.
 const FLAGS: &str = "\"f\":";
 
-/// What colours begin with.
-const COLOUR: &str = "\\u001b[";
-
 impl Sieve {
     pub(super) fn new(query: &LogQuery) -> Self {
         let finder = |mark: String| Finder::new(mark.as_bytes()).into_owned();
@@ -48,7 +45,7 @@ impl Sieve {
         let pass = if let Some(level) = filter.exact_level() {
             let level = format!("\"l\":{},", level as u8);
             Pass::Marked([level, FLAGS.to_owned()].map(finder).into())
-        } else if let Some(term) = query.term.as_ref().filter(|term| term.stored(false).is_some()) {
+        } else if let Some(term) = query.term.as_ref().filter(|term| term.stored().is_some()) {
             Pass::Term(term.clone())
         } else if filter.source == LogSource::Build {
             let spans = BUILD_SPANS.iter().map(|span| format!("\"s\":\"{span}"));
@@ -68,6 +65,16 @@ impl Sieve {
 
     /// Hands out the lines that may be wanted, in order.
     pub(super) fn sift(&self, lines: &StoredLines, range: Range<usize>, take: impl FnMut(usize)) {
+        let first = range.start;
+        // Text is searched for as it is seen.
+        let uncoloured = match self.pass {
+            Pass::Term(_) => lines.uncoloured(range.clone()),
+            Pass::All | Pass::Marked(_) => None,
+        };
+        let (lines, range) = match &uncoloured {
+            Some(uncoloured) => (uncoloured, 0..range.len()),
+            None => (lines, range),
+        };
         let mut may = vec![matches!(self.pass, Pass::All); range.len()];
         let mut mark = |at: usize| may[at - range.start] = true;
         let mut each = |finder: &Finder<'_>| {
@@ -80,7 +87,7 @@ impl Sieve {
             Pass::Term(term) => {
                 each(&Finder::new(FLAGS));
                 lines.each_odd(range.clone(), &mut mark);
-                if let Some(regex) = term.stored(lines.has_any(range.clone(), &[Finder::new(COLOUR)])) {
+                if let Some(regex) = term.stored() {
                     // It is within a line, so where it ends tells which.
                     let find = |bytes: &[u8], from: usize| Some(regex.shortest_match_at(bytes, from)? - 1);
                     lines.each(range.clone(), find, &mut mark);
@@ -89,10 +96,9 @@ impl Sieve {
                 }
             }
         }
-        let start = range.start;
         may.iter()
             .enumerate()
-            .filter_map(|(at, may)| may.then_some(start + at))
+            .filter_map(|(at, may)| may.then_some(first + at))
             .for_each(take);
     }
 }

@@ -1,6 +1,6 @@
 //! What a text is searched for, in the forms in which a search asks: of text, of bytes that are text, and of many lines at once.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use regex::{Regex, bytes};
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Repetition};
@@ -14,8 +14,6 @@ struct Compiled {
     text: Regex,
     bytes: bytes::Regex,
     stored: Option<bytes::Regex>,
-    /// Made when it is asked for.
-    coloured: OnceLock<Option<bytes::Regex>>,
 }
 
 impl Term {
@@ -33,8 +31,7 @@ impl Term {
         Ok(Self(Arc::new(Compiled {
             text: text.map_err(|error| error.to_string())?,
             bytes: bytes.map_err(|error| error.to_string())?,
-            stored: stored(&pattern, false),
-            coloured: OnceLock::new(),
+            stored: stored(&pattern),
         })))
     }
 
@@ -48,54 +45,34 @@ impl Term {
         self.0.bytes.is_match(line)
     }
 
-    /// Returns what is found in every line on disk that has it, and never goes over the end of a line; where lines have colours, only
-    /// if that is said. Other lines may have it too. `None` if it would be found everywhere.
-    pub(super) fn stored(&self, is_coloured: bool) -> Option<&bytes::Regex> {
-        let compiled = &self.0;
-        let plain = compiled.stored.as_ref()?;
-        if !is_coloured {
-            return Some(plain);
-        }
-        let coloured = compiled
-            .coloured
-            .get_or_init(|| stored(compiled.text.as_str(), true));
-        coloured.as_ref()
+    /// Returns what is found in every line on disk that has it, colours left out, and never goes over the end of a line. Other lines
+    /// may have it too. `None` if it would be found everywhere.
+    pub(super) fn stored(&self) -> Option<&bytes::Regex> {
+        self.0.stored.as_ref()
     }
 }
 
-fn stored(pattern: &str, is_coloured: bool) -> Option<bytes::Regex> {
-    let parse = |pattern: &str| {
-        let mut parser = regex_syntax::ParserBuilder::new().case_insensitive(true).build();
-        parser.parse(pattern).ok()
-    };
-    let colours = if is_coloured {
-        parse(COLOURS)?
-    } else {
-        Hir::empty()
-    };
-    let hir = as_stored(&parse(pattern)?, &colours);
+fn stored(pattern: &str) -> Option<bytes::Regex> {
+    let mut parser = regex_syntax::ParserBuilder::new().case_insensitive(true).build();
+    let hir = as_stored(&parser.parse(pattern).ok()?);
     let is_text = hir.properties().minimum_len().is_none_or(|bytes| bytes > 0);
     is_text
         .then(|| bytes::Regex::new(&hir.to_string()).ok())
         .flatten()
 }
 
-/// Colours, as they are on disk.
-const COLOURS: &str = r"(?:\\u001b\[[0-9;:]*m)*";
-
 /// What is on disk for characters that are shown and are not themselves there.
 const ESCAPES: [(char, &[u8]); 3] = [('"', br#"\""#), ('\\', br"\\"), ('\t', br"\t")];
 
 /// Returns an expression for text as it is on disk, without what asks for the beginning or the end of a line or a word, and without
-/// what would go over the end of a line; with this before each character.
-fn as_stored(hir: &Hir, before: &Hir) -> Hir {
-    let all = |parts: &[Hir]| parts.iter().map(|part| as_stored(part, before)).collect();
-    let one = |character: Hir| Hir::concat(vec![before.clone(), character]);
+/// what would go over the end of a line.
+fn as_stored(hir: &Hir) -> Hir {
+    let all = |parts: &[Hir]| parts.iter().map(as_stored).collect();
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => Hir::empty(),
         HirKind::Literal(text) => {
             let text = String::from_utf8_lossy(&text.0);
-            Hir::concat(text.chars().map(|letter| one(stored_letter(letter))).collect())
+            Hir::concat(text.chars().map(stored_letter).collect())
         }
         HirKind::Class(Class::Unicode(class)) => {
             let mut rest = class.clone();
@@ -113,19 +90,16 @@ fn as_stored(hir: &Hir, before: &Hir) -> Hir {
                 .map(|(letter, _)| *letter)
                 .filter(has)
                 .map(stored_letter);
-            one(Hir::alternation(
-                std::iter::once(Hir::class(Class::Unicode(rest)))
-                    .chain(escaped)
-                    .collect(),
-            ))
+            let rest = Hir::class(Class::Unicode(rest));
+            Hir::alternation(std::iter::once(rest).chain(escaped).collect())
         }
         // Expressions for text have none.
         HirKind::Class(Class::Bytes(class)) => Hir::class(Class::Bytes(class.clone())),
         HirKind::Repetition(repetition) => Hir::repetition(Repetition {
-            sub: Box::new(as_stored(&repetition.sub, before)),
+            sub: Box::new(as_stored(&repetition.sub)),
             ..repetition.clone()
         }),
-        HirKind::Capture(capture) => as_stored(&capture.sub, before),
+        HirKind::Capture(capture) => as_stored(&capture.sub),
         HirKind::Concat(parts) => Hir::concat(all(parts)),
         HirKind::Alternation(parts) => Hir::alternation(all(parts)),
     }
@@ -157,25 +131,20 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_stored(term: &str, line: &str, expected: Option<[bool; 2]>) {
+    fn check_stored(term: &str, line: &str, expected: Option<bool>) {
         let term = Term::parse(term).expect("it is one");
-        let found = |is_coloured| Some(term.stored(is_coloured)?.is_match(line.as_bytes()));
-        assert_eq!(
-            found(false).zip(found(true)).map(<[bool; 2]>::from),
-            expected,
-            "{line}"
-        );
+        let found = term.stored().map(|stored| stored.is_match(line.as_bytes()));
+        assert_eq!(found, expected, "{line}");
     }
 
     #[test]
-    fn on_disk_it_has_escapes_and_colours_and_no_place() {
-        check_stored("/^1.$/", "x1\\\"x", Some([true, true]));
-        check_stored("/^1.$/", "1", Some([false, false]));
-        check_stored("1\"", "1\\\"", Some([true, true]));
-        check_stored("1\"", "1\"", Some([false, false]));
-        check_stored("/\\b1\\s\\\\+x\\B/", "1\\t\\\\\\\\x", Some([true, true]));
-        check_stored("/1[^a]2/", "1\n2", Some([false, false]));
-        check_stored("one", "o\\u001b[1;31mn\\u001b[0m\\u001b[me", Some([false, true]));
+    fn on_disk_it_has_escapes_and_no_place() {
+        check_stored("/^1.$/", "x1\\\"x", Some(true));
+        check_stored("/^1.$/", "1", Some(false));
+        check_stored("1\"", "1\\\"", Some(true));
+        check_stored("1\"", "1\"", Some(false));
+        check_stored("/\\b1\\s\\\\+x\\B/", "1\\t\\\\\\\\x", Some(true));
+        check_stored("/1[^a]2/", "1\n2", Some(false));
         check_stored("/^1*$/", "", None);
         check_stored("/^/", "", None);
     }
@@ -187,7 +156,7 @@ mod tests {
             lines in prop::collection::vec("[abAB ü\"\\\\\t]{0,6}", 1..6),
         ) {
             let Ok(term) = Term::parse(&term) else { return Ok(()) };
-            let Some(stored) = term.stored(false) else { return Ok(()) };
+            let Some(stored) = term.stored() else { return Ok(()) };
             let quoted = lines.iter().map(|line| serde_json::to_string(line).expect("a text")).collect::<Vec<_>>();
             let text = quoted.join("\n");
             let mut start = 0;

@@ -13,11 +13,28 @@ use crate::model::{ManifestName, Progress, SpanId};
 const NAMES: [&str; 7] = ["web", "d\"b", "w", "ü", "a", "b", "c"];
 const SPANS: [&str; 4] = ["build:1", "cmdimage:web", "pod:web:a", "pod\\"];
 /// What texts are made of: what is searched for, ends of lines, and what is written or shown otherwise than it is.
-const WORDS: [&str; 18] = [
-    "one", "two", "K", "web", "\"f\":", " ", "\n", "\n", "\n", "\x1b[31m", "\x1b[0m", "\"", "\\", "\\n",
-    "\t", "\r", "\u{85}", "\x7f",
+const WORDS: [&str; 19] = [
+    "one",
+    "two",
+    "K",
+    "web",
+    "\"f\":",
+    " ",
+    "\n",
+    "\n",
+    "\n",
+    "\x1b[31m",
+    "\x1b[0m",
+    "\"",
+    "\\",
+    "\\n",
+    "\t",
+    "\r",
+    "\u{85}",
+    "\x7f",
+    "\\u001b[31m",
 ];
-const TERMS: [&str; 12] = [
+const TERMS: [&str; 13] = [
     "one",
     "k",
     "ontwo",
@@ -30,6 +47,7 @@ const TERMS: [&str; 12] = [
     "/on.*two/",
     "\\",
     "two one",
+    "1b[3",
 ];
 
 /// Parsed once: that takes long without optimization.
