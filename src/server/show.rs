@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until};
 use super::shared::Shared;
 use crate::api::Shown;
 
-/// How many times as long as it takes to show the session's own object it is let be: it has a part for each resource.
+/// How many times as long as it takes to show what concerns many resources at once it is let be.
 const REST: u32 = 20;
 
 /// Looks at what the engine shows, each time that it changes, until the session ends.
@@ -23,8 +23,8 @@ pub(super) async fn keep_up_to_date(shared: Arc<Shared>) {
             shared.show(|store| news.write(store, time));
         }
         let begun = Instant::now();
-        if shown.is_session_stale() && next <= begun {
-            let news = shown.session(&now, &shared.facts);
+        if shown.is_rest_stale() && next <= begun {
+            let news = shown.rest(&now, &shared.facts);
             let time = shared.now();
             shared.show(|store| news.write(store, time));
             next = Instant::now() + begun.elapsed() * REST;
@@ -33,7 +33,7 @@ pub(super) async fn keep_up_to_date(shared: Arc<Shared>) {
             changed = view.changed() => if changed.is_err() {
                 return;
             },
-            () = sleep_until(next), if shown.is_session_stale() => {}
+            () = sleep_until(next), if shown.is_rest_stale() => {}
         }
     }
 }

@@ -38,7 +38,7 @@ impl<B: Brain> World<B> {
             holds(!is_open || is_told, || {
                 format!("{} is updated, and nothing tells of it", resource.name)
             })?;
-            holds(resource.hold.is_some() <= !resource.waiting.is_empty(), || {
+            holds(resource.hold.is_some() <= resource.waiting.is_some(), || {
                 format!(
                     "{} waits, and nothing tells of it: {:?}",
                     resource.name, resource.hold

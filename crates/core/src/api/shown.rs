@@ -3,8 +3,8 @@
 //! Only rows that are others than last time are looked at: a thousand that are idle cost nothing. Only what is made of something
 //! else is written: what a client wrote meanwhile, and the engine has not heard of yet, stays.
 //!
-//! The object `Session` has a part for each resource, so it costs more the more there are: whoever shows asks for it by itself, as
-//! often as that is worth ([`Shown::session`]).
+//! The object `Session` has a part for each resource, and many may wait for one that runs alone, then for the next one: that costs
+//! more the more there are. So whoever shows asks for that by itself, as often as it is worth ([`Shown::rest`]).
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -32,6 +32,8 @@ pub struct Shown {
     objects: ObjectViews,
     whole: Vec<Print>,
     is_whole_stale: bool,
+    /// Rows that only wait for others than what was shown, and their places.
+    late: BTreeMap<ManifestName, usize>,
 }
 
 /// A resource that was shown.
@@ -73,25 +75,23 @@ impl Shown {
         news.compare(&mut self.session, of_session(view, facts));
         self.is_whole_stale |= !news.is_empty();
         let before = std::mem::replace(&mut self.views, view.resources.clone());
-        let changed = changed_places(&before, &view.resources);
+        let mut changed = changed_places(&before, &view.resources);
+        self.is_whole_stale |= !changed.is_empty();
+        changed.retain(|place| !self.is_late(*place, before.get(*place), view.resources.get(*place)));
         // Whoever has another place, or is gone, had this one.
         let leaving = changed.iter().filter_map(|place| before.get(*place));
         let mut left: BTreeMap<ManifestName, Row> = leaving
             .filter_map(|view| self.rows.remove_entry(&view.name))
             .collect();
         for place in changed {
-            self.is_whole_stale = true;
             let Some(resource) = view.resources.get(place) else {
                 continue;
             };
-            let mut row = left.remove(&resource.name).unwrap_or_default();
-            let made = row.made.clone();
-            news.compare(&mut row.made, of_resource(place + 2, resource));
-            row.targets = targets_of(resource);
-            self.count(&made, &row.made);
-            self.rows.insert(resource.name.clone(), row);
+            let row = left.remove(&resource.name).unwrap_or_default();
+            self.make(&mut news, row, place, resource);
         }
-        for mut gone in left.into_values() {
+        for (name, mut gone) in left {
+            self.late.remove(&name);
             let made = gone.made.clone();
             news.compare(&mut gone.made, Vec::new());
             self.count(&made, &[]);
@@ -107,16 +107,50 @@ impl Shown {
         news
     }
 
-    /// Returns whether the session's own object may differ from what was shown last.
-    pub fn is_session_stale(&self) -> bool {
+    /// Returns whether a row is one that is shown later; if so, it is kept in mind.
+    fn is_late(
+        &mut self,
+        place: usize,
+        before: Option<&Arc<ResourceView>>,
+        now: Option<&Arc<ResourceView>>,
+    ) -> bool {
+        let same = before.zip(now).filter(|(before, now)| {
+            let is_known = before.name == now.name && self.rows.contains_key(&now.name);
+            is_known && now.differs_only_in_whom_it_waits_for(before)
+        });
+        if let Some((_, now)) = same {
+            self.late.insert(now.name.clone(), place);
+        }
+        same.is_some()
+    }
+
+    /// Makes what shows a resource.
+    fn make(&mut self, news: &mut News, mut row: Row, place: usize, resource: &ResourceView) {
+        self.late.remove(&resource.name);
+        let made = row.made.clone();
+        news.compare(&mut row.made, of_resource(place + 2, resource));
+        row.targets = targets_of(resource);
+        self.count(&made, &row.made);
+        self.rows.insert(resource.name.clone(), row);
+    }
+
+    /// Returns whether the rest may differ from what was shown last.
+    pub fn is_rest_stale(&self) -> bool {
         self.is_whole_stale
     }
 
-    /// Returns what differs of the session's own object.
-    pub fn session(&mut self, view: &View, facts: &SessionFacts) -> News {
+    /// Returns what differs of the rest: the session's own object, and for whom resources wait. The view is that of the last news.
+    pub fn rest(&mut self, view: &View, facts: &SessionFacts) -> News {
         self.is_whole_stale = false;
-        let targets = self.rows.values().flat_map(|row| &row.targets);
         let mut news = News::default();
+        for (name, place) in std::mem::take(&mut self.late) {
+            let Some(resource) = view.resources.get(place) else {
+                continue;
+            };
+            let row = self.rows.remove(&name).unwrap_or_default();
+            self.make(&mut news, row, place, resource);
+        }
+        let targets = self.rows.values().flat_map(|row| &row.targets);
         news.compare(&mut self.whole, vec![whole_session(view, facts, targets)]);
         news
     }

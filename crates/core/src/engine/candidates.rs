@@ -2,7 +2,8 @@
 //!
 //! What holds one, and its rank, are answers of `schedule`. They are kept here, and asked for anew only where something
 //! changed that they depend on: the row itself, one that it waits for, a target that a running update makes, a deletion, or the
-//! time. So an event costs the same however many updates are due.
+//! time. What holds all, or all that run alone, lies over these answers, and is not kept with each. So an event costs the same
+//! however many updates are due.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -22,12 +23,10 @@ use crate::model::{BuildId, DeleteId, ManifestName, RuntimeStatus, TargetId};
 #[derive(Debug, Default)]
 pub(crate) struct Candidates {
     due: BTreeMap<ManifestName, Candidate>,
-    /// Those that nothing holds, in the order in which they start.
-    free: BTreeSet<(Rank, ManifestName)>,
-    /// Those of them that start whether a slot is free or not.
-    light: BTreeSet<(Rank, ManifestName)>,
-    /// Those beside which nothing else may run.
-    alone: BTreeSet<ManifestName>,
+    /// Those that nothing of their own holds.
+    free: Free,
+    /// Those of them beside which nothing else may run.
+    free_alone: Free,
     /// When the time lets one of them go.
     timers: Timers<ManifestName>,
     /// Which of them wait for a resource, or may have to.
@@ -43,19 +42,37 @@ pub(crate) struct Candidates {
     /// What holds all of them, or all of a kind.
     gate: Gate,
     /// Those about which something else is to be said than was.
-    changed: BTreeSet<ManifestName>,
+    changed: Changed,
+}
+
+/// Those that nothing of their own holds, in the order in which they start.
+#[derive(Debug, Default)]
+struct Free {
+    all: BTreeSet<(Rank, ManifestName)>,
+    /// Those that start whether a slot is free or not.
+    light: BTreeSet<(Rank, ManifestName)>,
+}
+
+/// Those about which something else is to be said than was.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    /// Each of these.
+    pub(super) names: BTreeSet<ManifestName>,
+    /// What holds all of them, or all that run alone, may be something else.
+    pub(super) all: bool,
 }
 
 /// One that is due.
 #[derive(Debug)]
 struct Candidate {
     standing: Standing,
+    runs_alone: bool,
     /// What it waits for, or may have to.
     watches: BTreeSet<ManifestName>,
     awaits: BTreeSet<DeleteId>,
 }
 
-/// How far it is from being started.
+/// How far it is from being started, but for what holds all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Standing {
     /// Its own last update still runs.
@@ -119,8 +136,13 @@ pub(super) fn refresh(state: &mut State) {
 impl Candidates {
     /// Returns the one that is started next, if one may start now.
     pub(super) fn next(&self, has_slot: bool) -> Option<&ManifestName> {
-        let ranked = if has_slot { &self.free } else { &self.light };
-        ranked.first().map(|(_, name)| name)
+        if self.gate.for_all.is_some() {
+            return None;
+        }
+        let alone = Some(&self.free_alone).filter(|_| !self.gate.something_runs);
+        let sets = [Some(&self.free), alone].into_iter().flatten();
+        let firsts = sets.filter_map(|free| if has_slot { &free.all } else { &free.light }.first());
+        firsts.min().map(|(_, name)| name)
     }
 
     /// Returns when the time lets one of them go.
@@ -130,19 +152,30 @@ impl Candidates {
 
     /// Returns what holds one of them.
     pub(super) fn hold(&self, name: &ManifestName) -> Option<&Hold> {
-        match &self.due.get(name)?.standing {
-            Standing::Held(hold) => Some(hold),
-            Standing::Running | Standing::Free { .. } => None,
-        }
+        self.held(self.due.get(name)?)
     }
 
     /// Returns what one of them waits for that nothing holds: its own update, or those of others.
     pub(super) fn lined_up(&self, name: &ManifestName) -> Option<WaitReason> {
-        match &self.due.get(name)?.standing {
+        let candidate = self.due.get(name)?;
+        match &candidate.standing {
             Standing::Running => Some(WaitReason::OwnUpdate),
-            Standing::Held(_) => None,
-            Standing::Free { .. } => Some(WaitReason::WaitingForSlot),
+            _ if self.held(candidate).is_some() => None,
+            Standing::Held(_) | Standing::Free { .. } => Some(WaitReason::WaitingForSlot),
         }
+    }
+
+    fn held<'a>(&'a self, candidate: &'a Candidate) -> Option<&'a Hold> {
+        match &candidate.standing {
+            Standing::Running => None,
+            Standing::Held(hold) => self.gate.hold(candidate.runs_alone).or(Some(hold)),
+            Standing::Free { .. } => self.gate.hold(candidate.runs_alone),
+        }
+    }
+
+    /// Returns all that are due.
+    pub(super) fn due(&self) -> impl Iterator<Item = &ManifestName> {
+        self.due.keys()
     }
 
     /// Returns those that wait for a resource, or may have to.
@@ -151,7 +184,7 @@ impl Candidates {
     }
 
     /// Returns those of which something else is to be said than when this was last asked.
-    pub(super) fn take_changed(&mut self) -> BTreeSet<ManifestName> {
+    pub(super) fn take_changed(&mut self) -> Changed {
         std::mem::take(&mut self.changed)
     }
 
@@ -229,11 +262,12 @@ impl Candidates {
         if gate == self.gate {
             return BTreeSet::new();
         }
-        let is_for_all = !gate.differs_only_for_those_alone(&self.gate);
+        self.changed.all = true;
+        let is_for_each = gate.differs_for_each(&self.gate);
         self.gate = gate;
-        match is_for_all {
+        match is_for_each {
             true => self.due.keys().cloned().collect(),
-            false => self.alone.clone(),
+            false => BTreeSet::new(),
         }
     }
 
@@ -245,14 +279,14 @@ impl Candidates {
             if let Some(before) = before {
                 self.watching.rekey(&name, &before.watches, &BTreeSet::new());
                 self.awaiting.rekey(&name, &before.awaits, &BTreeSet::new());
-                self.changed.insert(name);
+                self.changed.names.insert(name);
             }
             return;
         };
         let is_busy = |target: &TargetId| self.busy.contains_key(target);
         let standing = if row.building.is_some() {
             Standing::Running
-        } else if let Some(hold) = schedule::hold(state, row, &self.gate, is_busy) {
+        } else if let Some(hold) = schedule::own_hold(state, row, &self.gate, is_busy) {
             Standing::Held(hold)
         } else {
             Standing::Free {
@@ -261,10 +295,8 @@ impl Candidates {
             }
         };
         self.timers.set(&name, schedule::let_go_at(state.now, row));
-        if row.runs_alone() {
-            self.alone.insert(name.clone());
-        }
         let candidate = Candidate {
+            runs_alone: row.runs_alone(),
             watches: schedule::waits_for(state, row),
             awaits: gc::awaited_deletions(state, row),
             standing,
@@ -277,11 +309,11 @@ impl Candidates {
         let candidate = self.due.remove(name)?;
         if let Standing::Free { rank, .. } = candidate.standing {
             let place = (rank, name.clone());
-            self.free.remove(&place);
-            self.light.remove(&place);
+            let free = self.free(candidate.runs_alone);
+            free.all.remove(&place);
+            free.light.remove(&place);
         }
         self.timers.set(name, None);
-        self.alone.remove(name);
         Some(candidate)
     }
 
@@ -289,13 +321,15 @@ impl Candidates {
     fn put_in(&mut self, name: ManifestName, candidate: Candidate, before: Option<Candidate>) {
         if let Standing::Free { rank, is_light } = candidate.standing {
             let place = (rank, name.clone());
+            let free = self.free(candidate.runs_alone);
             if is_light {
-                self.light.insert(place.clone());
+                free.light.insert(place.clone());
             }
-            self.free.insert(place);
+            free.all.insert(place);
         }
-        if before.as_ref().map(|before| &before.standing) != Some(&candidate.standing) {
-            self.changed.insert(name.clone());
+        let said = |candidate: &Candidate| (candidate.standing.clone(), candidate.runs_alone);
+        if before.as_ref().map(said) != Some(said(&candidate)) {
+            self.changed.names.insert(name.clone());
         }
         let (watched, awaited) = before
             .map(|before| (before.watches, before.awaits))
@@ -303,5 +337,12 @@ impl Candidates {
         self.watching.rekey(&name, &watched, &candidate.watches);
         self.awaiting.rekey(&name, &awaited, &candidate.awaits);
         self.due.insert(name, candidate);
+    }
+
+    fn free(&mut self, runs_alone: bool) -> &mut Free {
+        match runs_alone {
+            true => &mut self.free_alone,
+            false => &mut self.free,
+        }
     }
 }

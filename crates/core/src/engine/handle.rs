@@ -1,6 +1,7 @@
 //! The engine's door: one event in, its effects out.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::config::{EngineConfig, Mode};
@@ -8,15 +9,16 @@ use super::effect::{Effect, ExitOutcome};
 use super::event::Event;
 #[cfg(debug_assertions)]
 use super::scan;
+use super::schedule::Hold;
 use super::state::State;
 use super::{
     candidates, ci, cluster_events, cluster_watch, connection, cycles, deleted_by_others, files, forwards,
     live_update, objects, pods, prune, records, reload, requests, retry, serve, services, streams, update,
     workloads,
 };
+use crate::history::WaitReason;
 use crate::model::{BuildId, ManifestName};
 use crate::view::{Projection, View, view};
-use std::sync::Arc;
 
 /// How long the end of `ci` waits for the rest of the logs of containers that ended.
 const LAST_LOGS: Duration = Duration::from_secs(2);
@@ -293,33 +295,53 @@ fn start_updates(state: &mut State) -> Vec<Effect> {
 
 /// Keeps why updates wait, and notes of which resources that changed.
 fn note_waits(state: &mut State) {
-    for name in state.candidates.take_changed() {
-        let hold = state.candidates.hold(&name).cloned();
+    let mut changed = state.candidates.take_changed();
+    if changed.all {
+        changed.names.extend(state.candidates.due().cloned());
+    }
+    let now = state.at(state.now);
+    // Many may wait for the same.
+    let mut last: Option<(Hold, WaitReason, Arc<[String]>)> = None;
+    for name in changed.names {
+        let hold = state.candidates.hold(&name);
         let lined_up = state.candidates.lined_up(&name);
-        if hold.as_ref() == state.holds.get(&name) && lined_up == state.lined_up.get(&name).copied() {
+        if hold == state.holds.get(&name) && lined_up == state.lined_up.get(&name).copied() {
             continue;
         }
-        match (&hold, lined_up) {
-            (Some(hold), _) => {
-                let (reason, on) = (hold.wait_reason(), hold.on());
-                state.history.note_wait(state.now, &name, reason, on);
-            }
-            (None, Some(reason)) => {
-                state.history.note_wait(state.now, &name, reason, Vec::new());
-            }
-            (None, None) => state.history.forget_waits(&name),
+        let is_one_kind = lined_up.is_none()
+            && hold.map(std::mem::discriminant) == state.holds.get(&name).map(std::mem::discriminant);
+        let hold = hold.cloned();
+        if let Some(hold) = &hold {
+            let told = last.take().filter(|(known, ..)| known == hold);
+            let told = told.unwrap_or_else(|| (hold.clone(), hold.wait_reason(), hold.on().into()));
+            let (_, reason, on) = &told;
+            state.history.note_wait(now, &name, *reason, on);
+            last = Some(told);
+        } else if let Some(reason) = lined_up {
+            state.history.note_wait(now, &name, reason, &Arc::default());
+        } else {
+            state.history.forget_waits(&name);
         }
-        state.rows.touch(&name);
+        match is_one_kind {
+            true => state.rows.touch_names(&name),
+            false => state.rows.touch(&name),
+        }
         set(&mut state.holds, &name, hold);
         set(&mut state.lined_up, &name, lined_up);
     }
 }
 
 fn set<T>(map: &mut BTreeMap<ManifestName, T>, name: &ManifestName, value: Option<T>) {
-    match value {
-        Some(value) => map.insert(name.clone(), value),
-        None => map.remove(name),
-    };
+    match (map.get_mut(name), value) {
+        (Some(place), Some(value)) => *place = value,
+        (None, Some(value)) => {
+            map.insert(name.clone(), value);
+        }
+        (Some(_), None) => {
+            map.remove(name);
+        }
+        (None, None) => {}
+    }
 }
 
 /// Ends `ci` once its outcome is clear and what ended containers had to say is read, or was waited for long enough.

@@ -206,7 +206,7 @@ pub(super) fn begin_sync(
     // A container that starts has waited for nothing.
     let noticed = causes.noticed;
     let waits = state.history.waits(name).zip(noticed);
-    let waits = waits.map(|(waits, noticed)| waits.since_then(noticed));
+    let waits = waits.map(|(waits, noticed)| waits.since_then(state.at(noticed)));
     let draft = Draft {
         due: waits.as_ref().map_or(state.now, |waits| waits.since()),
         waits,

@@ -18,6 +18,8 @@ use crate::model::{Manifest, ManifestName, ServeId, TargetId};
 pub(crate) struct Rows {
     rows: BTreeMap<ManifestName, Row>,
     touched: Touched,
+    /// Those that wait for others, for the same reason, since somebody last asked.
+    waiting_for_others: BTreeSet<ManifestName>,
     /// Those that may have changed since a run of `ci` looked at them.
     unjudged: Touched,
     /// Those that may have changed since they were indexed.
@@ -102,6 +104,11 @@ impl Rows {
         self.unjudged.rows.insert(name.clone());
     }
 
+    /// Notes that a resource that waits now waits for others, for the same reason as before.
+    pub(crate) fn touch_names(&mut self, name: &ManifestName) {
+        self.waiting_for_others.insert(name.clone());
+    }
+
     fn touch_all(&mut self) {
         for touched in [&mut self.touched, &mut self.unjudged, &mut self.unindexed] {
             touched.all = true;
@@ -178,6 +185,11 @@ impl Rows {
     /// Returns what may have changed since a run of `ci` looked at it.
     pub(crate) fn take_unjudged(&mut self) -> Touched {
         std::mem::take(&mut self.unjudged)
+    }
+
+    /// Returns those that wait for others, for the same reason, since this was last asked.
+    pub(crate) fn take_waiting_for_others(&mut self) -> BTreeSet<ManifestName> {
+        std::mem::take(&mut self.waiting_for_others)
     }
 
     /// Returns what may have changed since this was last asked.

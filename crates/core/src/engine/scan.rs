@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::row::Row;
-use super::schedule::{Gate, Hold, busy_targets, earliest_change, hold};
+use super::schedule::{Gate, Hold, busy_targets, earliest_change, own_hold};
 use super::state::State;
 use crate::history::WaitReason;
 use crate::model::{ImageTarget, ManifestName, TargetId};
@@ -42,10 +42,14 @@ impl Schedule {
             .flat_map(|(id, build)| busy_targets(state, *id, build))
             .collect();
         let mut free: Vec<(&ManifestName, &Row)> = Vec::new();
+        let hold = |row: &Row| {
+            let for_all = gate.hold(row.runs_alone()).cloned();
+            for_all.or_else(|| own_hold(state, row, &gate, |target| busy.contains(target)))
+        };
         for (name, row) in state.rows_in_order().filter(|(_, row)| row.is_due()) {
             if row.building.is_some() {
                 schedule.lined_up.insert(name.clone(), WaitReason::OwnUpdate);
-            } else if let Some(hold) = hold(state, row, &gate, |target| busy.contains(target)) {
+            } else if let Some(hold) = hold(row) {
                 schedule.holds.insert(name.clone(), hold);
             } else {
                 schedule.lined_up.insert(name.clone(), WaitReason::WaitingForSlot);

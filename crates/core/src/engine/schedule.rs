@@ -103,8 +103,8 @@ impl Hold {
 /// What holds all updates that are due, or all of a kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Gate {
-    for_all: Option<Hold>,
-    something_runs: bool,
+    pub(super) for_all: Option<Hold>,
+    pub(super) something_runs: bool,
     uncategorized_runs: bool,
     is_connected: bool,
 }
@@ -127,30 +127,29 @@ impl Gate {
         }
     }
 
-    /// Returns whether what is different holds none but those beside which nothing else may run.
-    pub(super) fn differs_only_for_those_alone(&self, other: &Self) -> bool {
-        let for_others = |gate: &Self| Self {
-            something_runs: false,
-            ..gate.clone()
-        };
-        for_others(self) == for_others(other)
+    /// Returns what holds all, or all that run alone.
+    pub(super) fn hold(&self, runs_alone: bool) -> Option<&Hold> {
+        let for_those_alone = (runs_alone && self.something_runs).then_some(&Hold::IsUnparallelizableLocal);
+        self.for_all.as_ref().or(for_those_alone)
+    }
+
+    /// Returns whether something is different that each has to be asked about.
+    pub(super) fn differs_for_each(&self, other: &Self) -> bool {
+        let for_each = |gate: &Self| (gate.uncategorized_runs, gate.is_connected);
+        for_each(self) != for_each(other)
     }
 }
 
-/// Returns what holds an update that is due.
+/// Returns what holds an update that is due, if nothing holds all; see [`Gate::hold`], which is asked first.
 ///
 /// Rule: `docs/rules/updates.md`, "Order and holds"; the first reason that applies is the one given.
-pub(super) fn hold(
+pub(super) fn own_hold(
     state: &State,
     row: &Row,
     gate: &Gate,
     is_busy: impl Fn(&TargetId) -> bool,
 ) -> Option<Hold> {
-    if gate.for_all.is_some() {
-        gate.for_all.clone()
-    } else if row.runs_alone() && gate.something_runs {
-        Some(Hold::IsUnparallelizableLocal)
-    } else if row.k8s().is_some() && gate.uncategorized_runs && !is_uncategorized(row) {
+    if row.k8s().is_some() && gate.uncategorized_runs && !is_uncategorized(row) {
         Some(Hold::WaitingForUncategorized)
     } else {
         busy_component(row, is_busy)

@@ -29,7 +29,7 @@ use super::streams::Streams;
 use super::timers::Timers;
 use super::unclaimed::Unclaimed;
 use super::wanted::Wanted;
-use crate::history::{Keeper, ProjectFiles, WaitReason};
+use crate::history::{At, Keeper, ProjectFiles, WaitReason};
 use crate::model::{
     CiSettings, ClusterDescription, ContainerAddress, Ignore, LiveUpdateId, LoadId, LocalPath, ManifestName,
     ObjectUid, Pod, ServeId, ShownSettings, SourcePlace, SpanId, TargetId, Timestamp, TriggerReason,
@@ -316,6 +316,14 @@ impl State {
     /// Returns the time of day at a moment of this session.
     pub(crate) fn time_of(&self, at: Instant) -> Timestamp {
         self.clock()(at)
+    }
+
+    /// Returns a moment of this session with the time of day then.
+    pub(crate) fn at(&self, moment: Instant) -> At {
+        At {
+            moment,
+            time: self.time_of(moment),
+        }
     }
 
     /// Returns what tells the time of day at moments of this session.

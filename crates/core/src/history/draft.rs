@@ -5,7 +5,9 @@
 
 use std::time::Instant;
 
-use super::{Cause, LogRange, Outcome, Result, Stage, StageKind, StageTime, UpdateKind, UpdateRecord, Waits};
+use super::{
+    At, Cause, LogRange, Outcome, Result, Stage, StageKind, StageTime, UpdateKind, UpdateRecord, Waits,
+};
 use crate::model::{ManifestName, SpanId, Timestamp};
 
 /// An update that is not over.
@@ -63,6 +65,10 @@ impl Draft {
         let due = self.due.min(self.started);
         let wanted = self.noticed.map_or(due, |noticed| noticed.min(due));
         let waits = self.waits.as_ref();
+        let started = At {
+            moment: self.started,
+            time: time_of(self.started),
+        };
         let mut stages = Vec::new();
         if wanted < due {
             stages.push(StageTime::new(StageKind::Batch, "", wanted, due));
@@ -75,7 +81,7 @@ impl Draft {
             wanted: time_of(wanted),
             started: time_of(self.started),
             ended: ended.map(time_of),
-            waits: waits.map_or_else(Vec::new, |waits| waits.told(Some(self.started), time_of)),
+            waits: waits.map_or_else(Vec::new, |waits| waits.told_until(Some(started))),
             stages: stages.iter().map(|stage| told(stage, time_of)).collect(),
             outcome: self.outcome.clone(),
             logs: vec![LogRange {

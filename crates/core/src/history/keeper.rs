@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Draft, Result, UpdateRecord, WaitReason, Waits};
+use super::{At, Draft, Result, UpdateRecord, WaitReason, Waits};
 use crate::model::{BuildId, LiveUpdateId, LoadId, ManifestName, TargetId, Timestamp};
 
 /// How many ended updates of each resource are kept.
@@ -179,10 +179,10 @@ impl Keeper {
     /// Notes what the update of a resource that is due waits for. Returns whether that is something else than before.
     pub(crate) fn note_wait(
         &mut self,
-        now: Instant,
+        now: At,
         name: &ManifestName,
         reason: WaitReason,
-        on: Vec<String>,
+        on: &Arc<[String]>,
     ) -> bool {
         if self.is_off {
             return false;

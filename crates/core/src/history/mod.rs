@@ -25,8 +25,8 @@ pub use record::{LogRange, Outcome, ResourceHistory, Result, SessionHistory, Upd
 pub use rule::{Rule, rule_of};
 pub use stage::{Facts, Stage, StageKind, StageTime};
 pub use text::{Look, why};
-pub use wait::{Wait, WaitReason};
+pub use wait::{Wait, WaitReason, Waits};
 
 pub(crate) use draft::{Draft, Ending};
 pub(crate) use keeper::{Keeper, RunId};
-pub(crate) use wait::Waits;
+pub(crate) use wait::At;

@@ -1,5 +1,6 @@
 //! What an update waited for before it began.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use schemars::JsonSchema;
@@ -108,51 +109,95 @@ impl WaitReason {
     }
 }
 
-/// What an update that has not begun waited for until now.
+/// What an update that has not begun waited for until now. Many wait for the same, so what does not change is shared.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Waits {
+pub struct Waits {
     since: Instant,
-    ended: Vec<(WaitReason, Vec<String>, Instant, Instant)>,
-    current: (WaitReason, Vec<String>, Instant),
+    ended: Arc<Vec<Ended>>,
+    /// Until when the last of them goes on, with those that are joined to it.
+    joined: Option<At>,
+    current: Current,
+}
+
+/// A moment, and the time of day then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct At {
+    pub(crate) moment: Instant,
+    pub(crate) time: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Current {
+    reason: WaitReason,
+    on: Arc<[String]>,
+    from: At,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Ended {
+    wait: Current,
+    until: At,
 }
 
 /// How many waits of one update are told apart; later ones are joined to the last.
 const MOST: usize = 30;
 
 impl Waits {
-    pub(crate) fn new(now: Instant, reason: WaitReason, on: Vec<String>) -> Self {
+    pub(crate) fn new(now: At, reason: WaitReason, on: &Arc<[String]>) -> Self {
         Self {
-            since: now,
-            ended: Vec::new(),
-            current: (reason, on, now),
+            since: now.moment,
+            ended: Arc::default(),
+            joined: None,
+            current: Current {
+                reason,
+                on: Arc::clone(on),
+                from: now,
+            },
         }
     }
 
     /// Notes what it waits for now. Returns whether that is something else.
-    pub(crate) fn note(&mut self, now: Instant, reason: WaitReason, on: Vec<String>) -> bool {
-        if (self.current.0, &self.current.1) == (reason, &on) {
+    pub(crate) fn note(&mut self, now: At, reason: WaitReason, on: &Arc<[String]>) -> bool {
+        if (self.current.reason, &self.current.on) == (reason, on) {
             return false;
         }
-        let (before, before_on, from) = std::mem::replace(&mut self.current, (reason, on, now));
-        if from == now {
+        let current = Current {
+            reason,
+            on: Arc::clone(on),
+            from: now,
+        };
+        let before = std::mem::replace(&mut self.current, current);
+        if before.from.moment == now.moment {
             // It never took any time.
         } else if self.ended.len() < MOST {
-            self.ended.push((before, before_on, from, now));
-        } else if let Some((.., until)) = self.ended.last_mut() {
-            *until = now;
+            let ended = Ended {
+                wait: before,
+                until: now,
+            };
+            Arc::make_mut(&mut self.ended).push(ended);
+        } else {
+            self.joined = Some(now);
         }
         true
     }
 
     /// Returns what it waited for from a moment on.
-    pub(crate) fn since_then(&self, since: Instant) -> Self {
+    pub(crate) fn since_then(&self, since: At) -> Self {
         let mut waits = self.clone();
-        waits.since = self.since.max(since);
-        waits.ended.retain(|(.., until)| *until > since);
-        for (_, _, from, _) in &mut waits.ended {
-            *from = since.max(*from);
+        waits.since = self.since.max(since.moment);
+        let last = self.joined.filter(|_| !self.ended.is_empty());
+        let ended = Arc::make_mut(&mut waits.ended);
+        if let (Some(ended), Some(until)) = (ended.last_mut(), last) {
+            ended.until = until;
         }
-        waits.current.2 = since.max(waits.current.2);
+        waits.joined = None;
+        ended.retain(|ended| ended.until.moment > since.moment);
+        let froms = ended.iter_mut().map(|ended| &mut ended.wait.from);
+        for from in froms.chain([&mut waits.current.from]) {
+            if from.moment < since.moment {
+                *from = since;
+            }
+        }
         waits
     }
 
@@ -161,22 +206,55 @@ impl Waits {
         self.since
     }
 
+    /// Returns why it waits now.
+    pub fn reason(&self) -> WaitReason {
+        self.current.reason
+    }
+
+    /// Returns the names of what it waits for now.
+    pub fn on(&self) -> &[String] {
+        &self.current.on
+    }
+
+    /// Returns what it waited for until now; the last wait goes on.
+    pub fn told(&self) -> Vec<Wait> {
+        self.told_until(None)
+    }
+
     /// Returns what it waited for until it began; without a moment, the last wait goes on.
-    pub(crate) fn told(&self, until: Option<Instant>, time_of: impl Fn(Instant) -> Timestamp) -> Vec<Wait> {
-        let ended = self.ended.iter().map(|(reason, on, from, until)| Wait {
-            reason: *reason,
-            on: on.clone(),
-            from: time_of(*from),
-            until: Some(time_of(*until)),
-        });
-        let (reason, on, from) = &self.current;
-        let last = Wait {
-            reason: *reason,
-            on: on.clone(),
-            from: time_of(*from),
-            until: until.map(&time_of),
-        };
-        let is_empty = until.is_some_and(|until| until <= *from);
-        ended.chain((!is_empty).then_some(last)).collect()
+    pub(crate) fn told_until(&self, until: Option<At>) -> Vec<Wait> {
+        let mut waits: Vec<Wait> = self
+            .ended
+            .iter()
+            .map(|ended| ended.wait.told(Some(ended.until)))
+            .collect();
+        if let (Some(last), Some(joined)) = (waits.last_mut(), self.joined) {
+            last.until = Some(joined.time);
+        }
+        let is_empty = until.is_some_and(|until| until.moment <= self.current.from.moment);
+        waits.extend((!is_empty).then(|| self.current.told(until)));
+        waits
+    }
+}
+
+impl Current {
+    fn told(&self, until: Option<At>) -> Wait {
+        Wait {
+            reason: self.reason,
+            on: self.on.to_vec(),
+            from: self.from.time,
+            until: until.map(|until| until.time),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Waits {
+    /// Returns one that has waited for something since any moment.
+    pub(crate) fn of_a_test(reason: WaitReason, on: &str) -> Self {
+        #[allow(clippy::disallowed_methods, reason = "any moment will do")]
+        let moment = Instant::now();
+        let time = Timestamp::from_secs(1);
+        Self::new(At { moment, time }, reason, &Arc::from([on.to_owned()]))
     }
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::View;
-use crate::history::{ResourceHistory, SessionHistory, UpdateRecord, Wait};
+use crate::history::{ResourceHistory, SessionHistory, UpdateRecord, Waits};
 use crate::model::{ManifestName, Timestamp};
 
 /// Returns what is known of the updates of all resources, the Tiltfile first.
 pub fn history(view: &View, now: Timestamp) -> SessionHistory {
     let rows = view.resources.iter();
-    let resources = rows.map(|row| of(&row.name, &row.waiting, &row.going_on, &row.ended));
+    let resources = rows.map(|row| of(&row.name, row.waiting.as_ref(), &row.going_on, &row.ended));
     SessionHistory {
         now,
         resources: [of_tiltfile(view)].into_iter().chain(resources).collect(),
@@ -22,14 +22,14 @@ pub fn history_of(view: &View, name: &ManifestName) -> Option<ResourceHistory> {
         return Some(of_tiltfile(view));
     }
     let row = view.resources.iter().find(|row| row.name == *name)?;
-    Some(of(&row.name, &row.waiting, &row.going_on, &row.ended))
+    Some(of(&row.name, row.waiting.as_ref(), &row.going_on, &row.ended))
 }
 
 fn of_tiltfile(view: &View) -> ResourceHistory {
     let tiltfile = &view.tiltfile;
     of(
         &ManifestName::tiltfile(),
-        &[],
+        None,
         &tiltfile.going_on,
         &tiltfile.ended,
     )
@@ -37,7 +37,7 @@ fn of_tiltfile(view: &View) -> ResourceHistory {
 
 fn of(
     name: &ManifestName,
-    waiting: &[Wait],
+    waiting: Option<&Waits>,
     going_on: &[UpdateRecord],
     ended: &[Arc<UpdateRecord>],
 ) -> ResourceHistory {
@@ -46,7 +46,7 @@ fn of(
     updates.sort_by_key(|record| std::cmp::Reverse(record.number));
     ResourceHistory {
         resource: name.clone(),
-        waiting: waiting.to_vec(),
+        waiting: waiting.map_or_else(Vec::new, Waits::told),
         updates,
     }
 }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::engine::{AppliedObject, ServerEnd, ServerStatus};
-use crate::history::{ProjectFiles, UpdateRecord, Wait};
+use crate::history::{ProjectFiles, UpdateRecord, Waits};
 use crate::model::{
     ApiKind, ApiObject, BuiltImage, CiSettings, ClusterDescription, Command, Manifest, ManifestName, Pod,
     ServiceContainer, ShownSettings, SourcePlace, SpanId, TargetId, Timestamp, TriggerMode,
@@ -237,9 +237,9 @@ pub struct ResourceView {
     /// Updates that ended, the last one first.
     #[serde(skip)]
     pub ended: Arc<Vec<Arc<UpdateRecord>>>,
-    /// What its next update waits for, if one is due; the last of them goes on.
+    /// What its next update waits for, if one is due.
     #[serde(skip)]
-    pub waiting: Vec<Wait>,
+    pub waiting: Option<Waits>,
     /// Where the first of its objects is written, if that is a file.
     #[serde(skip)]
     pub place: Option<SourcePlace>,
@@ -249,9 +249,29 @@ pub struct ResourceView {
     pub first_ready: Option<Timestamp>,
     /// Whether it was ever ready since this session first deployed it.
     pub ever_ready: bool,
+    /// When it was last made as a whole.
+    #[serde(skip)]
+    pub(crate) making: Making,
+}
+
+/// Which making of a row it is. One that only waits for others since then, for the same reason, is of the same making.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Making(Arc<()>);
+
+impl PartialEq for Making {
+    /// Rows are compared by what they show.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl ResourceView {
+    /// Returns whether all that differs is for whom it waits, for the same reason. That may be so of many at once, and again in a
+    /// moment.
+    pub fn differs_only_in_whom_it_waits_for(&self, before: &Self) -> bool {
+        Arc::ptr_eq(&self.making.0, &before.making.0)
+    }
+
     /// Returns what is wrong, if anything is: the error of the last update, else of what runs.
     pub fn error(&self) -> Option<String> {
         if let (UpdateStatus::Error, Some(last)) = (self.update_status, self.history.first()) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::k8s::display::display_names;
 
 use super::{
-    BuildView, ClusterView, Definition, HoldView, ImageView, PodView, ResourceView, RuntimeStatus,
+    BuildView, ClusterView, Definition, HoldView, ImageView, Making, PodView, ResourceView, RuntimeStatus,
     ServerView, ServiceView, TiltfileView, UpdateStatus, View,
 };
 use crate::engine::live_update::state::Round;
@@ -14,7 +14,6 @@ use crate::engine::serve::RowServer;
 use crate::engine::state::{Running, State, Tiltfile};
 use crate::engine::{ClusterStatus, ServerStatus};
 use crate::engine::{forwards, services, why_no_pod};
-use crate::history::Wait;
 use crate::model::{ComposeTarget, Health, Link, ManifestName, Pod, PodTrouble, SourcePlace};
 
 /// Returns what readers see of the state.
@@ -71,10 +70,6 @@ pub(super) fn tiltfile(state: &State) -> TiltfileView {
 
 pub(super) fn resource(state: &State, name: &ManifestName, row: &Row) -> ResourceView {
     let update_status = update_status(row);
-    let hold = state.holds.get(name).map(|hold| HoldView {
-        reason: hold.reason(),
-        on: hold.on(),
-    });
     let running = row.building.and_then(|id| state.builds.get(&id));
     ResourceView {
         name: name.clone(),
@@ -90,7 +85,7 @@ pub(super) fn resource(state: &State, name: &ManifestName, row: &Row) -> Resourc
         trigger_mode: row.manifest.trigger_mode,
         queued: !row.triggers.is_empty(),
         has_pending_changes: row.has_changes(),
-        hold,
+        hold: hold(state, name),
         building: running.map(|running| running_build(state, running)).or_else(|| {
             row.live
                 .rounds
@@ -115,11 +110,12 @@ pub(super) fn resource(state: &State, name: &ManifestName, row: &Row) -> Resourc
         service: row.compose().map(|compose| service(state, name, compose)),
         going_on: state.history.going_on(name, state.clock()),
         ended: state.history.ended(name),
-        waiting: waiting(state, name),
+        waiting: state.history.waits(name).cloned(),
         place: place(row),
         first_started: row.started_at.map(|at| state.time_of(at)),
         first_ready: row.runtime.first_ready.map(|at| state.time_of(at)),
         ever_ready: row.runtime.last_ready.is_some(),
+        making: Making::default(),
     }
 }
 
@@ -132,9 +128,20 @@ fn place(row: &Row) -> Option<SourcePlace> {
     })
 }
 
-fn waiting(state: &State, name: &ManifestName) -> Vec<Wait> {
-    let waits = state.history.waits(name);
-    waits.map_or_else(Vec::new, |waits| waits.told(None, state.clock()))
+/// Returns a resource that waits for others, and was shown before.
+pub(super) fn waiting_for_others(state: &State, shown: &ResourceView) -> ResourceView {
+    ResourceView {
+        hold: hold(state, &shown.name),
+        waiting: state.history.waits(&shown.name).cloned(),
+        ..shown.clone()
+    }
+}
+
+fn hold(state: &State, name: &ManifestName) -> Option<HoldView> {
+    state.holds.get(name).map(|hold| HoldView {
+        reason: hold.reason(),
+        on: hold.on(),
+    })
 }
 
 fn update_status(row: &Row) -> UpdateStatus {

@@ -18,11 +18,19 @@ impl Projection {
     /// Returns the view of the state as it is; the same as last time if nothing that is shown changed.
     pub(crate) fn refresh(&mut self, state: &mut State) -> Arc<View> {
         let touched = state.rows.take_touched();
+        let waiting = state.rows.take_waiting_for_others();
         let objects = state.objects.shown().clone();
         let state = &*state;
         let mut changed: Vec<(usize, Arc<ResourceView>)> = Vec::new();
         if touched.all {
             self.places = state.order.iter().cloned().zip(0..).collect();
+        }
+        let is_waiting_only = |name: &&ManifestName| !touched.all && !touched.rows.contains(*name);
+        for name in waiting.iter().filter(is_waiting_only) {
+            let place = self.places.get(name);
+            if let Some((at, old)) = place.and_then(|at| Some((*at, self.view.resources.get(*at)?))) {
+                changed.push((at, Arc::new(project::waiting_for_others(state, old))));
+            }
         }
         let names: Vec<&ManifestName> = match touched.all {
             true => state.order.iter().collect(),

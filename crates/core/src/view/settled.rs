@@ -49,12 +49,12 @@ fn is_held_for_good(view: &View, row: &ResourceView) -> bool {
     if row.building.is_some() {
         return false;
     }
-    let Some(wait) = row.waiting.last() else {
+    let Some(wait) = &row.waiting else {
         return false;
     };
-    match wait.reason {
+    match wait.reason() {
         WaitReason::WaitingForCluster => matches!(view.cluster, ClusterView::Failed(_)),
-        WaitReason::WaitingForDep => wait.on.iter().any(|name| {
+        WaitReason::WaitingForDep => wait.on().iter().any(|name| {
             let dependency = view.resources.iter().find(|other| other.name.as_str() == name);
             dependency.is_some_and(|dependency| {
                 !dependency.ever_ready && is_settled(view, dependency) && is_stuck(dependency)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::*;
-use crate::history::{Cause, Facts, LogRange, Outcome, Stage, StageKind, UpdateKind, WaitReason};
+use crate::history::{Cause, Facts, LogRange, Outcome, Stage, StageKind, UpdateKind, Wait, WaitReason};
 use crate::model::{
     Container, ContainerState, DeployTarget, Level, LocalPath, LocalTarget, ObjectUid, PodPhase, Progress,
     RestartPolicy, Segment,
@@ -230,11 +230,12 @@ fn resource(name: &str, depends_on: &[&str]) -> Arc<ResourceView> {
         }],
         going_on: vec![update()],
         ended: Arc::default(),
-        waiting: vec![wait()],
+        waiting: Some(Waits::of_a_test(WaitReason::WaitingForDep, "db")),
         place: None,
         first_started: Some(Timestamp::from_secs(1)),
         first_ready: None,
         ever_ready: false,
+        making: Making::default(),
     })
 }
 
