@@ -8,7 +8,7 @@ use tilt::engine::{
 };
 use tilt::logs::LogEvent;
 use tilt::model::{
-    BuildId, DeleteId, DeployTarget, JobState, ManifestName, SpanId, TriggerMode, WorkloadState,
+    BuildId, DeleteId, DeployTarget, JobState, LoadId, ManifestName, SpanId, TriggerMode, WorkloadState,
 };
 use tilt::view::View;
 
@@ -90,6 +90,19 @@ fn an_edit_that_is_swallowed_is_found() {
         }
     };
     check_found(Chaos::default(), swallow, as_they_are, "an edit is lost");
+}
+
+#[test]
+fn an_edit_that_is_taken_for_one_that_a_load_has_compared_is_found() {
+    let too_old = |event: &mut Event| {
+        if let Event::FilesChanged(changes) = event {
+            changes
+                .iter_mut()
+                .for_each(|change| change.after_load = LoadId(0));
+        }
+    };
+    check_found(crate::RELOADS, too_old, as_they_are, "an older disk");
+    check_found(crate::RELOADS, too_old, as_they_are, "resources are");
 }
 
 #[test]

@@ -105,11 +105,9 @@ impl Project {
         let Some(name) = rng.pick(&free) else {
             return;
         };
-        let others: Vec<String> = self
-            .resources
-            .iter()
-            .map(|resource| resource.name.clone())
-            .collect();
+        // As in a Tiltfile, nothing waits for itself in a circle: others may still need what was there before under this name.
+        let others = self.resources.iter().map(|resource| resource.name.clone());
+        let others: Vec<String> = others.filter(|other| !self.waits_for(other, name)).collect();
         let is_local = name != ManifestName::UNCATEGORIZED && rng.percent(25);
         let local = is_local.then(|| Local::random(rng));
         let resource = Resource {
@@ -135,6 +133,13 @@ impl Project {
         };
         let at = rng.below(self.resources.len() + 1);
         self.resources.insert(at, resource);
+    }
+
+    /// Returns whether a resource waits for another one, be it through others.
+    fn waits_for(&self, start: &str, goal: &str) -> bool {
+        let mut start = self.resources.iter().filter(|resource| resource.name == start);
+        let mut needs = start.by_ref().flat_map(|resource| &resource.needs);
+        needs.any(|need| need == goal || self.waits_for(need, goal))
     }
 
     /// Lets a config map go from one resource to another, or come, or go.

@@ -16,7 +16,7 @@ use tilt::model::{
     ImageBuild, ImageRef, LoadId, LocalPath, ObjectUid, PruneId, ServeId, TargetId, TargetKind, Timestamp,
     UpdateSettings,
 };
-use tilt::view::View;
+use tilt::view::{UpdateStatus, View};
 
 use crate::cluster::{FakePod, Stored};
 use crate::connection::Way;
@@ -84,6 +84,22 @@ pub(crate) struct Update {
     hangs: bool,
 }
 
+/// A load that runs.
+pub(crate) struct Loading {
+    pub(crate) load: LoadId,
+    /// What it has read.
+    project: Project,
+    /// How often each file of the Tiltfile had been changed then.
+    config_edits: [u64; CONFIG_FILES.len()],
+    /// Whether it says anew what runs.
+    sets_enabled: bool,
+    /// Which files it found changed since it had read them, once it has looked.
+    changed: Option<Vec<LocalPath>>,
+}
+
+/// What the Tiltfile consists of.
+const CONFIG_FILES: [&str; 2] = ["/src/Tiltfile", "/src/values.yaml"];
+
 /// The outside of one session.
 pub(crate) struct World<B> {
     brain: B,
@@ -95,8 +111,11 @@ pub(crate) struct World<B> {
     pub(crate) project: Project,
     /// How often the files of each image were changed.
     pub(crate) files: [u64; 4],
-    /// Loads that run, with what they read, and whether they say anew what runs.
-    pub(crate) loads: Vec<(LoadId, Project, bool)>,
+    /// Loads that run.
+    pub(crate) loads: Vec<Loading>,
+    /// The last load that had read all.
+    compared_load: LoadId,
+    config_edits: [u64; CONFIG_FILES.len()],
     /// Whether the next load does, because the arguments are others.
     pub(crate) sets_enabled: bool,
     pub(crate) args: usize,
@@ -180,6 +199,8 @@ impl<B: Brain> World<B> {
             started_at: now,
             files: [0; 4],
             loads: Vec::new(),
+            compared_load: LoadId(0),
+            config_edits: [0; CONFIG_FILES.len()],
             sets_enabled: false,
             args: 0,
             told_args: Vec::new(),
@@ -300,7 +321,13 @@ impl<B: Brain> World<B> {
                 self.abandon_loads();
                 let sets_enabled = std::mem::take(&mut self.sets_enabled);
                 self.tiltfile_edits_at.insert(load, self.tiltfile_edits);
-                self.loads.push((load, self.project.clone(), sets_enabled));
+                self.loads.push(Loading {
+                    load,
+                    project: self.project.clone(),
+                    config_edits: self.config_edits,
+                    sets_enabled,
+                    changed: None,
+                });
             }
             Effect::StartUpdate(plan) => {
                 self.moment = plan.moment;
@@ -349,7 +376,7 @@ impl<B: Brain> World<B> {
     }
 
     fn abandon_loads(&mut self) {
-        self.sets_enabled |= self.loads.drain(..).any(|(.., sets_enabled)| sets_enabled);
+        self.sets_enabled |= self.loads.drain(..).any(|loading| loading.sets_enabled);
     }
 
     /// Returns what each image of a plan is made of, if it is built now.
@@ -458,16 +485,19 @@ impl<B: Brain> World<B> {
         self.project.change(&mut self.rng);
         self.tiltfile_edits += 1;
         let project = self.project.clone();
-        self.tell(|| format!("change the Tiltfile: {project:?}"));
-        self.notice(TargetId::configs(), LocalPath::new("/src/Tiltfile"));
+        let file = self.rng.below(CONFIG_FILES.len());
+        self.tell(|| format!("change {}: {project:?}", CONFIG_FILES[file]));
+        self.config_edits[file] += 1;
+        self.notice(TargetId::configs(), LocalPath::new(CONFIG_FILES[file]));
         Ok(())
     }
 
     fn notice(&mut self, target: TargetId, path: LocalPath) {
         if self.watched.targets.contains_key(&target) {
-            let after = self.moment;
+            let (after, after_load) = (self.moment, self.compared_load);
             self.unreported.push(FileChange {
                 after,
+                after_load,
                 ..FileChange::new(target, path)
             });
         }
@@ -484,24 +514,35 @@ impl<B: Brain> World<B> {
     }
 
     fn end_a_load(&mut self) -> Verdict {
-        let Some((load, project, sets_enabled)) = self.loads.pop() else {
+        let Some(mut loading) = self.loads.pop() else {
             return Ok(());
         };
+        let Some(changed_meanwhile) = loading.changed.take() else {
+            loading.changed = Some(self.changed_since(&loading));
+            self.compared_load = loading.load;
+            self.loads.push(loading);
+            return Ok(());
+        };
+        let Loading {
+            load,
+            project,
+            sets_enabled,
+            ..
+        } = loading;
         let fails = project.is_broken;
         if let Some(edits) = self.tiltfile_edits_at.remove(&load) {
             self.tiltfile_edits_read = edits;
         }
-        let changed = (project != self.project).then(|| LocalPath::new("/src/Tiltfile"));
         let outcome = LoadOutcome {
             shown_settings: std::sync::Arc::default(),
             extensions: Default::default(),
-            read: [LocalPath::new("/src/Tiltfile")].into(),
-            changed_meanwhile: changed.into_iter().collect(),
+            read: CONFIG_FILES.map(|file| LocalPath::new(file)).into(),
+            changed_meanwhile,
             manifests: (!fails).then(|| project.manifests()),
             enabled: project.enabled(),
             error: fails.then(|| "the Tiltfile is broken".to_owned()),
             error_place: None,
-            config_files: vec![LocalPath::new("/src/Tiltfile")],
+            config_files: CONFIG_FILES.map(|file| LocalPath::new(file)).into(),
             watch_ignores: Vec::new(),
             update_settings: UpdateSettings {
                 max_parallel_updates: project.max_parallel,
@@ -523,6 +564,16 @@ impl<B: Brain> World<B> {
             load,
             outcome: Box::new(outcome),
         })
+    }
+
+    /// Returns which files of the Tiltfile are others by now than those that a load has read.
+    fn changed_since(&self, loading: &Loading) -> Vec<LocalPath> {
+        let edits = loading.config_edits.iter().zip(&self.config_edits);
+        let changed = CONFIG_FILES
+            .iter()
+            .zip(edits)
+            .filter(|(_, (then, now))| then != now);
+        changed.map(|(file, _)| LocalPath::new(file)).collect()
     }
 
     fn end_an_update(&mut self) -> Verdict {
@@ -643,7 +694,7 @@ impl<B: Brain> World<B> {
     /// Sends an answer that was given already, or that nobody asked for.
     fn answer_again(&mut self) -> Verdict {
         let build = BuildId(self.rng.below(20) as u64);
-        if self.updates.contains_key(&build) || self.loads.iter().any(|(load, ..)| load.0 == build.0) {
+        if self.updates.contains_key(&build) || self.loads.iter().any(|loading| loading.load.0 == build.0) {
             return Ok(());
         }
         if self.rng.percent(50) {
@@ -688,10 +739,26 @@ impl<B: Brain> World<B> {
 
     /// Ends everything that is under way, until nothing is.
     fn become_quiet(&mut self) -> Verdict {
-        self.project.is_broken = false;
-        self.tiltfile_edits += 1;
-        self.notice(TargetId::configs(), LocalPath::new("/src/Tiltfile"));
+        if std::mem::take(&mut self.project.is_broken) {
+            self.save_the_tiltfile();
+        }
         self.settle_connection()?;
+        self.end_all()?;
+        if self.view().tiltfile.update_status != UpdateStatus::Ok {
+            // A load that a user has cancelled is made up for only by an edit.
+            self.save_the_tiltfile();
+            self.end_all()?;
+        }
+        Ok(())
+    }
+
+    fn save_the_tiltfile(&mut self) {
+        self.tiltfile_edits += 1;
+        self.config_edits[0] += 1;
+        self.notice(TargetId::configs(), LocalPath::new(CONFIG_FILES[0]));
+    }
+
+    fn end_all(&mut self) -> Verdict {
         for _ in 0..400 {
             if !self.one_quiet_step()? {
                 return Ok(());

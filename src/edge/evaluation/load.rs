@@ -14,11 +14,12 @@ use crate::edge::process::Environment;
 use crate::edge::watch_files::FileWatcher;
 use crate::engine::LoadOutcome;
 use crate::logs::{LogStore, LogWriter};
-use crate::model::{Manifest, format_go_duration};
+use crate::model::{LoadId, Manifest, format_go_duration};
 use crate::tiltfile::{Host, Load, LoadRequest, load_on_big_stack};
 
 /// Evaluates the Tiltfile, connects Docker if an image is to be built, and logs how it went. `files` hears what was read.
 pub async fn run(
+    load_id: LoadId,
     files: FileWatcher,
     request: Arc<LoadRequest>,
     docker: Arc<OnceCell<Arc<Docker>>>,
@@ -48,14 +49,13 @@ pub async fn run(
         Some(error) => log.error(&error),
         None => announce_success(began, &log),
     }
-    let read = host.read_files();
+    let prints = host.read_files();
+    let read = prints.iter().map(|(path, _)| path.clone()).collect();
+    // What changes later than that is reported as later than this load; so what it read is compared only then.
+    files.end_load(load_id, prints).await;
     LoadOutcome {
-        read: read.iter().map(|(path, _)| path.clone()).collect(),
-        changed_meanwhile: {
-            // First: what changes from now on differs from it.
-            files.note_read(read);
-            host.changed_since_read()
-        },
+        read,
+        changed_meanwhile: host.changed_since_read(),
         ..load.outcome()
     }
 }

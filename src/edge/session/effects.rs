@@ -301,7 +301,7 @@ impl Edge {
         self.report(
             async move {
                 begun.await;
-                let outcome = load::run(files, request, docker, store, log, cancelled).await;
+                let outcome = load::run(load, files, request, docker, store, log, cancelled).await;
                 Event::TiltfileLoaded {
                     load,
                     outcome: Box::new(outcome),

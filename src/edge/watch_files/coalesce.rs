@@ -16,7 +16,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::engine::Moment;
+use super::passed::After;
 use crate::model::LocalPath;
 
 /// How long nothing may happen before open paths are passed on.
@@ -73,20 +73,20 @@ struct Pending {
     path: LocalPath,
     /// When it first changed.
     since: Instant,
-    /// The latest moment that had passed when it last changed.
-    after: Moment,
+    /// What had passed when it last changed.
+    after: After,
     is_settled: bool,
     /// Whether it was not there when changes were last passed on.
     is_new: bool,
     is_gone: bool,
 }
 
-/// A changed path, the latest moment that had passed when it last changed, and when it first changed.
-pub(super) type Due = (LocalPath, Moment, Instant);
+/// A changed path, what had passed when it last changed, and when it first changed.
+pub(super) type Due = (LocalPath, After, Instant);
 
 impl Coalescer {
-    /// Takes a change in; `after` is the latest moment that has passed.
-    pub(super) fn on_event(&mut self, now: Instant, path: LocalPath, change: Change, after: Moment) {
+    /// Takes a change in; `after` is what has passed.
+    pub(super) fn on_event(&mut self, now: Instant, path: LocalPath, change: Change, after: After) {
         self.is_burst |= self.delivered.is_some_and(|at| now < at + QUIET);
         self.last = Some(now);
         let place = match self.places.get(&path) {
@@ -178,7 +178,7 @@ impl Coalescer {
         self.pending.iter().flatten().next().map(|pending| pending.since)
     }
 
-    fn insert(&mut self, now: Instant, path: LocalPath, change: Change, after: Moment) -> usize {
+    fn insert(&mut self, now: Instant, path: LocalPath, change: Change, after: After) -> usize {
         let is_settled = matches!(change, Change::Closed | Change::MovedIn);
         let place = self.pending.len();
         self.n_settled += usize::from(is_settled);
@@ -194,7 +194,7 @@ impl Coalescer {
         place
     }
 
-    fn change_again(&mut self, place: usize, change: Change, after: Moment) {
+    fn change_again(&mut self, place: usize, change: Change, after: After) {
         let Some(pending) = &mut self.pending[place] else {
             return;
         };
@@ -294,7 +294,7 @@ mod tests {
                     for (_, path, change) in
                         std::iter::from_fn(|| changes.next_if(|c| start + Duration::from_millis(c.0) == next))
                     {
-                        coalescer.on_event(next, LocalPath::new(path), *change, 0);
+                        coalescer.on_event(next, LocalPath::new(path), *change, After::default());
                     }
                     poll(&mut coalescer, next);
                 }
@@ -400,10 +400,10 @@ mod tests {
         let now = Instant::now();
         let mut coalescer = Coalescer::default();
         for (after, change) in [(1, Gone), (2, Created)] {
-            coalescer.on_event(now, LocalPath::new("a"), change, after);
+            coalescer.on_event(now, LocalPath::new("a"), change, After::moment(after));
         }
         let due = coalescer.poll(now + QUIET);
-        assert_eq!(due, Some(vec![(LocalPath::new("a"), 2, now)]));
+        assert_eq!(due, Some(vec![(LocalPath::new("a"), After::moment(2), now)]));
     }
 
     #[test]
@@ -412,7 +412,7 @@ mod tests {
         #[allow(clippy::disallowed_methods, reason = "a point to add durations to")]
         let now = Instant::now();
         for change in [Created, Written, Gone] {
-            coalescer.on_event(now, LocalPath::new("a"), change, 0);
+            coalescer.on_event(now, LocalPath::new("a"), change, After::default());
         }
         assert_eq!((coalescer.next_wake(), coalescer.pending.len()), (None, 0));
     }
@@ -463,14 +463,14 @@ mod tests {
     fn what_is_gathered_waits_for_what_comes_soon_after() {
         let (start, mut coalescer) = (Instant::now(), Coalescer::default());
         let at = |millis| start + Duration::from_millis(millis);
-        coalescer.on_event(at(0), LocalPath::new("/Tiltfile"), Closed, 0);
+        coalescer.on_event(at(0), LocalPath::new("/Tiltfile"), Closed, After::default());
         coalescer.gather();
         assert_eq!(coalescer.next_wake(), Some(at(20)));
-        coalescer.on_event(at(5), LocalPath::new("/web/page"), Closed, 0);
+        coalescer.on_event(at(5), LocalPath::new("/web/page"), Closed, After::default());
         assert_eq!(coalescer.poll(at(24)), None);
         let due = coalescer.poll(at(25)).expect("all is quiet");
         assert_eq!(due.len(), 2);
-        coalescer.on_event(at(60), LocalPath::new("/web/page"), Closed, 0);
+        coalescer.on_event(at(60), LocalPath::new("/web/page"), Closed, After::default());
         assert_eq!(coalescer.next_wake(), Some(at(68)), "it is over");
     }
 

@@ -2,7 +2,7 @@
 //!
 //! `rules` says whose file a path is and which directories matter, `tree` keeps the watches and compares files with
 //! what they were, `coalesce` decides when changes are passed on, `contents` knows whether they changed anything, and
-//! `mark` tells what happened before an update began. A thread of its own drives them: reading directories blocks, and
+//! `mark` tells what happened before an update began, `passed` keeps that. A thread of its own drives them: reading directories blocks, and
 //! changes must not wait for other work.
 
 mod coalesce;
@@ -10,13 +10,12 @@ mod contents;
 mod faults;
 mod mark;
 mod own_output;
+mod passed;
 mod rules;
 mod tree;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -29,12 +28,13 @@ use self::contents::Contents;
 pub(in crate::edge) use self::contents::print;
 use self::mark::Mark;
 use self::own_output::is_own_output;
+use self::passed::{After, Passed};
 use self::rules::WatchRules;
 use self::tree::{Found, Tree};
 use crate::clock;
 use crate::engine::{Event, FileChange, Moment, WatchSet};
 use crate::logs::LogWriter;
-use crate::model::{LocalPath, TargetId, Timestamp};
+use crate::model::{LoadId, LocalPath, TargetId, Timestamp};
 
 /// How often directories that cannot be watched are looked at, at most.
 const LOOK: Duration = Duration::from_secs(2);
@@ -59,20 +59,6 @@ struct WantedFiles {
 pub struct FileWatcher {
     sender: Sender<Message>,
     passed: Passed,
-}
-
-/// The latest moment that has passed; what changes is after it.
-#[derive(Clone, Debug, Default)]
-struct Passed(Arc<AtomicU64>);
-
-impl Passed {
-    fn latest(&self) -> Moment {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    fn pass(&self, moment: Moment) {
-        self.0.fetch_max(moment, Ordering::SeqCst);
-    }
 }
 
 impl FileWatcher {
@@ -107,13 +93,28 @@ impl FileWatcher {
 
     /// Returns once something may begin that reads files: what changed until now is known to be older.
     pub fn begin(&self, moment: Moment) -> impl Future<Output = ()> + Send + use<> {
+        self.pass(After::moment(moment))
+    }
+
+    /// Takes in what a load of the Tiltfile has read: while a file holds that, it is no news. Returns once what was read may
+    /// be compared with the disk: what changed until now is known to be older.
+    pub(super) fn end_load(
+        &self,
+        load: LoadId,
+        prints: Vec<(LocalPath, u64)>,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        self.send(Message::Read(prints, clock::timestamp()));
+        self.pass(After::load(load))
+    }
+
+    fn pass(&self, after: After) -> impl Future<Output = ()> + Send + use<> {
         let (sender, known) = oneshot::channel();
-        self.send(Message::Begins(moment, sender));
+        self.send(Message::Passes(after, sender));
         let passed = self.passed.clone();
         async move {
             if !matches!(tokio::time::timeout(PATIENCE, known).await, Ok(Ok(()))) {
                 // What was not reported by now counts as younger: rather once too often than never.
-                passed.pass(moment);
+                passed.pass(after);
             }
         }
     }
@@ -121,19 +122,14 @@ impl FileWatcher {
     /// Lets all changes until now be reported, and then [`Event::FilesCaughtUp`].
     pub fn catch_up(&self, mark: u64) -> impl Future<Output = ()> + Send + use<> {
         let (sender, known) = oneshot::channel();
-        // It is no beginning of anything: no moment passes.
-        self.send(Message::Begins(0, sender));
+        // It is no beginning of anything: nothing passes.
+        self.send(Message::Passes(After::default(), sender));
         let sender = self.sender.clone();
         async move {
             let is_known = matches!(tokio::time::timeout(PATIENCE, known).await, Ok(Ok(())));
             // Where the system does not tell, all is looked at.
             let _ = sender.send(Message::CatchUp(mark, !is_known));
         }
-    }
-
-    /// Takes in what a load of the Tiltfile has read: while a file holds that, it is no news.
-    pub(super) fn note_read(&self, prints: Vec<(LocalPath, u64)>) {
-        self.send(Message::Read(prints));
     }
 
     fn send(&self, message: Message) {
@@ -157,12 +153,12 @@ impl Drop for Thread {
 enum Message {
     Wanted(WantedFiles),
     Seen(notify::Result<notify::Event>),
-    /// Something begins that reads files; it waits for the answer.
-    Begins(Moment, oneshot::Sender<()>),
+    /// Something begins that reads files, or has read all; it waits for the answer.
+    Passes(After, oneshot::Sender<()>),
     /// All that happened before is to be reported; whether it has to be looked for.
     CatchUp(u64, bool),
-    /// A load has read these files.
-    Read(Vec<(LocalPath, u64)>),
+    /// A load has read these files, and all of them by this time.
+    Read(Vec<(LocalPath, u64)>, Timestamp),
     Stop,
 }
 
@@ -175,11 +171,13 @@ struct FileWatch {
     tree: Option<Tree>,
     coalescer: Coalescer,
     contents: Contents,
+    /// What the last load has read, and when it had.
+    read: Option<(HashSet<LocalPath>, Timestamp)>,
     passed: Passed,
     /// What waits until all that happened before was seen: until the mark is met.
-    beginning: Vec<(Moment, oneshot::Sender<()>)>,
-    /// What began after the mark was set, which says nothing about it: it waits for the next one.
-    begun_later: Vec<(Moment, oneshot::Sender<()>)>,
+    passing: Vec<(After, oneshot::Sender<()>)>,
+    /// What came after the mark was set, which says nothing about it: it waits for the next one.
+    passing_later: Vec<(After, oneshot::Sender<()>)>,
     /// When the mark was set.
     mark_set: Option<Instant>,
     /// Marks before which all is to be reported, and when each was set.
@@ -204,8 +202,9 @@ impl FileWatch {
             sender,
             passed,
             contents: Contents::default(),
-            beginning: Vec::new(),
-            begun_later: Vec::new(),
+            read: None,
+            passing: Vec::new(),
+            passing_later: Vec::new(),
             mark_set: None,
             marks: Vec::new(),
             renamed: None,
@@ -261,8 +260,8 @@ impl FileWatch {
                 tell(std::mem::take(&mut self.faults));
             }
             let due = self.coalescer.poll(clock::now()).unwrap_or_default();
-            let changed = due.iter().map(|(path, after, _)| (path, *after));
-            let is_same = self.contents.report(changed, || self.passed.latest());
+            let changed = due.iter().map(|(path, after, _)| (path, after.moment));
+            let is_same = self.contents.report(changed, || self.passed.latest().moment);
             let due = due.iter().zip(is_same);
             let changes: Vec<_> = due
                 .flat_map(|(due, is_same)| self.changes_of(due, is_same))
@@ -276,9 +275,12 @@ impl FileWatch {
     fn handle(&mut self, message: Message) -> Next {
         match message {
             Message::Wanted(files) => self.apply(files),
-            Message::Begins(moment, begins) => self.begin(moment, begins),
+            Message::Passes(after, known) => self.wait_for_mark(after, known),
             Message::CatchUp(mark, must_look) => self.catch_up(mark, must_look),
-            Message::Read(prints) => self.contents.note_read(prints),
+            Message::Read(prints, at) => {
+                self.read = Some((prints.iter().map(|(path, _)| path.clone()).collect(), at));
+                self.contents.note_read(prints);
+            }
             Message::Seen(Ok(event)) if Mark::is_met(&event) => self.pass(),
             Message::Seen(Ok(event)) => self.see(&event),
             Message::Seen(Err(err)) => self.faults.push(err),
@@ -287,15 +289,15 @@ impl FileWatch {
         Next::GoOn
     }
 
-    /// Takes in that something is about to begin that reads files: once all that happened before was seen, it may.
-    fn begin(&mut self, moment: Moment, begins: oneshot::Sender<()>) {
+    /// Takes in that something is to know once all that happened until now was seen.
+    fn wait_for_mark(&mut self, after: After, known: oneshot::Sender<()>) {
         // A mark that is not met for long was lost with other events.
         let is_marking = |set: Instant| clock::now().saturating_duration_since(set) < PATIENCE;
-        if !self.beginning.is_empty() && self.mark_set.is_some_and(is_marking) {
-            self.begun_later.push((moment, begins));
+        if !self.passing.is_empty() && self.mark_set.is_some_and(is_marking) {
+            self.passing_later.push((after, known));
             return;
         }
-        self.beginning.push((moment, begins));
+        self.passing.push((after, known));
         self.set_mark();
     }
 
@@ -337,23 +339,32 @@ impl FileWatch {
     }
 
     fn pass(&mut self) {
-        for (moment, begins) in self.beginning.drain(..) {
-            self.passed.pass(moment);
-            // It may have begun without waiting any longer.
-            let _ = begins.send(());
+        for (after, known) in self.passing.drain(..) {
+            self.passed.pass(after);
+            // It may have gone on without waiting any longer.
+            let _ = known.send(());
         }
-        if !self.begun_later.is_empty() {
-            self.beginning = std::mem::take(&mut self.begun_later);
+        if !self.passing_later.is_empty() {
+            self.passing = std::mem::take(&mut self.passing_later);
             self.set_mark();
         }
     }
 
     /// Watches another set. A file that was watched before and differs from what is remembered has changed meanwhile.
-    /// So has a new one that was touched since the set was asked for.
+    /// So has a new one that was touched since the set was asked for, or since the last load had read it.
     fn apply(&mut self, WantedFiles { set, since }: WantedFiles) {
         if set != self.wanted {
             self.wanted = set;
-            self.follow(|path| tree::is_touched_since(path, since));
+            let read = self.read.take();
+            let read_at = |path: &LocalPath| {
+                let (_, at) = read.as_ref().filter(|(read, _)| read.contains(path))?;
+                Some(*at)
+            };
+            self.follow(|path| {
+                let since = read_at(path).map_or(since, |at| at.min(since));
+                tree::is_touched_since(path, since)
+            });
+            self.read = read;
         }
     }
 
@@ -473,7 +484,8 @@ impl FileWatch {
             .map(|target| FileChange {
                 target: target.clone(),
                 path: path.clone(),
-                after: *after,
+                after: after.moment,
+                after_load: after.load,
                 is_same,
                 seen: Some(*since),
             })

@@ -314,6 +314,7 @@ fn changes_become_events() {
     };
     let change = FileChange {
         after: 0,
+        after_load: LoadId(0),
         seen: changes[0].seen,
         ..FileChange::new(target, path)
     };
@@ -461,7 +462,7 @@ fn a_directory_that_becomes_readable_is_watched() {
 /// Returns what answers once all that happened before was seen.
 fn begin(world: &mut World, moment: Moment) -> oneshot::Receiver<()> {
     let (sender, known) = oneshot::channel();
-    world.watch.handle(Message::Begins(moment, sender));
+    world.watch.handle(Message::Passes(After::moment(moment), sender));
     known
 }
 
@@ -488,6 +489,41 @@ fn what_changed_before_an_update_began_is_known_to_be_older() {
         assert_eq!(changes(&mut world)[0].after, moment);
     }
     assert!(known.into_iter().all(|mut known| known.try_recv().is_ok()));
+}
+
+#[test]
+fn what_changed_before_a_load_had_read_all_is_known_to_be_older() {
+    let mut world = World::new(&["src/a"]);
+    world.watch(&["src"], &[]);
+    for load in 1..=50 {
+        // A new file is reported late.
+        world.write(&format!("src/new{load}"));
+        let (sender, mut known) = oneshot::channel();
+        world
+            .watch
+            .handle(Message::Passes(After::load(LoadId(load)), sender));
+        let reported: Vec<LoadId> = changes(&mut world)
+            .iter()
+            .map(|change| change.after_load)
+            .collect();
+        assert_eq!(reported, [LoadId(load - 1)]);
+        world.write("src/a");
+        let change = changes(&mut world).remove(0);
+        assert_eq!((change.after_load, change.after), (LoadId(load), 0));
+        assert_eq!(known.try_recv(), Ok(()));
+    }
+}
+
+#[test]
+fn what_changed_after_a_load_had_read_it_and_before_it_is_watched_is_reported() {
+    let mut world = World::new(&["src/a", "src/b"]);
+    let path = LocalPath::new(world.path("src/a"));
+    let read = Message::Read(vec![(path, 0)], clock::timestamp());
+    world.watch.handle(read);
+    world.write("src/a");
+    world.write("src/b");
+    world.watch(&["src"], &[]);
+    world.expect(&["src/a"]);
 }
 
 #[test]
@@ -537,10 +573,10 @@ async fn an_update_begins_also_where_nothing_is_watched() {
     let log = LogWriter::global(crate::logs::LogStore::in_memory());
     let (watcher, watching) = FileWatcher::start(sender, log);
     watcher.begin(3).await;
-    assert_eq!(watcher.passed.latest(), 3);
+    assert_eq!(watcher.passed.latest().moment, 3);
     drop(watching);
     watcher.begin(4).await;
-    assert_eq!(watcher.passed.latest(), 4, "also without the thread");
+    assert_eq!(watcher.passed.latest().moment, 4, "also without the thread");
 }
 
 #[test]
@@ -578,7 +614,7 @@ fn a_file_is_as_a_load_has_read_it_until_it_differs() {
     let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(&path).unwrap());
     world
         .watch
-        .handle(Message::Read(vec![(path, print(mode, b"src/a"))]));
+        .handle(Message::Read(vec![(path, print(mode, b"src/a"))], Timestamp(0)));
     world.write("src/a");
     assert!(changes(&mut world)[0].is_same);
     fs::write(world.path("src/a"), "another").unwrap();

@@ -199,7 +199,8 @@ pub struct LoadOutcome {
     pub config_files: Vec<LocalPath>,
     /// The files that were read.
     pub read: BTreeSet<LocalPath>,
-    /// Which of them hold something else by now.
+    /// Which of them held something else once all was read and all changes until then were known; what changed later is
+    /// reported as after this load.
     pub changed_meanwhile: Vec<LocalPath>,
     /// Ignores that hold for every watch.
     pub watch_ignores: Vec<Ignore>,
@@ -288,6 +289,9 @@ pub struct FileChange {
     pub path: LocalPath,
     /// The latest moment that had passed when the file changed: what began later has read the change.
     pub after: Moment,
+    /// The latest load that had read all when the file changed, 0 for none: what a later one has read, it has compared
+    /// with the change.
+    pub after_load: LoadId,
     /// Whether the file holds what it held when it was last reported, or read by a load.
     pub is_same: bool,
     /// When the change was noticed; `None` for not before it is told.
@@ -301,6 +305,7 @@ impl FileChange {
             target,
             path,
             after: Moment::MAX,
+            after_load: LoadId(u64::MAX),
             is_same: false,
             seen: None,
         }

@@ -95,12 +95,14 @@ fn on_target_changed(
 fn on_config_changed(state: &mut State, change: FileChange, running: &Runs) {
     let (now, tiltfile) = (state.now, &mut state.tiltfile);
     let is_loading = tiltfile.loading.is_some();
-    if change.after.min(state.seq) < tiltfile.read_at {
+    let is_read = tiltfile.read.contains(&change.path);
+    let is_compared = is_read && tiltfile.read_by.is_some_and(|load| change.after_load < load);
+    if is_compared || change.after.min(state.seq) < tiltfile.read_at {
         return;
     }
     if !change.is_same {
         tiltfile.cycle.note_other_content();
-    } else if !is_loading && tiltfile.read.contains(&change.path) {
+    } else if !is_loading && is_read {
         // It is what the last load has read.
         return;
     } else if !tiltfile.cycle.heeds_same(now, is_loading) {
@@ -108,7 +110,7 @@ fn on_config_changed(state: &mut State, change: FileChange, running: &Runs) {
     }
     tiltfile.cycle.note_change(&change.path, running);
     tiltfile.noticed = tiltfile.noticed.or(change.seen).or(Some(now));
-    tiltfile.pending.insert(change.path);
+    tiltfile.pending.insert(change.path, change.after_load);
 }
 
 /// Returns `1 File Changed: [a]` or `2 Files Changed: [a b]`, at most five by name.

@@ -41,7 +41,7 @@ pub(super) fn on_started(state: &mut State) -> Vec<Effect> {
 /// A reading that is under way is abandoned where the Tiltfile itself changed: nobody wants its result, and it may
 /// never end. Other changes lead to another one after it: the Tiltfile may write such files itself.
 pub(super) fn load_if_changed(state: &mut State) -> Vec<Effect> {
-    let is_obsolete = state.tiltfile.pending.contains(&state.config.tiltfile);
+    let is_obsolete = state.tiltfile.pending.contains_key(&state.config.tiltfile);
     let is_wanted = !state.tiltfile.pending.is_empty()
         || !state.tiltfile.triggers.is_empty()
         || state.tiltfile.args_changed
@@ -51,7 +51,7 @@ pub(super) fn load_if_changed(state: &mut State) -> Vec<Effect> {
     }
     let cycle = cycles::begin_load(state);
     let noticed = state.tiltfile.noticed.take();
-    let mut files = std::mem::take(&mut state.tiltfile.pending);
+    let mut files = BTreeSet::from_iter(std::mem::take(&mut state.tiltfile.pending).into_keys());
     let reasons = Reasons {
         triggers: std::mem::take(&mut state.tiltfile.triggers),
         args: std::mem::take(&mut state.tiltfile.args_changed),
@@ -123,14 +123,15 @@ pub(super) fn on_loaded(state: &mut State, load: LoadId, outcome: LoadOutcome) -
     state.tiltfile.loaded = true;
     state.tiltfile.finished = Some(state.now);
     state.ended.note(state.now, ManifestName::tiltfile(), load.0);
-    // Of what it read, how it was then and is now says whether it changed; it may have written it before.
-    state.tiltfile.pending.retain(|file| !outcome.read.contains(file));
-    state.tiltfile.read = outcome.read;
+    // Of what it read, how it was then and at the end says whether it changed until then; it may have written it before.
+    let is_news = |file: &LocalPath, after: &mut LoadId| *after >= load || !outcome.read.contains(file);
+    state.tiltfile.pending.retain(is_news);
+    (state.tiltfile.read, state.tiltfile.read_by) = (outcome.read, Some(load));
     if state.config.mode == Mode::Up {
         let running = cycles::running(state);
         for file in outcome.changed_meanwhile {
             state.tiltfile.cycle.note_change(&file, &running);
-            state.tiltfile.pending.insert(file);
+            state.tiltfile.pending.insert(file, load);
         }
     }
     state.tiltfile.cycle.note_end(state.now);

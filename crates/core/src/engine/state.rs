@@ -146,14 +146,16 @@ pub(crate) struct Tiltfile {
     pub(crate) files: Arc<ProjectFiles>,
     pub(crate) config_files: Vec<LocalPath>,
     pub(crate) watch_ignores: Vec<Ignore>,
-    /// Changes that no load has seen.
-    pub(crate) pending: BTreeSet<LocalPath>,
+    /// Changes that no load has seen, each with the latest load that had read all when it came.
+    pub(crate) pending: BTreeMap<LocalPath, LoadId>,
     /// When the first of them was noticed.
     pub(crate) noticed: Option<Instant>,
     /// When the last load began: it has read what changed before.
     pub(crate) read_at: Seq,
-    /// What the last load has read.
+    /// What the last load that ended has read.
     pub(crate) read: BTreeSet<LocalPath>,
+    /// Which load that was.
+    pub(crate) read_by: Option<LoadId>,
     /// Whether it writes what it reads.
     pub(crate) cycle: Cycle,
     /// Who asked for a load that has not begun.

@@ -21,9 +21,19 @@ fn change(target: TargetId, path: &str, after: Moment, is_same: bool) -> Event {
         target,
         path,
         after,
+        after_load: LoadId(u64::MAX),
         is_same,
         seen: None,
     }])
+}
+
+/// A change of what the Tiltfile reads, after a load had read all.
+fn change_after_load(load: u64, path: &str, is_same: bool) -> Event {
+    let mut event = change(TargetId::configs(), path, Moment::MAX, is_same);
+    if let Event::FilesChanged(changes) = &mut event {
+        changes[0].after_load = LoadId(load);
+    }
+    event
 }
 
 fn ended() -> UpdateOutcome {
@@ -100,11 +110,31 @@ fn what_a_load_writes_before_it_reads_it_is_no_news() {
     };
     let mut script = Script::new(crate::engine::Mode::Up);
     script.send(Event::Started);
-    let written = |is_same| change(TargetId::configs(), "/src/gen.yaml", Moment::MAX, is_same);
+    let written = |is_same| change_after_load(0, "/src/gen.yaml", is_same);
     assert_eq!(script.send(written(false)), "", "while it is loaded");
     assert!(!script.finish_load(outcome()).contains("load 2"));
     assert_eq!(script.send(written(true)), "", "after it was loaded");
-    assert!(script.send(written(false)).contains("load 2"), "an edit");
+    assert_eq!(
+        script.send(written(false)),
+        "",
+        "it was compared, though its content is not looked at when it is reported"
+    );
+    let edited = change_after_load(1, "/src/gen.yaml", false);
+    assert!(script.send(edited).contains("load 2"), "an edit");
+}
+
+#[test]
+fn an_edit_after_a_load_has_compared_what_it_read_is_not_lost() {
+    let outcome = || LoadOutcome {
+        read: [LocalPath::new("/src/values.yaml")].into(),
+        ..loaded(Vec::new())
+    };
+    let mut script = Script::new(crate::engine::Mode::Up);
+    script.send(Event::Started);
+    let edited = change_after_load(1, "/src/values.yaml", false);
+    assert_eq!(script.send(edited), "", "the load has not answered yet");
+    assert!(script.finish_load(outcome()).contains("load 2"));
+    assert!(!script.finish_load(outcome()).contains("load 3"));
 }
 
 #[test]
