@@ -171,5 +171,6 @@ impl Watcher {
 }
 
 fn line(word: &str, object: &Value) -> Bytes {
-    Bytes::from(format!("{}\n", json!({"type": word, "object": object})))
+    // Without a copy of the object: there may be many, each for several watches.
+    Bytes::from(format!("{{\"type\":\"{word}\",\"object\":{object}}}\n"))
 }

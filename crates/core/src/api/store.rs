@@ -115,8 +115,8 @@ impl Store {
                 format!("too old resource version: {version} ({first})"),
             ));
         }
-        let of_kind = |change: &&Change| change.version > version && change.kind == kind;
-        Ok(self.history.iter().filter(of_kind).cloned().collect())
+        let of_kind = |change: &&Change| change.kind == kind;
+        Ok(self.later_than(version).filter(of_kind).cloned().collect())
     }
 
     /// Creates an object.
@@ -384,8 +384,12 @@ impl Store {
 
     /// Returns all changes after a version that are remembered.
     pub fn all_changes_since(&self, version: u64) -> Vec<Change> {
-        let later = |change: &&Change| change.version > version;
-        self.history.iter().filter(later).cloned().collect()
+        self.later_than(version).cloned().collect()
+    }
+
+    fn later_than(&self, version: u64) -> impl Iterator<Item = &Change> {
+        let first = self.history.partition_point(|change| change.version <= version);
+        self.history.range(first..)
     }
 
     fn replace(
