@@ -65,7 +65,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         let began = clock::now();
         let ownership = session::ownership(&request);
         load::announce(&request, &RealHost::default(), &log);
-        let load = tokio::task::spawn_blocking({
+        let mut load = tokio::task::spawn_blocking({
             let log = log.clone();
             move || session::load_in_foreground(&request, &log)
         })
@@ -76,7 +76,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
             Some(error) => Err(anyhow::anyhow!(error)),
             None => {
                 load::announce_success(began, &log);
-                let manifests = load.deployable_manifests().unwrap_or_default();
+                let manifests = load.take_deployable_manifests().unwrap_or_default();
                 let enabled: Vec<&Manifest> = manifests
                     .iter()
                     .filter(|m| load.enabled.contains(&m.name))

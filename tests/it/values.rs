@@ -271,10 +271,10 @@ fn what_no_cluster_takes_is_told_when_it_is_read() {
 
 #[test]
 fn items_of_a_typed_list_are_what_is_deployed() {
-    let load = load(
+    let mut load = load(
         "--- Tiltfile\nk8s_yaml('x')\n--- x\napiVersion: v1\nkind: ConfigMapList\nitems:\n- metadata: {name: a, uid: u}\n",
     );
-    let manifests = load.deployable_manifests().unwrap();
+    let manifests = load.take_deployable_manifests().unwrap();
     let objects = &manifests[0].deploy.k8s().unwrap().entities;
     assert_eq!(objects.len(), 1);
     assert_eq!((objects[0].kind(), objects[0].name()), ("ConfigMap", "a"));

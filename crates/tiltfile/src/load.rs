@@ -259,12 +259,12 @@ impl Load {
         }
     }
 
-    /// Returns all resources with the objects that are sent to the cluster, which are not quite those that were written.
-    pub fn deployable_manifests(&self) -> Option<Vec<Manifest>> {
-        let mut manifests = self.manifests.clone()?;
+    /// Takes all resources, with the objects that are sent to the cluster, which are not quite those that were written.
+    pub fn take_deployable_manifests(&mut self) -> Option<Vec<Manifest>> {
+        let mut manifests = self.manifests.take()?;
         for manifest in &mut manifests {
             if let DeployTarget::K8s(target) = &mut manifest.deploy {
-                target.entities = deployable(&target.entities);
+                target.entities = deployable(std::mem::take(&mut target.entities));
             }
         }
         Some(manifests)
@@ -286,22 +286,22 @@ impl Load {
     }
 
     /// Returns what the engine is told.
-    pub fn outcome(&self) -> LoadOutcome {
+    pub fn outcome(mut self) -> LoadOutcome {
         LoadOutcome {
-            manifests: self.deployable_manifests(),
-            enabled: self.enabled.clone(),
+            manifests: self.take_deployable_manifests(),
             error: self.error_text(),
             error_place: self.error_place(),
             config_files: self.watched_files(),
+            enabled: self.enabled,
             read: BTreeSet::new(),
             changed_meanwhile: Vec::new(),
-            watch_ignores: self.watch_ignores.clone(),
-            update_settings: self.update_settings.clone(),
-            ci_settings: self.ci_settings.clone(),
+            watch_ignores: self.watch_ignores,
+            update_settings: self.update_settings,
+            ci_settings: self.ci_settings,
             docker_prune: self.session_settings.docker_prune,
             shown_settings: Arc::new(self.session_settings.shown()),
-            objects: self.objects.clone(),
-            extensions: self.extensions.clone(),
+            objects: self.objects,
+            extensions: self.extensions,
         }
     }
 }

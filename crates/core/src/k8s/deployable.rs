@@ -18,10 +18,10 @@ const OF_THE_SERVER: [&str; 8] = [
 ];
 
 /// Returns the objects to deploy.
-pub fn deployable(entities: &[Entity]) -> Vec<Entity> {
+pub fn deployable(entities: Vec<Entity>) -> Vec<Entity> {
     let mut objects = Vec::with_capacity(entities.len());
     for entity in entities {
-        add(entity.clone(), &mut objects);
+        add(entity, &mut objects);
     }
     objects
 }
@@ -74,7 +74,7 @@ mod tests {
     use crate::k8s::Origin;
 
     fn deployed(value: Value) -> Vec<Value> {
-        let objects = deployable(&[Entity::new(value, Origin::default())]);
+        let objects = deployable(vec![Entity::new(value, Origin::default())]);
         objects.iter().map(|object| object.value().clone()).collect()
     }
 

@@ -162,7 +162,7 @@ fn target(cwd: &LocalPath, manifest: &ManifestName, spec: &Map<String, Value>) -
     });
     let text = spec::text(spec::field(spec, "yaml"));
     let read = yaml::read(&text, manifest.as_str()).map_err(|fault| fault.message)?;
-    let mut entities: Vec<Entity> = deployable(&read.entities);
+    let mut entities: Vec<Entity> = deployable(read.entities);
     entities.sort_by_key(|entity| rank(entity.kind()));
     Ok(K8sTarget {
         id: TargetId::k8s(manifest),
