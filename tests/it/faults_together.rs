@@ -117,3 +117,87 @@ fn a_file_that_is_loaded_tells_all_its_undefined_names() {
         "{found:#?}"
     );
 }
+
+#[test]
+fn of_several_faults_of_one_call_that_is_told_which_tilt_finds_first() {
+    let rows = [
+        // What is converted while arguments are bound comes first, in the order of the call.
+        (
+            "docker_build('no ref!', '.', target=3)",
+            "for parameter \"target\": got int, want string",
+        ),
+        (
+            "docker_build('x', '.', pull='y', foo=1)",
+            "for parameter \"pull\": got string, want bool",
+        ),
+        (
+            "docker_build('x', '.', foo=1, pull='y')",
+            "unexpected keyword argument \"foo\"",
+        ),
+        (
+            "docker_build('x', target=3)",
+            "for parameter \"target\": got int, want string",
+        ),
+        ("docker_build(3, 4)", "for parameter ref: got int, want string"),
+        (
+            "docker_build('x', '.', ssh=3, build_args=4)",
+            "for parameter \"ssh\":",
+        ),
+        (
+            "docker_build('x', '.', build_args=4, ssh=3)",
+            "for parameter \"build_args\":",
+        ),
+        (
+            "docker_build('x', '.', container_args=None, dockerfile='none')",
+            "got NoneType, want starlark.Sequence",
+        ),
+        // Then the built-in looks at what it got.
+        (
+            "docker_build('no ref!', '.', ignore=3)",
+            "Argument 1 (ref): can't parse",
+        ),
+        (
+            "docker_build('x', '.', ignore=3, dockerfile='none')",
+            "error reading dockerfile",
+        ),
+        (
+            "docker_build('x', '.', only=3, live_update=3, dockerfile_contents='')",
+            "live_update",
+        ),
+        (
+            "docker_build('x', '.', only=3, ignore=4, dockerfile_contents='')",
+            "ignore must be a string",
+        ),
+        (
+            "docker_build('x', '.', entrypoint=3, only=['*'], dockerfile_contents='')",
+            "'only' does not support",
+        ),
+        (
+            "docker_build('x', '.', extra_tag='!', entrypoint=3, dockerfile_contents='')",
+            "a command must be a string",
+        ),
+        (
+            "custom_build('x', '', ['.'], ignore=3)",
+            "ignore must be a string",
+        ),
+        (
+            "custom_build('x', '', ['.'], tag='a', outputs_image_ref_to='b')",
+            "can't be empty",
+        ),
+        ("custom_build('x', '', ['.'], tag=3)", "for parameter \"tag\""),
+        (
+            "local_resource('a', resource_deps=[3], auto_init=3)",
+            "for parameter \"auto_init\"",
+        ),
+        (
+            "local_resource('a/b', 3, labels=3)",
+            "for parameter name: invalid value",
+        ),
+        ("k8s_resource(objects=3, labels=4)", "for parameter \"objects\""),
+        ("k8s_resource(labels=4, objects=3)", "for parameter \"labels\""),
+    ];
+    for (call, expected) in rows {
+        let found = faults(&format!("--- Tiltfile\n{call}\n"));
+        assert!(found[0].contains(expected), "{call}: {found:#?}");
+    }
+}

@@ -125,6 +125,14 @@ fn what_cannot_be_parsed_is_told_in_gos_words() {
         ("x = 2 ** 3", "got '**', want newline"),
         ("x = f'a'", "got string literal, want newline"),
         ("x = f'a'", "f-strings are not part of the language"),
+        ("def f(x: int): pass", "/src/Tiltfile:1:9: got ':', want ')'"),
+        ("def f(x, *, y : str = ''): pass", "got ':', want ')'"),
+        (
+            "def f() -> str: return ''",
+            "/src/Tiltfile:1:10: got '-', want ':'",
+        ),
+        ("x: int = 3", "/src/Tiltfile:1:3: got ':', want newline"),
+        ("x: int = 3", "types are not part of the language"),
         ("break", "break not in a loop"),
         ("return 1", "return statement not within a function"),
         (
@@ -137,6 +145,28 @@ fn what_cannot_be_parsed_is_told_in_gos_words() {
         ),
         ("for x in []:\n  load('x', 'y')", "load statement within a loop"),
         ("def f():\n  load('x', 'y')", "load statement within a function"),
+    ]);
+}
+
+#[test]
+fn what_a_star_stands_before_is_the_callers_fault() {
+    check_errors(&[
+        (
+            "print(*None)",
+            "/src/Tiltfile:1:6: in <toplevel>\nError: argument after * must be iterable, not NoneType",
+        ),
+        ("print(*1)", "Error: argument after * must be iterable, not int"),
+        (
+            "local_resource('a', *3)",
+            "Error: argument after * must be iterable, not int",
+        ),
+        ("k8s_yaml(**[])", "Error: argument after ** must be a mapping"),
+        ("def f(*a): pass\nf(*None)", "argument after * must be iterable"),
+        (
+            "def f(**a): pass\nf(**None)",
+            "argument after ** must be a mapping",
+        ),
+        ("def f(**a): pass\nf(**{1: 2})", "keywords must be strings"),
     ]);
 }
 

@@ -89,6 +89,25 @@ impl<'v, 'a, 'e> Call<'v, 'a, 'e, '_> {
 }
 
 impl<'v> Arg<'v> {
+    /// Returns an argument of a call that is still being bound.
+    pub(super) fn bound(
+        (builtin, name): (&'static str, &'static str),
+        position: usize,
+        (value, by_keyword): (Value<'v>, bool),
+        heap: Heap<'v>,
+        site: CallSite,
+    ) -> Self {
+        Self {
+            value,
+            name,
+            builtin,
+            heap,
+            by_keyword,
+            position,
+            site,
+        }
+    }
+
     /// Returns where the argument is written.
     pub(super) fn place(&self) -> crate::diag::Place {
         self.site.argument(self.name, self.position)

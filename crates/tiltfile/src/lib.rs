@@ -6,6 +6,7 @@
 
 use tilt_core::{assembly, diag, engine, k8s, model};
 
+mod bound_kinds;
 mod builtins;
 mod call;
 mod checkout;

@@ -5,6 +5,7 @@ use starlark::values::{Heap, Value};
 
 use super::fault::{Fault, Outcome};
 use super::native;
+use super::wording;
 use crate::diag::nearest;
 
 /// The parameters of a built-in, parsed from a text such as `workload='', new_name='', *, entity=?`.
@@ -80,7 +81,8 @@ impl Signature {
             .position(|parameter| parameter.name == name)
     }
 
-    /// Binds arguments of a built-in to parameters.
+    /// Binds arguments of a built-in to parameters. `check` is asked about each when it is bound, with the place of its parameter and
+    /// whether it was given by keyword: so of several faults the first in the call is told.
     ///
     /// # Errors
     /// In Go's words.
@@ -91,13 +93,13 @@ impl Signature {
         builtin: &str,
         arguments: &Arguments<'v, '_>,
         heap: Heap<'v>,
+        mut check: impl FnMut(usize, Value<'v>, bool) -> Outcome<()>,
     ) -> Outcome<Bound<'v>> {
-        let fault = |error: starlark::Error| Fault::new(error.without_diagnostic().to_string());
         if self.by_position {
-            if !arguments.names_map().map_err(fault)?.is_empty() {
+            if !arguments.names_map().map_err(no_arguments)?.is_empty() {
                 return Err(Fault::new(native::no_keywords(builtin)));
             }
-            let got = arguments.positions(heap).map_err(fault)?.count();
+            let got = arguments.positions(heap).map_err(no_arguments)?.count();
             let least = self
                 .parameters
                 .iter()
@@ -112,33 +114,31 @@ impl Signature {
                 )));
             }
         }
-        self.bind_any(arguments, heap)
-            .map_err(|fault| fault.map_message(|message| format!("{builtin}: {message}")))
-    }
-
-    fn bind_any<'v>(&self, arguments: &Arguments<'v, '_>, heap: Heap<'v>) -> Outcome<Bound<'v>> {
-        let fault = |error: starlark::Error| Fault::new(error.without_diagnostic().to_string());
         let mut bound = Bound {
             values: vec![None; self.parameters.len()],
             ..Bound::default()
         };
-        let given: Vec<Value<'v>> = arguments.positions(heap).map_err(fault)?.collect();
+        let given: Vec<Value<'v>> = arguments.positions(heap).map_err(no_arguments)?.collect();
         if given.len() > self.positional && !self.rest {
             return Err(Fault::new(format!(
-                "got {} arguments, want at most {}",
+                "{builtin}: got {} arguments, want at most {}",
                 given.len(),
                 self.positional
             )));
         }
         for (at, value) in given.into_iter().enumerate() {
             if at < self.positional {
+                check(at, value, false)?;
                 bound.values[at] = Some((value, false));
             } else {
                 bound.rest.push(value);
             }
         }
-        for (name, value) in arguments.names_map().map_err(fault)? {
-            self.bind_keyword(&mut bound, name.as_str(), value)?;
+        for (name, value) in arguments.names_map().map_err(no_arguments)? {
+            let at = self
+                .bind_keyword(&mut bound, name.as_str(), value)
+                .map_err(|fault| fault.map_message(|message| format!("{builtin}: {message}")))?;
+            at.map_or(Ok(()), |at| check(at, value, true))?;
         }
         let missing = self
             .parameters
@@ -146,23 +146,32 @@ impl Signature {
             .zip(&bound.values)
             .find(|(parameter, value)| parameter.required && value.is_none());
         match missing {
-            Some((parameter, _)) => Err(Fault::new(format!("missing argument for {}", parameter.name))),
+            Some((parameter, _)) => Err(Fault::new(format!(
+                "{builtin}: missing argument for {}",
+                parameter.name
+            ))),
             None => Ok(bound),
         }
     }
 
-    fn bind_keyword<'v>(&self, bound: &mut Bound<'v>, name: &str, value: Value<'v>) -> Outcome<()> {
+    /// Returns the place of the parameter, if it has one of its own.
+    fn bind_keyword<'v>(
+        &self,
+        bound: &mut Bound<'v>,
+        name: &str,
+        value: Value<'v>,
+    ) -> Outcome<Option<usize>> {
         match self.index(name) {
             Some(at) if bound.values[at].is_some() => Err(Fault::new(format!(
                 "got multiple values for keyword argument \"{name}\""
             ))),
             Some(at) => {
                 bound.values[at] = Some((value, true));
-                Ok(())
+                Ok(Some(at))
             }
             None if self.keywords => {
                 bound.keywords.push((name.to_owned(), value));
-                Ok(())
+                Ok(None)
             }
             None => {
                 let known = self.parameters.iter().map(|parameter| parameter.name.as_str());
@@ -173,6 +182,19 @@ impl Signature {
                 )))
             }
         }
+    }
+}
+
+/// How a fault begins where what `*` or `**` stands before cannot be arguments: it is the caller's, and not one of the function.
+pub(super) const NO_ARGUMENTS: &str = "argument after *";
+
+/// Returns the fault that what `*` or `**` stands before cannot be arguments.
+fn no_arguments(error: starlark::Error) -> Fault {
+    let text = error.without_diagnostic().to_string();
+    let kind = text.strip_prefix("Operation `(iter)` not supported on type `");
+    match kind.and_then(|rest| rest.split('`').next()) {
+        Some(kind) => Fault::new(format!("{NO_ARGUMENTS} must be iterable, not {kind}")),
+        None => Fault::new(wording::of_arguments(&text)),
     }
 }
 

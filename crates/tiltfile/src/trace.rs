@@ -9,6 +9,7 @@ use starlark::{Error, ErrorKind};
 use super::fault::Fault;
 use super::misfit::misfit;
 use super::session::Session;
+use super::signature::NO_ARGUMENTS;
 use super::source::PERCENT;
 use super::surroundings::{Bracket, block, open_bracket};
 use super::text::is_operator;
@@ -20,7 +21,7 @@ impl Session<'_> {
     pub(super) fn fault(&self, error: &Error) -> Fault {
         let frames = &error.call_stack().frames;
         let raised = own_fault(error.kind());
-        if frames.is_empty() && raised.is_none() && is_static(error.kind()) {
+        if frames.is_empty() && raised.is_none() && is_static(error) {
             return self.static_fault(error);
         }
         let (mut lines, mut inside) = self.lines(error.call_stack());
@@ -33,7 +34,10 @@ impl Session<'_> {
             return fault;
         }
         // An operator that was turned into a call is shown as the operator; what cannot be called was not entered.
-        let at_call = inside == PERCENT || is_operator(&inside) || text.starts_with("Operation `call()`");
+        let at_call = inside == PERCENT
+            || is_operator(&inside)
+            || text.starts_with("Operation `call()`")
+            || text.starts_with(NO_ARGUMENTS);
         let misfit = innermost
             .filter(|at| raised.is_none() && Some(*at) == error.span())
             .and_then(|at| self.misfit(&inside, at, &text));
@@ -153,6 +157,13 @@ impl Session<'_> {
         let is_syntax = matches!(error.kind(), ErrorKind::Parser(_));
         let written = source.text.text().get(range.clone()).unwrap_or_default();
         let whole = source.text.text();
+        if is_annotation(error)
+            && let Some((message, at)) = annotation(whole, range.start)
+        {
+            let message = format!("{}: {message}", source.text.show(at));
+            let fault = Fault::new(message).at(source.text.place(range));
+            return fault.hint("types are not part of the language; say them in a comment or a docstring");
+        }
         let bracket = open_bracket(whole, range.start);
         let is_end = whole.get(range.start..).is_none_or(|rest| rest.trim().is_empty());
         let fault = wording::before_running(&text, written, &source.assigned, &self.vocabulary.builtins)
@@ -222,8 +233,29 @@ fn fault_is_at_start(message: &str) -> bool {
     wants_expression || STARTS.iter().any(|start| first.starts_with(start))
 }
 
-fn is_static(kind: &ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Parser(_) | ErrorKind::Scope(_))
+fn is_static(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Parser(_) | ErrorKind::Scope(_)) || is_annotation(error)
+}
+
+/// Returns whether somebody wrote a type where none can be written. The evaluator does not count that among what its parser says.
+fn is_annotation(error: &Error) -> bool {
+    error
+        .without_diagnostic()
+        .to_string()
+        .contains("type annotations are not allowed")
+}
+
+/// Returns what Go's parser says of a type that begins at `start`, and where it says so: it knows no types.
+fn annotation(whole: &str, start: usize) -> Option<(&'static str, usize)> {
+    let before = whole.get(..start)?.trim_end();
+    if let Some(before) = before.strip_suffix("->") {
+        return Some(("got '-', want ':'", before.len() + 1));
+    }
+    let colon = before.strip_suffix(':')?.len();
+    Some(match open_bracket(whole, colon) {
+        Some(_) => ("got ':', want ')'", colon + 1),
+        None => ("got ':', want newline", colon + 1),
+    })
 }
 
 /// Returns a function's name without its type or module, as Go prints it.

@@ -126,6 +126,18 @@ const TABLE: &[(&str, &str)] = &[
         "functions call each other without end: more than 10000 calls are nested",
     ),
     (r"^Evaluation cancelled$", "the load was canceled"),
+    (
+        r"^The argument provided for \*args is not iterable$",
+        "argument after * must be iterable",
+    ),
+    (
+        r"^The argument provided for \*\*kwargs is not a dictionary$",
+        "argument after ** must be a mapping",
+    ),
+    (
+        r"^The argument provided for \*args is not an identifier$",
+        "keywords must be strings",
+    ),
 ];
 
 /// What a parser says, and what Go's says.
@@ -286,6 +298,11 @@ pub(super) fn runtime(text: &str, written: &Written) -> Fault {
         return fault.hint("a function that calls itself must stop at some point");
     }
     fault
+}
+
+/// Returns what is wrong with what a call gives by `*` or `**` in Go's words.
+pub(super) fn of_arguments(text: &str) -> String {
+    reword(text, &RUNTIME)
 }
 
 /// Returns an error found before the file runs in Go's words. `written` is what is wrong, `assigned` the file's names,

@@ -41,11 +41,17 @@ pub(super) static BUILTINS: &[Builtin] = &[
 fn custom_build<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let session = call.session();
     let (written, image) = images::reference(call)?;
-    let command = command(call)?;
     let deps = call.required("deps").unless_none();
     let deps = deps.map(|arg| arg.paths(session)).transpose()?;
-    let (output, tag, image_ref_file) = output(call)?;
+    // In Tilt's order: of several faults the first one is told.
+    let live_update = match call.get("live_update") {
+        Some(arg) => arg.live_update(session)?,
+        None => None,
+    };
     let ignore = call.get("ignore").map_or(Ok(Vec::new()), |arg| arg.patterns())?;
+    let injection = images::injection(call)?;
+    let command = command(call)?;
+    let (output, tag, image_ref_file) = output(call)?;
     let paths = deps.as_deref().unwrap_or_default();
     let value = CustomBuildValue {
         image: image.to_string(),
@@ -53,11 +59,8 @@ fn custom_build<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let declared = DeclaredImage {
         image,
         written,
-        injection: images::injection(call)?,
-        live_update: match call.get("live_update") {
-            Some(arg) => arg.live_update(session)?,
-            None => None,
-        },
+        injection,
+        live_update,
         git_roots: images::git_roots(session, paths),
         build: DeclaredBuild::Custom(Box::new(DeclaredCustomBuild {
             command,

@@ -38,8 +38,13 @@ fn docker_build<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
         Some(arg) => build_args(&arg)?,
         None => Vec::new(),
     };
-    warn_of_cache(call);
+    // In Tilt's order: of several faults the first one is told.
     let (dockerfile, dockerfile_contents) = dockerfile(call, session, &context)?;
+    warn_of_cache(call);
+    let live_update = match call.get("live_update") {
+        Some(arg) => arg.live_update(session)?,
+        None => None,
+    };
     let ignore = call.get("ignore").map_or(Ok(Vec::new()), |arg| arg.patterns())?;
     let only = call.get("only").map_or(Ok(Vec::new()), |arg| only(&arg))?;
     let stage = match call.get("target") {
@@ -50,10 +55,7 @@ fn docker_build<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
         image,
         written,
         injection: images::injection(call)?,
-        live_update: match call.get("live_update") {
-            Some(arg) => arg.live_update(session)?,
-            None => None,
-        },
+        live_update,
         git_roots: images::git_roots(session, [&dockerfile, &context]),
         build: DeclaredBuild::Docker(Box::new(DeclaredDockerBuild {
             dockerignore: dockerignore(session, &dockerfile, &context),

@@ -93,7 +93,7 @@ where
         let Some(text) = StringValue::new(self.text.to_value()) else {
             return Err(Fault::new(format!("{}: got no string", method.name)).into());
         };
-        let bound = SIGNATURES[self.at].bind(method.name, args, eval.heap())?;
+        let bound = SIGNATURES[self.at].bind(method.name, args, eval.heap(), |_, _, _| Ok(()))?;
         let call = TextCall {
             name: method.name,
             text,

@@ -8,11 +8,12 @@ use starlark::eval::{Arguments, Evaluator};
 use starlark::starlark_simple_value;
 use starlark::values::{NoSerialize, StarlarkPagablePanic, StarlarkValue, Value, starlark_value};
 
-use crate::call::{Builtin, Call};
+use crate::bound_kinds;
+use crate::call::{Arg, Builtin, Call};
 use crate::fault::{Fault, Outcome};
 use crate::model::LocalPath;
 use crate::session::Session;
-use crate::signature::Signature;
+use crate::signature::{NO_ARGUMENTS, Signature};
 
 /// A built-in that can be called.
 #[derive(ProvidesStaticType, NoSerialize, Allocative, StarlarkPagablePanic)]
@@ -58,7 +59,23 @@ impl Function {
 
 impl Function {
     fn call<'v>(&self, args: &Arguments<'v, '_>, eval: &mut Evaluator<'v, '_, '_>) -> Outcome<Value<'v>> {
-        let bound = self.signature.bind(self.builtin.name, args, eval.heap())?;
+        let (name, heap) = (self.builtin.name, eval.heap());
+        let kinds = bound_kinds::of(name);
+        let bound = self
+            .signature
+            .bind(name, args, heap, |position, value, by_keyword| {
+                let is_it = |(parameter, _): &&(&str, _)| self.signature.index(parameter) == Some(position);
+                let Some((parameter, kind)) = kinds.iter().find(is_it) else {
+                    return Ok(());
+                };
+                let session = Session::of(eval);
+                let site = session.call_site(eval);
+                let value = (value, by_keyword);
+                kind.check(
+                    &Arg::bound((name, parameter), position, value, heap, site),
+                    session,
+                )
+            })?;
         let mut call = Call {
             builtin: self.builtin,
             signature: &self.signature,
@@ -108,6 +125,8 @@ impl<'v> StarlarkValue<'v> for Function {
         session.call_ends(running);
         match result {
             Ok(value) => Ok(value),
+            // It is the caller's, who did not call then.
+            Err(fault) if fault.to_string().starts_with(NO_ARGUMENTS) => Err(fault.into()),
             Err(fault) => {
                 session.defer(name, fault, &eval.call_stack())?;
                 Ok(Value::new_none())
