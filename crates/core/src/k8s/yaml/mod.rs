@@ -9,6 +9,7 @@ mod key_order;
 mod objects;
 mod read;
 mod scalar;
+mod simple;
 mod stream;
 mod write;
 

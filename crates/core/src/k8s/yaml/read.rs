@@ -6,6 +6,7 @@ use libyaml_safer::{Encoding, Error, Event, EventData, Mark, Parser};
 use serde_json::{Map, Value};
 
 use super::scalar::{Scalar, resolve};
+use super::simple;
 use super::stream::{Spot, YamlFault};
 
 /// Lists and mappings may be nested this deep.
@@ -13,6 +14,14 @@ const MAX_DEPTH: usize = 1_000;
 
 /// Reads the first document of a text.
 pub(super) fn document(text: &str) -> Result<Value, YamlFault> {
+    match simple::document(text) {
+        Some(value) => Ok(value),
+        None => all_yaml(text),
+    }
+}
+
+/// The same, whatever is in it.
+pub(super) fn all_yaml(text: &str) -> Result<Value, YamlFault> {
     let mut input = text.strip_prefix('\u{feff}').unwrap_or(text).as_bytes();
     let mut parser = Parser::new();
     // It is known to be UTF-8. A guess would take letters such as `Ａ` at its very beginning for half a byte order mark.
