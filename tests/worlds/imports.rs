@@ -11,14 +11,8 @@ use syn::{Item, UseTree, Visibility};
 
 use crate::pure::sources;
 
-/// What is one thing: the state of a session with all that changes it, an evaluation with its built-ins, and a list of
-/// objects, which may be asked for as a watch.
-const ONE_THING: [&str; 4] = [
-    "crates/core/src/engine/",
-    "crates/tiltfile/src/",
-    "src/server/api",
-    "src/server/watch",
-];
+/// What is one thing: the state of a session with all that changes it, and an evaluation with what it calls.
+const ONE_THING: [&str; 2] = ["crates/core/src/engine/", "crates/tiltfile/src/"];
 
 /// A module, by its path from the root of its crate.
 type Module = Vec<String>;

@@ -1,133 +1,35 @@
 //! One evaluation of a Tiltfile, from request to result.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 
+use super::Host;
 use super::builtins::vocabulary;
 use super::enabled::enabled;
 use super::fault::io_message;
+use super::loaded::{Hashes, Load};
 use super::naming_function::NamingFunction;
 use super::own_extensions;
-use super::secrets::{self, Secret};
+use super::request::LoadRequest;
+use super::secrets;
 use super::session::Session;
 use super::values::Kept;
-use super::{BuiltinCall, Host, Memory};
 use crate::Log;
-use crate::assembly::{CallSite, Ignorefile, Naming, Surroundings, assemble};
+use crate::assembly::{Ignorefile, Naming, Surroundings, assemble};
 use crate::diag::Diagnostic;
-use crate::engine::{ExtensionEnd, LoadOutcome};
-use crate::k8s::{Entity, KubeContext, deployable};
+use crate::engine::LoadOutcome;
+use crate::k8s::{Entity, deployable};
 use crate::model::octets::bytes_of;
-use crate::model::{
-    ApiObjects, CiSettings, DeployTarget, Ignore, LocalPath, Manifest, ManifestName, Registry,
-    SessionSettings, SourcePlace, UpdateSettings,
-};
+use crate::model::{DeployTarget, Ignore, LocalPath, Manifest, SourcePlace};
 
 /// The stack of a thread that evaluates: Starlark functions recurse on it, up to 10,000 deep.
 const STACK_BYTES: usize = 512 << 20;
 
-/// What to evaluate, and for whom.
-#[derive(Clone, Debug)]
-pub struct LoadRequest {
-    /// The Tiltfile.
-    pub file: LocalPath,
-    /// Arguments after the command. Unless the file reads them itself, they are names of the resources to run.
-    pub args: Vec<String>,
-    /// The command that was typed: `up`, `ci`, `down`, ... For `up` and `ci` a Tiltfile without resources is an error.
-    pub subcommand: &'static str,
-    /// The cluster that the kubeconfig means.
-    pub kube: KubeContext,
-    /// The host of the session's web page, where port-forwards listen unless they say otherwise.
-    pub web_host: String,
-    /// Whether this is the session's own Tiltfile: only that one must have resources and an allowed context.
-    pub is_main: bool,
-    /// What the file can know about the program that evaluates it.
-    pub program: Program,
-    /// What earlier loads of the session left.
-    pub memory: Memory,
-    /// Extensions, and their repositories, that users registered beside the Tiltfile.
-    pub extensions: ApiObjects,
-    /// Reads the clock, to time the calls of built-ins; `None` for not timing them.
-    pub clock: Option<fn() -> Instant>,
-}
-
-/// What a Tiltfile can know about the program that evaluates it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Program {
-    /// The command line, with the program's name first: `sys.argv`.
-    pub argv: Vec<String>,
-    /// The path of the program: `sys.executable`.
-    pub executable: String,
-    /// Variables for commands that do not have them, such as `TILT_PORT`.
-    pub variables: Vec<(String, String)>,
-}
-
-/// What an evaluation gave.
-#[derive(Clone, Debug, Default)]
-pub struct Load {
-    /// All resources in definition order; `None` when the load failed.
-    pub manifests: Option<Vec<Manifest>>,
-    /// Which of them are to run.
-    pub enabled: BTreeSet<ManifestName>,
-    /// What is probably not as meant. Already in the log.
-    pub warnings: Vec<Diagnostic>,
-    /// Why the load failed, in the order found; the first one is what Tilt reports. Not in the log.
-    pub errors: Vec<Diagnostic>,
-    /// Files whose change makes another evaluation necessary; sorted.
-    pub config_files: Vec<LocalPath>,
-    /// Files that count like those, though Tilt does not list them; sorted.
-    pub unlisted_files: Vec<LocalPath>,
-    /// Ignores that hold for every watch: `.tiltignore`, `watch_settings()`.
-    pub watch_ignores: Vec<Ignore>,
-    /// Settings for updates.
-    pub update_settings: UpdateSettings,
-    /// Where images are pushed, if the Tiltfile says so.
-    pub default_registry: Option<Registry>,
-    /// The same, with where that was said.
-    pub registry: Option<(Registry, CallSite)>,
-    /// Which contexts may be deployed to.
-    pub allowed_contexts: BTreeSet<String>,
-    /// Settings for `tilt ci`.
-    pub ci_settings: CiSettings,
-    /// Other settings of the session.
-    pub session_settings: SessionSettings,
-    /// The content of `.tiltignore` beside the Tiltfile.
-    pub tiltignore: Option<Ignorefile>,
-    /// Values that must not be shown, by value.
-    pub secrets: BTreeMap<String, Secret>,
-    /// Objects of the API that were registered; also those of a load that failed.
-    pub objects: ApiObjects,
-    /// What became of the extensions that ran on their own, by name.
-    pub extensions: BTreeMap<String, ExtensionEnd>,
-    /// The host of the session's web page.
-    pub web_host: String,
-    /// The calls of built-ins in the order in which they ended, if they were timed.
-    pub calls: Vec<BuiltinCall>,
-    /// What was executed.
-    pub hashes: Hashes,
-}
-
-/// Hex SHA-256 of what was executed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Hashes {
-    /// Of the Tiltfile alone.
-    pub tiltfile: String,
-    /// Of all executed files, one after the other in the order in which they started.
-    pub all_files: String,
-}
-
 impl Load {
-    /// Returns all errors as they are shown, Tilt's own lines first; `None` when the load succeeded.
-    pub fn error_text(&self) -> Option<String> {
-        let texts: Vec<String> = self.errors.iter().map(Diagnostic::render).collect();
-        (!texts.is_empty()).then(|| texts.join("\n\n"))
-    }
-
     /// Evaluates the file of a session, and assembles what it declares.
     pub(super) fn evaluate(&mut self, session: &Session<'_>) {
         let _kept = Kept::new(session.request, session.host.variables());
