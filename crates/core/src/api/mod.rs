@@ -5,6 +5,7 @@
 //! show what the engine does, `shown` knows which of them have to be written. No server, no clock: the time and the UID of a new object are arguments.
 
 mod button_hash;
+mod changes;
 mod clicks;
 mod decode;
 mod docs;
@@ -25,6 +26,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use changes::{Change, ChangeKind};
 pub use clicks::{Wish, wishes};
 pub use error::{ApiError, Reason};
 pub use kind::{GROUP, KINDS, Kind, VERBS, VERSION};
@@ -32,7 +34,7 @@ pub use objects::SessionFacts;
 pub use patch::{PatchType, apply as apply_patch};
 pub use selector::{FieldSelector, LabelSelector, Selection};
 pub use shown::{News, Shown};
-pub use store::{Change, ChangeKind, Store, list_body};
+pub use store::{Store, list_body};
 pub use table::table;
 pub use three_way::{LAST_APPLIED, last_applied, three_way_patch, with_last_applied};
 pub use write::{Part, Write};

@@ -3,18 +3,16 @@
 //! There is one counter of versions. Each change gets the next number and is remembered for a while, so that a watch can go
 //! on where it was. An object that is written as it was is not a change.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::changes::{Change, ChangeKind, Changes};
 use super::decode::decode;
 use super::validate::{check_name, validate};
 use super::{ApiError, Kind, Part, PatchType, Reason, Selection, Write, managed, patch};
 use crate::model::Timestamp;
-
-/// How many changes are remembered.
-const HISTORY: usize = 4096;
 
 /// The objects, by kind and name.
 #[derive(Debug, Default)]
@@ -23,49 +21,8 @@ pub struct Store {
     objects: BTreeMap<&'static str, BTreeMap<String, Arc<Value>>>,
     /// Which of them only show what the engine does.
     engines: BTreeSet<(&'static str, String)>,
-    history: VecDeque<Change>,
-    /// The last change of the session's own object, which has a part for each resource.
-    last_of_session: Option<u64>,
+    changes: Changes,
     last_uid: u64,
-}
-
-/// A change of an object.
-#[derive(Clone, Debug)]
-pub struct Change {
-    /// Its number.
-    pub version: u64,
-    /// The kind of the object.
-    pub kind: &'static Kind,
-    /// What happened to it.
-    pub change: ChangeKind,
-    /// The object after the change; one that was deleted as it was.
-    pub object: Arc<Value>,
-    /// The object before the change.
-    pub before: Option<Arc<Value>>,
-    /// Whether the object only shows what the engine does.
-    pub is_engines: bool,
-}
-
-/// What happened to an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChangeKind {
-    /// It is new.
-    Added,
-    /// It is another one now.
-    Modified,
-    /// It is gone.
-    Deleted,
-}
-
-impl ChangeKind {
-    /// Returns the word of a watch.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Added => "ADDED",
-            Self::Modified => "MODIFIED",
-            Self::Deleted => "DELETED",
-        }
-    }
 }
 
 impl Store {
@@ -105,10 +62,7 @@ impl Store {
     /// # Errors
     /// Some of them are no longer remembered.
     pub fn changes_since(&self, kind: &'static Kind, version: u64) -> Result<Vec<Change>, ApiError> {
-        let first = self
-            .history
-            .front()
-            .map_or(self.version + 1, |change| change.version);
+        let first = self.changes.first().unwrap_or(self.version + 1);
         if version + 1 < first {
             return Err(ApiError::new(
                 Reason::Expired,
@@ -116,7 +70,7 @@ impl Store {
             ));
         }
         let of_kind = |change: &&Change| change.kind == kind;
-        Ok(self.later_than(version).filter(of_kind).cloned().collect())
+        Ok(self.changes.since(version).filter(of_kind).cloned().collect())
     }
 
     /// Creates an object.
@@ -384,12 +338,7 @@ impl Store {
 
     /// Returns all changes after a version that are remembered.
     pub fn all_changes_since(&self, version: u64) -> Vec<Change> {
-        self.later_than(version).cloned().collect()
-    }
-
-    fn later_than(&self, version: u64) -> impl Iterator<Item = &Change> {
-        let first = self.history.partition_point(|change| change.version <= version);
-        self.history.range(first..)
+        self.changes.since(version).cloned().collect()
     }
 
     fn replace(
@@ -462,7 +411,7 @@ impl Store {
             (self.version + 1).to_string().into(),
         );
         object.insert("metadata".to_owned(), metadata.into());
-        let object = Arc::new(Value::Object(object));
+        let object = Arc::new(fitted(Value::Object(object)));
         if how.dry_run {
             return object;
         }
@@ -478,34 +427,16 @@ impl Store {
         object
     }
 
-    /// Forgets the last change of the session's own object, since the next one says more: thousands of them would fill the
-    /// memory. Returns what the object was before.
-    fn forget_change_of_session(&mut self) -> Option<Arc<Value>> {
-        let version = self.last_of_session.take()?;
-        let at = self
-            .history
-            .binary_search_by_key(&version, |change| change.version)
-            .ok()?;
-        self.history.remove(at)?.before
-    }
-
     fn note(
         &mut self,
         kind: &'static Kind,
         change: ChangeKind,
         object: Arc<Value>,
-        mut before: Option<Arc<Value>>,
+        before: Option<Arc<Value>>,
     ) {
-        if kind.name == "Session" && change == ChangeKind::Modified {
-            before = self.forget_change_of_session().or(before);
-            self.last_of_session = Some(self.version);
-        }
-        if self.history.len() == HISTORY {
-            self.history.pop_front();
-        }
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let is_engines = self.engines.contains(&(kind.plural, name.to_owned()));
-        self.history.push_back(Change {
+        self.changes.add(Change {
             version: self.version,
             kind,
             change,
@@ -513,6 +444,30 @@ impl Store {
             before,
             is_engines,
         });
+    }
+}
+
+/// Returns a value that takes no more memory than it needs: thousands may be kept for long.
+fn fitted(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let mut exact = Map::with_capacity(fields.len());
+            exact.extend(fields.into_iter().map(|(mut name, value)| {
+                name.shrink_to_fit();
+                (name, fitted(value))
+            }));
+            Value::Object(exact)
+        }
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.into_iter().map(fitted).collect();
+            items.shrink_to_fit();
+            Value::Array(items)
+        }
+        Value::String(mut text) => {
+            text.shrink_to_fit();
+            Value::String(text)
+        }
+        other => other,
     }
 }
 

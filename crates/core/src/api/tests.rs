@@ -211,6 +211,51 @@ fn a_watch_goes_on_where_it_was_or_is_told_that_it_is_too_late() {
 }
 
 #[test]
+fn of_an_object_that_changes_again_old_changes_are_forgotten_and_none_is_missed() {
+    let mut store = Store::default();
+    let names = ["a", "b", "c"];
+    let show = |store: &mut Store, n: u64| {
+        let name = names[usize::try_from(n % 3).expect("it is small")];
+        let mut map = map(name);
+        map["data"] = json!({"n": n.to_string()});
+        // Of one of them selectors may see something else at times.
+        let label = if name == "c" { n / 900 } else { 0 };
+        map["metadata"]["labels"] = json!({"l": label.to_string()});
+        store.show(kind("ConfigMap"), map, Timestamp::from_secs(1));
+    };
+    for n in 0..3_000 {
+        show(&mut store, n);
+    }
+    for seen in [0, 1, 100, 1_500, 2_900, 2_999] {
+        let changes = store
+            .changes_since(kind("ConfigMap"), seen)
+            .expect("they are remembered");
+        assert!(changes.len() < 300, "{} are kept since {seen}", changes.len());
+        for name in names {
+            let of_it: Vec<&Change> = changes
+                .iter()
+                .filter(|change| change.object["metadata"]["name"] == name)
+                .collect();
+            let last = store.get(kind("ConfigMap"), name).expect("it is there");
+            if let Some(change) = of_it.last() {
+                assert_eq!(&change.object, last, "{name} since {seen}");
+            } else {
+                let version = last["metadata"]["resourceVersion"].as_str().expect("a text");
+                assert!(
+                    version.parse::<u64>().expect("a number") <= seen,
+                    "{name} since {seen}"
+                );
+            }
+            // What selectors see goes on where it was.
+            for pair in of_it.windows(2) {
+                let before = pair[1].before.as_ref().expect("it is none that is new");
+                assert_eq!(before["metadata"]["labels"], pair[0].object["metadata"]["labels"]);
+            }
+        }
+    }
+}
+
+#[test]
 fn selectors_choose_by_labels_and_names() {
     let object = json!({"metadata": {"name": "web", "labels": {"tier": "front", "team": "a"}}});
     for (text, matches) in [
