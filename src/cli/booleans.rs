@@ -61,7 +61,7 @@ fn names(arg: &clap::Arg) -> impl Iterator<Item = String> + use<> {
 }
 
 /// Reads what Go's `strconv.ParseBool` reads.
-fn boolean(text: &str) -> Option<bool> {
+pub(super) fn boolean(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),

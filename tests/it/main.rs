@@ -25,6 +25,7 @@ mod git_checkouts;
 mod images;
 mod inputs;
 mod kubectl;
+mod kubectl_words;
 mod kubernetes;
 mod language;
 mod live_updates;

@@ -4,14 +4,16 @@ use anyhow::bail;
 use http::Method;
 use serde_json::Value;
 
-use super::super::{exit, say};
+use super::super::say;
 use super::files::{Files, ReadObject};
 use super::get::JSON;
 use super::options::{Dry, DryRun, Labels, Subresource, Validation};
 use super::printing::{Format, Print, display_name, text};
 use super::target::escaped;
 use super::{Connect, block_on};
-use crate::api::{Kind, LabelSelector, Selection, last_applied, three_way_patch, with_last_applied};
+use crate::api::{
+    Kind, LAST_APPLIED, LabelSelector, Selection, last_applied, three_way_patch, with_last_applied,
+};
 use crate::server::client::{ApiClient, ApiFailure};
 
 /// Create objects of a running session, or change them to what a file says
@@ -94,11 +96,15 @@ See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts"
 
 pub(in super::super) fn apply(args: &ApplyArgs) -> anyhow::Result<u8> {
     let format = args.print.format()?;
+    let (dry, validation) = (args.dry_run.how()?, args.validation.word()?);
     if args.files.is_empty() {
         bail!("must specify one of -f and -k");
     }
     if args.force_conflicts && !args.server_side {
         bail!("--force-conflicts only works with --server-side");
+    }
+    if !args.part.path().is_empty() && !args.server_side {
+        bail!("--subresource can only be specified for --server-side");
     }
     let mut objects = args.files.read()?;
     if !args.labels.selector.is_empty() {
@@ -115,24 +121,21 @@ pub(in super::super) fn apply(args: &ApplyArgs) -> anyhow::Result<u8> {
     }
     block_on(async {
         let api = args.connect.api()?;
-        let mut failures = Vec::new();
+        let (mut done, mut failures) = (Vec::new(), Vec::new());
         for read in &objects {
-            match apply_one(&api, args, read).await {
-                Ok((outcome, applied)) => {
+            match (apply_one(&api, args, (dry, validation), read).await, &format) {
+                (Ok((outcome, applied)), Format::Human | Format::Name) => {
                     say::out(&told(&format, &args.print, read.kind, applied, &outcome)?)
                 }
-                Err(failure) => failures.push(failure),
+                (Ok((_, applied)), _) => done.push((read.kind, applied)),
+                (Err(failure), _) => failures.push(failure),
             }
         }
-        // The others are applied all the same; the last failure is told by whoever called.
-        let last = failures.pop();
-        for failure in failures {
-            super::tell_like_kubectl(&failure);
+        if !done.is_empty() {
+            say::out(&text(&format, &args.print, &done, false)?);
         }
-        match last {
-            Some(failure) => Err(failure),
-            None => Ok(exit::SUCCESS),
-        }
+        // The others are applied all the same.
+        super::all_told(failures)
     })
 }
 
@@ -152,7 +155,12 @@ pub(super) fn told(
 }
 
 /// Applies an object; returns what became of it, in kubectl's words.
-async fn apply_one(api: &ApiClient, args: &ApplyArgs, read: &ReadObject) -> anyhow::Result<(String, Value)> {
+async fn apply_one(
+    api: &ApiClient,
+    args: &ApplyArgs,
+    (dry, validation): (Dry, &str),
+    read: &ReadObject,
+) -> anyhow::Result<(String, Value)> {
     let name = read.name();
     if name.is_empty() {
         bail!(
@@ -160,7 +168,6 @@ async fn apply_one(api: &ApiClient, args: &ApplyArgs, read: &ReadObject) -> anyh
             read.source
         );
     }
-    let dry = args.dry_run.how();
     let base = format!("/apis/tilt.dev/v1alpha1/{}", read.kind.plural);
     let one = format!("{base}/{}", escaped(&name));
     let part = args.part.path();
@@ -169,8 +176,7 @@ async fn apply_one(api: &ApiClient, args: &ApplyArgs, read: &ReadObject) -> anyh
         false => "kubectl-client-side-apply",
     };
     let options = format!(
-        "?fieldValidation={}&fieldManager={}{}",
-        args.validation.word(),
+        "?fieldValidation={validation}&fieldManager={}{}",
         escaped(args.field_manager.as_deref().unwrap_or(default)),
         dry.query()
     );
@@ -216,6 +222,14 @@ async fn apply_one(api: &ApiClient, args: &ApplyArgs, read: &ReadObject) -> anyh
         }
         Err(failure) => return Err(failure.into()),
     };
+    if current["metadata"]["annotations"][LAST_APPLIED].is_null() {
+        say::err(format!(
+            "Warning: resource {}/{name} is missing the {LAST_APPLIED} annotation which is required by tilt apply. tilt \
+             apply should only be used on resources created declaratively by either tilt create --save-config or tilt \
+             apply. The missing annotation will be patched automatically.\n",
+            read.kind.plural
+        ));
+    }
     let patch = three_way_patch(last_applied(&current).as_ref(), &wanted, &current);
     if patch.as_object().is_some_and(serde_json::Map::is_empty) {
         return Ok((format!("unchanged{}", dry.words()), current));
@@ -228,7 +242,7 @@ async fn apply_one(api: &ApiClient, args: &ApplyArgs, read: &ReadObject) -> anyh
     let failed =
         |failure: ApiFailure| failure.in_words(&format!("error when applying patch for {:?}", read.source));
     let applied = api
-        .request(Method::PATCH, &format!("{one}{part}{options}"), JSON, sent)
+        .request(Method::PATCH, &format!("{one}{options}"), JSON, sent)
         .await;
     Ok((configured, applied.map_err(failed)?))
 }

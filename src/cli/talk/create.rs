@@ -9,7 +9,7 @@ use super::apply::told;
 use super::files::{Files, ReadObject};
 use super::get::JSON;
 use super::options::{Dry, DryRun, Validation};
-use super::printing::Print;
+use super::printing::{Print, next};
 use super::target::escaped;
 use super::{Connect, block_on, like_kubectl};
 use crate::api::{Kind, with_last_applied};
@@ -214,11 +214,11 @@ pub(in super::super) fn create(args: &CreateArgs) -> anyhow::Result<u8> {
 /// Creates what files say.
 fn from_files(args: &CreateArgs) -> anyhow::Result<u8> {
     let format = args.print.format()?;
+    let (dry, validation) = (args.dry_run.how()?, args.validation.word()?);
     let mut objects = args.files.read()?;
     if objects.is_empty() {
         bail!("no objects passed to create");
     }
-    let dry = args.dry_run.how();
     if args.save_config {
         for read in &mut objects {
             read.object = with_last_applied(&read.object);
@@ -226,13 +226,12 @@ fn from_files(args: &CreateArgs) -> anyhow::Result<u8> {
     }
     block_on(async {
         let api = args.connect.api()?;
-        for read in &objects {
+        for (at, read) in objects.iter().enumerate() {
             let created = match dry {
                 Dry::Client => read.object.clone(),
                 _ => {
                     let options = format!(
-                        "fieldValidation={}&fieldManager={}{}",
-                        args.validation.word(),
+                        "fieldValidation={validation}&fieldManager={}{}",
                         escaped(&args.field_manager),
                         dry.query()
                     );
@@ -243,7 +242,8 @@ fn from_files(args: &CreateArgs) -> anyhow::Result<u8> {
                 }
             };
             let outcome = format!("created{}", dry.words());
-            say::out(&told(&format, &args.print, read.kind, created, &outcome)?);
+            let text = told(&format, &args.print, read.kind, created, &outcome)?;
+            say::out(&next(&format, at, text));
         }
         Ok(exit::SUCCESS)
     })

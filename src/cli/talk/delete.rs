@@ -3,6 +3,9 @@
 use anyhow::{Context, bail};
 use http::Method;
 
+use serde_json::Value;
+
+use super::super::booleans::boolean;
 use super::super::{exit, say};
 use super::files::{Files, NOTHING_NAMED};
 use super::get::JSON;
@@ -30,7 +33,13 @@ pub(in super::super) struct Args {
     #[command(flatten)]
     dry_run: DryRun,
     /// Output format: name
-    #[arg(short, long, value_name = "FORMAT", value_parser = ["name", ""], default_value = "", hide_default_value = true)]
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        default_value = "",
+        hide_default_value = true
+    )]
     output: String,
     /// Accepted, so that scripts keep working: what is deleted is gone when the command ends
     #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true",
@@ -46,8 +55,7 @@ pub(in super::super) struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = -1, allow_hyphen_values = true)]
     grace_period: i64,
     /// Accepted, so that scripts keep working: what an object owns goes with it
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "background", default_missing_value = "background",
-          value_parser = ["background", "foreground", "orphan", "true", "false"])]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "background", default_missing_value = "background")]
     cascade: String,
     /// Accepted, so that scripts keep working
     #[arg(long, value_name = "DURATION", default_value = "0s")]
@@ -63,7 +71,23 @@ pub(in super::super) struct Args {
     words: Vec<String>,
 }
 
+/// An object that is to be deleted.
+struct Doomed {
+    kind: &'static Kind,
+    name: String,
+    /// The file that names it.
+    source: Option<String>,
+}
+
 pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
+    check_cascade(&args.cascade)?;
+    let dry = args.dry_run.how()?;
+    if !matches!(args.output.as_str(), "" | "name") {
+        bail!(
+            "unexpected -o output mode: {}. We only support '-o name'",
+            args.output
+        );
+    }
     let selects = !args.selectors.are_empty();
     if args.all && selects {
         bail!("setting 'all' parameter but found a non empty selector. ");
@@ -71,11 +95,15 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
     if args.words.is_empty() && args.files.is_empty() && args.raw.is_none() {
         bail!("{NOTHING_NAMED}");
     }
-    let mut doomed: Vec<_> = args
+    let mut doomed: Vec<Doomed> = args
         .files
         .read()?
         .into_iter()
-        .map(|read| (read.kind, read.name()))
+        .map(|read| Doomed {
+            kind: read.kind,
+            name: read.name(),
+            source: Some(read.source),
+        })
         .collect();
     if args.force {
         say::err(
@@ -92,6 +120,11 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
         }
         if !args.words.is_empty() {
             for target in targets(&args.words)? {
+                let of_kind = |name: &str| Doomed {
+                    kind: target.kind,
+                    name: name.to_owned(),
+                    source: None,
+                };
                 if target.names.is_empty() && !args.all && !selects {
                     bail!("resource(s) were provided, but no name was specified");
                 }
@@ -100,28 +133,32 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
                     let list = api.request(Method::GET, &path, JSON, None).await?;
                     let names = list["items"].as_array().into_iter().flatten();
                     let names = names.filter_map(|item| item["metadata"]["name"].as_str());
-                    doomed.extend(names.map(|name| (target.kind, name.to_owned())));
+                    doomed.extend(names.map(of_kind));
                 }
-                doomed.extend(target.names.iter().map(|name| (target.kind, name.clone())));
+                doomed.extend(target.names.iter().map(|name| of_kind(name)));
             }
         }
         if doomed.is_empty() {
             say::out("No resources found\n");
         }
-        let dry = args.dry_run.how();
         if args.interactive && !doomed.is_empty() && !confirmed(&doomed)? {
             say::out("deletion is cancelled\n");
             return Ok(exit::SUCCESS);
         }
-        let mut failure = None;
-        for (kind, name) in doomed {
+        let mut failures = Vec::new();
+        for Doomed { kind, name, source } in doomed {
             let options = if dry == Dry::No { "" } else { "?dryRun=All" };
             let path = format!(
                 "/apis/tilt.dev/v1alpha1/{}/{}{options}",
                 kind.plural,
                 escaped(&name)
             );
-            match api.request(Method::DELETE, &path, JSON, None).await {
+            let deleted = match dry {
+                // Nothing is asked: it is not even known whether it is there.
+                Dry::Client => Ok(Value::Null),
+                _ => api.request(Method::DELETE, &path, JSON, None).await,
+            };
+            match deleted {
                 Ok(_) if args.output == "name" => say::out(&format!("{}\n", display_name(kind, &name))),
                 Ok(_) => {
                     let dry = dry.words();
@@ -132,23 +169,37 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
                     ));
                 }
                 Err(error) if error.is_not_found() && args.ignore_not_found => {}
-                Err(error) => {
-                    failure.get_or_insert(error);
-                }
+                Err(error) => failures.push(match source {
+                    Some(source) => error.in_words(&format!("error when deleting {source:?}")),
+                    None => error,
+                }),
             }
         }
-        match failure {
-            Some(failure) => Err(failure.into()),
-            None => Ok(exit::SUCCESS),
-        }
+        super::all_told(failures.into_iter().map(Into::into).collect())
     })
 }
 
+/// Checks what is said of objects that belong to what is deleted.
+fn check_cascade(how: &str) -> anyhow::Result<()> {
+    let new = match (how, boolean(how)) {
+        ("background" | "foreground" | "orphan", _) => return Ok(()),
+        (_, Some(true)) => "background",
+        (_, Some(false)) => "orphan",
+        (other, None) => {
+            bail!("invalid cascade value ({other}). Must be \"background\", \"foreground\", or \"orphan\"")
+        }
+    };
+    say::err(format!(
+        "warning: --cascade={how} is deprecated (boolean value) and can be replaced with --cascade={new}.\n"
+    ));
+    Ok(())
+}
+
 /// Asks whether these are to be deleted.
-fn confirmed(doomed: &[(&'static Kind, String)]) -> anyhow::Result<bool> {
+fn confirmed(doomed: &[Doomed]) -> anyhow::Result<bool> {
     let names: Vec<String> = doomed
         .iter()
-        .map(|(kind, name)| format!("{}\n", display_name(kind, name)))
+        .map(|doomed| format!("{}\n", display_name(doomed.kind, &doomed.name)))
         .collect();
     say::out(&format!(
         "You are about to delete the following {} resource(s):\n{}Do you want to continue? (y/N): ",

@@ -114,6 +114,16 @@ pub(super) fn like_kubectl(result: anyhow::Result<u8>) -> anyhow::Result<u8> {
     Ok(super::exit::FAILURE)
 }
 
+/// Prints all that failed but the last, which whoever called prints.
+fn all_told(mut failures: Vec<anyhow::Error>) -> anyhow::Result<u8> {
+    let last = failures.pop();
+    failures.iter().for_each(tell_like_kubectl);
+    match last {
+        Some(failure) => Err(failure),
+        None => Ok(super::exit::SUCCESS),
+    }
+}
+
 /// Prints what failed as kubectl words it.
 fn tell_like_kubectl(error: &anyhow::Error) {
     let text = match error.downcast_ref::<ApiFailure>() {

@@ -1,5 +1,9 @@
 //! Flags that several commands about objects have.
 
+use anyhow::bail;
+
+use super::super::booleans::boolean;
+use super::super::say;
 use super::target::escaped;
 
 /// Which objects, by their labels.
@@ -46,19 +50,24 @@ impl Selectors {
 #[derive(Debug, clap::Args)]
 pub(super) struct Validation {
     /// What is done about unknown fields: strict, warn or ignore
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "strict", default_missing_value = "strict",
-          value_parser = ["strict", "warn", "ignore", "true", "false"])]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "strict", default_missing_value = "strict")]
     validate: String,
 }
 
 impl Validation {
     /// Returns the word that the session has for it.
-    pub(super) fn word(&self) -> &'static str {
-        match self.validate.as_str() {
-            "strict" | "true" => "Strict",
-            "warn" => "Warn",
-            _ => "Ignore",
-        }
+    ///
+    /// # Errors
+    /// It is neither of the words nor on or off.
+    pub(super) fn word(&self) -> anyhow::Result<&'static str> {
+        Ok(match (self.validate.as_str(), boolean(&self.validate)) {
+            ("strict", _) | (_, Some(true)) => "Strict",
+            ("warn", _) => "Warn",
+            ("ignore", _) | (_, Some(false)) => "Ignore",
+            (other, None) => bail!(
+                "invalid - validate option {other:?}; must be one of: strict (or true), warn, ignore (or false)"
+            ),
+        })
     }
 }
 
@@ -66,7 +75,7 @@ impl Validation {
 #[derive(Debug, clap::Args)]
 pub(super) struct Subresource {
     /// Write this part alone: status
-    #[arg(long, value_name = "NAME", value_parser = ["status", ""], default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     subresource: String,
 }
 
@@ -84,8 +93,7 @@ impl Subresource {
 #[derive(Debug, clap::Args)]
 pub(super) struct DryRun {
     /// Say what would be done: none, server or client
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "none", default_missing_value = "unchanged",
-          value_parser = ["none", "server", "client", "unchanged"])]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "none", default_missing_value = "unchanged")]
     dry_run: String,
 }
 
@@ -101,12 +109,34 @@ pub(super) enum Dry {
 }
 
 impl DryRun {
-    pub(super) fn how(&self) -> Dry {
-        match self.dry_run.as_str() {
-            "server" => Dry::Server,
-            "client" | "unchanged" => Dry::Client,
-            _ => Dry::No,
-        }
+    /// Returns how far a write goes. What is written in an old way is told.
+    ///
+    /// # Errors
+    /// It is neither of the words nor on or off.
+    pub(super) fn how(&self) -> anyhow::Result<Dry> {
+        Ok(match (self.dry_run.as_str(), boolean(&self.dry_run)) {
+            ("none", _) => Dry::No,
+            ("server", _) => Dry::Server,
+            ("client", _) => Dry::Client,
+            ("unchanged", _) => {
+                say::err("Warning: --dry-run is deprecated and can be replaced with --dry-run=client.\n");
+                Dry::Client
+            }
+            (old, Some(is_dry)) => {
+                let (new, dry) = if is_dry {
+                    ("client", Dry::Client)
+                } else {
+                    ("none", Dry::No)
+                };
+                say::err(format!(
+                    "Warning: --dry-run={old} is deprecated (boolean value) and can be replaced with --dry-run={new}.\n"
+                ));
+                dry
+            }
+            (other, None) => {
+                bail!("Invalid dry-run value ({other}). Must be \"none\", \"server\", or \"client\".")
+            }
+        })
     }
 }
 

@@ -36,7 +36,7 @@ pub(in super::super) struct Args {
     #[arg(long, value_name = "PATH")]
     patch_file: Option<String>,
     /// Kind of patch: json, merge or strategic
-    #[arg(long, value_name = "TYPE", default_value = "strategic", value_parser = ["json", "merge", "strategic"])]
+    #[arg(long, value_name = "TYPE", default_value = "strategic")]
     r#type: String,
     #[command(flatten)]
     part: Subresource,
@@ -49,25 +49,28 @@ pub(in super::super) struct Args {
 
 pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
     let format = args.print.format()?;
+    let dry = args.dry_run.how()?;
     let patch = match (&args.patch, &args.patch_file) {
         (Some(patch), None) => patch.clone(),
         (None, Some(path)) => std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?,
         (Some(_), Some(_)) => bail!("cannot specify --patch and --patch-file together"),
         (None, None) => bail!("must specify --patch or --patch-file containing the contents of the patch"),
     };
+    let kind = args.r#type.to_lowercase();
+    let media = match kind.as_str() {
+        "json" => "application/json-patch+json",
+        "merge" => "application/merge-patch+json",
+        "strategic" | "" => "application/strategic-merge-patch+json",
+        _ => bail!(
+            "--type must be one of [json merge strategic], not {:?}",
+            args.r#type
+        ),
+    };
     let patch: Value = serde_yaml::from_str(&patch).with_context(|| format!("unable to parse {patch:?}"))?;
-    let media = format!(
-        "application/{}-patch+json",
-        match args.r#type.as_str() {
-            "strategic" => "strategic-merge",
-            other => other,
-        }
-    );
     if args.local {
-        return patch_locally(args, &format, patch);
+        return patch_locally(args, &format, &kind, patch);
     }
     let named = named(&args.words, &args.files)?;
-    let dry = args.dry_run.how();
     block_on(async {
         let api = args.connect.api()?;
         for object in &named {
@@ -83,7 +86,7 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
                 "{one}{part}?fieldManager={}{options}",
                 escaped(&args.field_manager)
             );
-            let sent = Some((media.as_str(), patch.to_string().into_bytes()));
+            let sent = Some((media, patch.to_string().into_bytes()));
             let new = api.request(Method::PATCH, &path, JSON, sent).await?;
             let is_same = old["metadata"]["resourceVersion"] == new["metadata"]["resourceVersion"];
             let same = if is_same { " (no change)" } else { "" };
@@ -95,8 +98,8 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
 }
 
 /// Patches what files say, and shows what comes of it.
-fn patch_locally(args: &Args, format: &Format, patch: Value) -> anyhow::Result<u8> {
-    let patch_type = match args.r#type.as_str() {
+fn patch_locally(args: &Args, format: &Format, kind: &str, patch: Value) -> anyhow::Result<u8> {
+    let patch_type = match kind {
         "json" => PatchType::Json,
         _ => PatchType::Merge,
     };

@@ -241,6 +241,14 @@ pub(super) fn text(
     })
 }
 
+/// Returns the text of one of several objects that are printed one by one: documents of YAML are told apart.
+pub(super) fn next(format: &Format, at: usize, text: String) -> String {
+    match format {
+        Format::Yaml if at > 0 => format!("---\n{text}"),
+        _ => text,
+    }
+}
+
 /// Returns the same value with the fields of objects in alphabetical order.
 pub(super) fn sorted(value: &Value) -> Value {
     match value {

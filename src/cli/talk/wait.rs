@@ -8,12 +8,14 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 
 use super::super::{exit, say};
+use super::apply::told;
 use super::files::{Files, NOTHING_NAMED};
 use super::get::JSON;
 use super::options::Selectors;
-use super::printing::{display_name, relaxed};
+use super::printing::{Print, next, relaxed};
 use super::target::{Target, escaped, targets};
 use super::{Connect, block_on};
+use crate::api::Kind;
 use crate::k8s::json_path::JsonPath;
 use crate::model::parse_go_duration;
 use crate::server::client::ApiClient;
@@ -44,15 +46,8 @@ pub(in super::super) struct Args {
     all: bool,
     #[command(flatten)]
     selectors: Selectors,
-    /// Output format: name
-    #[arg(
-        short,
-        long,
-        value_name = "FORMAT",
-        default_value = "",
-        hide_default_value = true
-    )]
-    output: String,
+    #[command(flatten)]
+    print: Print,
     /// What to wait for: TYPE NAME..., TYPE/NAME..., TYPE -l or --all
     #[arg(value_name = "TYPE")]
     words: Vec<String>,
@@ -112,7 +107,9 @@ fn wanted(text: &str) -> anyhow::Result<Wanted> {
         }
         return Ok(Wanted::Path {
             path: relaxed(path).map_err(|_| unexpected(()))?,
-            value: after.strip_prefix('=').map(str::to_owned),
+            value: after
+                .strip_prefix('=')
+                .map(|value| value.trim_matches(['\'', '"']).to_owned()),
         });
     }
     bail!("unrecognized condition: {text:?}")
@@ -148,6 +145,7 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
     if args.ready {
         return block_on(async { until_ready(&args.connect.api()?, timeout).await });
     }
+    let format = args.print.format()?;
     if args.for_.is_empty() {
         bail!("unrecognized condition: []");
     }
@@ -184,10 +182,18 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
         if waits.is_empty() {
             bail!("no matching resources found");
         }
-        let mut failures = Vec::new();
+        let (mut met, mut failures) = (0, Vec::new());
         for outcome in futures::future::join_all(waits).await {
             match outcome {
-                Ok(line) => say::out(&line),
+                // Each condition is told.
+                Ok(Some((kind, object))) => {
+                    for _ in &wanted {
+                        let text = told(&format, &args.print, kind, object.clone(), "condition met")?;
+                        say::out(&next(&format, met, text));
+                        met += 1;
+                    }
+                }
+                Ok(None) => {}
                 Err(error) => failures.push(error),
             }
         }
@@ -227,7 +233,8 @@ async fn names(api: &ApiClient, args: &Args, target: &Target) -> anyhow::Result<
         .collect())
 }
 
-/// Waits for one object; returns the line to print.
+/// Waits for one object; returns it as it was seen last. Of what is not there from the beginning nothing is said when it is to
+/// be deleted.
 async fn wait_for(
     api: &ApiClient,
     args: &Args,
@@ -235,7 +242,7 @@ async fn wait_for(
     name: String,
     wanted: &[Wanted],
     deadline: tokio::time::Instant,
-) -> anyhow::Result<String> {
+) -> anyhow::Result<Option<(&'static Kind, Value)>> {
     let needs_object = !wanted
         .iter()
         .any(|wanted| matches!(wanted, Wanted::Create | Wanted::Delete));
@@ -243,15 +250,6 @@ async fn wait_for(
         api.request(Method::GET, &target.path(Some(&name)), JSON, None)
             .await?;
     }
-    let met = || {
-        let name = display_name(target.kind, &name);
-        // Each condition is told.
-        let line = match args.output.as_str() {
-            "name" => format!("{name}\n"),
-            _ => format!("{name} condition met\n"),
-        };
-        line.repeat(wanted.len())
-    };
     let selector = escaped(&format!("metadata.name={name}"));
     let path = format!("{}?fieldSelector={selector}", target.path(None));
     let is_look = timeout(&args.timeout).is_ok_and(|timeout| timeout.is_zero());
@@ -263,13 +261,12 @@ async fn wait_for(
             target.kind.plural
         ),
     };
+    let mut last = Value::Null;
     if matches!(wanted, [Wanted::Delete]) {
-        // Of what is not there from the beginning nothing is said.
-        let looked = api
-            .request(Method::GET, &target.path(Some(&name)), JSON, None)
-            .await;
-        if looked.is_err_and(|failure| failure.is_not_found()) {
-            return Ok(String::new());
+        let path = target.path(Some(&name));
+        match api.request(Method::GET, &path, JSON, None).await {
+            Err(failure) if failure.is_not_found() => return Ok(None),
+            looked => last = looked.unwrap_or_default(),
         }
     }
     let watching = async {
@@ -278,9 +275,11 @@ async fn wait_for(
         loop {
             // What happens after this moment is in the watch, so nothing is missed between the two.
             let list = api.request(Method::GET, &path, JSON, None).await?;
-            pending = still_pending(pending, list["items"].get(0));
+            let object = list["items"].get(0);
+            last = object.unwrap_or(&last).clone();
+            pending = still_pending(pending, object);
             if pending.is_empty() {
-                return Ok(met());
+                return Ok(Some((target.kind, last)));
             }
             if is_look {
                 return Err(late());
@@ -299,9 +298,10 @@ async fn wait_for(
                         continue;
                     }
                     let object = (event["type"] != "DELETED").then_some(&event["object"]);
+                    last = object.unwrap_or(&last).clone();
                     pending = still_pending(pending, object);
                     if pending.is_empty() {
-                        return Ok(met());
+                        return Ok(Some((target.kind, last)));
                     }
                 }
             }
