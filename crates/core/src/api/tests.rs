@@ -155,7 +155,7 @@ fn rules_beside_the_types_are_told_with_their_fields() {
         (
             "UIButton",
             json!({"text": "x", "location": {}}),
-            "spec.location.componentID: Required value",
+            "spec.location.componentID: Required value: Parent component ID is required",
         ),
         (
             "ExtensionRepo",
@@ -165,12 +165,29 @@ fn rules_beside_the_types_are_told_with_their_fields() {
         (
             "FileWatch",
             json!({"watchedPaths": []}),
-            "spec.watchedPaths: Required value",
+            "spec.watchedPaths: Required value: cannot be an empty list",
         ),
         (
             "PortForward",
             json!({"podName": "p", "forwards": []}),
-            "spec.forwards: Required value",
+            "spec.forwards: Required value: At least one Forward is required",
+        ),
+        (
+            "PortForward",
+            json!({"podName": "p", "forwards": [{"localPort": 70000, "containerPort": 0}]}),
+            "[spec.forwards[0].localPort: Invalid value: 70000: LocalPort must be in the range [0, 65535], \
+             spec.forwards[0].containerPort: Invalid value: 0: ContainerPort must be in the range (0, 65535]]",
+        ),
+        (
+            "KubernetesApply",
+            json!({"applyCmd": {"args": []}, "cluster": "", "discoveryStrategy": "x"}),
+            "[spec.discoveryStrategy: Unsupported value: \"x\": supported values: \"default\", \"selectors-only\", \
+             spec.applyCmd.args: Required value: args cannot be empty]",
+        ),
+        (
+            "KubernetesDiscovery",
+            json!({"watches": [{"uid": "a", "namespace": "", "name": "web"}]}),
+            "spec.watches[0]: Required value: Namespace must be provided",
         ),
     ] {
         let body = json!({"metadata": {"name": "x"}, "spec": spec});

@@ -8,6 +8,12 @@ use serde_json::{Map, Value};
 
 use super::{ApiError, Kind};
 
+/// The highest port.
+const MAX_PORT: i64 = 65_535;
+
+/// How pods are found.
+const STRATEGIES: [&str; 2] = ["default", "selectors-only"];
+
 type Causes = Vec<(String, &'static str, String)>;
 
 /// Checks a name: any segment of a path.
@@ -50,9 +56,14 @@ pub(super) fn validate(kind: &'static Kind, name: &str, object: &Map<String, Val
         "ToggleButton" => toggle(spec, &mut causes),
         "ExtensionRepo" => repo(spec, &mut causes),
         "PortForward" => forward(spec, &mut causes),
-        "FileWatch" if is_empty(&spec["watchedPaths"]) => required("spec.watchedPaths", &mut causes),
-        "Session" if is_empty(&spec["tiltfilePath"]) => required("spec.tiltfilePath", &mut causes),
+        "FileWatch" if is_empty(&spec["watchedPaths"]) => {
+            required("spec.watchedPaths", "cannot be an empty list", &mut causes);
+        }
+        "Session" if is_empty(&spec["tiltfilePath"]) => {
+            required("tiltfilePath", "cannot be empty", &mut causes);
+        }
         "KubernetesApply" => apply(spec, &mut causes),
+        "KubernetesDiscovery" => discovery(spec, &mut causes),
         _ => {}
     }
     if causes.is_empty() {
@@ -70,12 +81,9 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-fn required(field: &str, causes: &mut Causes) {
-    causes.push((
-        field.to_owned(),
-        "FieldValueRequired",
-        "Required value".to_owned(),
-    ));
+fn required(field: &str, why: &str, causes: &mut Causes) {
+    let why = format!("Required value: {why}");
+    causes.push((field.to_owned(), "FieldValueRequired", why));
 }
 
 fn invalid(field: &str, value: &Value, why: &str, causes: &mut Causes) {
@@ -87,29 +95,26 @@ fn invalid(field: &str, value: &Value, why: &str, causes: &mut Causes) {
 }
 
 fn location(spec: &Value, causes: &mut Causes) {
-    for field in ["componentID", "componentType"] {
+    for (field, what) in [("componentID", "ID"), ("componentType", "type")] {
         if is_empty(&spec["location"][field]) {
-            required(&format!("spec.location.{field}"), causes);
+            let why = format!("Parent component {what} is required");
+            required(&format!("spec.location.{field}"), &why, causes);
         }
     }
 }
 
 fn button(spec: &Value, causes: &mut Causes) {
-    location(spec, causes);
     if is_empty(&spec["text"]) {
-        causes.push((
-            "spec.text".to_owned(),
-            "FieldValueRequired",
-            "Required value: Button text cannot be empty".to_owned(),
-        ));
+        required("spec.text", "Button text cannot be empty", causes);
     }
+    location(spec, causes);
     icon("spec.iconSVG", &spec["iconSVG"], causes);
     let mut names = BTreeSet::new();
     for (at, input) in spec["inputs"].as_array().into_iter().flatten().enumerate() {
         let field = format!("spec.inputs[{at}]");
         let name = input["name"].as_str().unwrap_or_default();
         if name.is_empty() {
-            required(&format!("{field}.name"), causes);
+            required(&format!("{field}.name"), "an input has a name", causes);
         } else if !names.insert(name) {
             causes.push((
                 format!("{field}.name"),
@@ -133,7 +138,8 @@ fn button(spec: &Value, causes: &mut Causes) {
             .get("choice")
             .is_some_and(|choice| is_empty(&choice["choices"]))
         {
-            required(&format!("{field}.choice.choices"), causes);
+            let why = "must specify choices if input type is choice";
+            required(&format!("{field}.choice.choices"), why, causes);
         }
     }
 }
@@ -151,18 +157,20 @@ fn toggle(spec: &Value, causes: &mut Causes) {
     location(spec, causes);
     for state in ["on", "off"] {
         if is_empty(&spec[state]["text"]) {
-            required(&format!("spec.{state}.text"), causes);
+            required(&format!("spec.{state}.text"), "a state has a text", causes);
         }
         icon(&format!("spec.{state}.iconSVG"), &spec[state]["iconSVG"], causes);
     }
     let source = &spec["stateSource"]["configMap"];
     if !source.is_object() {
-        required("spec.stateSource.configMap", causes);
+        let why = "must specify exactly one kind of StateSource";
+        required("spec.stateSource.configMap", why, causes);
         return;
     }
     for field in ["name", "key"] {
         if is_empty(&source[field]) {
-            required(&format!("spec.stateSource.configMap.{field}"), causes);
+            let why = "a state is kept under a key of a config map";
+            required(&format!("spec.stateSource.configMap.{field}"), why, causes);
         }
     }
     let or = |field: &str, default: &str| source[field].as_str().unwrap_or(default).to_owned();
@@ -207,39 +215,63 @@ fn repo(spec: &Value, causes: &mut Causes) {
 
 fn forward(spec: &Value, causes: &mut Causes) {
     if is_empty(&spec["podName"]) {
-        required("spec.podName", causes);
+        required("spec.podName", "PodName cannot be empty", causes);
     }
     if is_empty(&spec["forwards"]) {
-        required("spec.forwards", causes);
+        required("spec.forwards", "At least one Forward is required", causes);
     }
     let mut ports = BTreeSet::new();
     for (at, forward) in spec["forwards"].as_array().into_iter().flatten().enumerate() {
-        let local = forward["localPort"].as_i64().unwrap_or_default();
+        let port = |field: &str| forward[field].as_i64().unwrap_or_default();
+        let (local, container) = (port("localPort"), port("containerPort"));
+        let field = format!("spec.forwards[{at}].localPort");
         if local != 0 && !ports.insert(local) {
-            causes.push((
-                format!("spec.forwards[{at}].localPort"),
-                "FieldValueDuplicate",
-                format!("Duplicate value: {local}"),
-            ));
+            let why = "Duplicate value: \"Cannot bind more than one forward to same LocalPort\"";
+            causes.push((field.clone(), "FieldValueDuplicate", why.to_owned()));
         }
-        if forward["containerPort"].as_i64().unwrap_or_default() <= 0 {
-            required(&format!("spec.forwards[{at}].containerPort"), causes);
+        if !(0..=MAX_PORT).contains(&local) {
+            invalid(
+                &field,
+                &local.into(),
+                "LocalPort must be in the range [0, 65535]",
+                causes,
+            );
+        }
+        if !(1..=MAX_PORT).contains(&container) {
+            let field = format!("spec.forwards[{at}].containerPort");
+            let why = "ContainerPort must be in the range (0, 65535]";
+            invalid(&field, &container.into(), why, causes);
         }
     }
 }
 
 fn apply(spec: &Value, causes: &mut Causes) {
-    let has_yaml = !is_empty(&spec["yaml"]);
-    let has_command = spec.get("applyCmd").is_some_and(Value::is_object);
-    if has_yaml && has_command {
-        invalid(
-            "spec.applyCmd",
-            &spec["yaml"],
-            "must specify exactly ONE of .spec.applyCmd or .spec.yaml",
-            causes,
-        );
+    let strategy = &spec["discoveryStrategy"];
+    if !is_empty(strategy) && !STRATEGIES.iter().any(|known| strategy == known) {
+        let known = STRATEGIES.map(|known| format!("{known:?}")).join(", ");
+        let why = format!("Unsupported value: {strategy}: supported values: {known}");
+        causes.push(("spec.discoveryStrategy".to_owned(), "FieldValueNotSupported", why));
     }
-    if !has_yaml && !has_command {
-        required("spec.yaml", causes);
+    let one = "must specify exactly ONE of .spec.yaml or .spec.applyCmd";
+    let (has_yaml, command) = (!is_empty(&spec["yaml"]), &spec["applyCmd"]);
+    if has_yaml && command.is_object() {
+        invalid("spec.applyCmd", command, one, causes);
+    } else if command.is_object() && is_empty(&command["args"]) {
+        required("spec.applyCmd.args", "args cannot be empty", causes);
+    } else if !has_yaml && !command.is_object() {
+        required("spec.yaml", one, causes);
+    }
+}
+
+fn discovery(spec: &Value, causes: &mut Causes) {
+    if is_empty(&spec["watches"]) && is_empty(&spec["extraSelectors"]) {
+        let why = "One or more watches or extraSelectors are required";
+        required("spec.watches", why, causes);
+    }
+    for (at, watch) in spec["watches"].as_array().into_iter().flatten().enumerate() {
+        if is_empty(&watch["namespace"]) {
+            let field = format!("spec.watches[{at}]");
+            required(&field, "Namespace must be provided", causes);
+        }
     }
 }

@@ -48,9 +48,9 @@ impl Pod {
 
     /// Returns the ports that its containers document.
     pub fn documented_ports(&self) -> Vec<u16> {
-        let containers = self.all_containers();
+        let containers = self.containers.iter();
         containers
-            .flat_map(|(_, container)| container.ports.iter().copied())
+            .flat_map(|container| container.ports.iter().copied())
             .collect()
     }
 
