@@ -1,5 +1,6 @@
 //! Files that changed: which targets that makes stale, and what to watch.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use super::cycles::{self, Runs};
 use super::deploy;
 use super::effect::{Effect, WatchSet, WatchedTarget};
 use super::event::FileChange;
-use super::objects;
+use super::objects::{self, DeclaredWatch, Disable};
 use super::reload;
 use super::row::{Edit, Row};
 use super::state::{Seq, State};
@@ -148,10 +149,11 @@ pub(super) fn watched_image(image: &ImageTarget) -> WatchedTarget {
 
 /// Returns all files to watch, if that is not what is watched already. `ci` watches none.
 pub(super) fn watch_files(state: &mut State) -> Option<Effect> {
-    let wanted = match state.config.mode {
-        Mode::Up => watch_set(state),
-        _ => return None,
-    };
+    if state.config.mode != Mode::Up {
+        return None;
+    }
+    objects::note_declared(state, declared_watches(state));
+    let wanted = watch_set(state);
     if state.asked.files.as_ref() == Some(&wanted) {
         return None;
     }
@@ -174,16 +176,8 @@ fn watch_set(state: &State) -> WatchSet {
         };
         targets.insert(TargetId::kubeconfig(), kubeconfig);
     }
-    for (_, row) in state.rows_in_order().filter(|(_, row)| row.enabled) {
-        for image in row.images() {
-            targets
-                .entry(image.id.clone())
-                .or_insert_with(|| watched_image(image));
-        }
-        if let Some(watched) = deploy::of(row).watched() {
-            targets.insert(row.manifest.deploy.id().clone(), watched);
-        }
-    }
+    let declared = state.declared_watches.iter().filter(|(_, watch)| watch.is_on);
+    targets.extend(declared.map(|(target, watch)| (target.clone(), watch.watched.clone())));
     targets.extend(objects::watched(state));
     let mut ignores = state.tiltfile.watch_ignores.clone();
     ignores.extend(image_ref_files(state).into_iter().map(|file| Ignore {
@@ -191,6 +185,37 @@ fn watch_set(state: &State) -> WatchSet {
         patterns: Vec::new(),
     }));
     WatchSet { targets, ignores }
+}
+
+/// Returns what resources want to have watched. Of an image of several it is what the first that is switched on says.
+fn declared_watches(state: &State) -> BTreeMap<TargetId, DeclaredWatch> {
+    let mut declared: BTreeMap<TargetId, DeclaredWatch> = BTreeMap::new();
+    for (name, row) in state.rows_in_order() {
+        let images = row.images().iter();
+        let images = images.map(|image| (image.id.clone(), watched_image(image)));
+        let deploy = deploy::of(row).watched();
+        let deploy = deploy.map(|watched| (row.manifest.deploy.id().clone(), watched));
+        for (target, watched) in images.chain(deploy) {
+            match declared.entry(target) {
+                Entry::Vacant(entry) => {
+                    entry.insert(DeclaredWatch {
+                        resources: vec![name.clone()],
+                        is_on: row.enabled,
+                        watched,
+                        disable: Disable::default(),
+                    });
+                }
+                Entry::Occupied(entry) => {
+                    let watch = entry.into_mut();
+                    watch.resources.push(name.clone());
+                    if row.enabled && !watch.is_on {
+                        (watch.is_on, watch.watched) = (true, watched);
+                    }
+                }
+            }
+        }
+    }
+    declared
 }
 
 /// Returns the files into which commands write what they built: a build must not lead to the next one.

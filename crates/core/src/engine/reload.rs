@@ -228,11 +228,11 @@ fn replace_manifests(
             }
             // Another resource has taken its name.
             Some(row) => {
-                let new = Row::new(manifest, row.enabled, position);
+                let new = Row::new(manifest, row.enabled, position, state.now);
                 gone.push((name.clone(), row));
                 new
             }
-            None => Row::new(manifest, enabled.contains(&name), position),
+            None => Row::new(manifest, enabled.contains(&name), position, state.now),
         };
         state.rows.insert(name, row);
     }

@@ -38,8 +38,9 @@ pub(super) fn on_enablement_changed(state: &mut State, name: &ManifestName, enab
     let mut effects = Vec::new();
     if enabled {
         row.enabled = true;
+        row.switched = state.now;
     } else {
-        let mut fresh = Row::new((*row.manifest).clone(), false, row.position);
+        let mut fresh = Row::new((*row.manifest).clone(), false, row.position, state.now);
         fresh.definers.clone_from(&row.definers);
         let old = std::mem::replace(row, fresh);
         effects.extend(stopped_commands(name, &old));

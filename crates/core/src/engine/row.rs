@@ -30,6 +30,8 @@ const HISTORY: usize = 2;
 pub(crate) struct Row {
     pub(crate) manifest: Arc<Manifest>,
     pub(crate) enabled: bool,
+    /// Since when it is switched on, or off.
+    pub(crate) switched: Instant,
     /// Its place in the definition order.
     pub(crate) position: usize,
     pub(crate) targets: BTreeMap<TargetId, TargetState>,
@@ -181,7 +183,7 @@ pub(crate) struct BuildRecord {
 }
 
 impl Row {
-    pub(crate) fn new(manifest: Manifest, enabled: bool, position: usize) -> Self {
+    pub(crate) fn new(manifest: Manifest, enabled: bool, position: usize, now: Instant) -> Self {
         Self {
             targets: manifest
                 .target_ids()
@@ -192,6 +194,7 @@ impl Row {
             position,
             changed_definition: None,
             config_edits: BTreeSet::new(),
+            switched: now,
             definition_changes: Vec::new(),
             triggers: BTreeSet::new(),
             asked: None,

@@ -19,7 +19,7 @@ use super::event::ClusterStatus;
 use super::known_pods::KnownPods;
 use super::lists::Lists;
 use super::moment::Moment;
-use super::objects::{Objects, WatchEvents};
+use super::objects::{DeclaredWatch, Objects, WatchEvents};
 use super::prune::Pruning;
 use super::row::{DeleteCommand, Deployed, Row};
 use super::rows::Rows;
@@ -112,6 +112,8 @@ pub(crate) struct State {
     pub(crate) objects: Objects,
     /// What the watch of each target saw.
     pub(crate) file_events: BTreeMap<TargetId, WatchEvents>,
+    /// The watches that resources have, also of those that are switched off.
+    pub(crate) declared_watches: BTreeMap<TargetId, DeclaredWatch>,
     /// What was last asked of the edge.
     pub(crate) asked: Asked,
     /// What has to be looked at again before the event at hand is done with.
@@ -295,6 +297,7 @@ impl State {
             events: SeenEvents::default(),
             objects: Objects::default(),
             file_events: BTreeMap::new(),
+            declared_watches: BTreeMap::new(),
             asked: Asked::default(),
             dirty: Dirty::default(),
             ended: RecentlyEnded::default(),

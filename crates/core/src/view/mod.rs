@@ -207,6 +207,9 @@ pub struct ResourceView {
     /// Why an update that is due does not start.
     pub hold: Option<HoldView>,
     /// The update that runs.
+    /// Since when that is so.
+    #[serde(skip)]
+    pub switched: Timestamp,
     pub building: Option<BuildView>,
     /// Updates that ended, the last one first; at most two.
     pub history: Vec<BuildView>,

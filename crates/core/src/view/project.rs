@@ -81,6 +81,7 @@ pub(super) fn resource(state: &State, name: &ManifestName, row: &Row) -> Resourc
         targets: row.manifest.target_ids().map(ToString::to_string).collect(),
         enabled: row.enabled,
         update_status,
+        switched: state.time_of(row.switched),
         runtime_status: runtime_status(row, update_status),
         trigger_mode: row.manifest.trigger_mode,
         queued: !row.triggers.is_empty(),

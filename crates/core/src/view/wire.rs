@@ -193,6 +193,7 @@ fn resource(name: &str, depends_on: &[&str]) -> Arc<ResourceView> {
         depends_on: depends_on.iter().map(|name| ManifestName::from(*name)).collect(),
         targets: vec![format!("k8s:{name}")],
         enabled: true,
+        switched: Timestamp::from_secs(1),
         update_status: UpdateStatus::Ok,
         runtime_status: RuntimeStatus::Ok,
         trigger_mode: TriggerMode::Auto,

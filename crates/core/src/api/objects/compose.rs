@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::made::{Made, disable_source};
+use super::made::{Made, disable_source, disable_status};
 use crate::model::{ComposeProject, ComposeTarget, ServiceContainer, ServiceState, Timestamp};
 use crate::view::{ResourceView, ServiceView};
 
@@ -66,12 +66,7 @@ fn project(project: &ComposeProject) -> Value {
 }
 
 fn status(resource: &ResourceView, service: &ServiceView) -> Value {
-    let mut status = json!({
-        "disableStatus": {
-            "disabled": !resource.enabled,
-            "state": if resource.enabled { "Enabled" } else { "Disabled" },
-        },
-    });
+    let mut status = json!({"disableStatus": disable_status(resource)});
     let last = resource.history.first();
     let began = resource.building.as_ref().or(last).map(|build| build.started);
     let times = [

@@ -35,6 +35,7 @@ pub(super) fn disable_status(resource: &ResourceView) -> Value {
     let map = format!("{}-disable", resource.name);
     json!({
         "disabled": is_disabled,
+        "lastUpdateTime": resource.switched.to_text(),
         "reason": format!("ConfigMap/key {map:?}/\"isDisabled\" is {is_disabled}"),
         "state": state,
     })

@@ -34,6 +34,32 @@ impl Disable {
         !matches!(self.state, None | Some(Switch::On))
     }
 
+    /// Returns whether config maps say so, and not only that they do not say it yet.
+    pub(super) fn is_said_to_be_off(&self) -> bool {
+        self.state == Some(Switch::Off)
+    }
+
+    /// Returns what is said of what nothing switches off.
+    pub(super) fn never(since: Timestamp) -> Self {
+        let (switch, reason) = no_source();
+        Self {
+            state: Some(switch),
+            reason,
+            since,
+        }
+    }
+
+    /// Returns what this source says by now; `None` if that is what was known.
+    pub(super) fn renewed(&self, state: &State, source: &Value) -> Option<Self> {
+        let (switch, reason) = of_source(state, source);
+        let is_same = self.state == Some(switch) && self.reason == reason;
+        (!is_same).then(|| Self {
+            state: Some(switch),
+            reason,
+            since: state.time_of(state.now),
+        })
+    }
+
     pub(super) fn to_json(&self) -> Option<Value> {
         let state = match self.state? {
             Switch::On => "Enabled",
@@ -52,7 +78,6 @@ impl Disable {
 
 /// Finds out anew which objects are switched off.
 pub(super) fn refresh(state: &mut State) {
-    let now = state.time_of(state.now);
     let kinds = [ApiKind::Cmd, ApiKind::FileWatch, ApiKind::KubernetesApply];
     let names = kinds.map(|kind| (kind, state.objects.names(kind)));
     for (kind, name) in names
@@ -62,24 +87,22 @@ pub(super) fn refresh(state: &mut State) {
         let Some(object) = state.objects.get(kind, &name) else {
             continue;
         };
-        let (switch, reason) = of_source(state, spec::field(&object.object.spec, "disableSource"));
-        let is_same = object.disable.state == Some(switch) && object.disable.reason == reason;
-        if is_same {
-            continue;
-        }
-        if let Some(object) = state.objects.get_mut(kind, &name) {
-            object.disable = Disable {
-                state: Some(switch),
-                reason,
-                since: now,
-            };
+        let source = spec::field(&object.object.spec, "disableSource");
+        if let Some(disable) = object.disable.renewed(state, source)
+            && let Some(object) = state.objects.get_mut(kind, &name)
+        {
+            object.disable = disable;
         }
     }
 }
 
+fn no_source() -> (Switch, String) {
+    (Switch::On, "object does not specify a DisableSource".to_owned())
+}
+
 fn of_source(state: &State, source: &Value) -> (Switch, String) {
     if !source.is_object() {
-        return (Switch::On, "object does not specify a DisableSource".to_owned());
+        return no_source();
     }
     if source["configMap"].is_object() {
         return of_key(state, &source["configMap"]);

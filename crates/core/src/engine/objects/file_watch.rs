@@ -21,8 +21,6 @@ const FILES: usize = 1_000;
 /// What the watch of a target saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Events {
-    /// The first resource whose target it is; the Tiltfile for others.
-    pub(super) resource: ManifestName,
     /// Since when it is watched.
     pub(crate) since: Timestamp,
     /// The moment of the last event; 0 for none.
@@ -36,36 +34,76 @@ struct Seen {
     files: Vec<LocalPath>,
 }
 
+/// A target of resources whose files are watched as long as one of them is switched on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DeclaredWatch {
+    /// The resources, in the order of their definition.
+    pub(crate) resources: Vec<ManifestName>,
+    /// Whether one of them is switched on.
+    pub(crate) is_on: bool,
+    pub(crate) watched: WatchedTarget,
+    pub(crate) disable: Disable,
+}
+
+impl DeclaredWatch {
+    /// Returns where it is written whether it is switched off.
+    ///
+    /// Rule: `docs/rules/api.md`, "Ownership".
+    pub(super) fn disable_source(&self) -> Value {
+        let key = |name: &ManifestName| json!({"name": format!("{name}-disable"), "key": "isDisabled"});
+        match &self.resources[..] {
+            [one] => json!({"configMap": key(one)}),
+            all => json!({"everyConfigMap": all.iter().map(key).collect::<Vec<_>>()}),
+        }
+    }
+}
+
+/// Takes in which targets resources have, and which of them are switched off.
+pub(crate) fn note_declared(state: &mut State, mut declared: BTreeMap<TargetId, DeclaredWatch>) {
+    let mut known = std::mem::take(&mut state.declared_watches);
+    let mut changed = Vec::new();
+    for (target, watch) in &mut declared {
+        let before = known.remove(target);
+        let disable = before
+            .as_ref()
+            .map(|before| before.disable.clone())
+            .unwrap_or_default();
+        let renewed = disable.renewed(state, &watch.disable_source());
+        watch.disable = renewed.unwrap_or(disable);
+        if before.as_ref() != Some(watch) {
+            changed.push(target.watch_name());
+        }
+    }
+    changed.extend(known.keys().map(TargetId::watch_name));
+    state.declared_watches = declared;
+    for name in changed {
+        state.objects.touch(ApiKind::FileWatch, &name);
+    }
+}
+
 /// Takes in that these files are watched from now on, and no others.
 pub(crate) fn note_watched(state: &mut State, wanted: &WatchSet) {
     let since = state.time_of(state.now);
     let mut known = std::mem::take(&mut state.file_events);
-    let mut resources: BTreeMap<&TargetId, &ManifestName> = BTreeMap::new();
-    for (name, row) in state.rows_in_order() {
-        for target in row.targets.keys() {
-            resources.entry(target).or_insert(name);
-        }
-    }
     let mut events = BTreeMap::new();
     let before = state.asked.files.as_ref();
-    let mut changed = Vec::new();
+    let mut changed: Vec<String> = Vec::new();
+    if before.is_none_or(|before| before.ignores != wanted.ignores) {
+        let all = state.declared_watches.keys();
+        changed.extend(all.map(TargetId::watch_name));
+    }
     for (target, watched) in &wanted.targets {
-        let resource = resources
-            .get(target)
-            .map_or_else(ManifestName::tiltfile, |name| (*name).clone());
         let is_same = before.is_some_and(|before| {
             before.ignores == wanted.ignores && before.targets.get(target) == Some(watched)
         });
-        let mut of_target = known.remove(target).unwrap_or_else(|| Events {
-            resource: resource.clone(),
+        let of_target = known.remove(target).unwrap_or_else(|| Events {
             since,
             last: 0,
             seen: VecDeque::new(),
         });
-        if !is_same || of_target.resource != resource {
+        if !is_same {
             changed.push(target.watch_name());
         }
-        of_target.resource = resource;
         events.insert(target.clone(), of_target);
     }
     changed.extend(known.keys().map(TargetId::watch_name));
@@ -102,7 +140,7 @@ pub(crate) fn note(state: &mut State, target: &TargetId, file: &LocalPath) {
 /// Returns the files that users' watches want.
 pub(crate) fn watched(state: &State) -> Vec<(TargetId, WatchedTarget)> {
     let watches = state.objects.of_kind(ApiKind::FileWatch);
-    let watches = watches.filter(|(_, row)| !row.disable.is_off());
+    let watches = watches.filter(|(_, row)| !row.disable.is_said_to_be_off());
     watches
         .map(|(name, row)| {
             let spec = &row.object.spec;

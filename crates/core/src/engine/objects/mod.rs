@@ -27,8 +27,11 @@ use crate::model::{ApiKind, ApiObject, ApiObjects, ManifestName, SpanId, Timesta
 
 pub(crate) use apply::on_finished as on_applied;
 pub(crate) use cmd::{on_changed as on_command_changed, run_status, servers};
+pub(crate) use disable::Disable;
 pub(crate) use discovery::on_pod;
-pub(crate) use file_watch::{Events as WatchEvents, note as note_change, note_watched, watched};
+pub(crate) use file_watch::{
+    DeclaredWatch, Events as WatchEvents, note as note_change, note_declared, note_watched, watched,
+};
 pub(crate) use forward::{forwards, on_changed as on_forward_changed, on_opened};
 pub(crate) use show::refresh as refresh_shown;
 pub(crate) use table::Objects;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::disable::Disable;
 use super::table::{Does, Key, Object};
 use super::{apply, cmd, discovery, file_watch, forward, toggle};
 use crate::engine::state::State;
-use crate::model::{ApiKind, ApiObject, TargetId};
+use crate::model::{ApiKind, ApiObject, ManifestName, TargetId};
 use crate::view::ObjectView;
 
 /// Makes anew what readers see of objects that may have changed; where nothing did, that is the very same.
@@ -117,7 +118,13 @@ fn of_applied(state: &State, name: &str) -> Option<ObjectView> {
 fn engine_watch(state: &State, name: &str) -> Option<ObjectView> {
     let asked = state.asked.files.as_ref()?;
     let target = &TargetId::of_watch_name(name)?;
-    let (watched, events) = (asked.targets.get(target)?, state.file_events.get(target)?);
+    let declared = state.declared_watches.get(target);
+    let events = state.file_events.get(target);
+    let watched = match (asked.targets.get(target), declared) {
+        (Some(watched), _) => watched,
+        // Nothing is watched for what is switched off.
+        (None, declared) => &declared?.watched,
+    };
     // Nothing can be done about the kubeconfig but to say that it changed.
     if watched.paths.is_empty() || *target == TargetId::kubeconfig() {
         return None;
@@ -139,9 +146,18 @@ fn engine_watch(state: &State, name: &str) -> Option<ObjectView> {
     if !ignores.is_empty() {
         spec["ignores"] = ignores.into();
     }
+    if let Some(declared) = declared {
+        spec["disableSource"] = declared.disable_source();
+    }
+    let disable = match (declared, events) {
+        (Some(declared), _) => declared.disable.clone(),
+        (None, events) => Disable::never(events?.since),
+    };
+    let first = declared.and_then(|declared| declared.resources.first());
+    let resource = first.map_or(ManifestName::TILTFILE, ManifestName::as_str);
     let annotations = [
         ("tilt.dev/target-id", target.to_string()),
-        (super::RESOURCE, events.resource.to_string()),
+        (super::RESOURCE, resource.to_owned()),
     ];
     Some(ObjectView {
         kind: ApiKind::FileWatch,
@@ -151,7 +167,7 @@ fn engine_watch(state: &State, name: &str) -> Option<ObjectView> {
             spec: spec.as_object().cloned().unwrap_or_default(),
             ..ApiObject::default()
         },
-        status: Some(file_watch::status(Some(events), None)),
+        status: Some(file_watch::status(events, Some(&disable))),
         is_declared: true,
         written: None,
         owner: None,

@@ -1,5 +1,7 @@
 //! Objects that users make: what starts them, what becomes of them, and what is shown.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::script::*;
@@ -162,13 +164,7 @@ fn files_that_a_watch_sees_run_a_command_again() {
 
 #[test]
 fn the_watch_of_a_resource_is_shown_and_can_be_named_too() {
-    let mut script = Script::up(vec![{
-        let mut manifest = local("web", "make", "");
-        if let crate::model::DeployTarget::Local(target) = &mut manifest.deploy {
-            target.deps = Some(vec![crate::model::LocalPath::new("/src/web")]);
-        }
-        manifest
-    }]);
+    let mut script = Script::up(vec![local_with_deps("web")]);
     let cmd = json!({"args": ["test"], "startOn": {"uiButtons": ["go"]}, "restartOn": {"fileWatches": ["local:web"]}});
     write(&mut script, ApiKind::Cmd, "test", cmd);
     let told = script.edit(TargetId::local(&"web".into()), &["/src/web/a"]);
@@ -464,4 +460,91 @@ fn pods_belong_to_what_names_their_owners_or_labels() {
     assert_eq!(names(&script, "x"), ["x-0"]);
     let gone = delete(&mut script, ApiKind::KubernetesDiscovery, "db");
     assert!(gone.contains("read logs"), "{gone}");
+}
+
+/// Returns a local resource with files.
+fn local_with_deps(name: &str) -> crate::model::Manifest {
+    let mut manifest = local(name, "make", "");
+    if let crate::model::DeployTarget::Local(target) = &mut manifest.deploy {
+        target.deps = Some(vec![crate::model::LocalPath::new(format!("/src/{name}"))]);
+    }
+    manifest
+}
+
+#[test]
+fn the_watch_of_a_resource_that_is_switched_off_stays_and_says_so() {
+    let mut script = Script::up(vec![local_with_deps("web")]);
+    let watch = (ApiKind::FileWatch, "local:web".to_owned());
+    let disable = |script: &Script| status(script, watch.0, &watch.1)["disableStatus"].clone();
+    let on = disable(&script);
+    assert_eq!(
+        (&on["state"], &on["disabled"]),
+        (&json!("Enabled"), &json!(false))
+    );
+    script.edit(TargetId::local(&"web".into()), &["/src/web/a"]);
+    script.pass(Duration::from_secs(3));
+    script.send(Event::EnablementChanged {
+        manifest: "web".into(),
+        enabled: false,
+    });
+    let view = script.view();
+    let shown = &view.objects[&watch];
+    let source = json!({"configMap": {"name": "web-disable", "key": "isDisabled"}});
+    assert_eq!(shown.object.spec["disableSource"], source);
+    assert_eq!(shown.object.spec["watchedPaths"], json!(["/src/web"]));
+    let status = shown.status.clone().expect("it has one");
+    assert_eq!(status["fileEvents"], Value::Null, "what it saw is forgotten");
+    assert_eq!(status["monitorStartTime"], Value::Null, "nothing is watched");
+    let off = disable(&script);
+    assert_eq!(
+        off["reason"],
+        "ConfigMap/key \"web-disable\"/\"isDisabled\" is true"
+    );
+    assert_eq!(
+        (&off["state"], &off["disabled"]),
+        (&json!("Disabled"), &json!(true))
+    );
+    assert_ne!(off["lastUpdateTime"], on["lastUpdateTime"]);
+}
+
+#[test]
+fn the_watch_of_an_image_of_two_resources_is_off_once_both_are() {
+    let image = TargetId::image("shop");
+    let mut script = Script::up(["a", "b"].map(|name| with_images(name, &["shop"])).into());
+    let name = image.watch_name();
+    let off = |name: &str| Event::EnablementChanged {
+        manifest: name.into(),
+        enabled: false,
+    };
+    script.send(off("a"));
+    let view = script.view();
+    let source = json!({"everyConfigMap": [
+        {"name": "a-disable", "key": "isDisabled"},
+        {"name": "b-disable", "key": "isDisabled"},
+    ]});
+    let shown = &view.objects[&(ApiKind::FileWatch, name.clone())];
+    assert_eq!(shown.object.spec["disableSource"], source);
+    let state =
+        |script: &Script| status(script, ApiKind::FileWatch, &name)["disableStatus"]["reason"].clone();
+    assert_eq!(
+        state(&script),
+        "ConfigMap/key \"b-disable\"/\"isDisabled\" is false"
+    );
+    script.send(off("b"));
+    assert_eq!(state(&script), "Every ConfigMap disabled");
+}
+
+#[test]
+fn files_are_watched_until_a_config_map_says_that_they_are_not() {
+    let mut script = up();
+    let source = json!({"configMap": {"name": "m", "key": "off"}});
+    let spec = json!({"watchedPaths": ["/src/lib"], "disableSource": source});
+    let watched = write(&mut script, ApiKind::FileWatch, "lib", spec);
+    assert!(watched.contains("filewatch:lib"), "{watched}");
+    let state = |script: &Script| status(script, ApiKind::FileWatch, "lib")["disableStatus"]["state"].clone();
+    assert_eq!(state(&script), "");
+    let off = json!({"data": {"off": "true"}});
+    let watched = write(&mut script, ApiKind::ConfigMap, "m", off);
+    assert!(!watched.contains("filewatch:lib"), "{watched}");
+    assert_eq!(state(&script), "Disabled");
 }
