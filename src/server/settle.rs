@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::shared::Shared;
 use crate::engine::Event;
 use crate::model::ManifestName;
-use crate::view::{View, has_settled};
+use crate::view::{Settling, View};
 
 /// The number of the last mark.
 static MARKS: AtomicU64 = AtomicU64::new(0);
@@ -25,9 +25,11 @@ pub(super) async fn caught_up(shared: &Shared) -> Option<Arc<View>> {
     Some(Arc::clone(&seen))
 }
 
-/// Returns the view in which these resources have settled, or all where none are named; `None` when the session ends.
+/// Returns the view in which these resources have settled, or all where none are named, or in which it is clear that they go
+/// round in a circle; `None` when the session ends.
 pub(super) async fn settled(shared: &Shared, names: &BTreeSet<ManifestName>) -> Option<Arc<View>> {
     let mut view = shared.handle.view.clone();
-    let seen = view.wait_for(|view| has_settled(view, names)).await.ok()?;
+    let mut settling = Settling::default();
+    let seen = view.wait_for(|view| settling.is_over(view, names)).await.ok()?;
     Some(Arc::clone(&seen))
 }

@@ -236,7 +236,7 @@ pub(super) fn next_deadline(state: &State) -> Option<Instant> {
 }
 
 /// Returns how long what is deployed may take to be ready; `None` for as long as it takes.
-fn readiness_limit(state: &State) -> Option<Duration> {
+pub(super) fn readiness_limit(state: &State) -> Option<Duration> {
     Some(state.ci_settings.readiness_timeout).filter(|limit| !limit.is_zero())
 }
 

@@ -12,6 +12,7 @@ use super::row::Row;
 use super::serve::RowServer;
 use super::state::State;
 use crate::model::{Level, LocalPath, LogEvent, ManifestName, SpanId};
+use crate::view::CircleView;
 
 /// How many rounds in a row make a circle.
 const ROUNDS: u32 = 5;
@@ -120,17 +121,31 @@ impl Cycle {
         (goes_on && now < until).then_some(until)
     }
 
-    /// Says that it is a circle.
-    fn told(&self, cwd: &LocalPath, span: SpanId, name: &ManifestName, hint: &str) -> Effect {
+    /// Returns which files changed in each round, and while what ran.
+    fn reason(&self, cwd: &LocalPath, name: &ManifestName) -> String {
         let shown = |file: &LocalPath| format!("\"{}\"", file.relative_to(cwd).display());
         let files: Vec<String> = self.files.keys().map(shown).collect();
         let writers: BTreeSet<&ManifestName> = self.files.values().flat_map(Runs::keys).collect();
         let writers: Vec<String> = writers.iter().map(|name| format!("\"{name}\"")).collect();
-        let text = format!(
-            "{} changed in each of the last {ROUNDS} runs, while {} ran, and \"{name}\" reads it: this goes round in a \
-             circle, so from now on it runs every few seconds only\nhint: let it be written elsewhere, or {hint}",
+        format!(
+            "{} changed in each of the last {ROUNDS} runs, while {} ran, and \"{name}\" reads it: this goes round in a circle",
             files.join(", "),
             writers.join(", ")
+        )
+    }
+
+    fn view(&self, cwd: &LocalPath, name: &ManifestName) -> CircleView {
+        CircleView {
+            why: self.reason(cwd, name),
+            rounds: self.rounds,
+        }
+    }
+
+    /// Says that it is a circle.
+    fn told(&self, cwd: &LocalPath, span: SpanId, name: &ManifestName, hint: &str) -> Effect {
+        let text = format!(
+            "{}, so from now on it runs every few seconds only\nhint: let it be written elsewhere, or {hint}",
+            self.reason(cwd, name)
         );
         Effect::Log(LogEvent::line(span, name.clone(), text).level(Level::Warn))
     }
@@ -202,6 +217,19 @@ pub(super) fn update_waits(state: &State, row: &Row) -> bool {
 pub(super) fn load_waits(state: &State) -> bool {
     let tiltfile = &state.tiltfile;
     tiltfile.triggers.is_empty() && !tiltfile.args_changed && tiltfile.cycle.waits_until(state.now).is_some()
+}
+
+/// Returns that an update waits because it goes round in a circle, and which files do that.
+pub(crate) fn update_circle(state: &State, row: &Row) -> Option<CircleView> {
+    let waits = row.building.is_none() && row.is_due() && update_waits(state, row);
+    waits.then(|| row.cycle.view(&state.config.cwd, &row.manifest.name))
+}
+
+/// The same for a load of the Tiltfile.
+pub(crate) fn load_circle(state: &State) -> Option<CircleView> {
+    let tiltfile = &state.tiltfile;
+    let waits = tiltfile.loading.is_none() && !tiltfile.pending.is_empty() && load_waits(state);
+    waits.then(|| tiltfile.cycle.view(&state.config.cwd, &ManifestName::tiltfile()))
 }
 
 /// Returns when the next load is due, if it waits for that.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::event::AppliedObject;
 use super::row::Row;
 use super::state::State;
-use super::{deploy, pods, workloads};
+use super::{deploy, pods, stuck, workloads};
 use crate::model::RuntimeStatus;
 use crate::model::{
     ContainerState, JobState, ManifestName, ObjectUid, Pod, PodPhase, PodReadiness, PodTrouble, Workload,
@@ -80,7 +80,7 @@ pub(super) fn refresh(state: &mut State, name: &ManifestName) {
     for uid in makers.into_keys() {
         state.borrowed.entry(uid).or_default().insert(name.clone());
     }
-    state.looks.set(name, health.look_again);
+    let mut look_again = health.look_again;
     if let Some(row) = state.rows.get_mut(name) {
         if row.runtime.borrowed_kinds != kinds {
             state.dirty.watches.insert(name.clone());
@@ -91,6 +91,19 @@ pub(super) fn refresh(state: &mut State, name: &ManifestName) {
             row.runtime.note_ready(now);
         }
     }
+    if let Some(row) = state.rows.get(name) {
+        let grave = stuck::grave_trouble(state, row);
+        if grave != row.runtime.grave
+            && let Some(row) = state.rows.get_mut(name)
+        {
+            row.runtime.grave = grave;
+        }
+    }
+    if let Some(row) = state.rows.get(name) {
+        let limit = stuck::limit(state, row).map(|limit| limit.at);
+        look_again = look_again.into_iter().chain(limit.filter(|at| *at > now)).min();
+    }
+    state.looks.set(name, look_again);
 }
 
 /// Returns how what a resource deployed to a cluster is doing.

@@ -11,7 +11,7 @@ mod cluster_events;
 mod cluster_watch;
 mod config;
 mod connection;
-mod cycles;
+pub(crate) mod cycles;
 mod definitions;
 mod deleted_by_others;
 mod deletions;
@@ -47,6 +47,7 @@ pub(crate) mod serve;
 pub(crate) mod services;
 pub(crate) mod state;
 mod streams;
+pub(crate) mod stuck;
 #[cfg(test)]
 mod tests;
 mod timers;

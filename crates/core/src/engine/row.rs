@@ -136,6 +136,8 @@ pub(crate) struct Runtime {
     pub(crate) health: super::health::Health,
     /// The kinds of workloads that make pods for what it deployed, and where.
     pub(crate) borrowed_kinds: BTreeSet<(crate::model::WorkloadKind, String)>,
+    /// What keeps its pods from being ready, if that is grave.
+    pub(crate) grave: Option<super::stuck::GraveTrouble>,
     /// When it was last seen to be well.
     pub(crate) last_ready: Option<Instant>,
     /// When it was first seen to be well.
@@ -156,6 +158,7 @@ impl Default for Runtime {
             status: RuntimeStatus::Pending,
             health: super::health::Health::default(),
             borrowed_kinds: BTreeSet::new(),
+            grave: None,
             last_ready: None,
             first_ready: None,
             pods_refused: None,
@@ -191,10 +194,10 @@ impl Row {
                 .collect(),
             manifest: Arc::new(manifest),
             enabled,
+            switched: now,
             position,
             changed_definition: None,
             config_edits: BTreeSet::new(),
-            switched: now,
             definition_changes: Vec::new(),
             triggers: BTreeSet::new(),
             asked: None,

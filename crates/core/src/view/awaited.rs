@@ -51,8 +51,8 @@ pub fn awaited(view: &View, names: &BTreeSet<ManifestName>, now: Timestamp) -> A
     let rows = report(view, now);
     let rows = rows.into_iter().filter(|row| is_asked(&row.resource));
     let mut resources: Vec<AwaitedResource> = rows.map(|row| of_row(view, row)).collect();
-    let is_broken = view.tiltfile.update_status == UpdateStatus::Error;
-    // A Tiltfile that cannot be read is no verdict on what was asked: what runs is what it was before.
+    let is_broken = view.tiltfile.update_status == UpdateStatus::Error || view.tiltfile.circle.is_some();
+    // A Tiltfile that cannot be read, or that is to be read again and again, is no verdict on what was asked: what runs is what it was before.
     if is_broken || is_asked(&ManifestName::tiltfile()) {
         resources.insert(0, of_tiltfile(view));
     }
@@ -66,16 +66,30 @@ pub fn awaited(view: &View, names: &BTreeSet<ManifestName>, now: Timestamp) -> A
 
 fn of_row(view: &View, row: ReportRow) -> AwaitedResource {
     let mut resources = view.resources.iter();
-    let waits_for_user = resources.any(|shown| {
-        shown.name == row.resource
-            && shown.enabled
-            && shown.has_pending_changes
-            && !shown.trigger_mode.auto_on_change()
-    });
+    let shown = resources.find(|shown| shown.name == row.resource && shown.enabled);
+    let waits_for_user =
+        shown.is_some_and(|shown| shown.has_pending_changes && !shown.trigger_mode.auto_on_change());
+    let circle = shown.and_then(|shown| shown.circle.as_ref());
+    let stuck = shown.and_then(|shown| shown.stuck.clone());
     // How it did before is no verdict on changes that were not taken in.
-    let (result, reason) = match waits_for_user && matches!(row.result, "ok" | "failed") {
-        true => ("pending", "its changes wait until it is triggered".to_owned()),
-        false => (row.result, row.reason),
+    let (result, reason) = match (row.result, circle, stuck) {
+        ("ok" | "failed", ..) if waits_for_user => {
+            ("pending", "its changes wait until it is triggered".to_owned())
+        }
+        ("ok" | "failed", ..) if view.tiltfile.circle.is_some() => {
+            ("pending", "the Tiltfile is read again and again".to_owned())
+        }
+        (_, Some(circle), _) => ("failed", circle.why.clone()),
+        ("pending", None, Some(late)) => {
+            let parts = [late, row.reason];
+            let parts: Vec<&str> = parts
+                .iter()
+                .map(String::as_str)
+                .filter(|part| !part.is_empty())
+                .collect();
+            ("failed", parts.join(": "))
+        }
+        (result, ..) => (result, row.reason),
     };
     AwaitedResource {
         update: last_update(view, &row.resource),
@@ -90,14 +104,19 @@ fn of_row(view: &View, row: ReportRow) -> AwaitedResource {
 fn of_tiltfile(view: &View) -> AwaitedResource {
     let name = ManifestName::tiltfile();
     let error = view.tiltfile.error.as_deref().unwrap_or_default();
+    let circle = view.tiltfile.circle.as_ref().map(|circle| circle.why.as_str());
     AwaitedResource {
         result: match view.tiltfile.update_status {
             UpdateStatus::Error => "failed",
+            UpdateStatus::Ok if circle.is_some() => "failed",
             UpdateStatus::Ok => "ok",
             _ => "pending",
         }
         .to_owned(),
-        reason: headline(error).to_owned(),
+        reason: match headline(error) {
+            "" => circle.unwrap_or_default().to_owned(),
+            line => line.to_owned(),
+        },
         update: last_update(view, &name),
         name: name.to_string(),
         lines: Vec::new(),

@@ -37,7 +37,7 @@ pub(crate) use pod_json::pod_json;
 pub(crate) use project::view;
 pub(crate) use projection::Projection;
 pub use report::{ReportRow, report, table};
-pub use settled::{has_settled, unsettled};
+pub use settled::{Settling, has_settled, unsettled};
 pub use snapshot::{SnapshotFacts, log_list, snapshot};
 pub use ui_objects::{ui_resource, ui_session, ui_tiltfile};
 
@@ -112,6 +112,7 @@ impl Default for View {
                 settings: Arc::default(),
                 ci: CiSettings::default(),
                 has_pending_changes: false,
+                circle: None,
                 going_on: Vec::new(),
                 ended: Arc::default(),
             },
@@ -152,12 +153,24 @@ pub struct TiltfileView {
     /// Whether what it is made of has changed since it was read; loads that go round in a circle wait.
     #[serde(skip)]
     pub has_pending_changes: bool,
+    /// That they go round in a circle, while the next one waits for its turn.
+    #[serde(skip)]
+    pub circle: Option<CircleView>,
     /// Evaluations that go on, the last one first.
     #[serde(skip)]
     pub going_on: Vec<UpdateRecord>,
     /// Those that ended, the last one first.
     #[serde(skip)]
     pub ended: Arc<Vec<Arc<UpdateRecord>>>,
+}
+
+/// Updates, or loads, that seem to write what they read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CircleView {
+    /// Which files, and while what ran.
+    pub why: String,
+    /// How many rounds there were.
+    pub rounds: u32,
 }
 
 /// The connection to the cluster.
@@ -194,6 +207,9 @@ pub struct ResourceView {
     pub targets: Vec<String>,
     /// Whether it is to run at all.
     pub enabled: bool,
+    /// Since when that is so.
+    #[serde(skip)]
+    pub switched: Timestamp,
     /// How the last update went.
     pub update_status: UpdateStatus,
     /// How what was deployed is doing.
@@ -206,10 +222,14 @@ pub struct ResourceView {
     pub has_pending_changes: bool,
     /// Why an update that is due does not start.
     pub hold: Option<HoldView>,
-    /// The update that runs.
-    /// Since when that is so.
+    /// That its updates go round in a circle, while the next one waits for its turn.
     #[serde(skip)]
-    pub switched: Timestamp,
+    pub circle: Option<CircleView>,
+    /// That what was deployed will not become ready by itself, as far as can be told; says what `no_pod` and what is said of
+    /// pods does not.
+    #[serde(skip)]
+    pub stuck: Option<String>,
+    /// The update that runs.
     pub building: Option<BuildView>,
     /// Updates that ended, the last one first; at most two.
     pub history: Vec<BuildView>,

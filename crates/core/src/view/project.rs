@@ -13,7 +13,7 @@ use crate::engine::row::{BuildRecord, Row};
 use crate::engine::serve::RowServer;
 use crate::engine::state::{Running, State, Tiltfile};
 use crate::engine::{ClusterStatus, ServerStatus};
-use crate::engine::{forwards, services, why_no_pod};
+use crate::engine::{cycles, forwards, services, stuck, why_no_pod};
 use crate::model::{ComposeTarget, Health, Link, ManifestName, Pod, PodTrouble, SourcePlace};
 
 /// Returns what readers see of the state.
@@ -63,6 +63,7 @@ pub(super) fn tiltfile(state: &State) -> TiltfileView {
         settings: Arc::clone(&tiltfile.shown_settings),
         ci: state.ci_settings.clone(),
         has_pending_changes: !tiltfile.pending.is_empty(),
+        circle: cycles::load_circle(state),
         going_on: state.history.going_on(&ManifestName::tiltfile(), state.clock()),
         ended: state.history.ended(&ManifestName::tiltfile()),
     }
@@ -80,13 +81,15 @@ pub(super) fn resource(state: &State, name: &ManifestName, row: &Row) -> Resourc
         depends_on: row.manifest.resource_deps.clone(),
         targets: row.manifest.target_ids().map(ToString::to_string).collect(),
         enabled: row.enabled,
-        update_status,
         switched: state.time_of(row.switched),
+        update_status,
         runtime_status: runtime_status(row, update_status),
         trigger_mode: row.manifest.trigger_mode,
         queued: !row.triggers.is_empty(),
         has_pending_changes: row.has_changes(),
         hold: hold(state, name),
+        circle: cycles::update_circle(state, row),
+        stuck: stuck::told(state, row),
         building: running.map(|running| running_build(state, running)).or_else(|| {
             row.live
                 .rounds

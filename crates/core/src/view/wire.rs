@@ -200,6 +200,8 @@ fn resource(name: &str, depends_on: &[&str]) -> Arc<ResourceView> {
         queued: false,
         has_pending_changes: false,
         hold: None,
+        circle: None,
+        stuck: None,
         building: Some(build(None)),
         history: vec![build(Some("no luck"))],
         pod: None,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::script::*;
 use crate::engine::{Effect, Event, FileChange, LoadOutcome, Moment, UpdateOutcome};
-use crate::model::{LoadId, LocalPath, Manifest, TargetId};
+use crate::model::{LoadId, LocalPath, Manifest, ManifestName, TargetId};
+use crate::view::Settling;
 
 /// Returns a script in which a command runs for the first time.
 fn running() -> Script {
@@ -188,6 +189,40 @@ fn go_round_again(script: &mut Script) -> String {
     script.finish(6, ended())
 }
 
+/// Returns what `await` answers of a resource, once it does.
+fn awaited(settling: &mut Settling, script: &Script, name: &str) -> Option<(String, String)> {
+    let (view, names) = (script.view(), [ManifestName::from("t")].into());
+    if !settling.is_over(&view, &names) {
+        return None;
+    }
+    let answer = crate::view::awaited(&view, &names, script.time());
+    let mut resources = answer.resources.into_iter();
+    let told = resources.find(|told| told.name == name)?;
+    Some((told.result, told.reason))
+}
+
+#[test]
+fn who_waits_for_an_update_that_goes_round_in_a_circle_is_told_so() {
+    let (mut script, mut settling) = (running(), Settling::default());
+    go_round(&mut script, 5);
+    let mut awaited = |script: &Script| awaited(&mut settling, script, "t");
+    assert_eq!(awaited(&script), None, "it runs");
+    go_round_again(&mut script);
+    assert_eq!(awaited(&script), None, "somebody may have written that");
+    script.pass(Duration::from_secs(1));
+    assert_eq!(awaited(&script), None, "it runs again");
+    script.send(change(target(), "/src/lock", Moment::MAX, false));
+    script.finish(7, ended());
+    let (result, reason) = awaited(&script).expect("it will not settle by itself");
+    assert_eq!(result, "failed");
+    assert!(
+        reason.contains("\"lock\" changed in each of the last 5 runs"),
+        "{reason}"
+    );
+    script.send(change(target(), "/src/a", Moment::MAX, false));
+    assert_eq!(awaited(&script), None, "an edit is waited for");
+}
+
 #[test]
 fn an_edit_is_not_held_up_by_a_circle() {
     let mut script = running();
@@ -249,12 +284,26 @@ fn a_tiltfile_that_writes_what_it_read_is_told_and_slowed_and_holds_up_nobody() 
     let started = script.send(change(target(), "/src/a", Moment::MAX, false));
     assert!(started.contains("start build:2"), "{started}");
     script.finish(2, ended());
-    let has_settled = |script: &Script| crate::view::has_settled(&script.view(), &["t".into()].into());
-    assert!(!has_settled(&script), "what changed is still to be read");
+    let mut settling = Settling::default();
+    let mut awaited = |script: &Script, name: &str| awaited(&mut settling, script, name);
+    assert_eq!(
+        awaited(&script, "(Tiltfile)"),
+        None,
+        "somebody may have written that"
+    );
     let wait = script.wakes_in().expect("the next round");
     assert!(script.pass(wait).contains("load 8"));
+    script.finish_load(outcome());
+    let (result, reason) = awaited(&script, "(Tiltfile)").expect("it will not settle by itself");
+    assert_eq!(result, "failed");
+    assert!(reason.ends_with("this goes round in a circle"), "{reason}");
+    let (result, _) = awaited(&script, "t").expect("it is asked for");
+    assert_eq!(result, "pending", "how it did is no verdict on what was not read");
+    let wait = script.wakes_in().expect("the next round");
+    assert!(script.pass(wait).contains("load 9"));
+    assert_eq!(awaited(&script, "(Tiltfile)"), None, "it is being read");
     script.finish_load(loaded(vec![local("t", "make", "")]));
-    assert!(has_settled(&script));
+    assert_eq!(awaited(&script, "(Tiltfile)"), None, "it may be broken no more");
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod reload_rules;
 mod requests;
 mod runtime;
 mod script;
+mod stuck;
 mod updates;
 mod why_no_pod;
 mod wording;
