@@ -99,6 +99,9 @@ fn full(asked: &str) -> String {
         "GET /images/old/json" => image("2020-01-01T00:00:00Z"),
         "GET /images/new/json" => image("2999-01-01T00:00:00Z"),
         "POST /build/prune" => "{\"CachesDeleted\": [\"b\", \"c\"], \"SpaceReclaimed\": 3000000000}".to_owned(),
+        "DELETE /images/old" => {
+            "[{\"Untagged\": \"web:tilt-1\"}, {\"Deleted\": \"sha256:0a\"}]".to_owned()
+        }
         _ => "{}".to_owned(),
     }
 }
@@ -182,6 +185,16 @@ fn pruning_tells_what_it_removed_and_leaves_what_is_new() {
         .filter(|asked| asked.starts_with("DELETE"))
         .collect();
     assert_eq!(removed, ["DELETE /images/old"]);
+    assert!(!log.contains("untagged"), "{log}");
+    let ran = run(&folder, &["docker-prune", "--debug"], &engine.host);
+    let log = ran.status(0).stdout();
+    for line in [
+        "\t- untagged: web:tilt-1\n",
+        "\t- deleted: sha256:0a\n",
+        "\t- b\n",
+    ] {
+        assert!(log.contains(line), "{line} in {log}");
+    }
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub struct Pruned {
     pub number: usize,
     /// How much room that made, in bytes.
     pub bytes: u64,
+    /// What it was, in the engine's words: `untagged: web:tilt-1`, `deleted: sha256:…`.
+    pub what: Vec<String>,
 }
 
 /// Why an engine could not be pruned.
@@ -117,9 +119,10 @@ impl Docker {
             .collect();
         let mut pruned = Pruned::default();
         for image in to_remove(&known, &names, request, now) {
-            if self.remove_image(&image.id).await? {
+            if let Some(what) = self.remove_image(&image.id).await? {
                 pruned.number += 1;
                 pruned.bytes += image.size;
+                pruned.what.extend(what);
             }
         }
         Ok(pruned)
@@ -145,19 +148,23 @@ impl Docker {
         })
     }
 
-    /// Removes an image, with those below it that have no name. Returns whether it was free.
-    async fn remove_image(&self, id: &str) -> Result<bool, ApiError> {
+    /// Removes an image, with those below it that have no name. Returns what that took away; `None` if it was not free.
+    async fn remove_image(&self, id: &str) -> Result<Option<Vec<String>>, ApiError> {
         let request = self
             .http
             .request(Method::DELETE, &format!("/images/{id}"))
             .body(body(""));
         let request = request.map_err(ApiError::unreadable)?;
         match self.http.send(request).await {
-            Ok(reply) => reply.text().await.map(|_| true),
+            Ok(reply) => {
+                let removed: Vec<Removed> =
+                    serde_json::from_str(&reply.text().await?).map_err(ApiError::unreadable)?;
+                Ok(Some(removed.into_iter().filter_map(Removed::told).collect()))
+            }
             // Something uses it, or somebody else was faster.
             Err(ApiError::Refused {
                 status: 404 | 409, ..
-            }) => Ok(false),
+            }) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -176,13 +183,18 @@ impl Docker {
     }
 }
 
-/// Writes what was removed, if anything was.
+/// Writes what was removed, if anything was; with `--debug` each thing.
 fn tell(what: &str, pruned: &Pruned, log: &LogWriter) {
     if pruned.number > 0 {
         let (number, size) = (pruned.number, size(pruned.bytes));
         log.info(&format!(
             "[Docker Prune] removed {number} {what}, reclaimed {size}"
         ));
+    }
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        for one in &pruned.what {
+            log.info(&format!("\t- {one}"));
+        }
     }
 }
 
@@ -197,10 +209,27 @@ struct Report {
 impl Report {
     fn pruned(&self) -> Pruned {
         let deleted = self.containers_deleted.as_ref().or(self.caches_deleted.as_ref());
+        let what = deleted.cloned().unwrap_or_default();
         Pruned {
-            number: deleted.map_or(0, Vec::len),
+            number: what.len(),
             bytes: self.space_reclaimed,
+            what,
         }
+    }
+}
+
+/// What the removal of an image took away.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Removed {
+    untagged: Option<String>,
+    deleted: Option<String>,
+}
+
+impl Removed {
+    fn told(self) -> Option<String> {
+        let deleted = self.deleted.map(|id| format!("deleted: {id}"));
+        deleted.or_else(|| self.untagged.map(|name| format!("untagged: {name}")))
     }
 }
 
@@ -419,7 +448,12 @@ mod tests {
         let store = LogStore::in_memory();
         let log = LogWriter::global(store.clone());
         for (what, number, bytes) in [("containers", 2, 0), ("images", 3, 1_500_000), ("caches", 0, 7)] {
-            tell(what, &Pruned { number, bytes }, &log);
+            let pruned = Pruned {
+                number,
+                bytes,
+                what: Vec::new(),
+            };
+            tell(what, &pruned, &log);
         }
         let segments = store.reader().try_next_batch();
         let said: String = segments.iter().map(|segment| segment.text.as_str()).collect();
