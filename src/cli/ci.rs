@@ -9,7 +9,7 @@ use crate::clock;
 use crate::engine::{ExitOutcome, Mode};
 use crate::model::parse_go_duration;
 use crate::report::not_begun;
-use crate::view::{report as rows_of, table};
+use crate::view::{ReportRow, report as rows_of, table};
 
 /// Start the resources of a Tiltfile, wait until all are healthy or one has failed, and exit
 ///
@@ -68,7 +68,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         row.reason = ended.log.without_secrets(&row.reason);
     }
     if !rows.is_empty() {
-        say::out(&format!("\n{}", table(&rows)));
+        say::out(&format!("\n{}", shown(&rows)));
     }
     if !args.report.is_empty() {
         report::write(&args.report, &report::of_run(&ended, &rows, started));
@@ -95,4 +95,23 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
             exit::FAILURE
         }
     })
+}
+
+/// Returns the table of a run. What nothing has started is counted only: who looks for its name in the output looks for what it
+/// did.
+fn shown(rows: &[ReportRow]) -> String {
+    let (skipped, rest): (Vec<&ReportRow>, Vec<&ReportRow>) =
+        rows.iter().partition(|row| row.result == "skipped");
+    let rest: Vec<ReportRow> = rest.into_iter().cloned().collect();
+    let mut text = if rest.is_empty() {
+        String::new()
+    } else {
+        table(&rest)
+    };
+    match skipped.len() {
+        0 => {}
+        1 => text.push_str("1 resource was not to start by itself.\n"),
+        n => text.push_str(&format!("{n} resources were not to start by themselves.\n")),
+    }
+    text
 }

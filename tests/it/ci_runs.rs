@@ -45,9 +45,9 @@ fn a_run_ends_with_a_table_and_its_last_words() {
         [
             "RESOURCE RESULT TIME REASON".to_owned(),
             "good ok <t>".to_owned(),
-            "later skipped -".to_owned(),
             format!("bad failed <t> Command \"{command}\" failed: exit status 3"),
             "waits pending - waiting-for-dep: bad".to_owned(),
+            "1 resource was not to start by itself.".to_owned(),
         ]
     );
     let lines: String = (11..=20).map(|n| format!("\n    line {n}")).collect();
