@@ -94,12 +94,10 @@ impl Diagnostic {
             let gutter = " ".repeat(number.len());
             // Tabs would shift the caret on a terminal; each is shown as one blank.
             let line = place.source_line.replace('\t', " ");
-            let before = " ".repeat(place.column.saturating_sub(1));
-            let room = line
-                .chars()
-                .count()
-                .saturating_sub(place.column.saturating_sub(1));
+            let (line, before) = cut(&line, place.column.saturating_sub(1));
+            let room = line.chars().count().saturating_sub(before);
             let carets = "^".repeat(place.width.clamp(1, room.max(1)));
+            let before = " ".repeat(before);
             let shown_at = format!("{}:{}", place.file, place.line);
             if !self.message.contains(&shown_at) {
                 out.push_str(&format!("\n{gutter}--> {shown_at}:{}", place.column));
@@ -113,6 +111,27 @@ impl Diagnostic {
             out.push_str(hint);
         }
         out
+    }
+}
+
+/// Longer lines, such as JSON in one line, are not shown whole.
+const LINE_CHARS: usize = 240;
+/// How much of a long line is shown before its marked part.
+const BEFORE_CHARS: usize = 60;
+
+/// Returns what to show of a line, and how many characters of that stand before the marked part, of the line `column`.
+fn cut(line: &str, column: usize) -> (String, usize) {
+    if line.chars().nth(LINE_CHARS).is_none() {
+        return (line.to_owned(), column);
+    }
+    let skipped = column.saturating_sub(BEFORE_CHARS);
+    let mut shown: String = line.chars().skip(skipped).take(LINE_CHARS).collect();
+    if line.chars().nth(skipped + LINE_CHARS).is_some() {
+        shown.push('…');
+    }
+    match skipped {
+        0 => (shown, column),
+        _ => (format!("…{shown}"), column - skipped + 1),
     }
 }
 
@@ -150,6 +169,29 @@ mod tests {
                 .render()
                 .starts_with("bad\n  --> /src/Tiltfile:12:14\n   |\n12 | ")
         );
+    }
+
+    #[test]
+    fn of_a_long_line_what_is_near_the_mark_is_shown() {
+        let line = format!("{}bad{}", "a".repeat(100_000), "z".repeat(100_000));
+        let place = Place {
+            column: 100_001,
+            width: 3,
+            source_line: line,
+            ..place()
+        };
+        let rendered = Diagnostic::error("x").at(place.clone()).render();
+        let mut lines = rendered.lines().skip(3);
+        assert_eq!(
+            lines.next().unwrap(),
+            format!("12 | …{}bad{}…", "a".repeat(60), "z".repeat(177))
+        );
+        assert_eq!(lines.next().unwrap(), format!("   | {}^^^", " ".repeat(61)));
+        let whole = Place {
+            width: 200_000,
+            ..place
+        };
+        assert!(Diagnostic::error("x").at(whole).render().len() < 2_000);
     }
 
     #[test]
