@@ -51,41 +51,49 @@ pub(in crate::edge::kube) struct Run<'a> {
 ///
 /// Rule: `docs/rules/deploy.md`, "Apply".
 pub(super) async fn apply_object(run: &Run<'_>, entity: &Entity, sent: &Sent) -> Result<Value, RequestError> {
-    let found = run.permit.cluster().object(
-        entity.api_version(),
-        entity.kind(),
-        entity.namespace(),
-        entity.name(),
-    );
-    let api = unless(&run.stop, found).await?;
-    let turn = Turn {
+    let find = || {
+        run.permit.cluster().object(
+            entity.api_version(),
+            entity.kind(),
+            entity.namespace(),
+            entity.name(),
+        )
+    };
+    let found = unless(&run.stop, find()).await?;
+    let input = apply_input(entity);
+    let first = Turn {
         run,
-        api: &api,
-        input: &apply_input(entity),
+        api: &found,
+        input: &input,
         entity,
         sent,
     };
-    let applied = match turn.apply_once().await {
+    let mut found_again = None;
+    let applied = match first.apply_once().await {
         Err(error) if error.is_not_found() => {
             run.log.info(&format!(
                 "Resource {} was not found during apply. Retrying...",
-                api.name
+                found.name
             ));
-            turn.apply_once().await
+            // What defines it may be gone, or be another definition by now.
+            run.permit.cluster().forget_kinds(entity.api_version());
+            let api = found_again.insert(unless(&run.stop, find()).await?);
+            Turn { api, ..first }.apply_once().await
         }
         other => other,
     };
+    let api = found_again.as_ref().unwrap_or(&found);
     let applied = match applied {
         Ok(Applied::Already(live)) => return Ok(live),
         Ok(Applied::Now(applied)) => applied,
-        Err(error) => turn.escalate(error).await?,
+        Err(error) => Turn { api, ..first }.escalate(error).await?,
     };
     if entity.kind() == "CustomResourceDefinition" {
         tokio::select! {
             biased;
             // It is applied all the same.
             () = run.stop.cancelled() => {}
-            usable = wait_until_usable(run.permit.cluster(), &api, &applied) => usable?,
+            usable = wait_until_usable(run.permit.cluster(), api, &applied) => usable?,
         }
     }
     Ok(applied)

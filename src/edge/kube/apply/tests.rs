@@ -1,7 +1,8 @@
 //! What an apply says at each turn, and what becomes of objects that are under way when it has to stop.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Method;
@@ -325,6 +326,45 @@ async fn a_cluster_that_does_not_know_a_kind_says_so() {
     no matches for kind "Widget" in version "shop/v1"
     ensure CRDs are installed first
     "#);
+}
+
+#[tokio::test]
+async fn a_kind_that_was_known_and_is_gone_is_named_as_one_that_is_not_known() {
+    let is_there = Arc::new(AtomicBool::new(true));
+    let there = Arc::clone(&is_there);
+    let api = FakeApi::start_for_methods(move |method, path| {
+        let path = path.split('?').next().unwrap_or_default();
+        let widget = json!({"apiVersion": "shop/v1", "kind": "Widget", "metadata": {"name": "w", "uid": "u"}});
+        match (there.load(Ordering::SeqCst), method, path) {
+            (true, _, "/apis/shop/v1") => Reply::Json(json!({"kind": "APIResourceList", "groupVersion": "shop/v1",
+                "resources": [{"name": "widgets", "singularName": "", "namespaced": false, "kind": "Widget", "verbs": []}]})),
+            (true, &Method::PATCH, _) => Reply::Json(widget),
+            _ => Reply::Fails(404, "page not found"),
+        }
+    })
+    .await;
+    let cluster = api.cluster();
+    let mut errors = Vec::new();
+    for there in [true, false, true] {
+        is_there.store(there, Ordering::SeqCst);
+        let widget = json!({"apiVersion": "shop/v1", "kind": "Widget", "metadata": {"name": "w"}});
+        let request = ApplyRequest {
+            manifest: &ManifestName::from("web"),
+            entities: vec![Entity::new(widget, Origin::default())],
+            images: &[],
+            locators: &[],
+            ownership: &Ownership::default(),
+            timeout: LONG,
+        };
+        let log = LogWriter::global(LogStore::in_memory());
+        errors.push(
+            apply(&cluster, request, &log, &CancellationToken::new())
+                .await
+                .error,
+        );
+    }
+    let gone = "no matches for kind \"Widget\" in version \"shop/v1\"\nensure CRDs are installed first";
+    assert_eq!(errors, [None, Some(gone.to_owned()), None]);
 }
 
 #[tokio::test]

@@ -152,6 +152,16 @@ impl Cluster {
         instances
     }
 
+    /// Makes the kinds of an apiVersion be asked for anew.
+    pub(in crate::edge::kube) fn forget_kinds(&self, api_version: &str) {
+        let mut kinds = self
+            .discovery()
+            .kinds
+            .lock()
+            .expect("no panic while kinds are held");
+        kinds.remove(api_version);
+    }
+
     async fn discover(&self, api_version: &str, kind: &str) -> Result<ApiKind, RequestError> {
         let known = |discovery: &Discovery| {
             let kinds = discovery.kinds.lock().expect("no panic while kinds are held");
