@@ -135,13 +135,15 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 }
 
 async fn view(axum::extract::State(shared): State) -> Response {
-    let view = view_stream::whole(&shared, view_stream::Log::Whole);
+    let mut view = view_stream::whole(&shared, view_stream::Log::Whole);
+    shared.log.secret_hider().hide_in(&mut view);
     json_text(view_stream::text_of(&view))
 }
 
 async fn snapshot(axum::extract::State(shared): State) -> Response {
     let view = view_stream::whole(&shared, view_stream::Log::Whole);
-    let snapshot = json!({"view": view, "createdAt": shared.now().to_micro_text()});
+    let mut snapshot = json!({"view": view, "createdAt": shared.now().to_micro_text()});
+    shared.log.secret_hider().hide_in(&mut snapshot);
     json_text(view_stream::text_of(&snapshot))
 }
 

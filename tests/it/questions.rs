@@ -64,6 +64,28 @@ fn answers_as_json_are_as_their_schemas_say() {
 }
 
 #[test]
+fn what_a_session_writes_down_for_others_holds_no_secrets() {
+    let port = free_port().to_string();
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: cave}\nstringData: {word: open-sesame-42}\n";
+    let tiltfile = "k8s_yaml('secret.yaml')\nk8s_resource(new_name='vault', objects=['cave:secret'])\n\
+                    config.set_enabled_resources(['leak'])\n\
+                    local_resource('leak', 'echo open-sesame-42; exit 1', links=['http://cave/open-sesame-42'])\n";
+    let files = [("Tiltfile", tiltfile), ("secret.yaml", secret)];
+    let session = Session::start_with(&files, &[("TILT_PORT", &port), ("KUBECONFIG", "none")]);
+    session.tilt(&["await", "--port", &port]);
+    for args in [
+        &["snapshot", "create", "--port", &port][..],
+        &["dump", "webview", "--port", &port],
+        &["dump", "engine", "--port", &port],
+        &["dump", "logstore", "--port", &port],
+    ] {
+        let text = session.tilt(args).status(0).stdout();
+        assert!(text.contains("[redacted secret cave:word]"), "{args:?}: {text}");
+        assert!(!text.contains("open-sesame-42"), "{args:?}: {text}");
+    }
+}
+
+#[test]
 fn what_ended_is_kept_on_disk_in_the_form_of_its_schema() {
     let port = free_port().to_string();
     let mut session = Session::start_with(&FILES, &[("TILT_PORT", &port)]);
