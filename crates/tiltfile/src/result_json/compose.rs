@@ -50,7 +50,31 @@ fn service_yaml(definition: &Value) -> String {
     if let Some(Value::Array(mounts)) = fields.get_mut("volumes") {
         mounts.iter_mut().for_each(write_whether_created);
     }
-    yaml::encode(&Value::Object(fields))
+    let mut service = Value::Object(fields);
+    for (at, field) in [("/deploy", "resources"), ("/deploy", "placement")] {
+        leave_out_empty(service.pointer_mut(at), field);
+    }
+    let watches = service
+        .pointer_mut("/develop/watch")
+        .and_then(Value::as_array_mut);
+    for watch in watches.into_iter().flatten() {
+        leave_out_empty(Some(watch), "exec");
+    }
+    yaml::encode(&service)
+}
+
+/// Leaves out a part that compose prints though nothing is said in it.
+fn leave_out_empty(fields: Option<&mut Value>, field: &str) {
+    let Some(fields) = fields.and_then(Value::as_object_mut) else {
+        return;
+    };
+    let says_nothing = |part: &Value| {
+        part.as_object()
+            .is_some_and(|part| part.values().all(Value::is_null))
+    };
+    if fields.get(field).is_some_and(says_nothing) {
+        fields.remove(field);
+    }
 }
 
 /// That the path of a bind mount is created is usual in Tilt's form, and said in Compose's.
