@@ -30,13 +30,48 @@ const SHOWN: [(&str, &str); 3] = [
     ("Cluster", "clusters"),
 ];
 
-/// What a view has of the log.
+/// What a view has of the log, and of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Log {
     /// Its lines, as Tilt's page takes them.
     Whole,
-    /// Where it ends and how many warnings and errors there are: the page reads the lines that it shows by itself.
+    /// Where it ends and how many warnings and errors there are: the page reads the lines that it shows by itself. Of objects there
+    /// is what it reads.
     Paged,
+}
+
+/// What the page of this program does not read of a status.
+const UNREAD_STATUS: [&str; 2] = ["conditions", "pendingBuildSince"];
+/// The one annotation that it reads.
+const READ_ANNOTATION: &str = "tilt.dev/uibutton-type";
+
+impl Log {
+    /// Returns an object as it is sent: all of a thousand resources would be some megabytes, of which the page reads less than half.
+    fn object(self, object: &Value) -> Value {
+        match self {
+            Self::Whole => object.clone(),
+            Self::Paged => json!({
+                "metadata": {
+                    "name": object["metadata"]["name"],
+                    // A click on a button is an update of it, which must name the version.
+                    "resourceVersion": object["metadata"]["resourceVersion"],
+                    "labels": object["metadata"]["labels"],
+                    "annotations": some(&object["metadata"]["annotations"], |key| key == READ_ANNOTATION),
+                },
+                "spec": object["spec"],
+                "status": some(&object["status"], |key| !UNREAD_STATUS.contains(&key)),
+            }),
+        }
+    }
+}
+
+/// Returns some fields of an object; nothing where it is none.
+fn some(object: &Value, is_wanted: impl Fn(&str) -> bool) -> Value {
+    let Some(fields) = object.as_object() else {
+        return Value::Null;
+    };
+    let wanted = fields.iter().filter(|(key, _)| is_wanted(key));
+    wanted.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 /// Returns the whole view.
@@ -74,7 +109,7 @@ fn begin(shared: &Shared, log: Log) -> (Value, Sent) {
     }
     for ((_, field), objects) in SHOWN.iter().zip(&objects) {
         if !objects.is_empty() {
-            view[*field] = objects.values().map(|object| (**object).clone()).collect();
+            view[*field] = objects.values().map(|object| log.object(object)).collect();
         }
     }
     if let Some(Value::Array(resources)) = view.get_mut("uiResources") {
@@ -180,7 +215,7 @@ fn delta(
         }
         for (at, (kind, field)) in SHOWN.into_iter().enumerate() {
             let now = objects(&store, kind);
-            let changed = changed(&sent.objects[at], &now, shared);
+            let changed = changed(&sent.objects[at], &now, shared, log);
             if !changed.is_empty() {
                 delta[field] = changed.into();
                 is_news = true;
@@ -227,6 +262,7 @@ fn changed(
     before: &BTreeMap<String, Arc<Value>>,
     now: &BTreeMap<String, Arc<Value>>,
     shared: &Shared,
+    log: Log,
 ) -> Vec<Value> {
     let is_new = |(name, object): &(&String, &Arc<Value>)| {
         before.get(*name).is_none_or(|old| !Arc::ptr_eq(old, object))
@@ -234,11 +270,46 @@ fn changed(
     let news = now
         .iter()
         .filter(is_new)
-        .map(|(name, object)| (name, (**object).clone()));
+        .map(|(name, object)| (name, log.object(object)));
     let gone = before.keys().filter(|name| !now.contains_key(*name)).map(|name| {
         let metadata = json!({"name": name, "deletionTimestamp": shared.now().to_text()});
         (name, json!({"metadata": metadata}))
     });
     let changed: BTreeMap<&String, Value> = news.chain(gone).collect();
     changed.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_object_the_page_of_this_program_is_sent_what_it_reads() {
+        let button = json!({
+            "apiVersion": "tilt.dev/v1alpha1",
+            "kind": "UIButton",
+            "metadata": {
+                "name": "stop",
+                "uid": "1",
+                "resourceVersion": "2",
+                "annotations": {READ_ANNOTATION: "StopBuild", "uibuttonspec-hash": "3"},
+            },
+            "spec": {"text": "Stop Build"},
+            "status": {"lastClickedAt": null, "conditions": []},
+        });
+        assert_eq!(Log::Whole.object(&button), button);
+        assert_eq!(
+            Log::Paged.object(&button),
+            json!({
+                "metadata": {
+                    "name": "stop",
+                    "resourceVersion": "2",
+                    "labels": null,
+                    "annotations": {READ_ANNOTATION: "StopBuild"},
+                },
+                "spec": {"text": "Stop Build"},
+                "status": {"lastClickedAt": null},
+            })
+        );
+    }
 }
