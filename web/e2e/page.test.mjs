@@ -138,6 +138,17 @@ test("the log shows colours, links and JSON, and finds what the server has", asy
   await picture(page, "log-light");
 });
 
+test("a search that finds nothing says so, though the beginnings of updates stay", async () => {
+  await openResource("api");
+  const box = page.getByRole("searchbox", { name: /Filter lines/ });
+  await box.fill("nowhere to be found");
+  await page.getByText("No line matches.").waitFor();
+  await line("Initial Build").waitFor();
+  await box.fill("");
+  await line("after 39").waitFor();
+  assert.equal(await page.getByText("No line matches.").count(), 0);
+});
+
 test("a regular expression that is none is told as such", async () => {
   const box = page.getByRole("searchbox", { name: /Filter lines/ });
   await box.fill("/(/");
@@ -328,7 +339,19 @@ test("all is reached by keys", async () => {
   await page.keyboard.press("Escape");
   await page.keyboard.press("/");
   await page.keyboard.type("fron");
-  await page.getByText("1 results").waitFor();
+  await page.getByText("1 result", { exact: true }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.evaluate(() => document.activeElement?.blur());
+  await page.keyboard.press("?");
+  await page.getByRole("dialog", { name: "Keys" }).waitFor();
+  // Both keys before the page is told that the first box is closed.
+  await page.evaluate(() => {
+    document.querySelector("dialog[open]").close();
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "s", bubbles: true }));
+  });
+  await page.getByRole("dialog", { name: "Create a Snapshot" }).waitFor();
+  await page.evaluate(() => new Promise((done) => setTimeout(done)));
+  assert.ok(await page.getByRole("dialog", { name: "Create a Snapshot" }).isVisible());
   await page.keyboard.press("Escape");
 });
 
@@ -342,6 +365,8 @@ test("dark and light, and narrow screens", async () => {
   await page.setViewportSize({ width: 360, height: 740 });
   const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok((await overflow()) <= 0, "the table fits 360 px");
+  const cut = () => page.locator(".summary").evaluate((counts) => counts.scrollWidth - counts.clientWidth);
+  assert.ok((await cut()) <= 0, "no count is cut at 360 px");
   await picture(page, "table-dark-360");
   await page.goto(`${session.url}/r/api/overview`);
   await line("after 39").waitFor();

@@ -49,6 +49,11 @@ export function Dialogs() {
 /** A box over the page; Esc and a click beside it close it, and the focus goes back to where it was. */
 function Box({ title, children, wide }: { title: string; children: ComponentChildren; wide?: boolean }) {
   const element = useRef<HTMLDialogElement>(null);
+  // A key may have opened another one before it is told that this one is closed.
+  const [own] = useState(() => get().dialog);
+  const closed = () => {
+    if (get().dialog === own) close();
+  };
   useEffect(() => {
     const before = document.activeElement;
     element.current?.showModal();
@@ -61,7 +66,7 @@ function Box({ title, children, wide }: { title: string; children: ComponentChil
       ref={element}
       class={wide ? "box is-wide" : "box"}
       aria-label={title}
-      onClose={close}
+      onClose={closed}
       onClick={(event) => {
         if (event.target === element.current) close();
       }}
@@ -204,7 +209,7 @@ function Errors() {
   const base = use((s) => s.place.base);
   const bad = rows.filter((row) => row.status === "unhealthy" || alertsIn(row) > 0);
   return (
-    <Box title="Errors" wide>
+    <Box title="Errors and warnings" wide>
       {bad.length === 0 && <p><StatusIcon status="healthy" /> Nothing is wrong any more.</p>}
       {bad.map((row) => {
         const status = row.resource.status;

@@ -95,6 +95,7 @@ export function LogPane({ name, resources, row }: Props) {
       }),
   );
   const isMany = resources === undefined || resources.length !== 1;
+  const isFiltered = !!(place.level || place.source || place.term);
   const items = list.getVirtualItems();
   const created = millis(get().snapshot?.createdAt);
   const target = place.line === undefined ? -1 : targetOf(all, place.line);
@@ -112,7 +113,7 @@ export function LogPane({ name, resources, row }: Props) {
           aria-label={`Log lines of ${name}`}
           onScroll={() => scrolled(view, scroller.current)}
         >
-          <Beginning isLoaded={isLoaded} olderLeft={olderLeft} searching={searching} first={first} cleared={cleared} count={all.length} name={name} isFiltered={!!(place.level || place.source || place.term)} />
+          <Beginning isLoaded={isLoaded} olderLeft={olderLeft} searching={searching} first={first} cleared={cleared} isEmpty={all.every((line) => isFiltered && line.startsUpdate)} name={name} isFiltered={isFiltered} />
           {(error || term.error) && <p class="log-note is-bad" role="alert">{term.error ?? error}</p>}
           <div class="line-list" style={{ height: `${list.getTotalSize()}px` }} key={generation}>
             {items.map(({ index, key, start }) => {
@@ -158,13 +159,14 @@ interface BeginningProps {
   searching: number | undefined;
   first: number;
   cleared: number;
-  count: number;
+  /** Whether there is no line; those that begin an update are shown with any filter. */
+  isEmpty: boolean;
   name: string;
   isFiltered: boolean;
 }
 
 /** What stands before the first line. */
-function Beginning({ isLoaded, olderLeft, searching, first, cleared, count, name, isFiltered }: BeginningProps) {
+function Beginning({ isLoaded, olderLeft, searching, first, cleared, isEmpty, name, isFiltered }: BeginningProps) {
   if (!isLoaded) return <p class="log-note">Loading…</p>;
   if (searching !== undefined) return <p class="log-note" aria-live="polite">Searching… {searching.toLocaleString()} lines to go</p>;
   if (olderLeft) return <p class="log-note">…</p>;
@@ -177,7 +179,7 @@ function Beginning({ isLoaded, olderLeft, searching, first, cleared, count, name
         </p>
       )}
       {first > 0 && cleared <= first && <p class="log-note">The first {first.toLocaleString()} lines of the session are no longer kept.</p>}
-      {count === 0 && <p class="log-note">{isFiltered ? "No line matches." : "No lines yet."}</p>}
+      {isEmpty && <p class="log-note" role="status">{isFiltered ? "No line matches." : "No lines yet."}</p>}
     </>
   );
 }

@@ -32,7 +32,7 @@ function useEntries(name: string): { entries: Entry[]; groups: Group[] } {
     const plain = (list: Row[]) => list.map((row): Item => ({ kind: "row", row, depth: 0, key: row.name }));
     const entries: Entry[] = isGrouped
       ? flattened(groups, (id) => closed.has(id) && !isSeen(id))
-      : [{ kind: "heading", text: choice.name ? `${shown.length} results` : "resources" }, ...plain(on)];
+      : [{ kind: "heading", text: choice.name ? `${shown.length} ${shown.length === 1 ? "result" : "results"}` : "resources" }, ...plain(on)];
     if (off.length > 0) entries.push({ kind: "heading", text: "Disabled" }, ...plain(off));
     return { entries, groups };
   }, [rows, choice, closed, name]);
