@@ -63,6 +63,7 @@ test("it is said what an update waits for", () => {
   expect(waits(on("db"))).toBe("db");
   expect(waits(on("a", "b", "c", "d", "e"))).toBe("a, b, c, and 2 more");
   expect(waits({ waiting: { reason: "waiting-for-cluster" } })).toBe("the cluster");
+  expect(waits({ waiting: { reason: "is-unparallelizable-local" } })).toBe("other local work");
   expect(waits({})).toBe("");
 });
 

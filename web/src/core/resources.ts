@@ -185,7 +185,7 @@ const whatWaits: Record<string, string> = {
   "waiting-for-deploy": "its deploy",
   "waiting-for-dep": "",
   "waiting-for-cluster": "the cluster",
-  "is-unparallelizable-target": "local work that runs alone",
+  "is-unparallelizable-local": "other local work",
 };
 
 /** Says in words what a hold waits for that names nothing. */
