@@ -9,8 +9,6 @@ use super::session::{EXTENSION, Session};
 use crate::diag::{Diagnostic, nearest};
 use crate::model::{ApiKind, ApiObject, LocalPath};
 
-/// What a path of an extension begins with.
-
 pub(super) const DEFAULT_REPO: &str = "default";
 const DEFAULT_URL: &str = "https://github.com/tilt-dev/tilt-extensions";
 
