@@ -231,6 +231,7 @@ impl<B: Brain> World<B> {
             phase: PodPhase::Pending,
             restarts: RestartPolicy::Always,
             status: "Pending".to_owned(),
+            given_up: None,
             errors: Vec::new(),
             conditions: Vec::new(),
             init_containers: Vec::new(),
@@ -363,6 +364,7 @@ impl<B: Brain> World<B> {
                     id: container.id.clone(),
                     ended: None,
                     reason: "Error".to_owned(),
+                    message: String::new(),
                     exit_code: 1,
                 });
                 container.state = ContainerState::Waiting {

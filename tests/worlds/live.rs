@@ -553,6 +553,7 @@ impl<B: Brain> LiveWorld<B> {
             phase: PodPhase::Pending,
             restarts: RestartPolicy::Always,
             status: "Pending".to_owned(),
+            given_up: None,
             errors: Vec::new(),
             conditions: Vec::<PodCondition>::new(),
             init_containers: Vec::new(),

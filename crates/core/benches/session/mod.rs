@@ -271,6 +271,7 @@ pub(crate) fn pod_in_run(number: usize, ready: bool, run: usize) -> Event {
         phase: PodPhase::Running,
         restarts: RestartPolicy::Always,
         status: "Running".to_owned(),
+        given_up: None,
         errors: Vec::new(),
         conditions: vec![PodCondition {
             kind: "Ready".to_owned(),

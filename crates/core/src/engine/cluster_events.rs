@@ -26,6 +26,7 @@ pub(super) fn on_event(state: &mut State, event: ClusterEvent) -> Vec<Effect> {
         return Vec::new();
     };
     why_no_pod::note(state, &name, &event);
+    note_of_pod(state, &name, &event);
     if is_news(state, &event) {
         vec![line(&name, &event)]
     } else {
@@ -43,6 +44,15 @@ pub(super) fn log_newly_claimed(state: &mut State, new: &BTreeSet<ObjectUid>) ->
         .into_iter()
         .flat_map(|event| on_event(state, event))
         .collect()
+}
+
+fn note_of_pod(state: &mut State, name: &ManifestName, event: &ClusterEvent) {
+    let Some(pod) = event.owner_chain.first().filter(|_| event.about.0 == "Pod") else {
+        return;
+    };
+    if let Some(row) = state.rows.get_mut(name) {
+        row.runtime.note_of_pod(pod, event);
+    }
 }
 
 fn is_worth_showing(event: &ClusterEvent) -> bool {

@@ -35,6 +35,7 @@ mod prune;
 mod reason;
 mod records;
 mod reload;
+mod replaced;
 mod requests;
 mod retry;
 mod rollout;

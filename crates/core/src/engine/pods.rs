@@ -7,12 +7,12 @@ use super::effect::Effect;
 use super::known_pods::SeenPod;
 use super::row::Row;
 use super::state::State;
-use super::{forwards, health, objects, rollout, streams};
+use super::{forwards, health, objects, replaced, rollout, streams};
 use crate::model::{Level, LogEvent};
 use crate::model::{ManifestName, ObjectUid, Pod, PodPhase, SpanId, Timestamp};
 
 /// The label that tells which template a pod was made from.
-const TEMPLATE_HASH: &str = "tilt.dev/pod-template-hash";
+pub(super) const TEMPLATE_HASH: &str = "tilt.dev/pod-template-hash";
 /// How exactly a cluster tells times.
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -239,7 +239,9 @@ pub(super) fn refresh(state: &mut State, name: &ManifestName) -> Vec<Effect> {
     state.dirty.live.insert(name.clone());
     health::refresh(state, name);
     streams::refresh(state, name);
-    rollout::refresh(state, name)
+    let mut effects = rollout::refresh(state, name);
+    effects.extend(replaced::refresh(state, name));
+    effects
 }
 
 /// Returns the pods of a resource that count: those that its last deploy made, as far as that can be told, and of

@@ -16,8 +16,8 @@ use crate::history::{
     rule_of,
 };
 use crate::model::{
-    BuildId, LiveUpdateId, LoadId, LocalPath, ManifestName, PodReadiness, PodTrouble, RuntimeStatus, SpanId,
-    Synced, TargetId,
+    BuildId, LiveUpdateId, LoadId, LocalPath, ManifestName, PodReadiness, RuntimeStatus, SpanId, Synced,
+    TargetId,
 };
 
 /// What an update says that was stopped.
@@ -412,7 +412,8 @@ fn rollout(state: &State, row: &Row) -> Outcome {
     if let Some(server) = &row.server {
         return server.fault().map_or(well(result), said);
     }
-    let trouble = state.telling_pod(row).and_then(PodTrouble::of);
+    let pod = state.telling_pod(row);
+    let trouble = pod.and_then(|pod| row.runtime.trouble_of(pod));
     match (trouble, &row.runtime.health.why) {
         (Some(trouble), _) => Outcome {
             result,

@@ -18,8 +18,8 @@ use crate::history::DefinitionChange;
 use crate::k8s::Entity;
 use crate::model::RuntimeStatus;
 use crate::model::{
-    BuildId, BuiltImage, ImageTarget, K8sTarget, LocalPath, Manifest, ManifestName, ObjectUid, Pod,
-    PodReadiness, ServiceId, SpanId, TargetId, TriggerReason,
+    BuildId, BuiltImage, ClusterEvent, ImageTarget, K8sTarget, LocalPath, Manifest, ManifestName, ObjectUid,
+    Pod, PodReadiness, PodTrouble, ServiceId, SpanId, TargetId, TriggerReason,
 };
 
 /// How many ended updates are remembered.
@@ -129,6 +129,8 @@ pub(crate) struct Runtime {
     pub(crate) gone: BTreeMap<ObjectUid, Pod>,
     /// The newest pod that counts.
     pub(crate) newest: Option<ObjectUid>,
+    /// The pod that somebody else's deploy has put in the place of those of the last deploy.
+    pub(crate) replaced_by: Option<ObjectUid>,
     /// Where its ports led when its pods were last looked at.
     pub(crate) forwards: Vec<Forward>,
     pub(crate) status: RuntimeStatus,
@@ -144,6 +146,8 @@ pub(crate) struct Runtime {
     pub(crate) first_ready: Option<Instant>,
     /// Why the cluster makes no pods of it, as far as it has said.
     pub(crate) pods_refused: Option<String>,
+    /// What the cluster last warned of about a pod of it.
+    pub(crate) pod_warnings: BTreeMap<ObjectUid, PodTrouble>,
     /// What was last printed about its newest pod.
     pub(crate) rollout: Option<super::rollout::Printed>,
 }
@@ -154,6 +158,7 @@ impl Default for Runtime {
             pods: BTreeSet::new(),
             gone: BTreeMap::new(),
             newest: None,
+            replaced_by: None,
             forwards: Vec::new(),
             status: RuntimeStatus::Pending,
             health: super::health::Health::default(),
@@ -162,7 +167,26 @@ impl Default for Runtime {
             last_ready: None,
             first_ready: None,
             pods_refused: None,
+            pod_warnings: BTreeMap::new(),
             rollout: None,
+        }
+    }
+}
+
+impl Runtime {
+    /// Returns what keeps a pod of the resource from being ready, as far as it or the cluster says.
+    pub(crate) fn trouble_of(&self, pod: &Pod) -> Option<PodTrouble> {
+        PodTrouble::of_warned(pod, self.pod_warnings.get(&pod.uid))
+    }
+
+    /// Notes what the cluster reports about a pod: a warning, or that it has come further since.
+    pub(super) fn note_of_pod(&mut self, pod: &ObjectUid, event: &ClusterEvent) {
+        if event.kind == "Normal" {
+            self.pod_warnings.remove(pod);
+        } else {
+            self.pod_warnings.retain(|known, _| self.pods.contains(known));
+            let trouble = PodTrouble::new(&event.reason, event.message.trim().to_owned());
+            self.pod_warnings.insert(pod.clone(), trouble);
         }
     }
 }

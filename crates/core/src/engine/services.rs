@@ -216,6 +216,7 @@ fn as_pod(container: &ServiceContainer) -> Pod {
         phase,
         restarts: RestartPolicy::Never,
         status: container.state.as_str().to_owned(),
+        given_up: None,
         errors: Vec::new(),
         conditions: Vec::new(),
         init_containers: Vec::new(),

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use super::pod_status::{pod_errors, pod_status};
 use crate::model::{
     ClusterEvent, Container, ContainerExit, ContainerState, ObjectUid, Owner, Pod, PodCondition, PodPhase,
-    RestartPolicy, Timestamp,
+    PodTrouble, RestartPolicy, Timestamp,
 };
 
 /// Returns a pod as the engine knows it, with the owners that were found for it.
@@ -48,6 +48,7 @@ pub fn pod(pod: &core::Pod, owners: Vec<Owner>) -> Pod {
                 .unwrap_or_default(),
         ),
         status: pod_status(pod),
+        given_up: status.and_then(given_up),
         errors: pod_errors(pod),
         conditions: conditions.iter().map(condition).collect(),
         init_containers: init
@@ -208,8 +209,17 @@ fn last_exit(state: &core::ContainerState) -> Option<ContainerExit> {
         id: runtime_id(ended.container_id.as_deref()),
         ended: timestamp(ended.finished_at.as_ref()),
         reason: ended.reason.clone().unwrap_or_default(),
+        message: ended.message.clone().unwrap_or_default(),
         exit_code: ended.exit_code,
     })
+}
+
+/// Returns why a failed pod was given up as a whole; one whose containers failed by themselves has no reason of its own.
+fn given_up(status: &core::PodStatus) -> Option<PodTrouble> {
+    let reason = status.reason.as_deref().filter(|reason| !reason.is_empty())?;
+    let message = status.message.clone().unwrap_or_default();
+    (phase(status.phase.as_deref().unwrap_or_default()) == PodPhase::Failed)
+        .then(|| PodTrouble::new(reason, message))
 }
 
 fn container_state(state: Option<&core::ContainerState>) -> ContainerState {
@@ -286,6 +296,19 @@ mod tests {
         );
         assert!(got.containers[1].id.is_empty() && got.containers[1].state.is_error());
         assert_eq!(got.errors, ["no such image"]);
+    }
+
+    #[test]
+    fn why_a_pod_was_given_up_is_kept() {
+        let given_up = |phase: &str| {
+            let given: core::Pod = serde_json::from_value(json!({"metadata": {}, "status": {
+                "phase": phase, "reason": "Evicted", "message": "The node was low on resource: memory."}}))
+            .expect("a pod");
+            pod(&given, Vec::new()).given_up.map(|why| why.to_string())
+        };
+        let evicted = "Evicted: The node was low on resource: memory.";
+        assert_eq!(given_up("Failed").as_deref(), Some(evicted));
+        assert_eq!(given_up("Running"), None);
     }
 
     fn event(value: serde_json::Value) -> core::Event {

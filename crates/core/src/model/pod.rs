@@ -1,6 +1,6 @@
 //! What the engine knows of a pod.
 
-use super::{ObjectUid, Timestamp};
+use super::{ObjectUid, PodTrouble, Timestamp};
 
 /// A pod as last seen, with the owners that were found for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Pod {
     pub restarts: RestartPolicy,
     /// The STATUS column of `kubectl get pods`, such as `Running` or `CrashLoopBackOff`.
     pub status: String,
+    /// Why it was given up as a whole, where that is said of a failed one, such as `Evicted`.
+    pub given_up: Option<PodTrouble>,
     /// What its containers say is wrong, one message each.
     pub errors: Vec<String>,
     /// Conditions, as the API server lists them.
@@ -180,6 +182,8 @@ pub struct ContainerExit {
     pub ended: Option<Timestamp>,
     /// Why, in a word, such as `OOMKilled`.
     pub reason: String,
+    /// Why, in a sentence; mostly empty.
+    pub message: String,
     /// Its exit code.
     pub exit_code: i32,
 }

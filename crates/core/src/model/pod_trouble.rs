@@ -32,6 +32,11 @@ const GRAVE: [&str; 15] = [
     "Unschedulable",
 ];
 
+/// Why a pod whose containers run is not ready.
+const NOT_READY: &str = "NotReady";
+/// Why a run of a container ended that never began: what ended it says more than its exit code.
+const NEVER_BEGAN: [&str; 2] = ["ContainerCannotRun", "StartError"];
+
 impl PodTrouble {
     /// Returns what keeps a pod from being ready: that it cannot be scheduled, or what its first faulty container says.
     pub fn of(pod: &Pod) -> Option<Self> {
@@ -41,6 +46,10 @@ impl PodTrouble {
             .find(|condition| condition.kind == "PodScheduled" && condition.status == "False");
         if let Some(condition) = unscheduled {
             return Some(Self::new(&condition.reason, condition.message.clone()));
+        }
+        // Its containers only tell how they were ended then.
+        if let Some(why) = &pod.given_up {
+            return Some(why.clone());
         }
         let mut containers = pod.all_containers().map(|(_, container)| container);
         if let Some(trouble) = containers.find_map(of_container) {
@@ -52,13 +61,26 @@ impl PodTrouble {
                 let unready = pod.containers.iter().find(|container| !container.ready)?;
                 let message = format!("container {} is not ready", unready.name);
                 let parts: Vec<String> = [message].into_iter().chain(last_exit(unready)).collect();
-                Some(Self::new("NotReady", parts.join("; ")))
+                Some(Self::new(NOT_READY, parts.join("; ")))
             }
             _ => None,
         }
     }
 
-    fn new(reason: &str, message: String) -> Self {
+    /// Returns what keeps a pod from being ready, where the cluster last warned of `warned`: of a pod that says nothing
+    /// itself that is the reason, and a probe says more than that a container is not ready.
+    pub fn of_warned(pod: &Pod, warned: Option<&Self>) -> Option<Self> {
+        match (Self::of(pod), warned) {
+            (None, Some(warned)) if pod.phase == PodPhase::Pending => Some(warned.clone()),
+            (Some(own), Some(warned)) if own.reason == NOT_READY && warned.reason == "Unhealthy" => Some(
+                Self::new(&own.reason, format!("{}; {}", own.message, warned.message)),
+            ),
+            (own, _) => own,
+        }
+    }
+
+    /// Returns trouble with a reason and a message.
+    pub fn new(reason: &str, message: String) -> Self {
         Self {
             reason: reason.to_owned(),
             message,
@@ -106,6 +128,9 @@ fn last_exit(container: &Container) -> Option<String> {
     let exit = container.last_exit.as_ref()?;
     Some(match exit.reason.as_str() {
         "" => format!("it exited with {}", exit.exit_code),
+        reason if NEVER_BEGAN.contains(&reason) && !exit.message.is_empty() => {
+            format!("it could not be started: {}", exit.message.trim())
+        }
         reason => format!("it exited with {} ({reason})", exit.exit_code),
     })
 }

@@ -14,7 +14,7 @@ use crate::engine::serve::RowServer;
 use crate::engine::state::{Running, State, Tiltfile};
 use crate::engine::{ClusterStatus, ServerStatus};
 use crate::engine::{cycles, forwards, services, stuck, why_no_pod};
-use crate::model::{ComposeTarget, Health, Link, ManifestName, Pod, PodTrouble, SourcePlace};
+use crate::model::{ComposeTarget, Health, Link, ManifestName, Pod, SourcePlace};
 
 /// Returns what readers see of the state.
 pub(crate) fn view(state: &State) -> View {
@@ -102,7 +102,7 @@ pub(super) fn resource(state: &State, name: &ManifestName, row: &Row) -> Resourc
             .iter()
             .map(|record| ended_build(state, record))
             .collect(),
-        pod: state.newest_pod(row).map(pod),
+        pod: state.newest_pod(row).map(|newest| pod(row, newest)),
         objects: display_names(row.entities()),
         pods: pods(state, row),
         culprit: culprit(state, row),
@@ -295,10 +295,10 @@ fn service(state: &State, name: &ManifestName, compose: &ComposeTarget) -> Servi
 /// Returns the pod that shows what is wrong with a resource.
 fn culprit(state: &State, row: &Row) -> Option<PodView> {
     row.runtime.health.culprit.as_ref()?;
-    state.telling_pod(row).map(pod)
+    state.telling_pod(row).map(|told| pod(row, told))
 }
 
-fn pod(pod: &Pod) -> PodView {
+fn pod(row: &Row, pod: &Pod) -> PodView {
     PodView {
         name: pod.name.clone(),
         namespace: pod.namespace.clone(),
@@ -308,6 +308,6 @@ fn pod(pod: &Pod) -> PodView {
         restarts: pod.containers.iter().map(|container| container.restarts).sum(),
         created: pod.created,
         errors: pod.errors.clone(),
-        trouble: PodTrouble::of(pod).map(|trouble| trouble.to_string()),
+        trouble: row.runtime.trouble_of(pod).map(|trouble| trouble.to_string()),
     }
 }

@@ -113,6 +113,7 @@ fn pod() -> Pod {
         phase: PodPhase::Running,
         restarts: RestartPolicy::Always,
         status: "Running".to_owned(),
+        given_up: None,
         errors: vec!["bad".to_owned()],
         conditions: Vec::new(),
         init_containers: vec![container(ContainerState::Unknown)],

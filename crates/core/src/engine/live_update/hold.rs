@@ -33,11 +33,16 @@ pub(in crate::engine) fn hold(row: &Row) -> Option<Hold> {
     }
     if !awaits_deploy {
         Some(Hold::Reconciling)
-    } else if row.runtime.status == RuntimeStatus::Error {
+    } else if row.runtime.status == RuntimeStatus::Error || will_not_come(row) {
         None
     } else {
         Some(Hold::WaitingForDeploy)
     }
+}
+
+/// Returns whether the containers of the last deploy do not come any more: somebody else has deleted or replaced them.
+fn will_not_come(row: &Row) -> bool {
+    !row.deployed.gone.is_empty() || row.runtime.replaced_by.is_some()
 }
 
 /// Returns whether the next update would only take in files, and not make everything anew.

@@ -704,6 +704,7 @@ fn a_run_that_is_to_fail_fast_ends_at_the_first_reason_that_kubernetes_gives() {
                     id: "id-before".to_owned(),
                     ended: None,
                     reason: "OOMKilled".to_owned(),
+                    message: String::new(),
                     exit_code: 137,
                 });
                 deploy(s) + &s.see(crashing)

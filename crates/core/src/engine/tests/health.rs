@@ -6,8 +6,8 @@ use super::script::*;
 use crate::engine::{AppliedObject, Event, LogId};
 use crate::model::RuntimeStatus;
 use crate::model::{
-    CiSettings, Command, Container, ContainerExit, ContainerState, CustomDeploy, JobState, Manifest,
-    ObjectUid, Owner, Pod, PodCounts, PodPhase, Timestamp, Workload, WorkloadState,
+    CiSettings, ClusterEvent, Command, Container, ContainerExit, ContainerState, CustomDeploy, JobState,
+    Manifest, ObjectUid, Owner, Pod, PodCounts, PodPhase, PodTrouble, Timestamp, Workload, WorkloadState,
 };
 use crate::view::report;
 
@@ -115,6 +115,86 @@ fn what_a_workload_says_of_pods_that_it_cannot_make_is_the_reason() {
     assert_eq!(
         reason(&script),
         "Deployment/web has 1 of 2 pods ready; FailedCreate: exceeded quota"
+    );
+}
+
+#[test]
+fn what_the_cluster_warns_of_about_a_pod_that_says_nothing_itself_is_the_reason() {
+    let mut script = deployed_web(&[in_state("Deployment", "web", wants(1))]);
+    let starting = Pod {
+        phase: PodPhase::Pending,
+        containers: vec![container("main", waiting("ContainerCreating"), false)],
+        ..pod("web", "web-1", 1)
+    };
+    let report_of = |kind: &str, reason: &str, message: &str| {
+        Event::ClusterEventSeen(Box::new(ClusterEvent {
+            uid: ObjectUid::new(reason),
+            kind: kind.to_owned(),
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+            ..warning(&starting, 1)
+        }))
+    };
+    script.see(starting.clone());
+    script.send(report_of("Warning", "FailedMount", "secret \"nope\" not found"));
+    assert_eq!(reason(&script), "FailedMount: secret \"nope\" not found");
+    // It has come further since.
+    script.send(report_of("Normal", "Pulling", "Pulling image \"web\""));
+    assert_eq!(reason(&script), "Deployment/web has 0 of 1 pods ready");
+    script.see(Pod {
+        containers: vec![container("main", ContainerState::Running, false)],
+        ..pod("web", "web-1", 1)
+    });
+    assert_eq!(reason(&script), "NotReady: container main is not ready");
+    script.send(report_of(
+        "Warning",
+        "Unhealthy",
+        "Readiness probe failed: not yet",
+    ));
+    assert_eq!(
+        reason(&script),
+        "NotReady: container main is not ready; Readiness probe failed: not yet"
+    );
+}
+
+#[test]
+fn a_pod_that_was_given_up_says_why_and_not_how_its_containers_ended() {
+    let mut script = deployed_web(&[object("Pod", "web")]);
+    let killed = ContainerState::Terminated {
+        reason: "Error".to_owned(),
+        exit_code: 137,
+    };
+    let evicted = PodTrouble::new("Evicted", "the node was low on memory".to_owned());
+    script.see(Pod {
+        phase: PodPhase::Failed,
+        given_up: Some(evicted),
+        containers: vec![container("main", killed, false)],
+        owners: Vec::new(),
+        ..unlabelled(pod("x", "web", 1))
+    });
+    assert_eq!(reason(&script), "Evicted: the node was low on memory");
+}
+
+#[test]
+fn a_command_that_cannot_be_started_is_the_reason_while_its_pod_waits_to_try_again() {
+    let mut script = deployed_web(&[in_state("Deployment", "web", wants(1))]);
+    let last_exit = Some(ContainerExit {
+        id: "run-1".to_owned(),
+        ended: None,
+        reason: "StartError".to_owned(),
+        message: "exec: \"nope\": not found in $PATH\n".to_owned(),
+        exit_code: 128,
+    });
+    script.see(Pod {
+        containers: vec![Container {
+            last_exit,
+            ..container("main", waiting("CrashLoopBackOff"), false)
+        }],
+        ..pod("web", "web-1", 1)
+    });
+    assert_eq!(
+        reason(&script),
+        "CrashLoopBackOff: it could not be started: exec: \"nope\": not found in $PATH"
     );
 }
 
@@ -260,6 +340,7 @@ fn run(n: u32, ready: bool) -> Pod {
         id: format!("run-{}", n - 1),
         ended: Some(Timestamp::from_secs(STARTED + 1)),
         reason: "Error".to_owned(),
+        message: String::new(),
         exit_code: 1,
     });
     Pod {

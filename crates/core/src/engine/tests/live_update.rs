@@ -371,6 +371,42 @@ fn a_change_before_the_first_container_waits_for_it() {
 }
 
 #[test]
+fn a_change_brings_back_what_somebody_deleted() {
+    let mut script = running(live(as_declared));
+    script.send(Event::ObjectGone("deployment-web".into()));
+    script.send(Event::PodGone(ObjectUid::new("pod-web-1")));
+    let changed = edit(&mut script, &["code/a"]);
+    assert!(changed.contains("start build:2"), "{changed}");
+}
+
+#[test]
+fn where_somebody_else_deployed_anew_that_is_told_once_and_a_change_leads_to_a_build() {
+    let of_another_deploy = |set_made: i64| {
+        let mut theirs = pod("web", "theirs-1", 20);
+        theirs.labels = vec![("tilt.dev/pod-template-hash".to_owned(), "h2".to_owned())];
+        theirs.owners[0].uid = ObjectUid::new("set-theirs");
+        theirs.owners[0].created = Some(Timestamp::from_secs(STARTED + set_made));
+        theirs
+    };
+    for (set_made, is_told) in [(20, true), (0, false)] {
+        let mut script = running(live(as_declared));
+        script.pass(Duration::from_secs(20));
+        assert!(!script.see(of_another_deploy(set_made)).contains("somebody else"));
+        let said = script.send(Event::PodGone(ObjectUid::new("pod-web-1")));
+        let warning = "somebody else deployed this anew: pod theirs-1 is not of this session's deploy";
+        assert_eq!(said.contains(warning), is_told, "{said}");
+        assert!(!script.see(of_another_deploy(set_made)).contains("somebody else"));
+        let changed = edit(&mut script, &["code/a"]);
+        assert_eq!(changed.contains("start build:2"), is_told, "{changed}");
+        if is_told {
+            deploy(&mut script, 2, "t2");
+            script.see(pod("web", "web-2", 21));
+            assert!(edit(&mut script, &["code/a"]).contains("update liveupdate"));
+        }
+    }
+}
+
+#[test]
 fn a_change_that_cannot_be_synced_does_not_wait_for_a_container() {
     let mut script = Script::up(vec![live(as_declared)]);
     deploy(&mut script, 1, "t1");

@@ -313,6 +313,7 @@ fn a_run_that_ended_before_it_was_seen_is_read_too() {
             id: before.to_owned(),
             ended: Some(Timestamp::from_secs(STARTED + ended)),
             reason: "Completed".to_owned(),
+            message: String::new(),
             exit_code: 0,
         });
         Pod {

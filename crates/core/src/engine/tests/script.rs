@@ -423,6 +423,7 @@ pub(super) fn pod(deployment: &str, name: &str, second: i64) -> Pod {
         phase: PodPhase::Running,
         restarts: RestartPolicy::Always,
         status: "Running".to_owned(),
+        given_up: None,
         errors: Vec::new(),
         conditions: Vec::new(),
         init_containers: Vec::new(),
