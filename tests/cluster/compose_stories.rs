@@ -390,3 +390,33 @@ services:
     });
     assert_ne!(shop.id("clock"), clock);
 }
+
+#[test]
+fn a_service_in_the_network_of_another_one_goes_on_in_the_network_of_what_replaces_that() {
+    let shop = Shop::with_files(
+        "sidecar",
+        "
+--- Tiltfile
+docker_compose('compose.yml', project_name='PROJECT')
+--- compose.yml
+services:
+  gate:
+    image: IMAGE
+    stop_grace_period: 0s
+    environment: {SIGN: 'open'}
+    command: [sh, -c, 'mkdir /w; echo $$SIGN > /w/sign; exec httpd -f -p 80 -h /w']
+  guard:
+    image: IMAGE
+    stop_grace_period: 0s
+    network_mode: 'service:gate'
+    command: [sh, -c, 'exec sleep 1000']
+",
+    );
+    let mut up = shop.project().up();
+    up.wait_for_all(&[("gate │", "DONE IN"), ("guard │", "DONE IN")]);
+    let sign = || shop.inside("guard", "wget -qO- http://127.0.0.1/sign");
+    eventually("the guard reads the sign", || sign() == "open");
+    shop.edit("compose.yml", "'open'", "'shut'");
+    eventually("the guard reads the new sign", || sign() == "shut");
+    eventually("it is well", || shop.runtime("guard") == "ok");
+}

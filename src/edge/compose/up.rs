@@ -81,6 +81,24 @@ impl Ups {
         answered.await.unwrap_or(Err(ComposeFault::Canceled))
     }
 
+    /// Makes a service as its project says where nobody waits for how that ends, nor stops it.
+    ///
+    /// # Errors
+    /// What compose said.
+    pub(in crate::edge) async fn replace(
+        &self,
+        target: &ComposeTarget,
+        docker: &Arc<Docker>,
+        log: &LogWriter,
+    ) -> Result<(), String> {
+        match self.up(target, docker, log, &CancellationToken::new()).await {
+            Ok(()) | Err(ComposeFault::Canceled) => Ok(()),
+            Err(ComposeFault::Failed { said, ended, .. }) => {
+                Err(format!("{said}\n{ended}").trim().to_owned())
+            }
+        }
+    }
+
     fn project(&self, name: &str) -> mpsc::UnboundedSender<Wish> {
         let mut projects = self.projects.lock().expect("no panic while it is held");
         let known = projects.entry(name.to_owned()).or_insert_with(|| {

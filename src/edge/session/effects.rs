@@ -241,15 +241,20 @@ impl Edge {
                 manifest,
                 span,
                 service,
+                anew,
             } => {
                 let (docker, watch) = (self.docker.get().cloned(), self.services.clone());
+                let ups = self.ups.clone();
                 let log = LogWriter::new(self.log.clone(), span, manifest.clone());
                 let on_panic = Event::ServiceRestarted(manifest.clone());
                 self.report(
                     async move {
-                        if let Some(docker) = docker
-                            && let Err(error) = compose::restart(&docker, &service, &log).await
-                        {
+                        let restarted = match (docker, anew) {
+                            (Some(docker), Some(target)) => ups.replace(&target, &docker, &log).await,
+                            (Some(docker), None) => compose::restart(&docker, &service, &log).await,
+                            (None, _) => Ok(()),
+                        };
+                        if let Err(error) = restarted {
                             log.error(&format!("Error restarting: {error}"));
                         }
                         watch.look(&service.project).await;

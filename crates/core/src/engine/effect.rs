@@ -9,9 +9,9 @@ use super::object_id::UnwantedObject;
 use crate::history::UpdateRecord;
 use crate::model::{ApiKind, ApiObjects, LogEvent};
 use crate::model::{
-    Batch, BuildId, BuiltImage, Command, ContainerAddress, DeleteId, DeployTarget, Ignore, ImageSelector,
-    ImageTarget, LiveUpdateId, LoadId, LocalPath, ManifestName, ObjectUid, Probe, PruneId, Registry, ServeId,
-    ServiceId, SpanId, Sync, TargetId, Timestamp,
+    Batch, BuildId, BuiltImage, Command, ComposeTarget, ContainerAddress, DeleteId, DeployTarget, Ignore,
+    ImageSelector, ImageTarget, LiveUpdateId, LoadId, LocalPath, ManifestName, ObjectUid, Probe, PruneId,
+    Registry, ServeId, ServiceId, SpanId, Sync, TargetId, Timestamp,
 };
 
 /// Something to do at the edge.
@@ -99,7 +99,7 @@ pub enum Effect {
         /// Which service.
         service: ServiceId,
     },
-    /// Restart the containers of a service; faults are logged. Answered by `ServiceRestarted`.
+    /// Restart the containers of a service, or deploy it; faults are logged. Answered by `ServiceRestarted`.
     RestartService {
         /// Whose they are.
         manifest: ManifestName,
@@ -107,6 +107,8 @@ pub enum Effect {
         span: SpanId,
         /// Which service.
         service: ServiceId,
+        /// What is deployed in place of a restart: its containers share something with some that are gone, so they cannot start.
+        anew: Option<Box<ComposeTarget>>,
     },
     /// Let these servers and commands run from now on; the edge compares with what runs. Each answers with `ServerChanged`.
     /// One that is no longer wanted is stopped, and has ended before the next one that the same asks for starts.

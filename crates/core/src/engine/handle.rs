@@ -172,10 +172,7 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
             services::on_gone(state, &id);
             Vec::new()
         }
-        Event::ServiceRestarted(manifest) => {
-            services::on_restarted(state, &manifest);
-            Vec::new()
-        }
+        Event::ServiceRestarted(manifest) => services::on_restarted(state, &manifest),
         Event::LogStreamEnded(log) => {
             streams::on_ended(state, &log);
             Vec::new()

@@ -358,9 +358,17 @@ fn restart_dependents(state: &mut State, name: &ManifestName) -> Vec<Effect> {
         let Some(row) = state.rows.get_mut(&dependent) else {
             continue;
         };
-        let Some(service) = row.compose().map(ComposeTarget::service_id) else {
+        let Some(target) = row.compose() else {
             continue;
         };
+        let service = target.service_id();
+        let mut gone = target
+            .service
+            .depends_on
+            .iter()
+            .filter(|needed| needed.resource == *name);
+        let shares = gone.any(|needed| target.service.shares_with(&needed.service));
+        let anew = shares.then(|| Box::new(target.clone()));
         row.service.restarts += 1;
         let span = log_span(&dependent);
         let text = format!("Restarting, because {name} was deployed anew");
@@ -369,16 +377,28 @@ fn restart_dependents(state: &mut State, name: &ManifestName) -> Vec<Effect> {
             manifest: dependent,
             span,
             service,
+            anew,
         });
     }
     effects
 }
 
-/// Takes in that a service was restarted, as far as it could be.
-pub(super) fn on_restarted(state: &mut State, name: &ManifestName) {
-    if let Some(row) = state.rows.get_mut(name) {
-        row.service.restarts = row.service.restarts.saturating_sub(1);
-        state.dirty.rows.insert(name.clone());
+/// Takes in that a service was restarted, or deployed anew in place of that, as far as it could be.
+pub(super) fn on_restarted(state: &mut State, name: &ManifestName) -> Vec<Effect> {
+    let Some(row) = state.rows.get_mut(name) else {
+        return Vec::new();
+    };
+    row.service.restarts = row.service.restarts.saturating_sub(1);
+    state.dirty.rows.insert(name.clone());
+    let is_anew = row.compose().is_some_and(|target| {
+        let service = &target.service;
+        let mut needed = service.depends_on.iter();
+        needed.any(|needed| service.shares_with(&needed.service))
+    });
+    // Other containers than before may have others that share something with them.
+    match is_anew {
+        true => on_deployed(state, name),
+        false => Vec::new(),
     }
 }
 

@@ -191,6 +191,14 @@ impl ComposeService {
         said.map_or(1, |scale| usize::try_from(scale).unwrap_or(usize::MAX))
     }
 
+    /// Returns whether its containers are made to share something of those of another service: they cannot run once those are gone.
+    pub fn shares_with(&self, other: &str) -> bool {
+        ["network_mode", "ipc", "pid"].into_iter().any(|key| {
+            let mode = self.definition[key].as_str();
+            mode.and_then(|mode| mode.strip_prefix("service:")) == Some(other)
+        })
+    }
+
     /// Returns what its containers are made from: of all that is said, not what it waits for and when it is part of the project.
     pub fn run_definition(&self) -> Value {
         let mut definition = self.definition.clone();

@@ -439,6 +439,49 @@ fn a_service_follows_the_restart_of_what_it_needs_only_where_that_is_said() {
 }
 
 #[test]
+fn services_in_the_network_of_a_container_that_was_replaced_are_made_anew_one_after_the_other() {
+    let within = |name: &str, other: &str| {
+        with(
+            needs(service(name), other, ComposeCondition::Started),
+            |service| {
+                service.depends_on[0].restart = true;
+                service.definition = json!({"image": "busybox", "network_mode": format!("service:{other}")});
+            },
+        )
+    };
+    let mut script = Script::up(vec![
+        service("vpn"),
+        within("torrent", "vpn"),
+        within("debug", "torrent"),
+    ]);
+    script.deploy(1, &[container("vpn")]);
+    script.deploy(2, &[container("torrent")]);
+    script.deploy(3, &[container("debug")]);
+    script.send(Event::Triggered {
+        manifest: "vpn".into(),
+        reason: TriggerReason::Cli,
+    });
+    let anew = |name: &str| ServiceContainer {
+        id: format!("new-{name}"),
+        ..container(name)
+    };
+    script.send(Event::ServiceContainerGone("id-vpn".to_owned()));
+    let told = script.deploy(4, &[anew("vpn")]);
+    assert!(
+        told.contains("deploy service shop/torrent in place of a restart"),
+        "{told}"
+    );
+    assert!(!told.contains("shop/debug"), "{told}");
+    script.send(Event::ServiceContainerGone("id-torrent".to_owned()));
+    script.see_container(anew("torrent"));
+    let told = script.send(Event::ServiceRestarted("torrent".into()));
+    assert!(
+        told.contains("deploy service shop/debug in place of a restart"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_service_is_updated_for_another_definition_and_not_for_other_dependencies() {
     let mut script = Script::up(vec![service("db"), service("web")]);
     script.deploy(1, &[container("db")]);

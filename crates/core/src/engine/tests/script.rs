@@ -588,7 +588,10 @@ fn line(effect: &Effect) -> String {
             format!("watch services [{}]", projects.join(" "))
         }
         Effect::RemoveService { service, .. } => format!("remove service {service}"),
-        Effect::RestartService { service, .. } => format!("restart service {service}"),
+        Effect::RestartService { service, anew, .. } => match anew {
+            Some(_) => format!("deploy service {service} in place of a restart"),
+            None => format!("restart service {service}"),
+        },
         Effect::Serve(servers) => {
             let servers: Vec<String> = servers
                 .values()
