@@ -50,10 +50,9 @@ impl Terminal {
         let mut stdout = child.stdout.take().expect("it is a pipe");
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
-            while let Ok(1..) = stdout.read(&mut bytes).map(|n| {
+            while let Ok(n @ 1..) = stdout.read(&mut bytes) {
                 let _ = sender.send(String::from_utf8_lossy(&bytes[..n]).into_owned());
-                n
-            }) {}
+            }
         });
         Self {
             keys: child.stdin.take(),

@@ -536,13 +536,13 @@ impl<B: Brain> World<B> {
         let outcome = LoadOutcome {
             shown_settings: std::sync::Arc::default(),
             extensions: Default::default(),
-            read: CONFIG_FILES.map(|file| LocalPath::new(file)).into(),
+            read: CONFIG_FILES.map(LocalPath::new).into(),
             changed_meanwhile,
             manifests: (!fails).then(|| project.manifests()),
             enabled: project.enabled(),
             error: fails.then(|| "the Tiltfile is broken".to_owned()),
             error_place: None,
-            config_files: CONFIG_FILES.map(|file| LocalPath::new(file)).into(),
+            config_files: CONFIG_FILES.map(LocalPath::new).into(),
             watch_ignores: Vec::new(),
             update_settings: UpdateSettings {
                 max_parallel_updates: project.max_parallel,

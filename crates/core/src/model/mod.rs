@@ -39,6 +39,7 @@ mod sync;
 mod target;
 mod time;
 mod trigger;
+mod trouble;
 mod url;
 mod version;
 mod workload;
@@ -73,7 +74,7 @@ pub use pod::{
     Container, ContainerExit, ContainerState, IGNORED_CONTAINERS, Owner, Pod, PodCondition, PodPhase,
     RestartPolicy,
 };
-pub use pod_trouble::PodTrouble;
+
 pub use probe::{Probe, ProbeAction};
 pub use quoted::write_quoted;
 pub use registry::{BuiltImage, Registry};
@@ -93,6 +94,7 @@ pub use target::{
 };
 pub use time::Timestamp;
 pub use trigger::TriggerReason;
+pub use trouble::PodTrouble;
 pub use url::Url;
 pub use version::{COMPATIBLE_VERSION, VersionConstraint};
 pub use workload::{JobState, PodCounts, Workload, WorkloadKind, WorkloadState};
