@@ -1,14 +1,13 @@
 //! `tilt describe`: everything about objects, for people.
 
-use anyhow::bail;
 use http::Method;
 use serde_json::{Map, Value};
 
 use super::super::{exit, say};
-use super::files::{Files, NOTHING_NAMED};
+use super::files::Files;
 use super::get::JSON;
 use super::options::Labels;
-use super::target::{Target, escaped, targets};
+use super::target::escaped;
 use super::{Connect, block_on};
 
 /// Show everything about objects of a running session
@@ -26,18 +25,7 @@ pub(in super::super) struct Args {
 }
 
 pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
-    let targets = match args.files.is_empty() {
-        true if args.words.is_empty() => bail!("{NOTHING_NAMED}"),
-        true => targets(&args.words)?,
-        false => {
-            let read = args.files.read()?.into_iter();
-            read.map(|read| Target {
-                kind: read.kind,
-                names: vec![read.name()],
-            })
-            .collect()
-        }
-    };
+    let targets = args.files.targets(&args.words)?;
     block_on(async {
         let api = args.connect.api()?;
         let mut shown = Vec::new();

@@ -5,11 +5,11 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::super::{exit, say};
-use super::files::{Files, NOTHING_NAMED};
+use super::files::Files;
 use super::get::JSON;
 use super::options::Validation;
 use super::printing::{display_name, indented, sorted};
-use super::target::{Target, escaped, targets};
+use super::target::escaped;
 use super::{Connect, block_on};
 use crate::api::{Kind, three_way_patch};
 use crate::edge::process::edit;
@@ -60,18 +60,7 @@ struct Original {
 
 pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
     let validation = args.validation.word()?;
-    let named = match args.files.is_empty() {
-        true if args.words.is_empty() => bail!("{NOTHING_NAMED}"),
-        true => targets(&args.words)?,
-        false => {
-            let read = args.files.read()?.into_iter();
-            read.map(|read| Target {
-                kind: read.kind,
-                names: vec![read.name()],
-            })
-            .collect()
-        }
-    };
+    let named = args.files.targets(&args.words)?;
     block_on(async {
         let api = args.connect.api()?;
         let mut originals = Vec::new();

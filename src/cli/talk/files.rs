@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::super::flags;
 use super::block_on;
-use super::target::{escaped, targets};
+use super::target::{Target, escaped, targets};
 use crate::api::Kind;
 use crate::edge::process::{ChildCommand, Environment, capture};
 use crate::server::client::download;
@@ -103,6 +103,24 @@ impl ReadObject {
 impl Files {
     pub(super) fn is_empty(&self) -> bool {
         self.filename.is_empty() && self.kustomize.is_empty()
+    }
+
+    /// Returns what is named by the files, or without them by words.
+    ///
+    /// # Errors
+    /// Nothing is named, or the files cannot be read.
+    pub(super) fn targets(&self, words: &[String]) -> anyhow::Result<Vec<Target>> {
+        if !self.is_empty() {
+            let read = self.read()?.into_iter();
+            return Ok(read
+                .map(|read| Target {
+                    kind: read.kind,
+                    names: vec![read.name()],
+                })
+                .collect());
+        }
+        anyhow::ensure!(!words.is_empty(), "{NOTHING_NAMED}");
+        targets(words)
     }
 
     /// Reads all objects.

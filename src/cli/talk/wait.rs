@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use super::super::{exit, say};
 use super::apply::told;
-use super::files::{Files, NOTHING_NAMED};
+use super::files::Files;
 use super::get::JSON;
 use super::options::Selectors;
 use super::printing::{Print, next, relaxed};
-use super::target::{Target, escaped, targets};
+use super::target::{Target, escaped};
 use super::{Connect, block_on};
 use crate::api::Kind;
 use crate::k8s::json_path::JsonPath;
@@ -154,18 +154,7 @@ pub(in super::super) fn run(args: &Args) -> anyhow::Result<u8> {
         .iter()
         .map(|text| wanted(text))
         .collect::<anyhow::Result<_>>()?;
-    let targets = match args.files.is_empty() {
-        true if args.words.is_empty() => bail!("{NOTHING_NAMED}"),
-        true => targets(&args.words)?,
-        false => {
-            let read = args.files.read()?.into_iter();
-            read.map(|read| Target {
-                kind: read.kind,
-                names: vec![read.name()],
-            })
-            .collect()
-        }
-    };
+    let targets = args.files.targets(&args.words)?;
     block_on(async {
         let api = args.connect.api()?;
         // Who only looks waits for the answer all the same.
