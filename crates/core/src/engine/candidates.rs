@@ -327,8 +327,10 @@ impl Candidates {
             }
             free.all.insert(place);
         }
-        let said = |candidate: &Candidate| (candidate.standing.clone(), candidate.runs_alone);
-        if before.as_ref().map(said) != Some(said(&candidate)) {
+        let is_same = before.as_ref().is_some_and(|before| {
+            before.standing == candidate.standing && before.runs_alone == candidate.runs_alone
+        });
+        if !is_same {
             self.changed.names.insert(name.clone());
         }
         let (watched, awaited) = before
