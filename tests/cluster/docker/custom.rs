@@ -1,10 +1,16 @@
 //! The contract of `custom_build`: what its command is told, and where it may leave the image.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
 use tilt::edge::docker::{ImageRequest, build_image};
 use tilt::edge::local::CommandVariables;
 use tilt::model::{
     BuiltImage, Command, CustomBuild, ImageBuild, ImageSelector, ImageTarget, OutputMode, Registry,
 };
+use tokio::sync::oneshot;
 
 use super::deliver::{NO_VARIABLES, target};
 use super::world::{World, fresh, image};
@@ -51,50 +57,41 @@ pub(super) async fn run(
     built.map_err(|error| error.to_string())
 }
 
-/// Waits until a command has written this file, and returns the number in it.
-async fn number_in(world: &World, file: &str) -> u32 {
-    let path = world.dir.path().join(file);
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    loop {
-        let text = std::fs::read_to_string(&path).unwrap_or_default();
-        if let Ok(number) = text.trim().parse() {
-            return number;
-        }
-        assert!(
-            std::time::Instant::now() < deadline,
-            "the command never wrote {file}"
-        );
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-}
-
-fn is_running(pid: u32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // One that has ended and was not yet waited for is a zombie.
-    !status.is_empty() && !status.contains(") Z ")
+/// Reads a FIFO: `heard` is told of its first line, and it returns once all processes that write to it are dead.
+async fn last_writer_gone(fifo: PathBuf, heard: oneshot::Sender<()>) {
+    let read = move || {
+        let mut lines = BufReader::new(File::open(fifo)?);
+        lines.read_line(&mut String::new())?;
+        // Who listens waits for nothing else.
+        let _ = heard.send(());
+        lines.read_to_end(&mut Vec::new())
+    };
+    tokio::task::spawn_blocking(read)
+        .await
+        .expect("no panic")
+        .expect("the FIFO can be read");
 }
 
 #[tokio::test]
 async fn a_canceled_command_ends_at_once_with_all_that_it_started() {
     let world = World::new(&[]).await;
-    let image = custom(
-        &world,
-        "sleep 1000 & echo $! > child; echo $$ > self; wait",
-        |_| {},
-    );
+    let fifo = world.dir.path().join("alive");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    let image = custom(&world, "exec 9> alive; sleep 1000 & echo up >&9; wait", |_| {});
+    let (heard, up) = oneshot::channel();
+    let gone = tokio::spawn(last_writer_gone(fifo, heard));
     let cancel_it = async {
-        let numbers = [number_in(&world, "self").await, number_in(&world, "child").await];
+        up.await.expect("the command is up");
         world.cancel.cancel();
-        numbers
+        Instant::now()
     };
-    let began = std::time::Instant::now();
-    let (result, numbers) = tokio::join!(run(&world, &image, &[]), cancel_it);
+    let (result, canceled) = tokio::join!(run(&world, &image, &[]), cancel_it);
     assert_eq!(result, Err("build canceled".to_owned()));
+    gone.await.expect("no panic");
     assert!(
-        began.elapsed() < std::time::Duration::from_secs(20),
+        canceled.elapsed() < Duration::from_secs(20),
         "it did not wait for them"
     );
-    assert_eq!(numbers.map(is_running), [false, false]);
 }
 
 pub(super) const TAG_IT: &str = "docker tag localhost:5000/busybox:1 $EXPECTED_REF";
