@@ -5,10 +5,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::images::Images;
+use super::k8s_services::Services;
 use super::naming::{self, Naming};
 use super::object_images::{self, is_workload_by_kind};
 use super::resources::Grouping;
-use super::services::Services;
 use super::{DeclaredDeploy, DeclaredKind, DeclaredObject, deploys};
 use crate::diag::Diagnostic;
 use crate::k8s::Entity;

@@ -18,13 +18,13 @@ mod grouping;
 mod ignorefile;
 mod ignores;
 mod images;
+mod k8s_services;
 mod live_update;
 mod locals;
 mod naming;
 mod object_images;
 mod options;
 mod resources;
-mod services;
 mod step_ledger;
 mod unused;
 

@@ -3,18 +3,15 @@
 //!
 //! Rule: `docs/rules/sessions.md`, "ci".
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::cluster_events::needs_cluster;
 use super::config::Mode;
+use super::deploy::{Grace, Runtime, TargetState};
 use super::effect::{CiFailure, ExitOutcome};
 use super::event::ClusterStatus;
-use super::row::Row;
-use super::rows::note;
-use super::state::State;
-use super::timers::Timers;
+use super::state::rows::note;
+use super::state::{Judged, Progress, Row, State};
 use super::{deploy, never_started};
 use crate::model::{ManifestName, format_go_duration};
 
@@ -28,77 +25,6 @@ struct Target<'a> {
     /// Whether it has to end, and not only to be ready.
     is_job: bool,
     state: TargetState<'a>,
-}
-
-/// What a resource deployed, as far as a run waits for it.
-pub(super) struct Runtime<'a> {
-    /// What it is called behind the resource's name.
-    pub(super) part: &'static str,
-    /// Whether it has to end, and not only to be ready.
-    pub(super) is_job: bool,
-    /// How it is doing.
-    pub(super) state: TargetState<'a>,
-}
-
-/// How a target is doing.
-pub(super) enum TargetState<'a> {
-    /// Not to run by itself, or not at all.
-    Idle,
-    Waiting(Cow<'a, str>),
-    /// Running; `since` is when it was last ready, or else when it was deployed.
-    Active {
-        ready: bool,
-        since: Option<Instant>,
-    },
-    /// Ready, but so new that this says little.
-    Unproven {
-        until: Instant,
-    },
-    Done,
-    Failed {
-        error: String,
-        grace: Grace,
-    },
-}
-
-/// Whether a fault of a pod is final.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Grace {
-    None,
-    Tolerated { until: Instant },
-    Exceeded,
-}
-
-/// What the resources say about the end of a run. It is kept: of each only what changed is asked for anew.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Progress {
-    rows: BTreeMap<ManifestName, Vec<Judged>>,
-    /// How many targets they have.
-    targets: usize,
-    /// The targets that are not as they should be at the end.
-    unfinished: usize,
-    /// The targets that have failed for good, and whose they are.
-    failed: BTreeMap<String, ManifestName>,
-    /// Those that are not ready in time.
-    late: BTreeMap<String, ManifestName>,
-    /// When what is said of one changes though nothing happens.
-    deadlines: Timers<ManifestName>,
-    /// Resources that are deployed to the cluster, or about to be.
-    in_cluster: BTreeSet<ManifestName>,
-    /// Resources that nothing starts.
-    idle: BTreeSet<ManifestName>,
-    /// Those under way whose commands may start others.
-    starters: BTreeSet<ManifestName>,
-}
-
-/// What is said of a target.
-#[derive(Debug, PartialEq, Eq)]
-struct Judged {
-    name: String,
-    is_fine: bool,
-    has_failed: bool,
-    is_late: bool,
-    until: Option<Instant>,
 }
 
 /// Takes in what changed. Only a run of `ci` asks.
@@ -154,7 +80,7 @@ impl Progress {
         }
         let until = judged.iter().filter_map(|judged| judged.until).min();
         self.deadlines.set(name, until);
-        note(&mut self.in_cluster, name, row.is_some_and(needs_cluster));
+        note(&mut self.in_cluster, name, row.is_some_and(Row::needs_cluster));
         note(&mut self.idle, name, row.is_some_and(never_started::is_idle));
         let starts_others = row.is_some_and(|row| never_started::may_start_others(state, row));
         note(&mut self.starters, name, starts_others);
@@ -233,11 +159,6 @@ pub(super) fn next_deadline(state: &State) -> Option<Instant> {
         .chain(global)
         .filter(|deadline| *deadline > state.now)
         .min()
-}
-
-/// Returns how long what is deployed may take to be ready; `None` for as long as it takes.
-pub(super) fn readiness_limit(state: &State) -> Option<Duration> {
-    Some(state.ci_settings.readiness_timeout).filter(|limit| !limit.is_zero())
 }
 
 fn timeout(state: &State, typed: Option<Duration>) -> Option<Duration> {
@@ -369,7 +290,7 @@ impl Target<'_> {
             TargetState::Active {
                 ready: false,
                 since: Some(since),
-            } if !self.is_job => Some(since + readiness_limit(state)?),
+            } if !self.is_job => Some(since + state.readiness_limit()?),
             _ => None,
         }
     }

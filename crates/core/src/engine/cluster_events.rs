@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 
 use super::effect::Effect;
 use super::event::ClusterStatus;
-use super::row::Row;
-use super::state::State;
+use super::state::{Row, State};
 use super::why_no_pod;
 use crate::model::ClusterEvent;
 use crate::model::{Level, LogEvent};
@@ -113,7 +112,7 @@ pub(super) fn tell_of_cluster(state: &mut State) -> Option<Effect> {
     match &state.cluster {
         ClusterStatus::Failed(error) => {
             let is_new = state.told_of_cluster.as_ref() != Some(error);
-            if !is_new || !state.rows.values().any(needs_cluster) {
+            if !is_new || !state.rows.values().any(Row::needs_cluster) {
                 return None;
             }
             state.told_of_cluster = Some(error.clone());
@@ -126,9 +125,4 @@ pub(super) fn tell_of_cluster(state: &mut State) -> Option<Effect> {
             .map(|_| Effect::Log(LogEvent::global("The cluster answers again"))),
         ClusterStatus::Connecting => None,
     }
-}
-
-/// Returns whether a resource is deployed to the cluster, or about to be.
-pub(super) fn needs_cluster(row: &Row) -> bool {
-    row.enabled && row.k8s().is_some() && (row.is_due() || row.started_first)
 }

@@ -3,129 +3,13 @@
 //!
 //! What each resource wants is remembered, and how many want each thing: so only those are looked at of which something changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::config::Mode;
-use super::effect::{ClusterWatch, Effect, WatchedKind};
-use super::row::Row;
-use super::state::State;
+use super::effect::{Effect, WatchedKind};
+use super::state::{Row, Share, State};
 use super::{objects, pods, workloads};
-use crate::model::{ManifestName, ObjectUid, PodReadiness, WorkloadKind};
-
-/// What is wanted by whom, and by all.
-#[derive(Debug, Default)]
-pub(crate) struct Watched {
-    shares: BTreeMap<ManifestName, Share>,
-    namespaces: Counts<String>,
-    kinds: Counts<WatchedKind>,
-    uids: Counts<ObjectUid>,
-    wanted: ClusterWatch,
-    /// What was last asked of the edge.
-    asked: ClusterWatch,
-}
-
-/// What one resource wants watched.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Share {
-    namespaces: Vec<String>,
-    kinds: Vec<WatchedKind>,
-    uids: Vec<ObjectUid>,
-}
-
-/// How many want each thing.
-#[derive(Debug)]
-struct Counts<T>(BTreeMap<T, usize>);
-
-impl<T> Default for Counts<T> {
-    fn default() -> Self {
-        Self(BTreeMap::new())
-    }
-}
-
-impl<T: Ord + Clone> Counts<T> {
-    /// Returns whether it is the first one.
-    fn add(&mut self, thing: &T) -> bool {
-        if let Some(count) = self.0.get_mut(thing) {
-            *count += 1;
-            return false;
-        }
-        self.0.insert(thing.clone(), 1);
-        true
-    }
-
-    /// Returns whether it was the last one.
-    fn remove(&mut self, thing: &T) -> bool {
-        let Some(count) = self.0.get_mut(thing) else {
-            return false;
-        };
-        *count -= 1;
-        let was_last = *count == 0;
-        if was_last {
-            self.0.remove(thing);
-        }
-        was_last
-    }
-}
-
-impl Watched {
-    /// Returns whether a kind is watched in a namespace.
-    pub(super) fn watches(&self, kind: &WatchedKind) -> bool {
-        self.asked.kinds.contains(kind)
-    }
-
-    /// Forgets what was asked: nobody could do it.
-    pub(super) fn forget_asked(&mut self) {
-        self.asked = ClusterWatch::default();
-    }
-
-    fn set(&mut self, name: &ManifestName, share: Share) {
-        if self.shares.get(name).is_some_and(|known| *known == share) {
-            return;
-        }
-        for namespace in &share.namespaces {
-            if self.namespaces.add(namespace) {
-                self.wanted.namespaces.insert(namespace.clone());
-            }
-        }
-        for kind in &share.kinds {
-            if self.kinds.add(kind) {
-                self.wanted.kinds.insert(kind.clone());
-            }
-        }
-        for uid in &share.uids {
-            if self.uids.add(uid) {
-                self.wanted.uids.insert(uid.clone());
-            }
-        }
-        if let Some(old) = self.shares.insert(name.clone(), share) {
-            self.take_away(&old);
-        }
-    }
-
-    fn remove(&mut self, name: &ManifestName) {
-        if let Some(old) = self.shares.remove(name) {
-            self.take_away(&old);
-        }
-    }
-
-    fn take_away(&mut self, share: &Share) {
-        for namespace in &share.namespaces {
-            if self.namespaces.remove(namespace) {
-                self.wanted.namespaces.remove(namespace);
-            }
-        }
-        for kind in &share.kinds {
-            if self.kinds.remove(kind) {
-                self.wanted.kinds.remove(kind);
-            }
-        }
-        for uid in &share.uids {
-            if self.uids.remove(uid) {
-                self.wanted.uids.remove(uid);
-            }
-        }
-    }
-}
+use crate::model::{PodReadiness, WorkloadKind};
 
 /// Returns what of the cluster to watch, if that is not what is watched already.
 pub(super) fn watch_cluster(state: &mut State) -> Option<Effect> {

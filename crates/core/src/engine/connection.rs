@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::config::Mode;
 use super::effect::Effect;
 use super::event::ClusterStatus;
-use super::state::State;
+use super::state::{Connection, State, Wish};
 use crate::model::{ApiKind, ApiObjects, Backoff, Manifest};
 
 /// The pauses before a cluster that could not be reached is tried again: somebody may be starting it just now.
@@ -19,27 +19,6 @@ const OF_CLUSTER: [ApiKind; 3] = [
     ApiKind::KubernetesDiscovery,
     ApiKind::PortForward,
 ];
-
-/// How far a session is with its cluster.
-#[derive(Debug, Default)]
-pub(crate) enum Connection {
-    /// Nothing has needed one.
-    #[default]
-    Unneeded,
-    /// It is being made.
-    Asked(Wish),
-    /// It could not be made, and is tried again then.
-    Again(Wish, Instant),
-    /// It was made, or never will be.
-    Settled,
-}
-
-/// What connecting has to know, and how long to wait if it fails.
-#[derive(Clone, Debug)]
-pub(crate) struct Wish {
-    has_default_registry: bool,
-    pauses: Backoff,
-}
 
 impl Wish {
     fn effect(&self) -> Effect {

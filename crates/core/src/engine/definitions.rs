@@ -4,8 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::row::Row;
-use super::state::State;
+use super::state::{Row, State};
 use crate::k8s::Entity;
 use crate::model::ManifestName;
 

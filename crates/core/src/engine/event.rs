@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::effect::{ForwardId, LogId};
 use super::moment::Moment;
+use super::object_id::ObjectId;
 use crate::history::StageTime;
 use crate::k8s::Dormancy;
 use crate::model::{
@@ -367,7 +368,7 @@ impl Transient {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppliedObject {
     /// Which object.
-    pub id: super::ObjectId,
+    pub id: ObjectId,
     /// Its UID; empty if nobody knows whether the API server took the object.
     pub uid: ObjectUid,
     /// The values of `tilt.dev/pod-template-hash` in it.

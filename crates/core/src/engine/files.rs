@@ -5,18 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::config::Mode;
-use super::cycles::{self, Runs};
+use super::cycles;
 use super::deploy;
 use super::effect::{Effect, WatchSet, WatchedTarget};
 use super::event::FileChange;
-use super::objects::{self, DeclaredWatch, Disable};
-use super::reload;
-use super::row::{Edit, Row};
-use super::state::{Seq, State};
+use super::load;
+use super::objects;
+use super::state::objects::{DeclaredWatch, Disable};
+use super::state::{Edit, Row, Runs, Seq, State};
 use crate::model::{Ignore, ImageBuild, ImageTarget, LocalPath, TargetId, TargetKind};
-
-/// How many changed files the first line of an update names.
-const SHOWN_FILES: usize = 5;
 
 /// Notes changes with every target they belong to, and reads the Tiltfile again if it is one of them.
 ///
@@ -44,7 +41,7 @@ pub(super) fn on_files_changed(state: &mut State, changes: Vec<FileChange>) -> V
             }
         }
     }
-    effects.extend(reload::load_if_changed(state));
+    effects.extend(load::load_if_changed(state));
     effects
 }
 
@@ -112,31 +109,6 @@ fn on_config_changed(state: &mut State, change: FileChange, running: &Runs) {
     tiltfile.cycle.note_change(&change.path, running);
     tiltfile.noticed = tiltfile.noticed.or(change.seen).or(Some(now));
     tiltfile.pending.insert(change.path, change.after_load);
-}
-
-/// Returns `1 File Changed: [a]` or `2 Files Changed: [a b]`, at most five by name.
-///
-/// Rule: `docs/rules/updates.md`, "Reasons".
-pub(super) fn files_changed_line<'a>(
-    cwd: &LocalPath,
-    files: impl IntoIterator<Item = &'a LocalPath>,
-) -> String {
-    let files: Vec<&LocalPath> = files.into_iter().collect();
-    let n_files = files.len();
-    let word = if n_files == 1 { "File" } else { "Files" };
-    format!("{n_files} {word} Changed: [{}]", file_names(cwd, files))
-}
-
-/// Returns the names of files, at most five of them.
-pub(super) fn file_names<'a>(cwd: &LocalPath, files: impl IntoIterator<Item = &'a LocalPath>) -> String {
-    let mut files = files.into_iter();
-    let first = files.by_ref().take(SHOWN_FILES);
-    let names = first.map(|file| file.relative_to(cwd).display().to_string());
-    let mut shown = names.collect::<Vec<_>>().join(" ");
-    if files.next().is_some() {
-        shown.push_str(" ...");
-    }
-    shown
 }
 
 /// Returns the files that an image is made of.

@@ -9,25 +9,25 @@ use super::deploy;
 use super::effect::{Asker, Effect, Forward, ForwardId, ForwardTarget};
 use super::event::ForwardPart;
 use super::objects;
-use super::row::Row;
-use super::state::State;
+use super::state::{Row, State};
 use crate::model::{ManifestName, Pod};
 use crate::view::ForwardView;
 
 /// Returns all port-forwards that are wanted, if those are others than before.
 pub(super) fn forward(state: &mut State) -> Option<Effect> {
-    for wisher in state.asked.forwards.take_stale(state.rows.keys()) {
+    let mut forwards = std::mem::take(&mut state.asked.forwards);
+    let asked = forwards.renew(state.rows.keys(), |wisher| {
         let row = wisher.as_ref().and_then(|name| state.rows.get(name));
-        let wanted = match (&wisher, row) {
+        let wanted = match (wisher, row) {
             _ if !state.config.forwards_ports => Vec::new(),
             (None, _) => objects::forwards(state),
             (Some(_), Some(row)) if row.enabled => deploy::of(row).forwards(state, row),
             (Some(_), _) => Vec::new(),
         };
-        let wanted = wanted.into_iter().map(|forward| (forward.id(), forward));
-        state.asked.forwards.set(&wisher, wanted);
-    }
-    state.asked.forwards.ask().map(Effect::ForwardPorts)
+        wanted.into_iter().map(|forward| (forward.id(), forward))
+    });
+    state.asked.forwards = forwards;
+    asked.map(Effect::ForwardPorts)
 }
 
 /// Finds out anew where the ports of a resource lead.

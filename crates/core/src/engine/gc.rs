@@ -4,12 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::deletions::Deletion;
 use super::effect::Effect;
 use super::event::{AppliedObject, UpdateOutcome};
 use super::object_id::{ObjectId, UnwantedObject};
-use super::row::{DeleteCommand, Deployed, Row};
-use super::state::{Remains, Running, State};
+use super::state::{DeleteCommand, Deletion, Deployed, Remains, Row, Running, State};
 use crate::k8s::Entity;
 use crate::k8s::order::rank;
 use crate::model::{DeleteId, ManifestName, ObjectUid, ServiceId, SpanId};

@@ -9,12 +9,11 @@ use super::effect::{Effect, ExitOutcome};
 use super::event::Event;
 #[cfg(debug_assertions)]
 use super::scan;
-use super::schedule::Hold;
-use super::state::State;
+use super::state::{Hold, State};
 use super::{
-    candidates, ci, cluster_events, cluster_watch, connection, cycles, deleted_by_others, files, forwards,
-    live_update, objects, pods, prune, records, reload, requests, retry, serve, services, streams, update,
-    workloads,
+    candidates, ci, cluster_events, cluster_watch, connection, cycles, deleted_by_others, enablement, files,
+    forwards, live_update, load, objects, pods, prune, records, reload, requests, retry, serve, services,
+    streams, update, workloads,
 };
 use crate::history::WaitReason;
 use crate::model::{BuildId, ManifestName};
@@ -179,7 +178,7 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::Triggered { manifest, reason } => requests::on_triggered(state, &manifest, reason),
         Event::EnablementChanged { manifest, enabled } => {
-            requests::on_enablement_changed(state, &manifest, enabled)
+            enablement::on_enablement_changed(state, &manifest, enabled)
         }
         Event::TriggerModeOverridden { manifest, mode } => {
             requests::on_trigger_mode_overridden(state, &manifest, mode);
@@ -218,8 +217,8 @@ fn settle(state: &mut State) -> Vec<Effect> {
     let mut effects = Vec::new();
     streams::expire(state);
     // A load that goes round in a circle waited for its turn: whatever comes then may find that it is over.
-    effects.extend(reload::load_if_changed(state));
-    effects.extend(objects::refresh(state));
+    effects.extend(load::load_if_changed(state));
+    effects.extend(objects::refresh(state, enablement::on_enablement_changed));
     state.dirty.rows.extend(state.looks.due(state.now).cloned());
     effects.extend(refresh_rows(state));
     effects.extend(update_containers(state));

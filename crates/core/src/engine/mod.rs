@@ -1,10 +1,10 @@
 //! Owns the state of a session: events in, effects out, time as an argument.
 //!
 //! Start with [`Event`] and [`Effect`]: together they are all that the engine and the outside say to each other. Then
-//! `handle`, which sends each event where it belongs and draws the consequences. The questions are answered in files of
-//! their own: what runs next in `candidates` and `schedule`, what an update does in `update`, when `ci` ends in `ci`.
+//! `handle`, which sends each event where it belongs and draws the consequences. What is known is plain data, in `state`; the
+//! rules that read and change it are in files of their own: what runs next in `candidates` and `schedule`, what an update does
+//! in `update`, when `ci` ends in `ci`.
 
-mod builds;
 mod candidates;
 mod ci;
 mod cluster_events;
@@ -14,47 +14,42 @@ mod connection;
 pub(crate) mod cycles;
 mod definitions;
 mod deleted_by_others;
-mod deletions;
 mod deploy;
 mod effect;
+mod enablement;
 mod event;
+mod file_names;
 mod files;
 pub(crate) mod forwards;
 mod gc;
 mod handle;
 mod health;
-mod known_pods;
-mod lists;
-pub(crate) mod live_update;
+mod live_update;
+mod load;
 mod moment;
 mod never_started;
 mod object_id;
-pub(crate) mod objects;
+mod objects;
+mod pod_claims;
 mod pods;
 mod prune;
-mod reason;
 mod records;
 mod reload;
 mod replaced;
 mod requests;
 mod retry;
 mod rollout;
-pub(crate) mod row;
-pub(crate) mod rows;
 #[cfg(debug_assertions)]
 mod scan;
 mod schedule;
-pub(crate) mod serve;
+mod serve;
 pub(crate) mod services;
 pub(crate) mod state;
 mod streams;
 pub(crate) mod stuck;
 #[cfg(test)]
 mod tests;
-mod timers;
-mod unclaimed;
 mod update;
-mod wanted;
 pub(crate) mod why_no_pod;
 mod workloads;
 
@@ -73,4 +68,4 @@ pub use handle::Engine;
 pub use moment::Moment;
 pub use object_id::{ObjectId, UnwantedObject};
 pub(crate) use objects::run_status;
-pub use schedule::Hold;
+pub use state::Hold;

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::row::Row;
-use super::schedule::Hold;
-use super::state::State;
+use super::state::{Hold, Row, State};
 use crate::model::{DeployTarget, ImageBuild, ManifestName};
 
 /// Returns whether an update of a resource runs, or is to run, whose commands can start another one (`tilt trigger`): as long

@@ -7,24 +7,7 @@ use std::time::Instant;
 
 use super::effect::{Effect, PruneRequest, PrunedImage};
 use super::state::State;
-use crate::model::{DockerPrune, ImageTarget, PruneId};
-
-/// What is known of pruning.
-#[derive(Debug, Default)]
-pub(crate) struct Pruning {
-    pub(crate) settings: DockerPrune,
-    /// Whether any resource has an image that is built.
-    pub(crate) has_images: bool,
-    /// Updates that have ended.
-    pub(crate) updates: u64,
-    /// The one that has not answered yet.
-    running: Option<PruneId>,
-    last_id: u64,
-    /// When it was last done, and how many updates had ended then.
-    last: Option<(Instant, u64)>,
-    /// Whether the engine turned out not to be able to.
-    is_impossible: bool,
-}
+use crate::model::{ImageTarget, PruneId};
 
 /// Returns what to prune if it is time to and nothing else is going on.
 pub(super) fn prune(state: &mut State) -> Option<Effect> {

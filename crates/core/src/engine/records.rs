@@ -7,10 +7,8 @@ use std::time::Instant;
 
 use super::effect::{ContainerUpdate, Effect};
 use super::event::UpdateOutcome;
-use super::live_update::state::Standing;
-use super::reason::Reasons;
-use super::row::Row;
-use super::state::State;
+use super::state::live::Standing;
+use super::state::{Reasons, Row, State};
 use crate::history::{
     Cause, Draft, Ending, Facts, FileCause, Outcome, Result, Rule, RunId, StageKind, StageTime, UpdateKind,
     rule_of,
@@ -36,7 +34,7 @@ impl Causes {
         let Some(row) = state.rows.get(name).filter(|_| !state.history.is_off) else {
             return Self::default();
         };
-        let reasons = Reasons::of(row);
+        let reasons = row.reasons();
         let mut causes = Vec::new();
         if reasons.init {
             causes.push(Cause::First);

@@ -1,23 +1,21 @@
-//! The Tiltfile: when it is read, and what a new reading changes.
+//! What a reading of the Tiltfile changes. When it is read says `load`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::config::Mode;
 use super::effect::Effect;
+use super::enablement::{on_enablement_changed, release};
 use super::event::LoadOutcome;
-use super::files::{files_changed_line, watch_files};
+use super::files::watch_files;
+use super::load::{load_if_changed, start_load};
 use super::objects;
 use super::pods;
-use super::reason::Reasons;
 use super::records::{self, Causes};
-use super::requests;
-use super::row::{Row, TargetState};
 use super::services;
-use super::state::{Loading, Remains, State};
+use super::state::{Loading, Reasons, Row, State, TargetState};
 use super::{connection, cycles, definitions, deploy, gc, prune};
 use crate::history::{self, ProjectFiles};
-use crate::model::LogEvent;
 use crate::model::{ImageBuild, ImageTarget, LoadId, LocalPath, Manifest, ManifestName};
 
 /// Reads the Tiltfile for the first time.
@@ -34,84 +32,6 @@ pub(super) fn on_started(state: &mut State) -> Vec<Effect> {
         Causes::of_load(state, &BTreeSet::new(), &Reasons::default(), None),
     ));
     effects
-}
-
-/// Reads the Tiltfile again if a file it depends on changed, its arguments did, or a user asked for it.
-///
-/// A reading that is under way is abandoned where the Tiltfile itself changed: nobody wants its result, and it may
-/// never end. Other changes lead to another one after it: the Tiltfile may write such files itself.
-pub(super) fn load_if_changed(state: &mut State) -> Vec<Effect> {
-    let is_obsolete = state.tiltfile.pending.contains_key(&state.config.tiltfile);
-    let is_wanted = !state.tiltfile.pending.is_empty()
-        || !state.tiltfile.triggers.is_empty()
-        || state.tiltfile.args_changed
-        || state.tiltfile.extensions_changed;
-    if !is_wanted || (state.tiltfile.loading.is_some() && !is_obsolete) || cycles::load_waits(state) {
-        return Vec::new();
-    }
-    let cycle = cycles::begin_load(state);
-    let noticed = state.tiltfile.noticed.take();
-    let mut files = BTreeSet::from_iter(std::mem::take(&mut state.tiltfile.pending).into_keys());
-    let reasons = Reasons {
-        triggers: std::mem::take(&mut state.tiltfile.triggers),
-        args: std::mem::take(&mut state.tiltfile.args_changed),
-        ..Reasons::default()
-    };
-    let extensions = std::mem::take(&mut state.tiltfile.extensions_changed);
-    let mut sets_enabled = std::mem::take(&mut state.tiltfile.sets_enabled) || reasons.args;
-    if let Some(abandoned) = state.tiltfile.loading.take() {
-        records::abandon_load(state, abandoned.load);
-        files.extend(abandoned.files);
-        sets_enabled |= abandoned.sets_enabled;
-    }
-    let entry = if files.is_empty() {
-        match reasons.text() {
-            none if none.is_empty() && extensions => "Extensions Changed".to_owned(),
-            text => text,
-        }
-    } else {
-        files_changed_line(&state.config.cwd, &files)
-    };
-    let causes = Causes::of_load(state, &files, &reasons, noticed);
-    let mut effects = start_load(state, entry, files, sets_enabled, causes);
-    if reasons.args {
-        let text = format!("Tiltfile args changed to: [{}]", state.tiltfile.args.join(" "));
-        let line = LogEvent::line(state.tiltfile_span(), ManifestName::tiltfile(), text);
-        effects.insert(1, Effect::Log(line));
-    }
-    effects.extend(cycle);
-    effects
-}
-
-fn start_load(
-    state: &mut State,
-    entry: String,
-    files: BTreeSet<LocalPath>,
-    sets_enabled: bool,
-    causes: Causes,
-) -> Vec<Effect> {
-    state.tiltfile.last_load += 1;
-    let (load, span) = (LoadId(state.tiltfile.last_load), state.tiltfile_span());
-    (state.tiltfile.started, state.tiltfile.finished) = (Some(state.now), None);
-    state.tiltfile.loading = Some(Loading {
-        load,
-        files,
-        sets_enabled,
-    });
-    records::begin_load(state, load, causes);
-    let (args, moment) = (state.tiltfile.args.clone(), state.next_moment());
-    state.tiltfile.read_at = moment;
-    let mut line = LogEvent::line(span.clone(), ManifestName::tiltfile(), entry);
-    line.starts_update = true;
-    let extensions = state.objects.own_extensions();
-    let load = Effect::LoadTiltfile {
-        load,
-        span,
-        args,
-        extensions,
-        moment,
-    };
-    vec![Effect::Log(line), load]
 }
 
 /// Takes in what a load gave. One that failed leaves everything as it is, but for the files to watch.
@@ -205,7 +125,7 @@ fn switch_all(state: &mut State, wanted: &BTreeSet<ManifestName>, enabled: bool)
         .collect();
     names
         .iter()
-        .flat_map(|name| requests::on_enablement_changed(state, name, enabled))
+        .flat_map(|name| on_enablement_changed(state, name, enabled))
         .collect()
 }
 
@@ -343,26 +263,4 @@ fn remove_rows(state: &mut State, gone: Vec<(ManifestName, Row)>) -> Vec<Effect>
     gone.into_iter()
         .flat_map(|(name, row)| release(state, &name, row, gc::REMOVED))
         .collect()
-}
-
-/// Deletes what a resource had that is gone, or off. While it is still being updated its objects are not all known, so
-/// that waits until the update was cancelled.
-pub(super) fn release(state: &mut State, name: &ManifestName, row: Row, reason: &'static str) -> Vec<Effect> {
-    pods::forget_row(state, name, &row);
-    records::release(state, name);
-    let remains = Remains {
-        deployed: row.deployed,
-        reason,
-    };
-    if let Some(build) = row.building
-        && let Some(running) = state.builds.get_mut(build)
-    {
-        running.orphaned = Some(remains);
-        return vec![Effect::CancelUpdate { build }];
-    }
-    let span = match row.history.front() {
-        Some(last) => last.span.clone(),
-        None => state.tiltfile_span(),
-    };
-    gc::delete_remains(state, name, span, remains)
 }

@@ -2,9 +2,8 @@
 
 use super::config::Mode;
 use super::effect::Effect;
-use super::pods::TEMPLATE_HASH;
-use super::row::Row;
-use super::state::State;
+use super::pod_claims::TEMPLATE_HASH;
+use super::state::{Row, State};
 use crate::model::{Level, LogEvent};
 use crate::model::{ManifestName, ObjectUid, Pod, SpanId};
 

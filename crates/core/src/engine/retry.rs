@@ -2,13 +2,12 @@
 //! another one: where something could not be reached (an API server, a Docker engine or a registry that is restarted), as
 //! long as that takes; where a program was killed, a few times, for it may always end so.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::config::Mode;
 use super::effect::Effect;
 use super::event::{Transient, UpdateOutcome};
-use super::row::Row;
-use super::state::{Running, State};
+use super::state::{Retry, Running, State};
 use crate::model::{Backoff, Level, LogEvent, ManifestName};
 
 /// The pauses before new attempts: what is back is used within five seconds.
@@ -16,32 +15,6 @@ const PAUSES: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs
 
 /// How often an update is tried again whose program was killed each time: for 23 s, with these pauses.
 const MOST_KILLS: u32 = 7;
-
-/// An update that is to be tried again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Retry {
-    /// When; an edit before that, or a user who asks for it, starts it at once.
-    pub(crate) at: Instant,
-    /// How long it is waited the next time.
-    pauses: Backoff,
-    /// How many times in a row its program was killed.
-    kills: u32,
-    /// Why the update that failed was started.
-    pub(crate) reason: String,
-    /// Whether it was to make everything anew.
-    pub(crate) force: bool,
-}
-
-impl Row {
-    /// Returns until when its update that is to be tried again waits.
-    pub(crate) fn waits_until(&self, now: Instant) -> Option<Instant> {
-        if self.starts_on_change() || !self.triggers.is_empty() {
-            return None;
-        }
-        let retry = self.retry.as_ref()?;
-        (retry.at > now).then_some(retry.at)
-    }
-}
 
 /// Takes in how an update ended: plans a new attempt if it is worth one, and says so.
 pub(super) fn note_end(state: &mut State, running: &Running, outcome: &UpdateOutcome) -> Option<Effect> {

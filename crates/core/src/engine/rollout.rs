@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use super::effect::Effect;
-use super::state::State;
+use super::state::{Printed, RolloutLine, State};
 use crate::model::{LogEvent, Progress};
-use crate::model::{ManifestName, ObjectUid, Pod, PodCondition, SpanId, Timestamp, format_go_duration};
+use crate::model::{ManifestName, Pod, PodCondition, SpanId, Timestamp, format_go_duration};
 
 /// The conditions that are shown, by the API's name and by ours.
 const SHOWN: [(&str, &str); 3] = [
@@ -15,22 +15,6 @@ const SHOWN: [(&str, &str); 3] = [
     ("Initialized", "Initialized"),
     ("Ready", "Ready"),
 ];
-
-/// What was last printed about a pod.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Printed {
-    pod: ObjectUid,
-    lines: Vec<Line>,
-}
-
-/// One condition as shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Line {
-    id: &'static str,
-    text: String,
-    /// Whether the pod has come this far.
-    reached: bool,
-}
 
 /// Returns what is new about the newest pod of a resource, as one piece of text per line.
 pub(super) fn refresh(state: &mut State, name: &ManifestName) -> Vec<Effect> {
@@ -87,7 +71,7 @@ pub(super) fn refresh(state: &mut State, name: &ManifestName) -> Vec<Effect> {
     effects
 }
 
-fn lines(pod: &Pod) -> Vec<Line> {
+fn lines(pod: &Pod) -> Vec<RolloutLine> {
     let mut since = Some(pod.created);
     SHOWN
         .iter()
@@ -101,19 +85,19 @@ fn lines(pod: &Pod) -> Vec<Line> {
         .collect()
 }
 
-fn line(id: &'static str, condition: Option<&PodCondition>, took: String) -> Line {
+fn line(id: &'static str, condition: Option<&PodCondition>, took: String) -> RolloutLine {
     let Some(condition) = condition else {
         return pending(id);
     };
     if condition.status == "True" {
-        return Line {
+        return RolloutLine {
             id,
             text: format!("     ┊ {id:<16}- {took}"),
             reached: true,
         };
     }
     if id == "Ready" && condition.reason == "PodCompleted" {
-        return Line {
+        return RolloutLine {
             id,
             text: format!("     ┊ {:<16}- {took}", "Completed"),
             reached: true,
@@ -124,15 +108,15 @@ fn line(id: &'static str, condition: Option<&PodCondition>, took: String) -> Lin
     }
     let not = format!("Not {id}");
     let text = format!("     ┃ {not:<16}- ({}): {}", condition.reason, condition.message);
-    Line {
+    RolloutLine {
         id,
         text,
         reached: false,
     }
 }
 
-fn pending(id: &'static str) -> Line {
-    Line {
+fn pending(id: &'static str) -> RolloutLine {
+    RolloutLine {
         id,
         text: format!("     ┊ {id:<16}- (…) Pending"),
         reached: false,

@@ -3,9 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::row::Row;
-use super::schedule::{Gate, Hold, busy_targets, earliest_change, own_hold};
-use super::state::State;
+use super::schedule::{busy_targets, earliest_change, own_hold};
+use super::state::{Gate, Hold, Row, State};
 use crate::history::WaitReason;
 use crate::model::{ImageTarget, ManifestName, TargetId};
 

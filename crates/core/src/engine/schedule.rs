@@ -5,109 +5,9 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::event::ClusterStatus;
-use super::row::Row;
-use super::state::{Running, State};
+use super::state::{FirstKind, Gate, Hold, Rank, Row, Running, State};
 use super::{cycles, definitions, deploy, live_update};
-use crate::history::WaitReason;
 use crate::model::{BuildId, ImageTarget, ManifestName, TargetId};
-
-/// Why an update that is due may not start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hold {
-    /// The Tiltfile is about to be, or being, evaluated again.
-    TiltfileReload,
-    /// A local resource runs that runs alone.
-    WaitingForLocal(ManifestName),
-    /// It runs alone, and something else runs.
-    IsUnparallelizableLocal,
-    /// The resource `uncategorized` is deployed first.
-    WaitingForUncategorized,
-    /// These targets of it are just built or deployed by another update.
-    BuildingComponent(Vec<TargetId>),
-    /// These resources were never ready.
-    WaitingForDep(Vec<ManifestName>),
-    /// These resources define kinds of its objects, and are still to be deployed.
-    WaitingForDefinition(Vec<ManifestName>),
-    /// There is no connection to the cluster.
-    WaitingForCluster,
-    /// These objects of it are being deleted, or all that its command deletes: it was gone, or off, and is back.
-    WaitingForDeletion(Vec<String>),
-    /// It could not reach something, and is tried again in a moment.
-    WaitingForRetry,
-    /// Its changes are taken into running containers.
-    Reconciling,
-    /// Its changes will be taken into the containers of its last deploy, which do not run yet.
-    WaitingForDeploy,
-    /// It goes round in a circle: what it reads is written while it runs.
-    WaitingForQuiet,
-}
-
-impl Hold {
-    /// Returns the word that scripts know.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::TiltfileReload => "tiltfile-reload",
-            Self::WaitingForLocal(_) => "waiting-for-local",
-            Self::IsUnparallelizableLocal => "is-unparallelizable-local",
-            Self::WaitingForUncategorized => "waiting-for-uncategorized",
-            Self::BuildingComponent(_) => "building-component",
-            Self::WaitingForDep(_) | Self::WaitingForDefinition(_) => "waiting-for-dep",
-            Self::WaitingForCluster => "waiting-for-cluster",
-            Self::WaitingForDeletion(_) => "waiting-for-deletion",
-            Self::WaitingForRetry => "waiting-for-retry",
-            Self::Reconciling => "reconciling",
-            Self::WaitingForDeploy => "waiting-for-deploy",
-            Self::WaitingForQuiet => "waiting-for-quiet",
-        }
-    }
-
-    /// Returns it as a record says it.
-    pub(crate) fn wait_reason(&self) -> WaitReason {
-        match self {
-            Self::TiltfileReload => WaitReason::TiltfileReload,
-            Self::WaitingForLocal(_) => WaitReason::WaitingForLocal,
-            Self::IsUnparallelizableLocal => WaitReason::IsUnparallelizableLocal,
-            Self::WaitingForUncategorized => WaitReason::WaitingForUncategorized,
-            Self::BuildingComponent(_) => WaitReason::BuildingComponent,
-            Self::WaitingForDep(_) | Self::WaitingForDefinition(_) => WaitReason::WaitingForDep,
-            Self::WaitingForCluster => WaitReason::WaitingForCluster,
-            Self::WaitingForDeletion(_) => WaitReason::WaitingForDeletion,
-            Self::WaitingForRetry => WaitReason::WaitingForRetry,
-            Self::Reconciling => WaitReason::Reconciling,
-            Self::WaitingForDeploy => WaitReason::WaitingForDeploy,
-            Self::WaitingForQuiet => WaitReason::WaitingForQuiet,
-        }
-    }
-
-    /// Returns the names of what it waits for.
-    pub fn on(&self) -> Vec<String> {
-        match self {
-            Self::TiltfileReload => vec![ManifestName::TILTFILE.to_owned()],
-            Self::WaitingForLocal(name) => vec![name.to_string()],
-            Self::IsUnparallelizableLocal
-            | Self::WaitingForRetry
-            | Self::Reconciling
-            | Self::WaitingForDeploy
-            | Self::WaitingForQuiet => Vec::new(),
-            Self::WaitingForUncategorized => vec![ManifestName::UNCATEGORIZED.to_owned()],
-            Self::BuildingComponent(targets) => targets.iter().map(TargetId::to_string).collect(),
-            Self::WaitingForDep(names) | Self::WaitingForDefinition(names) => {
-                names.iter().map(ManifestName::to_string).collect()
-            }
-            Self::WaitingForCluster => vec!["default".to_owned()],
-            Self::WaitingForDeletion(objects) => objects.clone(),
-        }
-    }
-}
-
-/// What holds all updates that are due, or all of a kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Gate {
-    pub(super) for_all: Option<Hold>,
-    pub(super) something_runs: bool,
-    uncategorized_runs: bool,
-    is_connected: bool,
-}
 
 impl Gate {
     pub(super) fn of(state: &State) -> Self {
@@ -125,18 +25,6 @@ impl Gate {
             uncategorized_runs: state.builds.of(&uncategorized).next().is_some(),
             is_connected: state.cluster == ClusterStatus::Connected,
         }
-    }
-
-    /// Returns what holds all, or all that run alone.
-    pub(super) fn hold(&self, runs_alone: bool) -> Option<&Hold> {
-        let for_those_alone = (runs_alone && self.something_runs).then_some(&Hold::IsUnparallelizableLocal);
-        self.for_all.as_ref().or(for_those_alone)
-    }
-
-    /// Returns whether something is different that each has to be asked about.
-    pub(super) fn differs_for_each(&self, other: &Self) -> bool {
-        let for_each = |gate: &Self| (gate.uncategorized_runs, gate.is_connected);
-        for_each(self) != for_each(other)
     }
 }
 
@@ -159,28 +47,6 @@ pub(super) fn own_hold(
             .or_else(|| live_update::hold(row))
             .or_else(|| cycles::update_waits(state, row).then_some(Hold::WaitingForQuiet))
     }
-}
-
-/// Which of the updates that nothing holds goes first: first updates, then those that a user asked for, in that order, then
-/// the earliest change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Rank {
-    /// A first update, by the place of the resource in the definition order.
-    First(FirstKind, usize),
-    /// One that a user asked for, by the order of these wishes.
-    Asked(u64),
-    /// One that a change leads to, by when that was heard of.
-    Changed(u64, usize),
-}
-
-/// Kinds of first updates, in the order in which they start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum FirstKind {
-    Local,
-    Uncategorized,
-    /// Of what is deployed without an image that is built.
-    BuildsNothing,
-    Other,
 }
 
 impl Rank {

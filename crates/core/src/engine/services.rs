@@ -3,98 +3,20 @@
 //! A container belongs to the resource of its project and service, whoever made it: that is how compose sees it. What is
 //! concluded from what they do stands in `deploy::compose`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::effect::Effect;
-use super::row::Row;
-use super::state::State;
+use super::state::{Reached, Row, SeenContainer, State};
 use crate::model::{
-    ComposeCondition, ComposeMount, ComposeTarget, Container, ContainerPath, ContainerState, Health,
-    ImageTarget, Level, LocalPath, LogEvent, ManifestName, ObjectUid, Pod, PodPhase, RestartPolicy,
-    ServiceContainer, ServiceId, ServiceState, SpanId, Sync,
+    ComposeCondition, ComposeDependency, ComposeMount, ComposeService, ComposeTarget, Container,
+    ContainerPath, ContainerState, Health, ImageTarget, Level, LocalPath, LogEvent, ManifestName, ObjectUid,
+    Pod, PodPhase, RestartPolicy, ServiceContainer, ServiceId, ServiceState, SpanId, Sync,
 };
 
 /// How long a container that was started again by its restart policy must stay up to count as well.
 pub(super) const STEADY: Duration = Duration::from_secs(10);
-
-/// All that is known of containers of services.
-#[derive(Debug, Default)]
-pub(crate) struct Services {
-    /// By service and id.
-    containers: BTreeMap<ServiceId, BTreeMap<String, SeenContainer>>,
-    /// Which resource stands for a service.
-    rows: BTreeMap<ServiceId, ManifestName>,
-    /// The projects that are watched.
-    pub(super) asked: BTreeSet<String>,
-}
-
-/// A container, and what was noticed of it.
-#[derive(Debug)]
-pub(crate) struct SeenContainer {
-    pub(crate) container: ServiceContainer,
-    /// The same as live update looks at it: a pod with one container.
-    pub(super) as_pod: Pod,
-    /// Since when it ends badly and is started again, without having stayed up in between.
-    pub(crate) crashing_since: Option<Instant>,
-}
-
-/// What a resource that stands for a service is to be known by.
-#[derive(Debug, Default)]
-pub(crate) struct RowService {
-    /// The containers that the last deploy left.
-    pub(crate) expected: BTreeSet<String>,
-    /// What was ever true of it since it was first deployed in this session.
-    reached: BTreeSet<Reached>,
-    /// How many times it is being restarted just now.
-    pub(crate) restarts: usize,
-}
-
-/// What other services may wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Reached {
-    Started,
-    Healthy,
-    Completed,
-}
-
-impl Services {
-    /// Returns the containers of a service.
-    pub(crate) fn of<'a>(
-        &'a self,
-        service: &ServiceId,
-    ) -> impl Iterator<Item = &'a SeenContainer> + Clone + use<'a> {
-        self.containers
-            .get(service)
-            .into_iter()
-            .flat_map(BTreeMap::values)
-    }
-
-    /// Returns the resource that stands for a service.
-    pub(super) fn row_of(&self, service: &ServiceId) -> Option<&ManifestName> {
-        self.rows.get(service)
-    }
-
-    /// Returns whether a container is known.
-    pub(super) fn has(&self, id: &str) -> bool {
-        self.containers
-            .values()
-            .any(|containers| containers.contains_key(id))
-    }
-}
-
-impl Row {
-    /// Returns the service that it stands for, if it does.
-    pub(crate) fn compose(&self) -> Option<&ComposeTarget> {
-        self.manifest.deploy.compose()
-    }
-
-    /// Returns whether its service is just being changed, so that what its containers do says nothing.
-    pub(super) fn changes_service(&self) -> bool {
-        self.building.is_some() || !self.live.rounds.is_empty() || self.service.restarts > 0
-    }
-}
 
 /// Returns the containers of a service as live update looks at them.
 pub(super) fn as_pods<'a>(state: &'a State, compose: &ComposeTarget) -> Vec<&'a Pod> {
@@ -305,11 +227,6 @@ pub(super) fn has_reached(row: &Row, condition: ComposeCondition) -> bool {
     row.service.reached.contains(&needed)
 }
 
-/// Returns all that others may wait for and that it has reached.
-pub(super) fn reached(row: &Row) -> &BTreeSet<Reached> {
-    &row.service.reached
-}
-
 /// Takes in that a service was deployed: what it is to be known by from now on, and who is started again after it.
 pub(super) fn on_deployed(state: &mut State, name: &ManifestName) -> Vec<Effect> {
     let Some(service) = state
@@ -362,12 +279,7 @@ fn restart_dependents(state: &mut State, name: &ManifestName) -> Vec<Effect> {
             continue;
         };
         let service = target.service_id();
-        let mut gone = target
-            .service
-            .depends_on
-            .iter()
-            .filter(|needed| needed.resource == *name);
-        let shares = gone.any(|needed| target.service.shares_with(&needed.service));
+        let shares = shares_with_needed(&target.service, |needed| needed.resource == *name);
         let anew = shares.then(|| Box::new(target.clone()));
         row.service.restarts += 1;
         let span = log_span(&dependent);
@@ -383,6 +295,12 @@ fn restart_dependents(state: &mut State, name: &ManifestName) -> Vec<Effect> {
     effects
 }
 
+/// Returns whether a service shares something with the containers of one of those that it needs.
+fn shares_with_needed(service: &ComposeService, is_meant: impl Fn(&ComposeDependency) -> bool) -> bool {
+    let mut needed = service.depends_on.iter().filter(|needed| is_meant(needed));
+    needed.any(|needed| service.shares_with(&needed.service))
+}
+
 /// Takes in that a service was restarted, or deployed anew in place of that, as far as it could be.
 pub(super) fn on_restarted(state: &mut State, name: &ManifestName) -> Vec<Effect> {
     let Some(row) = state.rows.get_mut(name) else {
@@ -390,11 +308,8 @@ pub(super) fn on_restarted(state: &mut State, name: &ManifestName) -> Vec<Effect
     };
     row.service.restarts = row.service.restarts.saturating_sub(1);
     state.dirty.rows.insert(name.clone());
-    let is_anew = row.compose().is_some_and(|target| {
-        let service = &target.service;
-        let mut needed = service.depends_on.iter();
-        needed.any(|needed| service.shares_with(&needed.service))
-    });
+    let compose = row.compose();
+    let is_anew = compose.is_some_and(|target| shares_with_needed(&target.service, |_| true));
     // Other containers than before may have others that share something with them.
     match is_anew {
         true => on_deployed(state, name),

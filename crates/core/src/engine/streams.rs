@@ -5,14 +5,12 @@
 //!
 //! There may be thousands, so nothing here looks at all of them where only some changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::deploy;
-use super::effect::{Effect, LogId, LogStream, LogStreams};
-use super::lists::Lists;
-use super::state::State;
-use super::timers::Timers;
+use super::effect::{Effect, LogId, LogStream};
+use super::state::{State, Stream, StreamKey};
 use crate::model::ManifestName;
 
 /// How long the rest of a log is waited for after its container or pod is no longer there.
@@ -20,57 +18,6 @@ const LINGER: Duration = Duration::from_secs(5);
 
 /// How many ended logs are remembered without asking whether what they are of is still there.
 const FEW: usize = 64;
-
-/// The container logs that are read.
-#[derive(Debug, Default)]
-pub(crate) struct Streams {
-    wanted: BTreeMap<StreamKey, Stream>,
-    /// Those that may be others than was asked for.
-    changed: BTreeSet<StreamKey>,
-    /// What was last asked for.
-    asked: LogStreams,
-    /// Who reads each log.
-    readers: Lists<LogId, ManifestName>,
-    /// Until when those are read that are no longer listed.
-    lingering: Timers<StreamKey>,
-    /// Runs whose log was read to its end.
-    ended: BTreeSet<StreamKey>,
-    /// How many of these there are when they are next looked through.
-    next_sweep: usize,
-}
-
-/// A log, for one resource.
-pub(crate) type StreamKey = (ManifestName, LogId);
-
-/// A container log that is read.
-#[derive(Debug)]
-struct Stream {
-    log: LogStream,
-    /// Set when its container is no longer listed: the rest of its log is still read, until then.
-    until: Option<Instant>,
-    /// Whether all of it is read that its container has printed until it ended.
-    is_read: bool,
-}
-
-impl Streams {
-    /// Returns whether a log is read, or was read to its end.
-    pub(crate) fn knows(&self, key: &StreamKey) -> bool {
-        self.wanted.contains_key(key) || self.ended.contains(key)
-    }
-
-    fn remove(&mut self, key: &StreamKey) -> Option<Stream> {
-        self.lingering.set(key, None);
-        self.changed.insert(key.clone());
-        let (name, log) = key;
-        self.readers.remove(log, name);
-        self.wanted.remove(key)
-    }
-
-    fn of<'a>(&'a self, name: &'a ManifestName) -> impl Iterator<Item = &'a StreamKey> {
-        let known = self.wanted.range((name.clone(), LogId::first())..);
-        known.map(|(key, _)| key).take_while(move |(of, _)| of == name)
-    }
-}
 
 /// Finds out anew which logs of a resource are read.
 pub(super) fn refresh(state: &mut State, name: &ManifestName) {

@@ -5,11 +5,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::ci::TargetState;
 use super::config::Mode;
-use super::row::Row;
-use super::state::State;
-use super::{ci, deploy};
+use super::deploy::{self, TargetState};
+use super::state::{GraveTrouble, Row, State};
 use crate::model::{PodTrouble, RuntimeStatus, format_go_duration};
 
 /// How long a grave reason lasts before it is believed: a pod that is replaced has 30 s to end, and only then there may be room for
@@ -21,13 +19,6 @@ pub(super) struct Limit {
     pub(super) at: Instant,
     /// For how long it was not ready then, where that is the reason.
     late: Option<Duration>,
-}
-
-/// A grave reason why a pod is not ready, and since when it is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct GraveTrouble {
-    reason: String,
-    since: Instant,
 }
 
 /// Returns what keeps the pods of a resource from being ready, if that is grave; since when is kept from what was known.
@@ -72,7 +63,7 @@ fn late(state: &State, row: &Row) -> Option<(Instant, Duration)> {
         .runtime(state, row)
         .filter(|runtime| !runtime.is_job)?;
     match runtime.state {
-        TargetState::Active { ready: false, since } => Some((since?, ci::readiness_limit(state)?)),
+        TargetState::Active { ready: false, since } => Some((since?, state.readiness_limit()?)),
         _ => None,
     }
 }

@@ -7,14 +7,12 @@ use std::collections::BTreeSet;
 use super::config::Mode;
 use super::effect::{Effect, ImageAction, ImageStep, UpdatePlan};
 use super::event::{Transient, UpdateOutcome};
-use super::files::files_changed_line;
-use super::reason::Reasons;
+use super::file_names::files_changed_line;
 use super::records::{self, Causes};
-use super::row::{BuildRecord, Row, TargetState};
-use super::state::{Running, Seq, State};
+use super::state::{BuildRecord, Row, Running, Seq, State, TargetState};
 use super::{
-    cluster_events, cycles, deleted_by_others, gc, live_update, objects, pods, retry, serve, services,
-    why_no_pod, workloads,
+    cluster_events, cycles, deleted_by_others, gc, live_update, objects, pod_claims, pods, retry, serve,
+    services, why_no_pod, workloads,
 };
 use crate::model::{
     BuildId, BuiltImage, ComposeTarget, ImageTarget, LocalPath, ManifestName, SpanId, TargetId,
@@ -31,7 +29,7 @@ pub(super) fn start(state: &mut State, name: &ManifestName) -> Vec<Effect> {
     };
     let deploy = row.manifest.deploy.clone();
     let span = SpanId::new(format!("build:{build}"));
-    let reasons = Reasons::of(row);
+    let reasons = row.reasons();
     let mut reason = reasons.text();
     if let Some(retry) = row.retry.as_ref().filter(|_| reason.is_empty()) {
         reason.clone_from(&retry.reason);
@@ -187,12 +185,12 @@ pub(super) fn on_finished(state: &mut State, build: BuildId, outcome: UpdateOutc
         serve::restart(state, &running.manifest);
     }
     let told_before = state.rows.get(&running.manifest).map(why_no_pod::all_told);
-    let claimed = pods::claimed_objects(state, &running.manifest);
+    let claimed = pod_claims::claimed_objects(state, &running.manifest);
     effects.extend(gc::note_applied(state, &running, &outcome));
     workloads::on_applied(state, &outcome.applied);
     pods::claim(state, &running.manifest, &claimed);
     effects.extend(deleted_by_others::on_updated(state, &running.manifest));
-    let after = pods::claimed_objects(state, &running.manifest);
+    let after = pod_claims::claimed_objects(state, &running.manifest);
     let new = after.into_iter().filter(|uid| !claimed.contains(uid)).collect();
     effects.extend(cluster_events::log_newly_claimed(state, &new));
     if failure.is_none() {

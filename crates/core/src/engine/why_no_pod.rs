@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::effect::Effect;
 use super::event::AppliedObject;
-use super::row::Row;
-use super::state::{Running, State};
+use super::state::{Row, Running, State};
+use super::workloads;
 use crate::model::ClusterEvent;
 use crate::model::RuntimeStatus;
 use crate::model::{Level, LogEvent};
@@ -34,7 +34,7 @@ pub(crate) fn reason(state: &State, row: &Row) -> Option<String> {
 fn nobody_makes_pods(row: &Row) -> Option<String> {
     let makes_pods = |object: &&AppliedObject| {
         let is_cron = object.id.kind == "CronJob";
-        is_cron || !object.template_hashes.is_empty() || super::health::is_part(object)
+        is_cron || !object.template_hashes.is_empty() || workloads::is_part(object)
     };
     let objects = &row.deployed.objects;
     if objects.iter().any(|object| makes_pods(&object)) {

@@ -57,3 +57,9 @@ pub(super) fn maker<'a>(pod: &'a Pod, ours: Option<&ObjectUid>) -> Option<(&'a O
         .filter_map(|owner| Some((owner, WorkloadKind::of(&owner.api_version, &owner.kind)?)))
         .last()
 }
+
+/// Returns whether an object makes pods, or is one.
+pub(super) fn is_part(object: &AppliedObject) -> bool {
+    let id = &object.id;
+    WorkloadKind::of(&id.api_version, &id.kind).is_some() || (id.kind == "Pod" && id.api_version == "v1")
+}

@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::engine::state::live::Round;
+use crate::engine::state::{BuildRecord, Row, RowServer, Running, State, Tiltfile};
 use crate::k8s::display::display_names;
 
 use super::{
     BuildView, ClusterView, Definition, HoldView, ImageView, Making, PodView, ResourceView, RuntimeStatus,
     ServerView, ServiceView, TiltfileView, UpdateStatus, View,
 };
-use crate::engine::live_update::state::Round;
-use crate::engine::row::{BuildRecord, Row};
-use crate::engine::serve::RowServer;
-use crate::engine::state::{Running, State, Tiltfile};
 use crate::engine::{ClusterStatus, ServerStatus};
 use crate::engine::{cycles, forwards, services, stuck, why_no_pod};
 use crate::model::{ComposeTarget, Health, Link, ManifestName, Pod, SourcePlace};

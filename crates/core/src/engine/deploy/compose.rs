@@ -5,16 +5,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::Deploy;
-use crate::engine::ci::{Grace, Runtime, TargetState};
+use super::{Deploy, Grace, Judgement, Runtime, TargetState};
+use crate::engine::config::Mode;
 use crate::engine::effect::{ContainerLog, Forward, LogStream, WatchedTarget};
 use crate::engine::gc;
-use crate::engine::health::{Health as RowHealth, Judgement};
-use crate::engine::row::Row;
-use crate::engine::schedule::Hold;
-use crate::engine::services::{STEADY, SeenContainer, log_span};
-use crate::engine::state::State;
-use crate::engine::{Mode, services};
+use crate::engine::services;
+use crate::engine::services::{STEADY, log_span};
+use crate::engine::state::{Health as RowHealth, Hold, Row, SeenContainer, State};
 use crate::model::{
     ComposeTarget, DeployTarget, Health, ManifestName, RuntimeStatus, ServiceContainer, ServiceState,
     TargetId,

@@ -3,14 +3,10 @@
 
 use std::time::Duration;
 
-use super::Deploy;
-use crate::engine::ci::{Grace, Runtime, TargetState};
+use super::{Deploy, Grace, Judgement, Runtime, TargetState};
 use crate::engine::effect::{Forward, LogStream, WatchedTarget};
 use crate::engine::event::ServerStatus;
-use crate::engine::health::Judgement;
-use crate::engine::row::Row;
-use crate::engine::schedule::Hold;
-use crate::engine::state::State;
+use crate::engine::state::{Hold, Row, State};
 use crate::model::{DeployTarget, LocalTarget, RuntimeStatus};
 
 /// How long a server without a probe must have run before a run is a success: what cannot be started, or ends at once, has

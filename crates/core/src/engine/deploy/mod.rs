@@ -4,18 +4,16 @@
 //! [`of`] gives the kind of a resource. A new kind is a variant of `DeployTarget`, a file here, and a way to carry its
 //! updates out at the edge.
 
+mod answer;
 mod compose;
 mod kubernetes;
 mod local;
 
-pub(in crate::engine) use kubernetes::pod_logs;
+pub(in crate::engine) use answer::{Grace, Judgement, Runtime, TargetState};
+pub(in crate::engine) use kubernetes::{pod_logs, pod_span};
 
-use super::ci::Runtime;
 use super::effect::{Forward, LogStream, WatchedTarget};
-use super::health::Judgement;
-use super::row::Row;
-use super::schedule::Hold;
-use super::state::State;
+use super::state::{Hold, Row, State};
 use crate::model::{DeployTarget, ManifestName, TargetId};
 
 /// A kind of deploy, asked about one resource. Each answer is a question about the state: nothing is changed.

@@ -3,10 +3,8 @@
 //! Rule: `docs/rules/updates.md`, "Held for live update".
 
 use super::select::{live_images, sources};
-use super::state::Standing;
-use crate::engine::reason::Reasons;
-use crate::engine::row::Row;
-use crate::engine::schedule::Hold;
+use crate::engine::state::live::Standing;
+use crate::engine::state::{Hold, Row};
 use crate::model::TargetId;
 use crate::view::RuntimeStatus;
 
@@ -47,7 +45,7 @@ fn will_not_come(row: &Row) -> bool {
 
 /// Returns whether the next update would only take in files, and not make everything anew.
 pub(super) fn takes_only_files(row: &Row) -> bool {
-    let reasons = Reasons::of(row);
+    let reasons = row.reasons();
     reasons.files
         && !(reasons.config || reasons.init || reasons.dependencies)
         && (reasons.triggers.is_empty()

@@ -9,7 +9,6 @@ mod hold;
 pub(crate) mod plan;
 mod rounds;
 mod select;
-pub(crate) mod state;
 
 pub(super) use hold::hold;
 pub(super) use rounds::{due, expect_containers, next_retry, on_came_back, on_updated, refresh};

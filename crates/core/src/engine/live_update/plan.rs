@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::engine::files::file_names;
+use crate::engine::file_names::file_names;
+use crate::engine::state::live::FallBack;
 use crate::model::{
     BatchRun, Container, ContainerPath, ContainerState, Exec, LiveUpdate, LocalPath, Pod, PodPhase,
     RestartPolicy, Sync,
@@ -66,13 +67,6 @@ pub(crate) struct Work {
     pub(crate) runs: Vec<BatchRun>,
     /// The steps whose files are all looked at, and why.
     pub(crate) whole: Option<(Whole, Vec<Sync>)>,
-}
-
-/// Why a container is not changed in place: in a word, and in a sentence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct FallBack {
-    pub(crate) reason: &'static str,
-    pub(crate) message: String,
 }
 
 /// Returns what to do about a container; paths are shown relative to `cwd`.

@@ -8,17 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::hold::{hold, takes_only_files};
-use super::plan::{self, Difference, FallBack, Plan, Wait, Whole};
+use super::plan::{self, Difference, Plan, Wait, Whole};
 use super::select::{Selected, live_images, select, sources};
-use super::state::{Change, Instance, InstanceKey, Round, Standing};
 use crate::engine::effect::{ContainerUpdate, Effect, LiveUpdatePlan};
-use crate::engine::files::files_changed_line;
-use crate::engine::reason::Reasons;
+use crate::engine::file_names::files_changed_line;
 use crate::engine::records::{self, Causes};
-use crate::engine::row::{BuildRecord, Edit, Row, TargetState};
-use crate::engine::schedule::Hold;
 use crate::engine::services;
-use crate::engine::state::{Seq, State};
+use crate::engine::state::live::{Change, FallBack, Instance, InstanceKey, Round, Standing};
+use crate::engine::state::{BuildRecord, Edit, Hold, Row, Seq, State, TargetState};
 
 use crate::model::{
     Backoff, Batch, Container, ContainerAddress, Ignore, ImageTarget, Level, LiveUpdate, LiveUpdateId,
@@ -443,7 +440,7 @@ fn start(state: &mut State, name: &ManifestName, started: Vec<Started>) -> Vec<E
     let Some(row) = state.rows.get_mut(name) else {
         return Vec::new();
     };
-    let reason = match Reasons::of(row).text() {
+    let reason = match row.reasons().text() {
         reason if reason.is_empty() => "Changed Files".to_owned(),
         reason => reason,
     };
@@ -508,14 +505,14 @@ fn start(state: &mut State, name: &ManifestName, started: Vec<Started>) -> Vec<E
 
 /// Returns which containers may have to be changed, if they are not the ones that are expected already.
 pub(in crate::engine) fn expect_containers(state: &mut State) -> Option<Effect> {
-    for wisher in state.asked.containers.take_stale(state.rows.keys()) {
-        let row = wisher.as_ref().and_then(|name| state.rows.get(name));
+    let (rows, containers) = (&state.rows, &mut state.asked.containers);
+    let asked = containers.renew(rows.keys(), |wisher| {
+        let row = wisher.as_ref().and_then(|name| rows.get(name));
         let row = row.filter(|row| row.enabled && row.live.is_current);
         let instances = row.into_iter().flat_map(|row| row.live.instances.values());
-        let wanted = instances.filter_map(|instance| instance.made_of.clone());
-        state.asked.containers.set(&wisher, wanted);
-    }
-    state.asked.containers.ask().map(Effect::ExpectContainers)
+        instances.filter_map(|instance| instance.made_of.clone())
+    });
+    asked.map(Effect::ExpectContainers)
 }
 
 /// Takes in how the change of one container ended: whether anything differed in it, if all went well.

@@ -4,9 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::engine::row::Row;
-use crate::engine::state::State;
-use crate::engine::{deploy, pods, services};
+use crate::engine::state::{Row, State};
+use crate::engine::{deploy, pod_claims, services};
 use crate::model::{Container, ImageRef, ImageTarget, LiveUpdate, Pod, TargetId};
 
 /// The containers that a live update can change.
@@ -66,7 +65,7 @@ pub(super) fn select<'a>(
 ) -> Selected<'a> {
     let pods = match row.compose() {
         Some(compose) => services::as_pods(state, compose),
-        None => pods::counting(state, row),
+        None => pod_claims::counting(state, row),
     };
     let pods: Vec<&Pod> = pods.into_iter().filter(|pod| !pod.deleting).collect();
     let deployed = row

@@ -9,14 +9,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use super::disable::Disable;
-use super::table::{Does, Object};
-use super::{last_click, last_file_event, log_place, spec};
-use crate::engine::ObjectId;
 use crate::engine::effect::{Effect, UpdatePlan};
 use crate::engine::event::{ClusterStatus, UpdateOutcome};
-use crate::engine::row::Deployed;
-use crate::engine::state::{Remains, Seq, State};
+use crate::engine::object_id::ObjectId;
+use crate::engine::state::objects::apply::{ApplyState, Orphan};
+use crate::engine::state::objects::table::{Does, Object};
+use crate::engine::state::objects::{Disable, spec};
+use crate::engine::state::{Deployed, Remains, State};
 use crate::engine::{gc, workloads};
 use crate::k8s::order::rank;
 use crate::k8s::{Entity, deployable, yaml};
@@ -30,28 +29,6 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why what was applied is deleted, as shown.
 const REMOVED: &str = "garbage collecting removed Kubernetes objects";
-
-/// What an object has in the cluster.
-#[derive(Debug, Default)]
-pub(crate) struct ApplyState {
-    /// What it was when it was last applied, or found wanting.
-    applied: Option<Map<String, Value>>,
-    /// The last click or change that applied it again.
-    restarted: Seq,
-    running: Option<(BuildId, Instant)>,
-    /// When it was last begun and done, and what went wrong.
-    last: Option<(Instant, Instant, Option<String>)>,
-    pub(super) deployed: Deployed,
-}
-
-/// An object that is gone while it was being applied.
-#[derive(Debug)]
-pub(crate) struct Orphan {
-    build: BuildId,
-    manifest: ManifestName,
-    span: SpanId,
-    state: ApplyState,
-}
 
 /// Applies what is to be applied now.
 pub(super) fn refresh(state: &mut State) -> Vec<Effect> {
@@ -78,9 +55,13 @@ fn refresh_one(state: &mut State, name: &str) -> Vec<Effect> {
         return delete(state, &manifest, span, deployed);
     }
     let restart_on = spec::field(&row.object.spec, "restartOn");
-    let click =
-        last_click(&state.objects, &spec::texts(&restart_on["uiButtons"])).map_or(0, |click| click.seq);
-    let restarted = last_file_event(state, &spec::texts(&restart_on["fileWatches"])).max(click);
+    let click = state
+        .objects
+        .last_click(&spec::texts(&restart_on["uiButtons"]))
+        .map_or(0, |click| click.seq);
+    let restarted = state
+        .last_file_event(&spec::texts(&restart_on["fileWatches"]))
+        .max(click);
     let is_wanted = apply.applied.as_ref() != Some(&row.object.spec) || restarted > apply.restarted;
     if !is_wanted || state.cluster != ClusterStatus::Connected {
         return Vec::new();
@@ -135,7 +116,7 @@ fn change<T>(state: &mut State, name: &str, change: impl FnOnce(&mut ApplyState)
 
 /// Returns whose log the lines of an object belong to, and their source. What belongs to no resource has a name of its own.
 fn place(name: &str, object: &ApiObject) -> (ManifestName, SpanId) {
-    let (span, manifest) = log_place(ApiKind::KubernetesApply, name, object);
+    let (span, manifest) = spec::log_place(ApiKind::KubernetesApply, name, object);
     let own = manifest.filter(|manifest| *manifest != ManifestName::tiltfile());
     (own.unwrap_or_else(|| name.into()), span)
 }

@@ -8,46 +8,16 @@
 
 use serde_json::{Map, Value, json};
 
-use super::disable::Disable;
-use super::table::{Click, Does, Object};
-use super::{last_click, last_file_event, log_place, spec};
 use crate::engine::effect::{Asker, Server};
 use crate::engine::event::{ServerEnd, ServerStatus};
+use crate::engine::state::objects::cmd::{CmdState, Exec, Run};
+use crate::engine::state::objects::table::{Click, Does, Object};
+use crate::engine::state::objects::{Disable, spec};
 use crate::engine::state::{Seq, State};
 use crate::model::{ApiKind, Command, LocalPath, ServeId, Timestamp};
 
 /// Why a command that nobody started does not run.
 const WAITING: &str = "cmd StartOn has not been triggered";
-
-/// What a command does.
-#[derive(Debug, Default)]
-pub(crate) struct CmdState {
-    /// What it was when it was last started, or found to wait.
-    exec: Option<Exec>,
-    /// The last click that started it.
-    started: Seq,
-    /// The last click or change that restarted it.
-    restarted: Seq,
-    run: Option<Run>,
-}
-
-/// The fields of a command whose change runs it again.
-#[derive(Clone, Debug, PartialEq)]
-struct Exec {
-    args: Vec<String>,
-    dir: String,
-    env: Vec<String>,
-    probe: Value,
-}
-
-/// One run.
-#[derive(Debug)]
-struct Run {
-    server: Server,
-    status: Option<ServerStatus>,
-    began: Timestamp,
-    ended: Option<Timestamp>,
-}
 
 /// What may start a command.
 struct Triggers<'a> {
@@ -92,7 +62,7 @@ fn refresh_one(state: &mut State, name: &str) {
         });
     }
     let inputs = triggers.inputs().to_vec();
-    let (span, manifest) = log_place(ApiKind::Cmd, name, &row.object);
+    let (span, manifest) = spec::log_place(ApiKind::Cmd, name, &row.object);
     let serve = ServeId(state.last_serve + 1);
     let server = Server {
         serve,
@@ -153,11 +123,11 @@ impl<'a> Triggers<'a> {
     fn of(state: &'a State, spec: &Map<String, Value>) -> Self {
         let (start_on, restart_on) = (spec::field(spec, "startOn"), spec::field(spec, "restartOn"));
         let after = start_on["startAfter"].as_str().and_then(Timestamp::parse);
-        let start = last_click(&state.objects, &spec::texts(&start_on["uiButtons"]));
+        let start = state.objects.last_click(&spec::texts(&start_on["uiButtons"]));
         Self {
             start: start.filter(|click| after.is_none_or(|after| click.at >= after)),
-            restart: last_click(&state.objects, &spec::texts(&restart_on["uiButtons"])),
-            files: last_file_event(state, &spec::texts(&restart_on["fileWatches"])),
+            restart: state.objects.last_click(&spec::texts(&restart_on["uiButtons"])),
+            files: state.last_file_event(&spec::texts(&restart_on["fileWatches"])),
         }
     }
 

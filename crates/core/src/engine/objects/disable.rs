@@ -2,53 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::spec;
-use super::table::Objects;
 use crate::engine::state::State;
-use crate::model::{ApiKind, ManifestName, Timestamp};
-
-/// Whether an object is switched off, and why.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Disable {
-    state: Option<Switch>,
-    reason: String,
-    since: Timestamp,
-}
-
-/// What config maps say of an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Switch {
-    On,
-    Off,
-    /// The config map is not there yet.
-    Pending,
-    /// What is there says neither.
-    Error,
-}
+use crate::engine::state::objects::disable::{Switch, no_source};
+use crate::engine::state::objects::table::Objects;
+use crate::engine::state::objects::{Disable, spec};
+use crate::model::{ApiKind, ManifestName};
 
 impl Disable {
-    /// Returns whether it does not run.
-    pub(super) fn is_off(&self) -> bool {
-        !matches!(self.state, None | Some(Switch::On))
-    }
-
-    /// Returns whether config maps say so, and not only that they do not say it yet.
-    pub(super) fn is_said_to_be_off(&self) -> bool {
-        self.state == Some(Switch::Off)
-    }
-
-    /// Returns what is said of what nothing switches off.
-    pub(super) fn never(since: Timestamp) -> Self {
-        let (switch, reason) = no_source();
-        Self {
-            state: Some(switch),
-            reason,
-            since,
-        }
-    }
-
     /// Returns what this source says by now; `None` if that is what was known.
     pub(super) fn renewed(&self, state: &State, source: &Value) -> Option<Self> {
         let (switch, reason) = of_source(state, source);
@@ -58,21 +20,6 @@ impl Disable {
             reason,
             since: state.time_of(state.now),
         })
-    }
-
-    pub(super) fn to_json(&self) -> Option<Value> {
-        let state = match self.state? {
-            Switch::On => "Enabled",
-            Switch::Off => "Disabled",
-            Switch::Pending => "",
-            Switch::Error => "Error",
-        };
-        Some(json!({
-            "disabled": self.is_off(),
-            "lastUpdateTime": self.since.to_text(),
-            "reason": self.reason,
-            "state": state,
-        }))
     }
 }
 
@@ -94,10 +41,6 @@ pub(super) fn refresh(state: &mut State) {
             object.disable = disable;
         }
     }
-}
-
-fn no_source() -> (Switch, String) {
-    (Switch::On, "object does not specify a DisableSource".to_owned())
 }
 
 fn of_source(state: &State, source: &Value) -> (Switch, String) {

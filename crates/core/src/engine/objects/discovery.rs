@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::table::{Does, Key, Object, WITH_PODS};
-use super::{forward, log_place, spec};
+use super::forward;
 use crate::engine::deploy::pod_logs;
 use crate::engine::state::State;
+use crate::engine::state::objects::spec;
+use crate::engine::state::objects::table::{Does, Key, Object, WITH_PODS};
 use crate::engine::streams;
 use crate::model::{ApiKind, ManifestName, ObjectUid, Pod};
 use crate::view::pod_json;
@@ -98,7 +99,7 @@ pub(super) fn refresh(state: &mut State) {
         let uids: Vec<ObjectUid> = pods.iter().map(|pod| pod.uid.clone()).collect();
         if WITH_PODS.contains(kind) {
             let reader = ManifestName::new(format!("{}/{name}", kind.plural()));
-            let manifest = row.and_then(|row| log_place(*kind, name, &row.object).1);
+            let manifest = row.and_then(|row| spec::log_place(*kind, name, &row.object).1);
             let manifest = manifest.unwrap_or_else(|| name.as_str().into());
             let logs = pods
                 .into_iter()

@@ -1,62 +1,22 @@
 //! What file watches saw: those of users, and those that resources have.
 //!
-//! Rule: `docs/rules/files.md`, "Events".
+//! Rule: `docs/rules/files.md`, "WatchEvents".
 
 use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::{Value, json};
 
-use super::disable::Disable;
-use super::spec;
 use crate::engine::effect::{WatchSet, WatchedTarget};
-use crate::engine::state::{Seq, State};
-use crate::model::{ApiKind, LocalPath, ManifestName, TargetId, Timestamp};
+use crate::engine::state::State;
+use crate::engine::state::objects::watches::SeenFiles;
+use crate::engine::state::objects::{DeclaredWatch, Disable, WatchEvents, spec};
+use crate::model::{ApiKind, LocalPath, TargetId};
 
 /// How many events are remembered of each watch.
 const EVENTS: usize = 20;
 
 /// How many files are remembered of each event.
 const FILES: usize = 1_000;
-
-/// What the watch of a target saw.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Events {
-    /// Since when it is watched.
-    pub(crate) since: Timestamp,
-    /// The moment of the last event; 0 for none.
-    pub(crate) last: Seq,
-    seen: VecDeque<Seen>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Seen {
-    time: Timestamp,
-    files: Vec<LocalPath>,
-}
-
-/// A target of resources whose files are watched as long as one of them is switched on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct DeclaredWatch {
-    /// The resources, in the order of their definition.
-    pub(crate) resources: Vec<ManifestName>,
-    /// Whether one of them is switched on.
-    pub(crate) is_on: bool,
-    pub(crate) watched: WatchedTarget,
-    pub(crate) disable: Disable,
-}
-
-impl DeclaredWatch {
-    /// Returns where it is written whether it is switched off.
-    ///
-    /// Rule: `docs/rules/api.md`, "Ownership".
-    pub(super) fn disable_source(&self) -> Value {
-        let key = |name: &ManifestName| json!({"name": format!("{name}-disable"), "key": "isDisabled"});
-        match &self.resources[..] {
-            [one] => json!({"configMap": key(one)}),
-            all => json!({"everyConfigMap": all.iter().map(key).collect::<Vec<_>>()}),
-        }
-    }
-}
 
 /// Takes in which targets resources have, and which of them are switched off.
 pub(crate) fn note_declared(state: &mut State, mut declared: BTreeMap<TargetId, DeclaredWatch>) {
@@ -96,7 +56,7 @@ pub(crate) fn note_watched(state: &mut State, wanted: &WatchSet) {
         let is_same = before.is_some_and(|before| {
             before.ignores == wanted.ignores && before.targets.get(target) == Some(watched)
         });
-        let of_target = known.remove(target).unwrap_or_else(|| Events {
+        let of_target = known.remove(target).unwrap_or_else(|| WatchEvents {
             since,
             last: 0,
             seen: VecDeque::new(),
@@ -121,7 +81,7 @@ pub(crate) fn note(state: &mut State, target: &TargetId, file: &LocalPath) {
     };
     if events.last != seq || events.seen.is_empty() {
         events.last = seq;
-        events.seen.push_back(Seen {
+        events.seen.push_back(SeenFiles {
             time: now,
             files: Vec::new(),
         });
@@ -155,7 +115,7 @@ pub(crate) fn watched(state: &State) -> Vec<(TargetId, WatchedTarget)> {
 }
 
 /// Returns the status of a watch as the API shows it.
-pub(super) fn status(events: Option<&Events>, disable: Option<&Disable>) -> Value {
+pub(super) fn status(events: Option<&WatchEvents>, disable: Option<&Disable>) -> Value {
     let seen = events.map(|events| &events.seen);
     let file_events: Vec<Value> = seen
         .into_iter()

@@ -2,30 +2,17 @@
 //!
 //! Rule: `docs/rules/api.md`, "Buttons and ports".
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
-use super::table::{Key, Object, WITH_PODS};
-use super::{log_place, spec};
 use crate::engine::effect::{Asker, Forward, ForwardId, ForwardTarget};
 use crate::engine::event::ForwardPart;
 use crate::engine::state::State;
+use crate::engine::state::objects::ports::Ports;
+use crate::engine::state::objects::spec;
+use crate::engine::state::objects::table::{Key, Object, WITH_PODS};
 use crate::k8s::port_in_pod;
 use crate::model::{ApiKind, ApiObject, ObjectUid, Pod, PodPhase, Timestamp};
 use crate::view::ObjectView;
-
-/// What is known of the ports of an object.
-#[derive(Debug, Default)]
-pub(super) struct Ports {
-    errors: BTreeMap<(usize, ForwardPart), String>,
-    /// The ports that were opened where any was asked for.
-    opened: BTreeMap<usize, u16>,
-    /// Since when they are asked for, or lead to this pod.
-    since: Option<Timestamp>,
-    /// The pod that they lead to.
-    pod: Option<ObjectUid>,
-}
 
 /// Returns the ports that an object asks for: its own, or those that come with what is applied or discovered.
 fn asked(kind: ApiKind, row: &Object) -> &[Value] {
@@ -56,7 +43,7 @@ fn of_row(state: &State, kind: ApiKind, name: &str, row: &Object) -> Vec<Forward
         return Vec::new();
     }
     let pod = pod(state, row);
-    let (span, manifest) = log_place(kind, name, &row.object);
+    let (span, manifest) = spec::log_place(kind, name, &row.object);
     ports
         .iter()
         .enumerate()

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::disable::Disable;
-use super::table::{Does, Key, Object};
 use super::{apply, cmd, discovery, file_watch, forward, toggle};
 use crate::engine::state::State;
+use crate::engine::state::objects::table::{Does, Key, Object};
+use crate::engine::state::objects::{Disable, spec};
 use crate::model::{ApiKind, ApiObject, ManifestName, TargetId};
 use crate::view::ObjectView;
 
@@ -75,7 +75,7 @@ fn toggle_button(state: &State, name: &str) -> Option<ObjectView> {
     let toggle_name = name.strip_prefix("toggle-")?;
     let toggle = state.objects.get(ApiKind::ToggleButton, toggle_name)?;
     let now = toggle::now(state, toggle_name);
-    let kind = ["tilt.dev/uibutton-type", super::RESOURCE];
+    let kind = ["tilt.dev/uibutton-type", spec::RESOURCE];
     let annotations = kind.into_iter().filter_map(|name| {
         let value = toggle.object.annotations.get(name)?;
         Some((name.to_owned(), value.clone()))
@@ -157,7 +157,7 @@ fn engine_watch(state: &State, name: &str) -> Option<ObjectView> {
     let resource = first.map_or(ManifestName::TILTFILE, ManifestName::as_str);
     let annotations = [
         ("tilt.dev/target-id", target.to_string()),
-        (super::RESOURCE, resource.to_owned()),
+        (spec::RESOURCE, resource.to_owned()),
     ];
     Some(ObjectView {
         kind: ApiKind::FileWatch,

@@ -4,11 +4,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::table::{Click, Does, Object};
-use super::{disable, spec};
+use super::disable;
 use crate::engine::effect::Effect;
-use crate::engine::requests;
 use crate::engine::state::State;
+use crate::engine::state::objects::spec;
+use crate::engine::state::objects::table::{Click, Does, Object};
 use crate::model::{ApiKind, ManifestName};
 
 /// The input of the button that says what a click does.
@@ -22,8 +22,11 @@ pub(super) struct Toggle {
     pub(super) is_on: bool,
 }
 
-/// Passes clicks on to config maps, and finds out how toggles are.
-pub(super) fn refresh(state: &mut State) -> Vec<Effect> {
+/// Switches a resource on or off.
+pub(in crate::engine) type SwitchResource = fn(&mut State, &ManifestName, bool) -> Vec<Effect>;
+
+/// Passes clicks on to config maps, and finds out how toggles are. The config map of a resource is that it is off.
+pub(super) fn refresh(state: &mut State, switch_resource: SwitchResource) -> Vec<Effect> {
     let mut effects = Vec::new();
     for name in state.objects.names(ApiKind::ToggleButton) {
         let mut fault = String::new();
@@ -35,7 +38,7 @@ pub(super) fn refresh(state: &mut State) -> Vec<Effect> {
             _ => continue,
         };
         if let Some(click) = click.filter(|click| click.seq > seen) {
-            match switch(state, &name, &click) {
+            match switch(state, &name, &click, switch_resource) {
                 Ok(switched) => effects.extend(switched),
                 Err(error) => fault = error,
             }
@@ -74,7 +77,12 @@ fn source(object: &Object) -> &Value {
 }
 
 /// Writes what a click wants into the config map.
-fn switch(state: &mut State, name: &str, click: &Click) -> Result<Vec<Effect>, String> {
+fn switch(
+    state: &mut State,
+    name: &str,
+    click: &Click,
+    switch_resource: SwitchResource,
+) -> Result<Vec<Effect>, String> {
     let button = button_name(name);
     let action = click.inputs.iter().find(|(input, _)| input == ACTION);
     let is_on = match action.map(|(_, value)| value.as_str()) {
@@ -103,11 +111,7 @@ fn switch(state: &mut State, name: &str, click: &Click) -> Result<Vec<Effect>, S
     if let Some(resource) = map.strip_suffix("-disable")
         && state.rows.contains_key(&ManifestName::from(resource))
     {
-        return Ok(requests::on_enablement_changed(
-            state,
-            &resource.into(),
-            value != "true",
-        ));
+        return Ok(switch_resource(state, &resource.into(), value != "true"));
     }
     state.objects.write(ApiKind::ConfigMap, &map, |object| {
         let data = object.spec.entry("data").or_insert(Value::Null);

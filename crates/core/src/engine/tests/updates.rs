@@ -386,7 +386,7 @@ fn a_wish_to_stop_cancels_what_runs_and_ends_everything() {
 #[test]
 fn paths_are_shown_relative_to_the_working_directory() {
     let files = [LocalPath::new("/src/a/b"), LocalPath::new("/elsewhere/c")];
-    let line = crate::engine::files::files_changed_line(&LocalPath::new("/src"), &files);
+    let line = crate::engine::file_names::files_changed_line(&LocalPath::new("/src"), &files);
     assert_eq!(line, "2 Files Changed: [a/b /elsewhere/c]");
 }
 

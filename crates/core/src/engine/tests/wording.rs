@@ -1,7 +1,7 @@
 //! The words of reasons and holds that scripts search for, each by itself.
 
 use crate::engine::Hold;
-use crate::engine::reason::Reasons;
+use crate::engine::state::Reasons;
 use crate::model::{ManifestName, TargetId, TriggerReason};
 
 fn asked(by: &[TriggerReason]) -> Reasons {

@@ -2,11 +2,9 @@
 //!
 //! Rule: `docs/rules/sessions.md`, "ci".
 
-use crate::engine::Mode;
-use crate::engine::ci::{Grace, TargetState};
-use crate::engine::health::Health;
-use crate::engine::row::Row;
-use crate::engine::state::State;
+use crate::engine::config::Mode;
+use crate::engine::deploy::{Grace, TargetState};
+use crate::engine::state::{Health, Row, State};
 use crate::model::{Pod, PodPhase, PodReadiness, PodTrouble, RuntimeStatus};
 
 /// Returns the state of what a resource deployed; `None` if there is nothing to look at.

@@ -1,10 +1,8 @@
 //! The logs of the containers of a resource's pods.
 
 use crate::engine::effect::{LogId, LogStream, PodLog};
-use crate::engine::pods::pod_span;
-use crate::engine::row::Row;
-use crate::engine::state::State;
-use crate::model::{Container, ContainerState, IGNORED_CONTAINERS, ManifestName, Pod};
+use crate::engine::state::{Row, State};
+use crate::model::{Container, ContainerState, IGNORED_CONTAINERS, ManifestName, Pod, SpanId};
 
 /// Returns the logs of all pods of a resource, also of those of earlier templates.
 ///
@@ -62,4 +60,9 @@ fn missed_run(state: &State, name: &ManifestName, pod: &Pod, container: &Contain
     let in_this_session = exit.ended.is_some_and(|time| state.is_from_this_session(time));
     // One that waits to be started again has the id of the run that ended.
     !state.streams.knows(&key) && in_this_session && exit.id != container.id
+}
+
+/// Returns the span of a pod's own lines.
+pub(in crate::engine) fn pod_span(name: &ManifestName, pod: &Pod) -> SpanId {
+    SpanId::new(format!("pod:{name}:{}", pod.name))
 }

@@ -1,19 +1,16 @@
 //! Resources whose objects are applied to a cluster. How they are doing stands in `health`, what of them is deleted in `gc`.
 
 mod ci;
+mod health;
 mod logs;
 mod ports;
 
-pub(in crate::engine) use logs::logs_of as pod_logs;
+pub(in crate::engine) use logs::{logs_of as pod_logs, pod_span};
 
-use super::Deploy;
-use crate::engine::ci::Runtime;
+use super::{Deploy, Judgement, Runtime};
 use crate::engine::effect::{Forward, LogStream, WatchedTarget};
 use crate::engine::event::ClusterStatus;
-use crate::engine::health::{self, Judgement};
-use crate::engine::row::Row;
-use crate::engine::schedule::Hold;
-use crate::engine::state::State;
+use crate::engine::state::{Hold, Row, State};
 use crate::engine::{definitions, gc};
 use crate::model::{DeployTarget, K8sTarget, PodReadiness, TargetId};
 

@@ -3,8 +3,7 @@
 //! Rule: `docs/rules/runtime.md`, "Port-forwards".
 
 use crate::engine::effect::{Asker, Forward, ForwardTarget};
-use crate::engine::row::Row;
-use crate::engine::state::State;
+use crate::engine::state::{Row, State};
 use crate::k8s::{documented_ports, port_in_pod};
 use crate::model::{Pod, PortForward, SpanId};
 

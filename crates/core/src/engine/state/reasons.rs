@@ -4,7 +4,6 @@
 
 use std::collections::BTreeSet;
 
-use super::row::{Row, TargetState};
 use crate::model::TriggerReason;
 
 /// Why an update is due: all that applies.
@@ -25,19 +24,6 @@ pub(crate) struct Reasons {
 }
 
 impl Reasons {
-    /// Returns why an update of a resource is due.
-    pub(crate) fn of(row: &Row) -> Self {
-        let any = |test: fn(&TargetState) -> bool| row.targets.values().any(test);
-        Self {
-            files: any(|target| !target.files.is_empty()),
-            config: row.changed_definition.is_some(),
-            init: row.awaits_first(),
-            triggers: row.triggers.clone(),
-            args: false,
-            dependencies: any(|target| !target.dependencies.is_empty()),
-        }
-    }
-
     /// Returns the reasons as shown: who asked for it hides the rest, and so does the first update.
     pub(crate) fn text(&self) -> String {
         if !self.triggers.is_empty() {

@@ -43,7 +43,7 @@ impl SeenPod {
 }
 
 impl KnownPods {
-    pub(super) fn insert(&mut self, seen: SeenPod) {
+    pub(crate) fn insert(&mut self, seen: SeenPod) {
         self.remove(&seen.pod.uid);
         for owner in seen.chain() {
             self.owned.add(owner, &seen.pod.uid);
@@ -51,7 +51,7 @@ impl KnownPods {
         self.pods.insert(seen.pod.uid.clone(), seen);
     }
 
-    pub(super) fn remove(&mut self, uid: &ObjectUid) -> Option<SeenPod> {
+    pub(crate) fn remove(&mut self, uid: &ObjectUid) -> Option<SeenPod> {
         let seen = self.pods.remove(uid)?;
         for owner in seen.chain() {
             self.owned.remove(owner, uid);
@@ -60,14 +60,14 @@ impl KnownPods {
     }
 
     /// Sets whose a pod is.
-    pub(super) fn set_claims(&mut self, uid: &ObjectUid, claimed_by: BTreeSet<ManifestName>) {
+    pub(crate) fn set_claims(&mut self, uid: &ObjectUid, claimed_by: BTreeSet<ManifestName>) {
         if let Some(seen) = self.pods.get_mut(uid) {
             seen.claimed_by = claimed_by;
         }
     }
 
     /// Notes that a pod belongs to a resource, or does not.
-    pub(super) fn set_claim(&mut self, uid: &ObjectUid, name: &ManifestName, is_claimed: bool) {
+    pub(crate) fn set_claim(&mut self, uid: &ObjectUid, name: &ManifestName, is_claimed: bool) {
         let Some(seen) = self.pods.get_mut(uid) else {
             return;
         };
@@ -78,7 +78,7 @@ impl KnownPods {
     }
 
     /// Returns the pods that an object is, or owns.
-    pub(super) fn of_object(&self, object: &ObjectUid) -> impl Iterator<Item = &ObjectUid> {
+    pub(crate) fn of_object(&self, object: &ObjectUid) -> impl Iterator<Item = &ObjectUid> {
         self.owned.of(object)
     }
 }

@@ -1,46 +1,38 @@
-//! The truth about a session: what is defined, what runs, what is pending, what was seen.
-//!
-//! Plain data with small questions about it. Who changes it: `handle` and the files it names. Log text is not here.
+//! All that is known of a session, in one place.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::builds::Builds;
 use super::candidates::Candidates;
-use super::ci::Progress;
-use super::cluster_watch::Watched;
-use super::config::EngineConfig;
 use super::connection::Connection;
-use super::cycles::{Cycle, RecentlyEnded};
+use super::cycle::RecentlyEnded;
 use super::deletions::Deletions;
-use super::effect::{Forward, ForwardId, Server, WatchSet};
-use super::event::ClusterStatus;
+use super::hold::Hold;
 use super::known_pods::KnownPods;
 use super::lists::Lists;
-use super::moment::Moment;
 use super::objects::{DeclaredWatch, Objects, WatchEvents};
-use super::prune::Pruning;
-use super::row::{DeleteCommand, Deployed, Row};
+use super::progress::Progress;
+use super::pruning::Pruning;
+use super::row::Row;
 use super::rows::Rows;
-use super::schedule::Hold;
 use super::services::Services;
 use super::streams::Streams;
+use super::tiltfile::Tiltfile;
 use super::timers::Timers;
 use super::unclaimed::Unclaimed;
 use super::wanted::Wanted;
-use crate::history::{At, Keeper, ProjectFiles, WaitReason};
+use super::watched::Watched;
+use crate::engine::config::EngineConfig;
+use crate::engine::effect::{ExitOutcome, Forward, ForwardId, Server, WatchSet};
+use crate::engine::event::ClusterStatus;
+use crate::engine::moment::{Moment, Seq};
+use crate::history::{At, Keeper, WaitReason};
 use crate::model::{
-    CiSettings, ClusterDescription, ContainerAddress, Ignore, LiveUpdateId, LoadId, LocalPath, ManifestName,
-    ObjectUid, Pod, ServeId, ShownSettings, SourcePlace, SpanId, TargetId, Timestamp, TriggerReason,
-    UpdateSettings, Workload,
+    CiSettings, ClusterDescription, ContainerAddress, LiveUpdateId, ManifestName, ObjectUid, Pod, ServeId,
+    SpanId, TargetId, Timestamp, UpdateSettings, Workload,
 };
-
-/// A moment in the order of what happens: events that are handled, updates and loads that begin.
-///
-/// They are ordered by it and not by a clock, so that two of them never fall on the same moment by chance. What the
-/// event at hand brought is before the updates that it starts.
-pub(crate) type Seq = Moment;
 
 /// All that the engine knows.
 #[derive(Debug)]
@@ -123,97 +115,9 @@ pub(crate) struct State {
     /// What the resources say about the end of a run of `ci`.
     pub(crate) progress: Progress,
     /// How `ci` ends, and since when that is clear.
-    pub(crate) verdict: Option<(super::ExitOutcome, Instant)>,
+    pub(crate) verdict: Option<(ExitOutcome, Instant)>,
     /// Whether `Exit` was said. Nothing follows it.
     pub(crate) exited: bool,
-}
-
-/// The Tiltfile itself.
-#[derive(Debug, Default)]
-pub(crate) struct Tiltfile {
-    pub(crate) loading: Option<Loading>,
-    pub(crate) last_load: u64,
-    /// When the last load began.
-    pub(crate) started: Option<Instant>,
-    /// When it ended.
-    pub(crate) finished: Option<Instant>,
-    /// Whether any load has ended.
-    pub(crate) loaded: bool,
-    /// Why the last one failed.
-    pub(crate) error: Option<String>,
-    /// Where its fault is written, if that is known.
-    pub(crate) error_place: Option<SourcePlace>,
-    /// What the last good load says of files.
-    pub(crate) shown_settings: Arc<ShownSettings>,
-    pub(crate) files: Arc<ProjectFiles>,
-    pub(crate) config_files: Vec<LocalPath>,
-    pub(crate) watch_ignores: Vec<Ignore>,
-    /// Changes that no load has seen, each with the latest load that had read all when it came.
-    pub(crate) pending: BTreeMap<LocalPath, LoadId>,
-    /// When the first of them was noticed.
-    pub(crate) noticed: Option<Instant>,
-    /// When the last load began: it has read what changed before.
-    pub(crate) read_at: Seq,
-    /// What the last load that ended has read.
-    pub(crate) read: BTreeSet<LocalPath>,
-    /// Which load that was.
-    pub(crate) read_by: Option<LoadId>,
-    /// Whether it writes what it reads.
-    pub(crate) cycle: Cycle,
-    /// Who asked for a load that has not begun.
-    pub(crate) triggers: BTreeSet<TriggerReason>,
-    pub(crate) args: Vec<String>,
-    /// Whether no load has begun with these arguments.
-    pub(crate) args_changed: bool,
-    /// Whether users registered other extensions than those of the last load.
-    pub(crate) extensions_changed: bool,
-    /// Whether the next good load says anew which resources run: an earlier one that should have failed.
-    pub(crate) sets_enabled: bool,
-}
-
-/// A load that has not answered yet.
-#[derive(Debug)]
-pub(crate) struct Loading {
-    pub(crate) load: LoadId,
-    /// The changes that led to it.
-    pub(crate) files: BTreeSet<LocalPath>,
-    /// Whether its result says anew which resources run.
-    pub(crate) sets_enabled: bool,
-}
-
-/// An update that has not answered yet.
-#[derive(Debug)]
-pub(crate) struct Running {
-    pub(crate) manifest: ManifestName,
-    pub(crate) span: SpanId,
-    pub(crate) reason: String,
-    pub(crate) started: Instant,
-    pub(crate) started_seq: Seq,
-    /// The images that it builds, each with whether it pushes it.
-    pub(crate) images: BTreeMap<TargetId, bool>,
-    pub(crate) deploy: TargetId,
-    /// Whether no other update may run beside it.
-    pub(crate) runs_alone: bool,
-    /// Whether it counts among those of which only so many run at a time.
-    pub(crate) takes_slot: bool,
-    /// Whether it makes everything anew.
-    pub(crate) force: bool,
-    /// Whether the definition changed since: what it builds is not what is wanted now.
-    pub(crate) outdated: bool,
-    /// The number of the process of its command, while that runs.
-    pub(crate) pid: Option<u32>,
-    /// What takes away what it deploys, if it deploys by a command.
-    pub(crate) delete_command: Option<DeleteCommand>,
-    /// What the resource had in the cluster, if it is gone from the Tiltfile, or off.
-    pub(crate) orphaned: Option<Remains>,
-}
-
-/// What a resource that is gone, or off, leaves in the cluster.
-#[derive(Debug)]
-pub(crate) struct Remains {
-    pub(crate) deployed: Deployed,
-    /// Why it is deleted, as shown.
-    pub(crate) reason: &'static str,
 }
 
 /// Events of the cluster, as far as they must be remembered.
@@ -400,5 +304,20 @@ impl State {
     /// Returns the span of the last load.
     pub(crate) fn tiltfile_span(&self) -> SpanId {
         SpanId::new(format!("tiltfile:(Tiltfile):{}", self.tiltfile.last_load))
+    }
+
+    /// Returns how long what is deployed may take to be ready; `None` for as long as it takes.
+    pub(crate) fn readiness_limit(&self) -> Option<Duration> {
+        Some(self.ci_settings.readiness_timeout).filter(|limit| !limit.is_zero())
+    }
+
+    /// Returns the last moment at which one of these file watches saw something; 0 for never.
+    pub(crate) fn last_file_event(&self, watches: &[String]) -> Seq {
+        let seen = self.file_events.iter();
+        let of_watches = seen.filter(|(target, _)| watches.contains(&target.watch_name()));
+        of_watches
+            .map(|(_, events)| events.last)
+            .max()
+            .unwrap_or_default()
     }
 }

@@ -5,25 +5,31 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::model::{Ignore, LocalPath, Probe, ProbeAction};
+use crate::model::{ApiKind, ApiObject, Ignore, LocalPath, ManifestName, Probe, ProbeAction, SpanId};
+
+/// The annotation that names the resource whose log an object's lines belong to.
+pub(crate) const RESOURCE: &str = "tilt.dev/resource";
+
+/// The annotation that names the source of an object's lines.
+const SPAN: &str = "tilt.dev/log-span-id";
 
 /// Returns a field as a list of texts; nothing and `null` are none.
-pub(super) fn texts(value: &Value) -> Vec<String> {
+pub(crate) fn texts(value: &Value) -> Vec<String> {
     let items = value.as_array().into_iter().flatten();
     items.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// Returns a field of a map, `null` where there is none.
-pub(super) fn field<'a>(spec: &'a Map<String, Value>, name: &str) -> &'a Value {
+pub(crate) fn field<'a>(spec: &'a Map<String, Value>, name: &str) -> &'a Value {
     spec.get(name).unwrap_or(&Value::Null)
 }
 
-pub(super) fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
 /// Returns the paths that a list of `IgnoreDef` leaves out.
-pub(super) fn ignores(value: &Value) -> Vec<Ignore> {
+pub(crate) fn ignores(value: &Value) -> Vec<Ignore> {
     let items = value.as_array().into_iter().flatten();
     items
         .map(|item| Ignore {
@@ -34,13 +40,13 @@ pub(super) fn ignores(value: &Value) -> Vec<Ignore> {
 }
 
 /// Returns labels that must all match.
-pub(super) fn match_labels(selector: &Value) -> BTreeMap<String, String> {
+pub(crate) fn match_labels(selector: &Value) -> BTreeMap<String, String> {
     let labels = selector["matchLabels"].as_object().into_iter().flatten();
     labels.map(|(key, value)| (key.clone(), text(value))).collect()
 }
 
 /// Returns a port; 0 for one that is none.
-pub(super) fn port(value: &Value) -> u16 {
+pub(crate) fn port(value: &Value) -> u16 {
     value
         .as_i64()
         .and_then(|port| u16::try_from(port).ok())
@@ -55,7 +61,7 @@ fn number(value: &Value) -> i32 {
 }
 
 /// Returns a probe, or why it is none.
-pub(super) fn probe(value: &Value) -> Option<Probe> {
+pub(crate) fn probe(value: &Value) -> Option<Probe> {
     if !value.is_object() {
         return None;
     }
@@ -85,4 +91,12 @@ pub(super) fn probe(value: &Value) -> Option<Probe> {
         success_threshold: number(&value["successThreshold"]),
         failure_threshold: number(&value["failureThreshold"]),
     })
+}
+
+/// Returns where the lines of an object go.
+pub(crate) fn log_place(kind: ApiKind, name: &str, object: &ApiObject) -> (SpanId, Option<ManifestName>) {
+    let given = |annotation: &str| object.annotations.get(annotation).filter(|text| !text.is_empty());
+    let span = given(SPAN).map_or_else(|| format!("{}-{name}", kind.name()), Clone::clone);
+    let manifest = given(RESOURCE).map(|resource| ManifestName::from(resource.as_str()));
+    (SpanId::new(span), manifest)
 }

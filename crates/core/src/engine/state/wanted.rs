@@ -8,7 +8,7 @@ use imbl::OrdMap;
 use crate::model::ManifestName;
 
 /// Who wants something: a resource, or, all together, the objects that users made.
-pub(super) type Wisher = Option<ManifestName>;
+pub(crate) type Wisher = Option<ManifestName>;
 
 /// What is wanted, by whom, and what was last asked for.
 #[derive(Debug)]
@@ -44,31 +44,41 @@ impl<K: Ord, V> Default for Wanted<K, V> {
 
 impl<K: Ord + Clone, V: Clone + PartialEq> Wanted<K, V> {
     /// Notes that a resource may want something else.
-    pub(super) fn touch(&mut self, name: &ManifestName) {
+    pub(crate) fn touch(&mut self, name: &ManifestName) {
         self.stale.of.insert(Some(name.clone()));
     }
 
     /// Notes that what objects want may be something else.
-    pub(super) fn touch_objects(&mut self) {
+    pub(crate) fn touch_objects(&mut self) {
         self.stale.of.insert(None);
     }
 
     /// Notes that everybody may want something else.
-    pub(super) fn touch_all(&mut self) {
+    pub(crate) fn touch_all(&mut self) {
         self.stale.all = true;
     }
 
     /// Notes that what was asked for was not done.
-    pub(super) fn forget_asked(&mut self) {
+    pub(crate) fn forget_asked(&mut self) {
         self.asked.clear();
         self.touch_objects();
     }
 
-    /// Returns whose wishes are to be told anew by [`Self::set`]; `rows` are the resources that there are.
-    pub(super) fn take_stale<'a>(
+    /// Asks those anew who may want something else; `rows` are the resources that there are. Returns what to ask for, if that is
+    /// something else than was.
+    pub(crate) fn renew<'a, T: IntoIterator<Item = (K, V)>>(
         &mut self,
         rows: impl Iterator<Item = &'a ManifestName>,
-    ) -> BTreeSet<Wisher> {
+        wanted_by: impl Fn(&Wisher) -> T,
+    ) -> Option<OrdMap<K, V>> {
+        for wisher in self.take_stale(rows) {
+            self.set(&wisher, wanted_by(&wisher));
+        }
+        self.ask()
+    }
+
+    /// Returns whose wishes are to be told anew by [`Self::set`]; `rows` are the resources that there are.
+    fn take_stale<'a>(&mut self, rows: impl Iterator<Item = &'a ManifestName>) -> BTreeSet<Wisher> {
         let Stale { all, mut of } = std::mem::take(&mut self.stale);
         if all {
             of.extend(rows.cloned().map(Some));
@@ -79,7 +89,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Wanted<K, V> {
     }
 
     /// Sets what somebody wants.
-    pub(super) fn set(&mut self, wisher: &Wisher, things: impl IntoIterator<Item = (K, V)>) {
+    fn set(&mut self, wisher: &Wisher, things: impl IntoIterator<Item = (K, V)>) {
         let mut gone = self.wishes.remove(wisher).unwrap_or_default();
         let mut kept = BTreeSet::new();
         for (key, value) in things {
@@ -116,7 +126,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Wanted<K, V> {
     }
 
     /// Returns what to ask for, if that is something else than was.
-    pub(super) fn ask(&mut self) -> Option<OrdMap<K, V>> {
+    fn ask(&mut self) -> Option<OrdMap<K, V>> {
         if self.asked == self.all {
             return None;
         }

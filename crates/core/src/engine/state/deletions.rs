@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::lists::Lists;
-use super::object_id::ObjectId;
+use crate::engine::object_id::ObjectId;
 use crate::model::{DeleteId, ManifestName, ServiceId};
 
 /// A deletion that has not answered yet.
@@ -59,7 +59,7 @@ impl Key {
 
 impl Deletions {
     /// Takes in that something goes away.
-    pub(super) fn begin(&mut self, deletion: Deletion) -> DeleteId {
+    pub(crate) fn begin(&mut self, deletion: Deletion) -> DeleteId {
         self.last += 1;
         let id = DeleteId(self.last);
         for key in deletion.keys() {
@@ -71,7 +71,7 @@ impl Deletions {
     }
 
     /// Takes in that it is gone.
-    pub(super) fn end(&mut self, id: DeleteId) {
+    pub(crate) fn end(&mut self, id: DeleteId) {
         let Some(deletion) = self.running.remove(&id) else {
             return;
         };
@@ -81,26 +81,26 @@ impl Deletions {
         self.ended.push(id);
     }
 
-    pub(super) fn get(&self, id: DeleteId) -> Option<&Deletion> {
+    pub(crate) fn get(&self, id: DeleteId) -> Option<&Deletion> {
         self.running.get(&id)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.running.is_empty()
     }
 
     /// Returns the deletions of objects of this kind and name, in whatever namespace.
-    pub(super) fn of_object(&self, kind: &str, name: &str) -> impl Iterator<Item = DeleteId> {
+    pub(crate) fn of_object(&self, kind: &str, name: &str) -> impl Iterator<Item = DeleteId> {
         self.of(&Key::object(kind, name))
     }
 
     /// Returns the deletions by the command of a resource.
-    pub(super) fn by_command_of(&self, name: &ManifestName) -> impl Iterator<Item = DeleteId> {
+    pub(crate) fn by_command_of(&self, name: &ManifestName) -> impl Iterator<Item = DeleteId> {
         self.of(&Key::CommandOf(name.clone()))
     }
 
     /// Returns the deletions of the containers of a service.
-    pub(super) fn of_service(&self, service: &ServiceId) -> impl Iterator<Item = DeleteId> {
+    pub(crate) fn of_service(&self, service: &ServiceId) -> impl Iterator<Item = DeleteId> {
         self.of(&Key::Service(service.clone()))
     }
 
@@ -109,7 +109,7 @@ impl Deletions {
     }
 
     /// Returns whether any began, and which ended, since this was last asked.
-    pub(super) fn take_news(&mut self) -> (bool, Vec<DeleteId>) {
+    pub(crate) fn take_news(&mut self) -> (bool, Vec<DeleteId>) {
         (
             std::mem::take(&mut self.has_begun),
             std::mem::take(&mut self.ended),

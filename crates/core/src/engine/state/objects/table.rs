@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::apply::{ApplyState, Orphan};
 use super::cmd::CmdState;
 use super::disable::Disable;
-use super::forward::Ports;
+use super::ports::Ports;
 use super::spec;
 use crate::engine::event::ExtensionEnd;
-use crate::engine::state::Seq;
+use crate::engine::moment::Seq;
 use crate::model::{ApiKind, ApiObject, ApiObjects, ObjectUid, Timestamp};
 use crate::view::ObjectViews;
 
@@ -16,7 +16,7 @@ use crate::view::ObjectViews;
 pub(crate) type Key = (ApiKind, String);
 
 /// The kinds whose objects have pods.
-pub(super) const WITH_PODS: [ApiKind; 2] = [ApiKind::KubernetesApply, ApiKind::KubernetesDiscovery];
+pub(crate) const WITH_PODS: [ApiKind; 2] = [ApiKind::KubernetesApply, ApiKind::KubernetesDiscovery];
 
 /// All objects that users made.
 #[derive(Debug, Default)]
@@ -26,38 +26,38 @@ pub(crate) struct Objects {
     /// Whether something happened since all were last looked at.
     pub(crate) is_stale: bool,
     /// Objects that went away while they were being applied.
-    pub(super) orphans: Vec<Orphan>,
+    pub(crate) orphans: Vec<Orphan>,
     /// The watches of files whose events run something anew.
     heeded: BTreeSet<String>,
     /// Objects to which other pods may belong now.
-    pub(super) stale_pods: BTreeSet<Key>,
+    pub(crate) stale_pods: BTreeSet<Key>,
     /// Whose ports a PortForward shows that nobody made as an object of its own.
-    pub(super) port_owners: BTreeMap<String, Key>,
+    pub(crate) port_owners: BTreeMap<String, Key>,
     /// Objects that may have to be shown anew.
-    pub(super) touched: BTreeSet<Key>,
+    pub(crate) touched: BTreeSet<Key>,
     /// What is shown.
-    pub(super) shown: ObjectViews,
+    pub(crate) shown: ObjectViews,
 }
 
 /// An object, and what it does.
 #[derive(Debug)]
 pub(crate) struct Object {
-    pub(super) object: ApiObject,
+    pub(crate) object: ApiObject,
     /// Whether a Tiltfile registers it.
-    pub(super) is_declared: bool,
+    pub(crate) is_declared: bool,
     /// How often this program wrote what users write.
-    pub(super) written: u64,
-    pub(super) disable: Disable,
-    pub(super) does: Does,
+    pub(crate) written: u64,
+    pub(crate) disable: Disable,
+    pub(crate) does: Does,
     /// The pods that belong to it, or that its ports name.
-    pub(super) pods: Vec<ObjectUid>,
+    pub(crate) pods: Vec<ObjectUid>,
     /// Its ports, or those that come with what it applies or discovers.
-    pub(super) ports: Ports,
+    pub(crate) ports: Ports,
 }
 
 /// What an object does, by its kind.
 #[derive(Debug)]
-pub(super) enum Does {
+pub(crate) enum Does {
     /// Nothing by itself.
     Nothing,
     /// A command.
@@ -74,30 +74,30 @@ pub(super) enum Does {
 #[derive(Clone, Debug)]
 pub(crate) struct Click {
     /// When, in the order of what happens.
-    pub(super) seq: Seq,
+    pub(crate) seq: Seq,
     /// When, as the click said it.
-    pub(super) at: Timestamp,
+    pub(crate) at: Timestamp,
     /// The values of the button's inputs.
-    pub(super) inputs: Vec<(String, String)>,
+    pub(crate) inputs: Vec<(String, String)>,
 }
 
 impl Objects {
-    pub(super) fn of_kind(&self, kind: ApiKind) -> impl Iterator<Item = (&str, &Object)> {
+    pub(crate) fn of_kind(&self, kind: ApiKind) -> impl Iterator<Item = (&str, &Object)> {
         let rows = self.rows.range((kind, String::new())..);
         rows.take_while(move |((of, _), _)| *of == kind)
             .map(|((_, name), object)| (name.as_str(), object))
     }
 
-    pub(super) fn names(&self, kind: ApiKind) -> Vec<String> {
+    pub(crate) fn names(&self, kind: ApiKind) -> Vec<String> {
         self.of_kind(kind).map(|(name, _)| name.to_owned()).collect()
     }
 
-    pub(super) fn get(&self, kind: ApiKind, name: &str) -> Option<&Object> {
+    pub(crate) fn get(&self, kind: ApiKind, name: &str) -> Option<&Object> {
         self.rows.get(&(kind, name.to_owned()))
     }
 
     /// Returns an object to change it; it will be shown anew.
-    pub(super) fn get_mut(&mut self, kind: ApiKind, name: &str) -> Option<&mut Object> {
+    pub(crate) fn get_mut(&mut self, kind: ApiKind, name: &str) -> Option<&mut Object> {
         let key = (kind, name.to_owned());
         let row = self.rows.get_mut(&key)?;
         self.touched.insert(key);
@@ -105,7 +105,7 @@ impl Objects {
     }
 
     /// Notes that an object may have to be shown anew.
-    pub(super) fn touch(&mut self, kind: ApiKind, name: &str) {
+    pub(crate) fn touch(&mut self, kind: ApiKind, name: &str) {
         self.touched.insert((kind, name.to_owned()));
     }
 
@@ -117,7 +117,7 @@ impl Objects {
     }
 
     /// Takes in what a user wrote.
-    pub(super) fn put(&mut self, kind: ApiKind, name: &str, object: ApiObject) {
+    pub(crate) fn put(&mut self, kind: ApiKind, name: &str, object: ApiObject) {
         match self.rows.get_mut(&(kind, name.to_owned())) {
             Some(row) => row.object = object,
             None => self.insert(kind, name, object, false),
@@ -126,7 +126,7 @@ impl Objects {
     }
 
     /// Takes in what a Tiltfile registered.
-    pub(super) fn declare(&mut self, kind: ApiKind, name: &str, object: ApiObject) {
+    pub(crate) fn declare(&mut self, kind: ApiKind, name: &str, object: ApiObject) {
         let Some(row) = self.rows.get_mut(&(kind, name.to_owned())) else {
             self.insert(kind, name, object, true);
             return self.redefined(kind, name);
@@ -144,7 +144,7 @@ impl Objects {
     }
 
     /// Changes what users write of an object.
-    pub(super) fn write(&mut self, kind: ApiKind, name: &str, change: impl FnOnce(&mut ApiObject)) {
+    pub(crate) fn write(&mut self, kind: ApiKind, name: &str, change: impl FnOnce(&mut ApiObject)) {
         if let Some(row) = self.rows.get_mut(&(kind, name.to_owned())) {
             change(&mut row.object);
             row.written += 1;
@@ -174,13 +174,13 @@ impl Objects {
         self.rows.insert((kind, name.to_owned()), object);
     }
 
-    pub(super) fn remove(&mut self, kind: ApiKind, name: &str) -> Option<Object> {
+    pub(crate) fn remove(&mut self, kind: ApiKind, name: &str) -> Option<Object> {
         self.redefined(kind, name);
         self.rows.remove(&(kind, name.to_owned()))
     }
 
     /// Returns the PortForward that shows the ports that come with an object.
-    pub(super) fn shown_ports(&self, key: &Key) -> Option<&str> {
+    pub(crate) fn shown_ports(&self, key: &Key) -> Option<&str> {
         let mut owners = self.port_owners.iter();
         owners
             .find(|(_, owner)| *owner == key)
@@ -188,14 +188,14 @@ impl Objects {
     }
 
     /// Returns the objects that a Tiltfile registered before, and that are not among these.
-    pub(super) fn no_longer_in(&self, declared: &ApiObjects) -> Vec<Key> {
+    pub(crate) fn no_longer_in(&self, declared: &ApiObjects) -> Vec<Key> {
         let rows = self.rows.iter();
         let gone = rows.filter(|((kind, name), row)| row.is_declared && declared.get(*kind, name).is_none());
         gone.map(|(key, _)| key.clone()).collect()
     }
 
     /// Finds out anew which watches of files run something anew.
-    pub(super) fn note_heeded(&mut self) {
+    pub(crate) fn note_heeded(&mut self) {
         let runs = [ApiKind::Cmd, ApiKind::KubernetesApply];
         let rows = runs.into_iter().flat_map(|kind| self.of_kind(kind));
         let names = rows.flat_map(|(_, row)| {
@@ -206,12 +206,12 @@ impl Objects {
     }
 
     /// Returns whether the events of a watch of files run something anew.
-    pub(super) fn heeds(&self, watch: &str) -> bool {
+    pub(crate) fn heeds(&self, watch: &str) -> bool {
         self.heeded.contains(watch)
     }
 
     /// Notes a click, unless it is older than the last one of that button.
-    pub(super) fn clicked(&mut self, button: &str, click: Click) {
+    pub(crate) fn clicked(&mut self, button: &str, click: Click) {
         let is_news = self.clicks.get(button).is_none_or(|last| last.at < click.at);
         if is_news {
             self.is_stale = true;
@@ -219,7 +219,7 @@ impl Objects {
         }
     }
 
-    pub(super) fn click(&self, button: &str) -> Option<&Click> {
+    pub(crate) fn click(&self, button: &str) -> Option<&Click> {
         self.clicks.get(button)
     }
 
@@ -237,5 +237,11 @@ impl Objects {
             }
         }
         objects
+    }
+
+    /// Returns the last moment at which one of these buttons was clicked, and that click.
+    pub(crate) fn last_click(&self, buttons: &[String]) -> Option<&Click> {
+        let clicks = buttons.iter().filter_map(|button| self.click(button));
+        clicks.max_by_key(|click| click.seq)
     }
 }

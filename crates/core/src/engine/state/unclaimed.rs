@@ -19,7 +19,7 @@ pub(crate) struct Unclaimed {
 
 impl Unclaimed {
     /// Keeps an event; the oldest gives way.
-    pub(super) fn keep(&mut self, event: ClusterEvent) {
+    pub(crate) fn keep(&mut self, event: ClusterEvent) {
         self.last += 1;
         if let Some(before) = self.places.insert(event.uid.clone(), self.last) {
             self.events.remove(&before);
@@ -33,7 +33,7 @@ impl Unclaimed {
     }
 
     /// Takes out the events of these objects and of what they own, oldest first.
-    pub(super) fn take(&mut self, objects: &BTreeSet<ObjectUid>) -> Vec<ClusterEvent> {
+    pub(crate) fn take(&mut self, objects: &BTreeSet<ObjectUid>) -> Vec<ClusterEvent> {
         let is_theirs = |event: &ClusterEvent| event.owner_chain.iter().any(|uid| objects.contains(uid));
         let taken: Vec<ClusterEvent> = self
             .events

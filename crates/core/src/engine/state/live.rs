@@ -6,9 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use super::plan::FallBack;
-use crate::engine::row::{Edit, TargetState};
-use crate::engine::state::Seq;
+use crate::engine::moment::Seq;
 use crate::model::{Backoff, ContainerAddress, LiveUpdateId, LocalPath, SpanId, TargetId, TriggerReason};
 
 /// A live update of a resource, by its image, and one run of one container, by the runtime's id.
@@ -88,6 +86,13 @@ pub(crate) enum Standing {
     Failed(FallBack),
 }
 
+/// Why a container is not changed in place: in a word, and in a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FallBack {
+    pub(crate) reason: &'static str,
+    pub(crate) message: String,
+}
+
 /// Changes of containers that are under way.
 #[derive(Debug)]
 pub(crate) struct Round {
@@ -162,30 +167,5 @@ impl Live {
             instance.older.extend(files);
             instance.impossible = None;
         }
-    }
-}
-
-impl TargetState {
-    /// Notes files that what was built is not made of as they are now.
-    pub(crate) fn note_lacking(&mut self, files: &[LocalPath], now: Seq) {
-        for file in files {
-            let edit = Edit {
-                heard: now,
-                after: now,
-                seen: None,
-            };
-            self.files.entry(file.clone()).or_insert(edit);
-            self.since_build.entry(file.clone()).or_insert(now);
-        }
-    }
-
-    /// Forgets the changes that the deployed image has, and returns them.
-    pub(crate) fn forget_built(&mut self) -> Vec<LocalPath> {
-        let built_from = self.built_from;
-        let read_late = std::mem::take(&mut self.read_late);
-        let is_built =
-            |file: &LocalPath, seq: &mut Seq| *seq <= built_from || read_late.get(file) == Some(seq);
-        let built = self.since_build.extract_if(.., is_built);
-        built.map(|(file, _)| file).collect()
     }
 }
