@@ -6,6 +6,7 @@
 
 use tilt_core::{assembly, diag, engine, k8s, model};
 
+mod arguments;
 mod bound_kinds;
 mod builtins;
 mod call;
@@ -63,7 +64,7 @@ mod yaml_stream;
 pub use checkout::{Checkout, CheckoutFault, RepoRequest};
 pub use host::{DirEntry, Host, HostCommand, Ran, Stream, Variables};
 pub use load::{load, load_on_big_stack, load_on_big_stack_then};
-pub use loaded::{Hashes, Load};
+pub use loaded::{BuiltinCall, Hashes, Load};
 pub use log::Log;
 pub use memory::Memory;
 pub use memory_host::MemoryHost;
@@ -72,4 +73,3 @@ pub use request::{LoadRequest, Program};
 pub use run_command::why_not_started;
 pub use secrets::Secret;
 pub use stubs::stubs;
-pub use timings::BuiltinCall;

@@ -1,8 +1,8 @@
 //! What an evaluation gives.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use super::BuiltinCall;
 use super::secrets::Secret;
 use crate::assembly::{CallSite, Ignorefile};
 use crate::diag::Diagnostic;
@@ -55,6 +55,19 @@ pub struct Load {
     pub calls: Vec<BuiltinCall>,
     /// What was executed.
     pub hashes: Hashes,
+}
+
+/// A call of a built-in that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuiltinCall {
+    /// The built-in.
+    pub name: &'static str,
+    /// Its arguments, as they could be written; long ones are cut off.
+    pub arguments: String,
+    /// How long it took, with all that it called.
+    pub took: Duration,
+    /// Whether it gave a result that was there from before.
+    pub reused: bool,
 }
 
 /// Hex SHA-256 of what was executed.

@@ -1,11 +1,40 @@
 //! What a session remembers from one load to the next.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::checkout::Checkout;
-use super::compose::KeptProject;
-use super::reuse::{Fingerprint, Kept};
+use super::compose::resolved::Resolved;
+use super::host::Ran;
+use crate::model::LocalPath;
+
+/// What stands for the content of something.
+pub(super) type Fingerprint = [u8; 32];
+
+/// A result, what it was made from, and the load that used it last.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub(super) inputs: Fingerprint,
+    pub(super) ran: Ran,
+    pub(super) used_by: u64,
+}
+
+/// What a project was resolved to, and from what.
+#[derive(Clone, Debug)]
+pub(super) struct KeptProject {
+    /// All files that it is made of.
+    pub(super) files: BTreeSet<LocalPath>,
+    /// Their content, and what it means; `None` when that is not known.
+    pub(super) known: Option<(Fingerprint, Arc<Resolved>)>,
+    pub(super) used_by: u64,
+}
+
+impl KeptProject {
+    /// Returns whether a load with this number, or a later one, used it.
+    pub(super) fn is_used_by(&self, load: u64) -> bool {
+        self.used_by >= load
+    }
+}
 
 /// What a session remembers from one load to the next. A clone is the same memory.
 #[derive(Clone, Debug, Default)]

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use sha2::{Digest, Sha256};
 
 use super::host::{Ran, Stream};
+use super::memory::{Fingerprint, Kept};
 use super::session::Session;
 use crate::model::{Command, LocalPath};
 
@@ -18,16 +19,6 @@ const MAX_DEPTH: usize = 64;
 /// Inputs of more files or bytes than this take longer to look at than most commands run.
 const MAX_FILES: usize = 50_000;
 const MAX_BYTES: u64 = 256 << 20;
-
-pub(super) type Fingerprint = [u8; 32];
-
-/// A result, what it was made from, and the load that used it last.
-#[derive(Clone, Debug)]
-pub(super) struct Kept {
-    inputs: Fingerprint,
-    ran: Ran,
-    used_by: u64,
-}
 
 /// A command whose result may be there already.
 pub(super) struct Reusable<'a> {

@@ -1,27 +1,15 @@
 //! How long each call of a built-in took.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use starlark::eval::Arguments;
 use starlark::values::{Heap, Value};
 
+use super::loaded::BuiltinCall;
 use super::session::Session;
 
 /// An argument is shown up to this length, in characters.
 const LONGEST: usize = 80;
-
-/// A call of a built-in that has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BuiltinCall {
-    /// The built-in.
-    pub name: &'static str,
-    /// Its arguments, as they could be written; long ones are cut off.
-    pub arguments: String,
-    /// How long it took, with all that it called.
-    pub took: Duration,
-    /// Whether it gave a result that was there from before.
-    pub reused: bool,
-}
 
 /// A call of a built-in that runs.
 pub(super) struct Running {

@@ -7,7 +7,8 @@
 mod fault;
 mod files;
 mod program;
-mod resolved;
+pub(super) mod resolved;
+mod variables;
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
@@ -17,28 +18,12 @@ pub(super) use resolved::{BuildSection, Resolved};
 
 use super::fault::{Fault, Outcome};
 use super::host::Ran;
-use super::reuse::Fingerprint;
+use super::memory::{Fingerprint, KeptProject};
 use super::session::Session;
 use crate::model::{Command, ComposeProject, LocalPath};
-use files::{ProjectFiles, variable_of_one_line};
+use files::ProjectFiles;
 use resolved::ProjectVariables;
-
-/// What a project was resolved to, and from what.
-#[derive(Clone, Debug)]
-pub(super) struct KeptProject {
-    /// All files that it is made of.
-    files: BTreeSet<LocalPath>,
-    /// Their content, and what it means; `None` when that is not known.
-    known: Option<(Fingerprint, Arc<Resolved>)>,
-    used_by: u64,
-}
-
-impl KeptProject {
-    /// Returns whether a load with this number, or a later one, used it.
-    pub(super) fn is_used_by(&self, load: u64) -> bool {
-        self.used_by >= load
-    }
-}
+use variables::variable_of_one_line;
 
 /// Why it is not known what a project means.
 pub(super) enum Unresolved {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::files::{interpolated, variables as read_variables};
+use super::variables::{interpolated, variables as read_variables};
 use crate::diag::Diagnostic;
 use crate::model::{
     ComposeCondition, ComposeDependency, ComposeMount, ComposePart, ComposePartKind, ComposePort,

@@ -9,7 +9,7 @@ use starlark::values::{Heap, NoSerialize, StarlarkPagablePanic, StarlarkValue, V
 
 use super::Function;
 use super::environ_methods::{ENVIRON_METHODS, pair};
-use super::module_value::variables;
+use super::facts::variables;
 use crate::fault::Fault;
 use crate::host::is_variable_name;
 

@@ -1,16 +1,10 @@
 //! Attributes of modules that are no functions: what they are is known only while a file is evaluated.
-//!
-//! The evaluator reads attributes without saying for whom, so what they need is kept for the thread that evaluates.
-
-use std::cell::RefCell;
-use std::sync::Arc;
 
 use starlark::values::list::AllocList;
 use starlark::values::{Heap, Value};
 
-use super::Environ;
-use crate::LoadRequest;
-use crate::host::Variables;
+use super::environ::Environ;
+use super::facts::with_request;
 
 /// An attribute that is no function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,38 +21,6 @@ pub(crate) enum ModuleValue {
     MainDir,
     /// `config.tilt_subcommand`.
     Subcommand,
-}
-
-struct Facts {
-    request: LoadRequest,
-    variables: Arc<dyn Variables>,
-}
-
-thread_local! {
-    static FACTS: RefCell<Vec<Facts>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Keeps what attributes are as long as a file is evaluated.
-pub(crate) struct Kept(());
-
-impl Kept {
-    /// Begins the evaluation of a file on this thread.
-    pub(crate) fn new(request: &LoadRequest, variables: Arc<dyn Variables>) -> Self {
-        let request = request.clone();
-        FACTS.with_borrow_mut(|facts| facts.push(Facts { request, variables }));
-        Self(())
-    }
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        FACTS.with_borrow_mut(Vec::pop);
-    }
-}
-
-/// Returns the environment variables as the file that is evaluated sees them.
-pub(super) fn variables() -> Option<Arc<dyn Variables>> {
-    FACTS.with_borrow(|facts| Some(Arc::clone(&facts.last()?.variables)))
 }
 
 impl ModuleValue {
@@ -79,8 +41,7 @@ impl ModuleValue {
         if self == Self::Environ {
             return Some(heap.alloc(Environ));
         }
-        FACTS.with_borrow(|facts| {
-            let request = &facts.last()?.request;
+        with_request(|request| {
             Some(match self {
                 Self::Environ => return None,
                 Self::Argv => heap.alloc(AllocList(request.program.argv.iter().map(String::as_str))),
@@ -90,5 +51,6 @@ impl ModuleValue {
                 Self::Subcommand => heap.alloc(request.subcommand),
             })
         })
+        .flatten()
     }
 }

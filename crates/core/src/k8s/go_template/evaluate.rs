@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::functions::{call, is_true, text_of};
-use super::{Base, GoTemplate, Node, Operand, Pipeline};
+use super::syntax::{Base, GoTemplate, Node, Operand, Pipeline};
 
 /// How deep templates may call one another.
 const DEEPEST: usize = 100;

@@ -1,22 +1,15 @@
 //! Templates in the language of Go's `text/template`, as far as objects of an API are shown with it.
 //!
-//! `parse` reads a template, `evaluate` fills it in, `functions` has what it can call. Numbers are those of JSON.
+//! `parse` reads a template into what `syntax` says, `evaluate` fills it in, `functions` has what it can call. Numbers are those of JSON.
 
 mod evaluate;
 mod functions;
 mod parse;
-
-use std::collections::BTreeMap;
+mod syntax;
 
 use serde_json::Value;
 
-/// A template.
-#[derive(Debug)]
-pub struct GoTemplate {
-    text: String,
-    main: Vec<Node>,
-    named: BTreeMap<String, Vec<Node>>,
-}
+pub use syntax::GoTemplate;
 
 impl GoTemplate {
     /// Reads a template.
@@ -39,52 +32,6 @@ impl GoTemplate {
     pub fn print(&self, object: &Value, strict: bool) -> Result<String, String> {
         evaluate::print(self, object, strict)
     }
-}
-
-/// A part of a template.
-#[derive(Debug)]
-enum Node {
-    Text(String),
-    Print(Pipeline),
-    If(Vec<(Pipeline, Vec<Node>)>, Vec<Node>),
-    With(Pipeline, Vec<Node>, Vec<Node>),
-    Range {
-        over: Pipeline,
-        body: Vec<Node>,
-        otherwise: Vec<Node>,
-    },
-    Template(String, Option<Pipeline>),
-    Break,
-    Continue,
-}
-
-/// Commands, each of which gets what the one before it gives as its last argument.
-#[derive(Debug, Default)]
-struct Pipeline {
-    /// The variables that it sets, without their dollar.
-    sets: Vec<String>,
-    /// Whether the variables are new.
-    declares: bool,
-    commands: Vec<Vec<Operand>>,
-}
-
-/// A value, and the fields that are asked of it.
-#[derive(Debug)]
-struct Operand {
-    base: Base,
-    fields: Vec<String>,
-    /// Where it stands: the byte in the text, and how it is written.
-    at: usize,
-    written: String,
-}
-
-#[derive(Debug)]
-enum Base {
-    Dot,
-    Variable(String),
-    Literal(Value),
-    Function(String),
-    Paren(Box<Pipeline>),
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::functions::is_function;
-use super::{Base, Node, Operand, Pipeline};
+use super::syntax::{Base, Node, Operand, Pipeline};
 
 /// A template as read, with those that it defines.
 pub(super) struct Parsed {
