@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use serde_json::Value;
 
-use crate::k8s::Entity;
+use crate::k8s::{Entity, secret_fields};
 
 /// A value of a Secret object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,18 +21,26 @@ pub struct Secret {
 /// Returns the values of all Secrets among the objects, with where each is from.
 pub(super) fn of<'a>(entities: impl Iterator<Item = &'a Entity>) -> BTreeMap<String, Secret> {
     let mut secrets = BTreeMap::new();
-    for entity in entities.filter(|entity| entity.kind() == "Secret" && entity.api_version() == "v1") {
-        for (key, value) in texts(entity, "data") {
-            let decoded = base64::engine::general_purpose::STANDARD.decode(value.replace(['\n', '\r'], ""));
-            if let Ok(bytes) = decoded {
-                add(&mut secrets, entity, key, &bytes);
+    for entity in entities {
+        for field in secret_fields(entity.api_version(), entity.kind()) {
+            for (key, text) in texts(entity, field) {
+                if let Some(value) = value(field, text) {
+                    add(&mut secrets, entity, key, &value);
+                }
             }
-        }
-        for (key, value) in texts(entity, "stringData") {
-            add(&mut secrets, entity, key, value.as_bytes());
         }
     }
     secrets
+}
+
+/// Returns the value that a text stands for: in `data` it is base64; `None` where it is none.
+fn value(field: &str, text: &str) -> Option<Vec<u8>> {
+    if field != "data" {
+        return Some(text.as_bytes().to_vec());
+    }
+    base64::engine::general_purpose::STANDARD
+        .decode(text.replace(['\n', '\r'], ""))
+        .ok()
 }
 
 fn add(secrets: &mut BTreeMap<String, Secret>, entity: &Entity, key: &str, value: &[u8]) {

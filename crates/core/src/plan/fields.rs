@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::k8s::secret_fields;
+
 /// How many characters of a value are told.
 const SHOWN: usize = 60;
 /// What stands for a value that is nobody's business.
@@ -25,20 +27,15 @@ pub struct FieldChange {
 /// Returns the fields in which an object would differ from what it is now. What only the cluster writes does not count, and
 /// neither do labels and annotations that say who deployed it; values of Secrets are hidden.
 pub fn field_changes(before: &Value, after: &Value) -> Vec<FieldChange> {
-    let is_secret = after["kind"] == "Secret" && after["apiVersion"] == "v1";
+    let text = |field: &str| after[field].as_str().unwrap_or_default();
+    let secret = secret_fields(text("apiVersion"), text("kind"));
     let mut changes = Vec::new();
     compare(Some(before), Some(after), "", &mut changes);
     changes.retain(|change| !is_clusters(&change.field));
-    if is_secret {
-        let secret = changes.iter_mut().filter(|change| {
-            ["data", "stringData"]
-                .iter()
-                .any(|field| change.field.starts_with(field))
-        });
-        for change in secret {
-            change.from = change.from.take().map(|_| HIDDEN.to_owned());
-            change.to = change.to.take().map(|_| HIDDEN.to_owned());
-        }
+    let is_secret = |change: &&mut FieldChange| secret.iter().any(|field| change.field.starts_with(field));
+    for change in changes.iter_mut().filter(is_secret) {
+        change.from = change.from.take().map(|_| HIDDEN.to_owned());
+        change.to = change.to.take().map(|_| HIDDEN.to_owned());
     }
     changes
 }
