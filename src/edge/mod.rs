@@ -3,8 +3,8 @@
 //! `session` owns the engine and the loop, and hands each effect to the room that carries it out: `evaluation` (a
 //! Tiltfile), `update` (images and objects, from a plan), `live_update` (running containers), `local` (commands and
 //! servers), `port_forwards`, `compose` (services). These use what knows one thing outside: `docker`, `kube`, `process`, `watch_files`, `machine`.
-//! `retry` says what passes and is tried again, `stages` where the time of an update goes. `plan` only
-//! looks. No room uses one that stands before it here.
+//! `failure` says which failures pass, `lasting_tasks` what becomes of a task that dies, `stages` where the time of an update
+//! goes. `plan` only looks. No room uses one that stands before it here.
 
 pub mod plan;
 pub mod session;
@@ -23,11 +23,12 @@ pub mod machine;
 pub mod process;
 mod watch_files;
 
+mod failure;
+mod lasting_tasks;
 #[cfg(test)]
 mod lasting_tests;
-mod retry;
 mod stages;
 
 #[cfg(test)]
-pub(crate) use retry::planted;
-pub(crate) use retry::{death, lasting, vital};
+pub(crate) use lasting_tasks::planted;
+pub(crate) use lasting_tasks::{death, lasting, vital};

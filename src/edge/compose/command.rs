@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::edge::failure::says_unreachable;
 use crate::edge::local::CommandVariables;
 use crate::edge::process::{Exit, Process};
-use crate::edge::retry::says_unreachable;
 use crate::engine::Transient;
 use crate::logs::LogWriter;
 use crate::model::{Command, ComposeProject, compose_was_killed};

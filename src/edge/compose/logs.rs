@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use super::frames::Frames;
 use crate::edge::container_log::{AskedLogs, Interruption, LogLines, Readers, Wishes};
 use crate::edge::docker::{ApiError, Docker};
-use crate::edge::retry::lasting;
+use crate::edge::lasting_tasks::lasting;
 use crate::engine::{ContainerLog, Event, LogStream, LogStreams};
 use crate::logs::{Level, LogStore, LogWriter};
 use crate::model::ManifestName;

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::edge::docker::{ApiError, ContainerEvent, Docker};
-use crate::edge::retry::lasting;
+use crate::edge::lasting_tasks::lasting;
 use crate::engine::Event;
 use crate::logs::{LogStore, LogWriter};
 use crate::model::{ServiceContainer, ServiceState};

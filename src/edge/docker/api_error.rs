@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use super::hints::{SILENT_HINT, START_HINT};
-use crate::edge::retry::says_unreachable;
+use crate::edge::failure::says_unreachable;
 
 /// Why a request gave nothing.
 #[derive(Debug, thiserror::Error)]

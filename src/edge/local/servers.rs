@@ -10,8 +10,8 @@ use tokio_util::task::TaskTracker;
 
 use super::CommandVariables;
 use super::probe::{Prober, Readiness};
+use crate::edge::lasting_tasks::lasting;
 use crate::edge::process::{MARK, Process, end_marked, mark_of};
-use crate::edge::retry::lasting;
 use crate::engine::{Asker, Event, Server, ServerEnd, ServerStatus, Servers as Wanted};
 use crate::logs::{LogStore, LogWriter};
 use crate::model::ServeId;

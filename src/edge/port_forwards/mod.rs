@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use self::port::Port;
 use super::kube::Cluster;
-use crate::edge::retry::lasting;
+use crate::edge::lasting_tasks::lasting;
 use crate::engine::{Event, Forward, ForwardId, ForwardPart, ForwardTarget, Forwards};
 use crate::logs::{LogStore, LogWriter};
 

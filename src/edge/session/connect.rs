@@ -10,7 +10,7 @@ use super::connected_cluster::{Connected, ImageNeeds};
 use super::effects::{Edge, until};
 use crate::clock;
 use crate::edge::kube::{Cluster, ClusterAccess};
-use crate::edge::retry::{lasting, words};
+use crate::edge::lasting_tasks::{lasting, words};
 use crate::engine::{ClusterStatus, Event};
 use crate::logs::{LogStore, LogWriter};
 use crate::model::{ClusterDescription, Timestamp};

@@ -13,7 +13,7 @@ use super::about::Session;
 use super::effects::Edge;
 use crate::clock;
 use crate::edge::kube::ClusterAccess;
-use crate::edge::retry::words;
+use crate::edge::lasting_tasks::words;
 use crate::engine::{CiFailure, Effect, Engine, EngineConfig, Event, ExitOutcome};
 use crate::model::LocalPath;
 use crate::view::View;

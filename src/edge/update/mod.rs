@@ -4,6 +4,7 @@
 //! command of the user's in the place of objects. What changes in running containers is `live_update`'s.
 
 mod build_memos;
+mod compose;
 pub mod custom_deploy;
 mod from_plan;
 mod image_slots;
@@ -11,12 +12,11 @@ mod image_steps;
 mod image_tools;
 mod images;
 mod numbered_steps;
-mod service;
 #[cfg(test)]
 mod tests;
 
 pub(in crate::edge) use build_memos::{Comparison, Inputs};
+pub(in crate::edge) use compose::{ServiceTools, run as run_service};
 pub use from_plan::{UpdateTools, run};
 pub(in crate::edge) use image_slots::ImageSlots;
 pub use image_tools::ImageTools;
-pub(in crate::edge) use service::{ServiceTools, run as run_service};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kube::core::response::StatusCause;
 
-use crate::edge::retry::says_unreachable;
+use crate::edge::failure::says_unreachable;
 
 /// A request that failed.
 #[derive(Debug)]

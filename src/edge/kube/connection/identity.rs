@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 
 use super::cluster::{Cluster, identity};
 use super::error::RequestError;
-use crate::edge::retry::Failure;
+use crate::edge::failure::Failure;
 use crate::engine::Transient;
 
 /// The right to write to a cluster, for one operation. Costs nothing until something is written.

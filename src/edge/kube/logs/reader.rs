@@ -19,7 +19,7 @@ use super::pace::LogPace;
 use crate::clock;
 use crate::edge::container_log::{Interruption, LogLines, Wishes};
 use crate::edge::kube::connection::{Cluster, is_login_refused, is_lost, is_not_found, message};
-use crate::edge::retry::lasting;
+use crate::edge::lasting_tasks::lasting;
 use crate::engine::{Event, PodLog};
 use crate::logs::{Level, LogStore, LogWriter};
 use crate::model::{Backoff, Timestamp};

@@ -20,7 +20,7 @@ use super::outbox::Outbox;
 use super::patient::patient;
 use crate::edge::kube::connection::Cluster;
 use crate::edge::kube::owners::Owners;
-use crate::edge::retry::lasting;
+use crate::edge::lasting_tasks::lasting;
 use crate::engine::{ClusterWatch, Event, WatchedKind};
 use crate::k8s::convert;
 use crate::logs::LogWriter;

@@ -15,7 +15,7 @@ use super::image_tools::ImageTools;
 use super::numbered_steps::{INDENT, Steps};
 use crate::edge::compose::{ComposeCall, ComposeFault, ServiceWatch, Ups, remove, taken_port_hint};
 use crate::edge::docker::{BuildError, Docker, unless_canceled};
-use crate::edge::retry::Failure;
+use crate::edge::failure::Failure;
 use crate::edge::stages::timed;
 use crate::engine::{ImageStep, Transient, UpdateOutcome, UpdatePlan};
 use crate::history::StageKind;
