@@ -43,7 +43,7 @@ pub(super) struct Args {
 pub(super) fn run(args: Args) -> anyhow::Result<u8> {
     let started = clock::timestamp();
     let tiltfile = args.session.tiltfile.path()?.to_string();
-    let Some(ended) = session::run(session::Options {
+    let options = session::Options {
         mode: Mode::Ci {
             timeout_override: args.timeout,
             fail_fast: args.fail_fast,
@@ -54,15 +54,13 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         forwards_ports: true,
         updates_containers: true,
         snapshot: args.output_snapshot_on_exit,
-    })
-    .inspect_err(|error| {
+    };
+    let ended = session::stop_on_signal(exit::FAILURE).and_then(|stop| session::run(options, stop));
+    let ended = ended.inspect_err(|error| {
         // No Tiltfile was read until then, so no secret is known that could be in it.
         let report = not_begun(&format!("{error:#}"), tiltfile, started, clock::timestamp());
         report::write(&args.report, &report);
-    })?
-    else {
-        return Ok(exit::SUCCESS);
-    };
+    })?;
     let mut rows = rows_of(&ended.view, clock::timestamp());
     for row in &mut rows {
         row.reason = ended.log.without_secrets(&row.reason);

@@ -1,7 +1,7 @@
 //! What commands print themselves. Whoever read it may have gone away (a closed pipe): that must not change how a command
 //! ends. A full disk does, where what is printed is what the command is for.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context as _;
 
@@ -25,6 +25,11 @@ pub(super) fn out(text: &str) {
 /// Prints data that need not be UTF-8 to standard output.
 pub(super) fn out_bytes(bytes: &[u8]) {
     let _ = write(&mut io::stdout().lock(), bytes);
+}
+
+/// Returns whether somebody is there who reads what is said, and can answer.
+pub(super) fn is_to_somebody() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
 /// Prints talk to standard error.

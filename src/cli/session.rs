@@ -7,8 +7,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio_util::sync::CancellationToken;
 
-use super::{colour, exit, flags, snapshot, starter, traces, variables, version, web_port};
+use super::{colour, flags, say, snapshot, traces, variables, version, web_port};
 use crate::api::SessionFacts;
 use crate::clock;
 use crate::edge::death;
@@ -51,26 +52,21 @@ pub(super) struct Ended {
 /// How long after a user asked for it a session ends, whatever hangs: a little before it is ended by force.
 const END: Duration = signals::PATIENCE.saturating_sub(Duration::from_millis(100));
 
-/// Runs a session to its end; everything it logged has been printed when this returns. `None` when the user, who was asked,
-/// does not want it.
-pub(super) fn run(options: Options) -> anyhow::Result<Option<Ended>> {
+/// Returns what is cancelled when the user wants the end. Whoever asks twice gets it at once, with this exit code.
+pub(super) fn stop_on_signal(stopped: u8) -> anyhow::Result<CancellationToken> {
+    signals::cancel_on_signal(stopped).context("cannot listen for signals")
+}
+
+/// Runs a session to its end; everything it logged has been printed when this returns.
+pub(super) fn run(options: Options, stop: CancellationToken) -> anyhow::Result<Ended> {
     let runtime = runtime()?;
-    let ended = runtime.block_on(run_in_runtime(options));
+    let ended = runtime.block_on(run_in_runtime(options, stop));
     // What hangs there must not hold up the end.
     runtime.shutdown_background();
     ended
 }
 
-async fn run_in_runtime(options: Options) -> anyhow::Result<Option<Ended>> {
-    let stopped = if options.mode == Mode::Up {
-        exit::SUCCESS
-    } else {
-        exit::FAILURE
-    };
-    let stop = signals::cancel_on_signal(stopped).context("cannot listen for signals")?;
-    if options.mode == Mode::Up && !starter::offer(&options.flags.tiltfile.path()?, &stop).await? {
-        return Ok(None);
-    }
+async fn run_in_runtime(options: Options, stop: CancellationToken) -> anyhow::Result<Ended> {
     let asked = {
         let stop = stop.clone();
         tokio::spawn(async move {
@@ -142,8 +138,7 @@ async fn run_in_runtime(options: Options) -> anyhow::Result<Option<Ended>> {
         })
     });
     let page = page_address(&host, asked_port);
-    let is_watched = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    let opened = page.clone().filter(|_| is_up && is_watched);
+    let opened = page.clone().filter(|_| is_up && say::is_to_somebody());
     greet(&log, &host, page.as_deref(), &web, opened.is_some());
     let keys = opened.map(|address| {
         let log = LogWriter::global(log.clone());
@@ -215,12 +210,12 @@ async fn run_in_runtime(options: Options) -> anyhow::Result<Option<Ended>> {
         asked.abort();
         ending.await?;
     }
-    Ok(Some(Ended {
+    Ok(Ended {
         outcome,
         view,
         log,
         tiltfile,
-    }))
+    })
 }
 
 /// What to evaluate, and for which cluster.

@@ -2,7 +2,7 @@
 //!
 //! Rule: `docs/rules/sessions.md`, "The first Tiltfile".
 
-use std::io::{BufRead, IsTerminal};
+use std::io::BufRead;
 
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
@@ -29,8 +29,7 @@ pub(super) async fn offer(tiltfile: &LocalPath, stop: &CancellationToken) -> any
         !path.is_dir(),
         "could not open Tiltfile at {tiltfile}: target is a directory"
     );
-    let is_asked = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    if !is_asked || path.exists() {
+    if !say::is_to_somebody() || path.exists() {
         return Ok(true);
     }
     let yellow = colour::may_be_used(true);

@@ -1,6 +1,6 @@
 //! `tilt up`.
 
-use super::{exit, flags, say, session};
+use super::{exit, flags, say, session, starter};
 use crate::engine::{ExitOutcome, Mode};
 
 /// Start the resources of a Tiltfile, keep them up to date, and stay
@@ -40,7 +40,12 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         !args.legacy,
         "--legacy is not part of this version yet: leave it out to stream logs"
     );
-    let Some(ended) = session::run(session::Options {
+    let stop = session::stop_on_signal(exit::SUCCESS)?;
+    let tiltfile = args.session.tiltfile.path()?;
+    if !session::runtime()?.block_on(starter::offer(&tiltfile, &stop))? {
+        return Ok(exit::SUCCESS);
+    }
+    let options = session::Options {
         mode: Mode::Up,
         subcommand: "up",
         flags: args.session,
@@ -48,10 +53,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         forwards_ports: !args.disable_port_forwards,
         updates_containers: args.update_mode != "image",
         snapshot: args.output_snapshot_on_exit,
-    })?
-    else {
-        return Ok(exit::SUCCESS);
     };
+    let ended = session::run(options, stop)?;
     Ok(match ended.outcome {
         ExitOutcome::Failed(failure) => {
             say::err(format!("Error: {}\n", failure.message));

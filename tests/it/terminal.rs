@@ -62,6 +62,11 @@ impl Terminal {
         }
     }
 
+    /// A session whose page has any port.
+    fn up(folder: &Folder) -> Self {
+        Self::run(folder, "exec tilt up --port=0")
+    }
+
     /// Reads until this was printed.
     #[track_caller]
     fn until(&mut self, text: &str) {
@@ -135,7 +140,7 @@ fn space_opens_the_page_and_the_terminal_is_as_it_was_afterwards() {
 #[test]
 fn no_keys_are_named_where_there_is_no_page_or_nobody_to_press_them() {
     let folder = Folder::new(&[("Tiltfile", "local_resource('a', 'true')\n")]);
-    let mut terminal = Terminal::run(&folder, "exec tilt up --port=0");
+    let mut terminal = Terminal::up(&folder);
     terminal.until("Successfully loaded Tiltfile");
     terminal.press("\u{3}");
     assert!(!terminal.end().1.contains("(space)"));
@@ -151,7 +156,7 @@ fn no_keys_are_named_where_there_is_no_page_or_nobody_to_press_them() {
 #[test]
 fn a_first_tiltfile_is_offered_and_written() {
     let folder = Folder::new(&[]);
-    let mut terminal = Terminal::run(&folder, "exec tilt up --port=0");
+    let mut terminal = Terminal::up(&folder);
     terminal.until("No Tiltfile found at");
     terminal.until("(y/n)");
     // What is neither yes nor no is asked again.
@@ -169,7 +174,7 @@ fn a_first_tiltfile_is_offered_and_written() {
 #[test]
 fn without_a_first_tiltfile_it_starts_and_waits_for_one_or_ends() {
     let folder = Folder::new(&[]);
-    let mut terminal = Terminal::run(&folder, "exec tilt up --port=0");
+    let mut terminal = Terminal::up(&folder);
     terminal.until("(y/n)");
     terminal.press("n\n");
     terminal.until("No Tiltfile found at paths");
@@ -179,7 +184,7 @@ fn without_a_first_tiltfile_it_starts_and_waits_for_one_or_ends() {
     assert_eq!(terminal.end().0, Some(0));
     for leave in ["\u{3}", "\u{4}"] {
         let folder = Folder::new(&[]);
-        let mut terminal = Terminal::run(&folder, "exec tilt up --port=0");
+        let mut terminal = Terminal::up(&folder);
         terminal.until("(y/n)");
         terminal.press(leave);
         let (code, printed) = terminal.end();
