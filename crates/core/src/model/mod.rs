@@ -11,6 +11,7 @@ mod command;
 mod compose;
 mod docker_build_site;
 mod duration;
+mod entity;
 mod float;
 pub mod go_path;
 mod ids;
@@ -55,6 +56,7 @@ pub use compose::{
 };
 pub use docker_build_site::{DockerBuildSite, DockerfileText};
 pub use duration::{format_go_duration, parse_go_duration};
+pub use entity::{Entity, Origin};
 pub use float::format_go_float;
 pub use ids::{
     BuildId, DeleteId, LiveUpdateId, LoadId, ManifestName, ObjectUid, PruneId, ServeId, SpanId, TargetId,

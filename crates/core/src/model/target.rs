@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use super::entity::Entity;
 use super::{
     Command, ComposeBuild, ComposeTarget, DockerBuildSite, Ignore, ImageSelector, K8sOptions, Link,
     LiveUpdate, LocalPath, LocalTarget, Registry, TargetId,
 };
-use crate::k8s::Entity;
 
 /// An image that is built for one or more resources.
 #[derive(Clone, Debug, PartialEq)]

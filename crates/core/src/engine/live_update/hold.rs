@@ -5,8 +5,7 @@
 use super::select::{live_images, sources};
 use crate::engine::state::live::Standing;
 use crate::engine::state::{Hold, Row};
-use crate::model::TargetId;
-use crate::view::RuntimeStatus;
+use crate::model::{RuntimeStatus, TargetId};
 
 /// Returns why the next update of a resource waits, if live updates are to do what it would.
 pub(in crate::engine) fn hold(row: &Row) -> Option<Hold> {
