@@ -1,6 +1,6 @@
 //! What file watches saw: those of users, and those that resources have.
 //!
-//! Rule: `docs/rules/files.md`, "WatchEvents".
+//! Rule: `docs/rules/files.md`, "Events".
 
 use std::collections::{BTreeMap, VecDeque};
 
