@@ -10,9 +10,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::container::{Containers, Progress, Ways};
+use super::container::{Containers, Job, Progress, SharedReads, Ways};
 use super::image_contents::ImageContents;
 use super::report_lines;
+use crate::clock;
 use crate::edge::compose::ServiceWatch;
 use crate::engine::{ContainerUpdate, Event, ExpectedContainers, LiveUpdatePlan};
 use crate::logs::{Lane, LogStore, LogWriter};
@@ -64,6 +65,7 @@ impl ContainerUpdates {
         self.running().insert(plan.update, cancel.clone());
         let mut lanes = Vec::new();
         let mut changes = Vec::new();
+        let reads = SharedReads::default();
         for container in plan.containers {
             let (log, lane) = log.lane();
             lanes.push(lane);
@@ -75,6 +77,7 @@ impl ContainerUpdates {
                 update: container,
                 log,
                 cancel: cancel.clone(),
+                reads: reads.clone(),
             };
             changes.push(self.tasks.spawn(one.report(plan.update, self.events.clone())));
         }
@@ -114,6 +117,7 @@ struct OneContainer {
     update: ContainerUpdate,
     log: LogWriter,
     cancel: CancellationToken,
+    reads: SharedReads,
 }
 
 impl OneContainer {
@@ -161,17 +165,16 @@ impl OneContainer {
             };
             lines.iter().for_each(|line| self.log.info(line));
         };
-        let synced = self
-            .containers
-            .sync(
-                &self.ways,
-                &update.container,
-                &batch,
-                &mut progress,
-                &self.log,
-                &self.cancel,
-            )
-            .await?;
+        let job = Job {
+            batch: &batch,
+            progress: &mut progress,
+            log: &self.log,
+            cancel: &self.cancel,
+            reads: &self.reads,
+            started: clock::now(),
+        };
+        let address = &update.container;
+        let synced = self.containers.sync(&self.ways, address, job).await?;
         if update.restart && (synced.differed() || batch.runs_are_due) {
             self.containers
                 .restart(&self.ways, &update.container, &self.tasks)

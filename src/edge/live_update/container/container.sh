@@ -12,15 +12,15 @@ L='
 say() { printf '%s %s\n' "$N" "$*"; }
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# Takes this many bytes of the input. Some `head` take them one by one; a `dd` that can takes them at once, and has them all in
-# memory.
+# Takes this many bytes of the input, in place of the subshell that it is called in. Some `head` take them one by one; a `dd`
+# that can takes them at once, and has them all in memory.
 take() {
   if [ "$F" ] && [ "$1" -gt 100000 ] && [ "$1" -lt 4000000 ]; then
-    dd bs="$1" count=1 iflag=fullblock 2>/dev/null
+    exec dd bs="$1" count=1 iflag=fullblock 2>/dev/null
   elif [ "$H" = head ]; then
-    head -c "$1"
+    exec head -c "$1"
   else
-    dd bs=1 count="$1" 2>/dev/null
+    exec dd bs=1 count="$1" 2>/dev/null
   fi
 }
 
@@ -149,9 +149,9 @@ while read -r k n p; do
         exit 1
       fi
       if [ "$k" = commit ]; then
-        say staged
         . "$p/commit"
         r=$?
+        [ "$r" = 0 ] || say staged
       fi
       say done "$r"
       ;;

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use super::journal::{Claim, Content, Held, Known};
+use super::shared_reads::SharedReads;
 use crate::edge::live_update::container::settled_read;
 use crate::model::{ContainerPath, IgnoreMatcher, LocalPath, Placement, SyncFailure};
 
@@ -65,7 +66,11 @@ enum Found {
 ///
 /// # Errors
 /// Where something here cannot be read.
-pub(super) fn differences(placements: &[Placement], held: &Held) -> Result<Differences, SyncFailure> {
+pub(super) fn differences(
+    placements: &[Placement],
+    held: &Held,
+    reads: &SharedReads,
+) -> Result<Differences, SyncFailure> {
     let mut search = Search {
         held,
         found: BTreeMap::new(),
@@ -75,7 +80,7 @@ pub(super) fn differences(placements: &[Placement], held: &Held) -> Result<Diffe
     }
     let mut differences = Differences::default();
     for (container, (local, found)) in search.found {
-        compare(&mut differences, held, (container, local, found))?;
+        compare(&mut differences, (held, reads), (container, local, found))?;
     }
     Ok(differences)
 }
@@ -193,7 +198,7 @@ pub(super) fn unreadable(local: &LocalPath, error: &io::Error) -> SyncFailure {
 
 fn compare(
     differences: &mut Differences,
-    held: &Held,
+    (held, reads): (&Held, &SharedReads),
     (container, local, found): (ContainerPath, LocalPath, Found),
 ) -> Result<(), SyncFailure> {
     let there = held.get(&container);
@@ -224,7 +229,7 @@ fn compare(
             Kind::Link { target }
         }
         Found::File(version) => {
-            if is_there(&local, version, there)? {
+            if is_there(&local, version, there, reads)? {
                 differences.n_unchanged += 1;
                 if let Some(Content::File { hash, .. }) = there.filter(|_| held.is_claim(&container)) {
                     differences.claimed.push((container, *hash));
@@ -246,14 +251,17 @@ fn is_there(
     local: &LocalPath,
     version: settled_read::Version,
     there: Option<&Content>,
+    reads: &SharedReads,
 ) -> Result<bool, SyncFailure> {
     match there {
-        Some(Content::File { mode, hash }) if *mode == version.mode => match settled_read::hash(local) {
-            Ok((now, version)) => Ok(now == *hash && version.mode == *mode),
-            // What it is instead is seen when it is sent.
-            Err(error) if is_gone(&error) => Ok(false),
-            Err(error) => Err(unreadable(local, &error)),
-        },
+        Some(Content::File { mode, hash }) if *mode == version.mode => {
+            match reads.hash(local, version.size) {
+                Ok((now, version)) => Ok(now == *hash && version.mode == *mode),
+                // What it is instead is seen when it is sent.
+                Err(error) if is_gone(&error) => Ok(false),
+                Err(error) => Err(unreadable(local, &error)),
+            }
+        }
         _ => Ok(false),
     }
 }
@@ -264,7 +272,7 @@ fn is_there(
 /// Where something here cannot be read.
 pub fn content_here(placements: &[Placement]) -> Result<BTreeMap<ContainerPath, Known>, SyncFailure> {
     let nothing = Held::default();
-    let here = differences(placements, &nothing)?;
+    let here = differences(placements, &nothing, &SharedReads::default())?;
     let mut content = BTreeMap::new();
     for write in here.writes {
         let known = match write.kind {

@@ -18,6 +18,7 @@ mod program;
 mod progress;
 mod quoting;
 mod settled_read;
+mod shared_reads;
 mod socket;
 mod stage;
 mod staging_place;
@@ -38,13 +39,13 @@ pub use self::journal::{Content, ImageContent, Known, content_of, journal_of};
 use self::program::{AnyWay, DockerExec, PodExec};
 pub use self::progress::Progress;
 pub use self::quoting::{decode, encode};
-use self::target::{Job, Target};
-use crate::clock;
+pub use self::shared_reads::SharedReads;
+pub use self::target::Job;
+use self::target::Target;
 use crate::edge::docker::Docker;
 use crate::edge::kube::Cluster;
 use crate::engine::ExpectedContainers;
-use crate::logs::LogWriter;
-use crate::model::{Batch, ContainerAddress, SyncFailure, Synced};
+use crate::model::{ContainerAddress, SyncFailure, Synced};
 
 /// The containers that live updates go to. Cheap to clone.
 #[derive(Clone, Default)]
@@ -125,12 +126,8 @@ impl Containers {
         &self,
         ways: &Ways,
         address: &ContainerAddress,
-        batch: &Batch,
-        progress: &mut (dyn FnMut(Progress<'_>) + Send + Sync),
-        log: &LogWriter,
-        cancel: &CancellationToken,
+        job: Job<'_>,
     ) -> Result<Synced, SyncFailure> {
-        let started = clock::now();
         let way = ways.to(address);
         let way = way.ok_or_else(|| SyncFailure::ConnectionLost("cluster not ready".to_owned()))?;
         let entry = {
@@ -143,15 +140,8 @@ impl Containers {
         };
         let mut target = tokio::select! {
             biased;
-            () = cancel.cancelled() => return Err(SyncFailure::Canceled),
+            () = job.cancel.cancelled() => return Err(SyncFailure::Canceled),
             target = entry.target.lock() => target,
-        };
-        let job = Job {
-            batch,
-            progress,
-            log,
-            cancel,
-            started,
         };
         target.sync(job).await
     }

@@ -40,6 +40,11 @@ impl Version {
         }
     }
 
+    /// Returns whether what is at a path is this version.
+    pub(super) fn is_at(&self, path: &LocalPath) -> bool {
+        std::fs::symlink_metadata(path).is_ok_and(|metadata| Self::of(&metadata) == *self)
+    }
+
     /// Returns how long it is until nobody seems to be writing the file, if nobody does; `None` if that is so already.
     fn quiet_in(&self) -> Option<Duration> {
         let wait = if self.size == 0 { EMPTY_QUIET } else { QUIET };
@@ -96,27 +101,36 @@ fn await_quiet(path: &LocalPath) {
     }
 }
 
-/// Calls `attempt` until it says that what it read is whole, and not when it may be, or often enough.
+/// Calls `attempt` until it says that what it read is whole, and not when it may be, or often enough. Returns whether it is.
 ///
 /// # Errors
 /// Those of the attempt.
-fn until_quiet<T>(mut attempt: impl FnMut() -> io::Result<(T, Option<Duration>)>) -> io::Result<T> {
+fn until_quiet<T>(mut attempt: impl FnMut() -> io::Result<(T, Option<Duration>)>) -> io::Result<(T, bool)> {
     for _ in 1..TRIES {
         match attempt()? {
-            (read, None) => return Ok(read),
+            (read, None) => return Ok((read, true)),
             (_, Some(pause)) => std::thread::sleep(pause),
         }
     }
-    Ok(attempt()?.0)
+    let (read, whole_in) = attempt()?;
+    Ok((read, whole_in.is_none()))
+}
+
+/// What a file holds.
+pub(super) struct Found {
+    pub(super) content: Vec<u8>,
+    pub(super) version: Version,
+    /// Whether nobody was writing it; else what was read last is as good as anything.
+    pub(super) is_settled: bool,
 }
 
 /// Reads a file that fits into memory.
 ///
 /// # Errors
 /// Where it cannot be read, or is no file any more.
-pub(super) fn read(path: &LocalPath) -> io::Result<(Vec<u8>, Version)> {
+pub(super) fn read(path: &LocalPath) -> io::Result<Found> {
     await_quiet(path);
-    until_quiet(|| {
+    let ((content, version), is_settled) = until_quiet(|| {
         let mut reading = Reading::open(path)?;
         let mut content = Vec::with_capacity(usize::try_from(reading.version.size).unwrap_or(0));
         reading.file.read_to_end(&mut content)?;
@@ -125,6 +139,11 @@ pub(super) fn read(path: &LocalPath) -> io::Result<(Vec<u8>, Version)> {
             false => Some(PAUSE),
         };
         Ok(((content, reading.version), whole_in))
+    })?;
+    Ok(Found {
+        content,
+        version,
+        is_settled,
     })
 }
 
@@ -134,7 +153,7 @@ pub(super) fn read(path: &LocalPath) -> io::Result<(Vec<u8>, Version)> {
 /// Where it cannot be read, or is no file any more.
 pub(super) fn hash(path: &LocalPath) -> io::Result<([u8; 32], Version)> {
     await_quiet(path);
-    until_quiet(|| {
+    let (hash, _) = until_quiet(|| {
         let mut reading = Reading::open(path)?;
         let (mut hasher, mut buffer, mut n_bytes) = (Sha256::new(), vec![0; 64 * 1024], 0u64);
         loop {
@@ -150,5 +169,6 @@ pub(super) fn hash(path: &LocalPath) -> io::Result<([u8; 32], Version)> {
             false => Some(PAUSE),
         };
         Ok(((hasher.finalize().into(), reading.version), whole_in))
-    })
+    })?;
+    Ok(hash)
 }

@@ -10,12 +10,13 @@ use sha2::{Digest, Sha256};
 use super::commit::{Commit, groups};
 use super::differences::{Differences, Kind, Write, is_gone, unreadable};
 use super::journal::{Content, Known};
-use super::settled_read::{self, Reading};
+use super::settled_read::Reading;
+use super::shared_reads::{MAX_IN_MEMORY, SharedReads};
 use crate::clock;
 use crate::model::{ContainerPath, SyncFailure};
 
-/// A file that is longer is not kept in memory, and a tar with more is sent.
-const MAX_IN_MEMORY: u64 = 1024 * 1024;
+/// A tar that is longer is sent.
+const MAX_TAR: u64 = MAX_IN_MEMORY;
 /// Pieces of long files.
 const PIECE: usize = 128 * 1024;
 /// How often a long file that changes meanwhile is sent.
@@ -86,11 +87,12 @@ pub(super) struct Destinations {
 pub(super) fn stage(
     differences: &Differences,
     to: &Destinations,
+    reads: &SharedReads,
     send: &mut dyn FnMut(Piece) -> Result<(), Stop>,
 ) -> Result<Vec<(Known, u64)>, Stop> {
     let writes = &differences.writes;
     let mut known: Vec<Option<(Known, u64)>> = writes.iter().map(directory).collect();
-    let mut tar = Tar::default();
+    let mut tar = Tar::new(reads.clone());
     let mut place = None;
     for (number, group) in groups(writes, &to.places).into_iter().enumerate() {
         if let Some(place) = place.filter(|place| *place != group.place) {
@@ -150,6 +152,7 @@ pub(super) fn send_whole(
 /// See [`Stop`].
 pub(super) fn archive(
     writes: &[Write],
+    reads: &SharedReads,
     send: &mut dyn FnMut(Piece) -> Result<(), Stop>,
 ) -> Result<Vec<(Known, u64)>, Stop> {
     // It is unpacked as it is: a time of 1970 would look older than what was there.
@@ -157,7 +160,7 @@ pub(super) fn archive(
     let mut tar = Tar {
         mtime: now,
         is_one: true,
-        ..Tar::default()
+        ..Tar::new(reads.clone())
     };
     let mut known = Vec::with_capacity(writes.len());
     for write in writes {
@@ -183,19 +186,19 @@ struct Tar {
     mtime: u64,
     /// Whether all that is sent is one tar, and not each piece by itself.
     is_one: bool,
+    reads: SharedReads,
 }
 
-impl Default for Tar {
-    fn default() -> Self {
+impl Tar {
+    fn new(reads: SharedReads) -> Self {
         Self {
             builder: tar::Builder::new(Vec::new()),
             mtime: 0,
             is_one: false,
+            reads,
         }
     }
-}
 
-impl Tar {
     fn header(&self, kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
         header(kind, mode, size, self.mtime)
     }
@@ -220,13 +223,12 @@ impl Tar {
                 long.send(write, place, send)?
             }
             Kind::File { .. } => {
-                let read = settled_read::read(&write.local);
-                let (bytes, version) = read.map_err(|error| fault(write, &error))?;
-                let mut header = self.header(tar::EntryType::Regular, version.mode, bytes.len() as u64);
-                self.add(&mut header, path, &bytes);
-                let hash = Sha256::digest(&bytes).into();
-                let mode = version.mode;
-                (Content::File { mode, hash }, bytes.len() as u64)
+                let read = self.reads.read(&write.local);
+                let read = read.map_err(|error| fault(write, &error))?;
+                let (mode, hash, size) = (read.version.mode, read.hash, read.content.len() as u64);
+                let mut header = self.header(tar::EntryType::Regular, mode, size);
+                self.add(&mut header, path, &read.content);
+                (Content::File { mode, hash }, size)
             }
             Kind::Link { target } => {
                 let mut header = self.header(tar::EntryType::Symlink, 0o777, 0);
@@ -236,7 +238,7 @@ impl Tar {
             }
             Kind::Dir { mode, .. } => (Content::Dir { mode: *mode }, 0),
         };
-        if self.builder.get_ref().len() as u64 > MAX_IN_MEMORY {
+        if self.builder.get_ref().len() as u64 > MAX_TAR {
             self.send(FrameKind::Stage, place, send)?;
         }
         let local = write.local.clone();
@@ -263,7 +265,7 @@ impl Tar {
             let bytes = std::mem::take(self.builder.get_mut());
             return send(Piece::Data(bytes.into()));
         }
-        let builder = std::mem::take(self).builder;
+        let builder = std::mem::replace(&mut self.builder, tar::Builder::new(Vec::new()));
         let bytes = builder.into_inner().expect("memory can be written");
         send_whole(kind, place, bytes, send)
     }

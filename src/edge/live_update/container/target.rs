@@ -17,6 +17,7 @@ use super::journal::{Content, Held, ImageContent, Known};
 use super::output::Output;
 use super::program::AnyWay;
 use super::progress::Progress;
+use super::shared_reads::SharedReads;
 use super::stage::{Destinations, Stop, stage};
 use super::without_channel::{self, Brought};
 use crate::clock;
@@ -46,13 +47,19 @@ pub(super) struct Target {
 }
 
 /// What is done with a batch, and for whom.
-pub(super) struct Job<'a> {
-    pub(super) batch: &'a Batch,
-    pub(super) progress: &'a mut (dyn FnMut(Progress<'_>) + Send + Sync),
+pub struct Job<'a> {
+    /// What shall be so.
+    pub batch: &'a Batch,
+    /// Hears what is done.
+    pub progress: &'a mut (dyn FnMut(Progress<'_>) + Send + Sync),
     /// Where the output of commands goes.
-    pub(super) log: &'a LogWriter,
-    pub(super) cancel: &'a CancellationToken,
-    pub(super) started: Instant,
+    pub log: &'a LogWriter,
+    /// Ends it early.
+    pub cancel: &'a CancellationToken,
+    /// What is read for all containers of a round.
+    pub reads: &'a SharedReads,
+    /// When it was begun.
+    pub started: Instant,
 }
 
 enum Carried {
@@ -145,7 +152,7 @@ impl Target {
     async fn try_files(&mut self, job: &mut Job<'_>) -> Result<Synced, SyncFailure> {
         self.open().await?;
         for _ in 0..TRIES {
-            let differences = self.compare(job.batch).await?;
+            let differences = self.compare(job.batch, job.reads).await?;
             if let Carried::Through(synced) = self.carry(differences, job).await? {
                 return Ok(synced);
             }
@@ -158,23 +165,23 @@ impl Target {
         ))
     }
 
-    async fn compare(&mut self, batch: &Batch) -> Result<Differences, SyncFailure> {
-        let mut differences = self.look(batch).await?;
+    async fn compare(&mut self, batch: &Batch, reads: &SharedReads) -> Result<Differences, SyncFailure> {
+        let mut differences = self.look(batch, reads).await?;
         if let Some(channel) = self.channel.as_mut().filter(|_| !differences.claimed.is_empty()) {
             let claimed = std::mem::take(&mut differences.claimed);
             let is_false = claims::false_ones(channel, &claimed).await?;
             let are_true = is_false.is_empty();
             self.held.prove(claimed, is_false);
             if !are_true {
-                return self.look(batch).await;
+                return self.look(batch, reads).await;
             }
         }
         Ok(differences)
     }
 
-    async fn look(&mut self, batch: &Batch) -> Result<Differences, SyncFailure> {
-        let (files, held) = (batch.files.clone(), std::mem::take(&mut self.held));
-        let compared = spawn_blocking(move || (differences(&files, &held), held)).await;
+    async fn look(&mut self, batch: &Batch, reads: &SharedReads) -> Result<Differences, SyncFailure> {
+        let (files, held, reads) = (batch.files.clone(), std::mem::take(&mut self.held), reads.clone());
+        let compared = spawn_blocking(move || (differences(&files, &held, &reads), held)).await;
         let (differences, held) = compared.map_err(|error| SyncFailure::Other(error.to_string()))?;
         self.held = held;
         differences
@@ -202,7 +209,7 @@ impl Target {
         let to = channel.destinations(&directories).await?;
         synced.times.ready = clock::now().saturating_duration_since(job.started);
         forget(&mut self.held, &differences);
-        let arrived = match send(channel, differences, to).await? {
+        let arrived = match send(channel, differences, to, job.reads.clone()).await? {
             Sent::Answered(arrived) => *arrived,
             Sent::Changed => return Ok(Carried::Changed),
         };
@@ -240,7 +247,8 @@ impl Target {
         if !differences.is_empty() {
             tell(&differences, job);
             forget(&mut self.held, &differences);
-            let (differences, known) = match without_channel::bring(&self.way, differences).await? {
+            let (differences, known) = match without_channel::bring(&self.way, differences, job.reads).await?
+            {
                 Brought::All(differences, known) => (differences, known),
                 Brought::Changed => return Ok(Carried::Changed),
             };
@@ -475,11 +483,12 @@ async fn send(
     channel: &mut Channel,
     differences: Differences,
     to: Destinations,
+    reads: SharedReads,
 ) -> Result<Sent, SyncFailure> {
     let (sender, mut pieces) = mpsc::channel(AHEAD);
     let reading = spawn_blocking(move || {
         let mut send = |piece| sender.blocking_send(piece).map_err(|_| Stop::Unwanted);
-        let staged = stage(&differences, &to, &mut send);
+        let staged = stage(&differences, &to, &reads, &mut send);
         (staged, differences, to)
     });
     let answer = channel.send(&mut pieces).await;

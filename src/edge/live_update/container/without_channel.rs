@@ -15,6 +15,7 @@ use super::differences::{Differences, Kind, Write};
 use super::failure::of_program;
 use super::journal::Known;
 use super::program::{AnyWay, Program};
+use super::shared_reads::SharedReads;
 use super::stage::{Piece, Stop, archive};
 use crate::model::{ContainerPath, SyncFailure};
 
@@ -41,7 +42,11 @@ struct Failed {
 ///
 /// # Errors
 /// Where a program cannot be started, is missing, or fails.
-pub(super) async fn bring(way: &AnyWay, differences: Differences) -> Result<Brought, SyncFailure> {
+pub(super) async fn bring(
+    way: &AnyWay,
+    differences: Differences,
+    reads: &SharedReads,
+) -> Result<Brought, SyncFailure> {
     let was_link = |write: &&Write| matches!(write.kind, Kind::Dir { was_link: true, .. });
     let links = differences.writes.iter().filter(was_link);
     let deleted = differences.deletes.iter().map(|(path, _)| path);
@@ -50,7 +55,7 @@ pub(super) async fn bring(way: &AnyWay, differences: Differences) -> Result<Brou
     if differences.writes.is_empty() {
         return Ok(Brought::All(differences, Vec::new()));
     }
-    let Failed { failure, differences } = match unpack(way, differences).await {
+    let Failed { failure, differences } = match unpack(way, differences, reads.clone()).await {
         Ok(brought) => return Ok(brought),
         Err(failed) => *failed,
     };
@@ -69,7 +74,8 @@ pub(super) async fn bring(way: &AnyWay, differences: Differences) -> Result<Brou
         follow(way, argv, None, Some(PATIENCE), &mut |_| {}).await?;
     }
     delete(way, &files.iter().collect::<Vec<_>>()).await?;
-    unpack(way, differences).await.map_err(|failed| failed.failure)
+    let unpacked = unpack(way, differences, reads.clone()).await;
+    unpacked.map_err(|failed| failed.failure)
 }
 
 /// Runs a program of the user's; `hear` gets what it prints. Returns its exit code.
@@ -125,11 +131,11 @@ fn text(path: &ContainerPath) -> Result<String, SyncFailure> {
 }
 
 /// Reads files in a thread of its own while they are unpacked.
-async fn unpack(way: &AnyWay, differences: Differences) -> Result<Brought, Box<Failed>> {
+async fn unpack(way: &AnyWay, differences: Differences, reads: SharedReads) -> Result<Brought, Box<Failed>> {
     let (sender, mut pieces) = mpsc::channel(AHEAD);
     let reading = spawn_blocking(move || {
         let mut send = |piece| sender.blocking_send(piece).map_err(|_| Stop::Unwanted);
-        let known = archive(&differences.writes, &mut send);
+        let known = archive(&differences.writes, &reads, &mut send);
         (known, differences)
     });
     let argv = ["tar", "-C", "/", "-x", "-f", "-"].map(str::to_owned).to_vec();

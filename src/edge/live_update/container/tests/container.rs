@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::Progress;
 use super::super::journal::ImageContent;
 use super::super::program::{Program, Streams, Way};
+use super::super::shared_reads::SharedReads;
 use super::super::target::{Job, Target};
 use crate::clock;
 use crate::logs::{LogStore, LogWriter};
@@ -157,6 +158,7 @@ impl Scene {
             progress: &mut |_: Progress<'_>| {},
             log: &log,
             cancel,
+            reads: &SharedReads::default(),
             started: clock::now(),
         };
         // As a part of the futures of tests it would not fit on their stacks.
