@@ -14,6 +14,7 @@ mod health;
 mod images;
 mod kube;
 mod live_services;
+mod live_stories;
 mod live_update;
 mod microservices;
 mod objects;
