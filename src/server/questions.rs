@@ -140,9 +140,7 @@ async fn wait(axum::extract::State(shared): State, Json(asked): Json<AwaitReques
 /// Returns which of the resources that were asked for have not settled, and why.
 fn not_settled(view: &View, names: &BTreeSet<ManifestName>, now: Timestamp) -> String {
     let rows = report(view, now);
-    let is_asked =
-        |name: &ManifestName| names.is_empty() || names.contains(name) || *name == ManifestName::tiltfile();
-    let told = unsettled(view).filter(is_asked).map(|name| {
+    let told = unsettled(view, names).map(|name| {
         let row = rows.iter().find(|row| row.resource == name);
         match row.map(|row| row.reason.as_str()).unwrap_or_default() {
             "" => name.to_string(),

@@ -272,6 +272,36 @@ spec:
     up.stop("INT");
 }
 
+#[test]
+fn who_waits_for_a_pod_that_cannot_be_scheduled_is_told_why_and_a_mend_is_waited_for() {
+    let project = Project::new("cheese", TROUBLED);
+    let asked = Asked::of(&project);
+    let mut up = project.up_with(&["--port", &asked.port]);
+    up.wait_for("→ web:pod");
+    let (answer, status) = asked.json(&["await", "--timeout", "2m"]);
+    assert_eq!((status, &answer["ok"]), (Some(1), &json!(false)), "{answer:#}");
+    let web = &answer["resources"].as_array().expect("a list")[1];
+    assert_eq!(
+        (&web["name"], &web["result"]),
+        (&json!("web"), &json!("failed")),
+        "{answer:#}"
+    );
+    let reason = web["reason"].as_str().unwrap_or_default();
+    assert!(
+        reason.starts_with("Unschedulable: 0/1 nodes are available"),
+        "{answer:#}"
+    );
+    let yaml = TROUBLED.split("--- pod.yaml\n").nth(1).expect("a file");
+    let mended = yaml.replace("  nodeSelector: {made-of: cheese}\n", "");
+    project.write(
+        "pod.yaml",
+        &mended.replace("nobody-built-this:1'", "busybox:1', command: [sleep, '1000']"),
+    );
+    let update = asked.came_of_it();
+    assert_eq!(update["outcome"]["result"], "ok", "{update:#}");
+    up.stop("INT");
+}
+
 /// Runs `tilt ci` with reports, which must fail; returns the JSON one, and the resource of a name in it.
 #[track_caller]
 fn failed_run(project: &Project, args: &[&str], resource: &str) -> (Value, Value) {

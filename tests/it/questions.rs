@@ -147,6 +147,46 @@ fn what_does_not_settle_in_time_is_told_with_its_reason() {
 }
 
 #[test]
+fn what_an_update_writes_at_its_end_is_waited_for_too() {
+    let port = free_port().to_string();
+    let tiltfile = "local_resource('first', 'cat in > made', deps=['in'])\n\
+                    local_resource('second', 'echo out of $(cat made)', deps=['made'])\n";
+    let files = [("Tiltfile", tiltfile), ("in", "0"), ("made", "")];
+    let session = Session::start_with(&files, &[("TILT_PORT", &port)]);
+    session.tilt(&["await", "--port", &port]).status(0);
+    for edit in 1..=10 {
+        std::fs::write(session.folder.path("in"), edit.to_string()).expect("a file");
+        let said = session.ok(&["await", "--port", &port]);
+        assert!(
+            said.contains(&format!("│ out of {edit}\n")) || said.ends_with(&format!("│ out of {edit}")),
+            "{edit}: {said}"
+        );
+    }
+}
+
+#[test]
+fn two_that_write_what_the_other_one_reads_are_no_answer_but_a_circle() {
+    let port = free_port().to_string();
+    let tiltfile = "local_resource('hen', 'date +%N > egg', deps=['chick'], allow_parallel=True)\n\
+                    local_resource('hatch', 'date +%N > chick', deps=['egg'], allow_parallel=True)\n";
+    let files = [("Tiltfile", tiltfile), ("chick", ""), ("egg", "")];
+    let session = Session::start_with(&files, &[("TILT_PORT", &port)]);
+    // Whoever is asked for, and again and again at any moment of a round.
+    for names in [&[][..], &["hen"], &["hatch"], &["hen"], &["hatch"], &[]] {
+        let ran = session.tilt(&[&["await", "--lines", "0", "--port", &port], names].concat());
+        let said = ran.status(1).stdout();
+        let first = said
+            .lines()
+            .find(|line| line.starts_with('h'))
+            .unwrap_or_default();
+        assert!(
+            first.contains(": failed: ") && first.ends_with("this goes round in a circle"),
+            "{names:?}: {said}"
+        );
+    }
+}
+
+#[test]
 fn unknown_names_are_answered_with_the_nearest() {
     let (session, port) = settled();
     for args in [

@@ -6,6 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::loops::Loops;
 use super::{ReportRow, View, history_of, report};
 use crate::history::{Cause, UpdateRecord};
 use crate::model::{ManifestName, Timestamp, UpdateStatus};
@@ -50,7 +51,8 @@ pub fn awaited(view: &View, names: &BTreeSet<ManifestName>, now: Timestamp) -> A
     let is_asked = |name: &ManifestName| names.is_empty() || names.contains(name);
     let rows = report(view, now);
     let rows = rows.into_iter().filter(|row| is_asked(&row.resource));
-    let mut resources: Vec<AwaitedResource> = rows.map(|row| of_row(view, row)).collect();
+    let loops = Loops::of(view);
+    let mut resources: Vec<AwaitedResource> = rows.map(|row| of_row(view, &loops, row)).collect();
     let is_broken = view.tiltfile.update_status == UpdateStatus::Error || view.tiltfile.circle.is_some();
     // A Tiltfile that cannot be read, or that is to be read again and again, is no verdict on what was asked: what runs is what it was before.
     if is_broken || is_asked(&ManifestName::tiltfile()) {
@@ -64,12 +66,12 @@ pub fn awaited(view: &View, names: &BTreeSet<ManifestName>, now: Timestamp) -> A
     }
 }
 
-fn of_row(view: &View, row: ReportRow) -> AwaitedResource {
+fn of_row(view: &View, loops: &Loops<'_>, row: ReportRow) -> AwaitedResource {
     let mut resources = view.resources.iter();
     let shown = resources.find(|shown| shown.name == row.resource && shown.enabled);
     let waits_for_user =
         shown.is_some_and(|shown| shown.has_pending_changes && !shown.trigger_mode.auto_on_change());
-    let circle = shown.and_then(|shown| shown.circle.as_ref());
+    let circle = shown.and_then(|shown| loops.circle(&shown.name));
     let stuck = shown.and_then(|shown| shown.stuck.clone());
     // How it did before is no verdict on changes that were not taken in.
     let (result, reason) = match (row.result, circle, stuck) {

@@ -6,6 +6,7 @@
 mod awaited;
 mod detail;
 mod history;
+mod loops;
 mod pod_json;
 mod project;
 mod projection;
@@ -37,7 +38,7 @@ pub(crate) use pod_json::pod_json;
 pub(crate) use project::view;
 pub(crate) use projection::Projection;
 pub use report::{ReportRow, report, table};
-pub use settled::{Settling, has_settled, unsettled};
+pub use settled::{Settling, has_settled, last_update, unsettled};
 pub use snapshot::{SnapshotFacts, log_list, snapshot};
 pub use ui_objects::{ui_resource, ui_session, ui_tiltfile};
 
@@ -113,6 +114,7 @@ impl Default for View {
                 ci: CiSettings::default(),
                 has_pending_changes: false,
                 circle: None,
+                led_by: BTreeSet::new(),
                 going_on: Vec::new(),
                 ended: Arc::default(),
             },
@@ -156,6 +158,9 @@ pub struct TiltfileView {
     /// That they go round in a circle, while the next one waits for its turn.
     #[serde(skip)]
     pub circle: Option<CircleView>,
+    /// What seems to lead to its loads: it ran each time that the file changed which led to one.
+    #[serde(skip)]
+    pub led_by: BTreeSet<ManifestName>,
     /// Evaluations that go on, the last one first.
     #[serde(skip)]
     pub going_on: Vec<UpdateRecord>,
@@ -225,6 +230,9 @@ pub struct ResourceView {
     /// That its updates go round in a circle, while the next one waits for its turn.
     #[serde(skip)]
     pub circle: Option<CircleView>,
+    /// What seems to lead to its updates: it ran each time that the file changed which led to one.
+    #[serde(skip)]
+    pub led_by: BTreeSet<ManifestName>,
     /// That what was deployed will not become ready by itself, as far as can be told; says what `no_pod` and what is said of
     /// pods does not.
     #[serde(skip)]

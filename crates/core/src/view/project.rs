@@ -62,6 +62,7 @@ pub(super) fn tiltfile(state: &State) -> TiltfileView {
         ci: state.ci_settings.clone(),
         has_pending_changes: !tiltfile.pending.is_empty(),
         circle: cycles::load_circle(state),
+        led_by: tiltfile.cycle.led_by(),
         going_on: state.history.going_on(&ManifestName::tiltfile(), state.clock()),
         ended: state.history.ended(&ManifestName::tiltfile()),
     }
@@ -87,6 +88,7 @@ pub(super) fn resource(state: &State, name: &ManifestName, row: &Row) -> Resourc
         has_pending_changes: row.has_changes(),
         hold: hold(state, name),
         circle: cycles::update_circle(state, row),
+        led_by: row.cycle.led_by(),
         stuck: stuck::told(state, row),
         building: running.map(|running| running_build(state, running)).or_else(|| {
             row.live

@@ -1,13 +1,21 @@
 //! Whether a session has settled: nothing is due, nothing is under way, and what was deployed is ready or known not to be.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use super::loops::Loops;
 use super::{ClusterView, ResourceView, RuntimeStatus, UpdateStatus, View};
-use crate::history::{Result, WaitReason};
+use crate::history::{Result, UpdateRecord, WaitReason};
 use crate::model::ManifestName;
 
-/// Returns what has not settled, the Tiltfile among it.
-pub fn unsettled(view: &View) -> impl Iterator<Item = ManifestName> + '_ {
+/// Returns what of these resources, or of all where none are named, has not settled.
+///
+/// The Tiltfile is always among what is asked for: it may say something else of them. So is what goes round with them: what it
+/// does leads to another round of theirs.
+pub fn unsettled<'a>(
+    view: &'a View,
+    names: &BTreeSet<ManifestName>,
+) -> impl Iterator<Item = ManifestName> + 'a {
     let is_read = !view.tiltfile.has_pending_changes
         && !matches!(
             view.tiltfile.update_status,
@@ -15,18 +23,28 @@ pub fn unsettled(view: &View) -> impl Iterator<Item = ManifestName> + '_ {
         );
     let tiltfile = (!is_read).then(ManifestName::tiltfile);
     let rows = view.resources.iter().filter(|row| !is_settled(view, row));
-    tiltfile.into_iter().chain(rows.map(|row| row.name.clone()))
+    let all_names = tiltfile.into_iter().chain(rows.map(|row| row.name.clone()));
+    let concerned = (!names.is_empty()).then(|| {
+        let tiltfile = BTreeSet::from([ManifestName::tiltfile()]);
+        Loops::of(view).with(&(names | &tiltfile))
+    });
+    all_names.filter(move |name| concerned.as_ref().is_none_or(|names| names.contains(name)))
 }
 
-/// Returns whether these resources have settled, or all where none are named. None has while the Tiltfile has not: it may say
-/// something else of them.
+/// Returns whether these resources have settled, or all where none are named.
 pub fn has_settled(view: &View, names: &BTreeSet<ManifestName>) -> bool {
-    unsettled(view).all(|name| !concerns(&name, names))
+    unsettled(view, names).next().is_none()
 }
 
-/// Returns whether who waits for these resources, or for all, waits for this one.
-fn concerns(name: &ManifestName, names: &BTreeSet<ManifestName>) -> bool {
-    *name == ManifestName::tiltfile() || names.is_empty() || names.contains(name)
+/// Returns the number of the update, and that of the load, that began last.
+pub fn last_update(view: &View) -> (u64, u64) {
+    let last = |going_on: &[UpdateRecord], ended: &[Arc<UpdateRecord>]| {
+        let last = going_on.first().or(ended.first().map(|record| &**record));
+        last.map_or(0, |record| record.number)
+    };
+    let rows = view.resources.iter().map(|row| last(&row.going_on, &row.ended));
+    let tiltfile = &view.tiltfile;
+    (rows.max().unwrap_or(0), last(&tiltfile.going_on, &tiltfile.ended))
 }
 
 /// Somebody who waits until something has settled, or turns out to go round in a circle.
@@ -53,7 +71,7 @@ impl Settling {
                 endless.insert(name.clone());
             }
         }
-        unsettled(view).all(|name| !concerns(&name, names) || endless.contains(&name))
+        unsettled(view, names).all(|name| endless.contains(&name))
     }
 }
 

@@ -138,6 +138,18 @@ pub fn ui_resource(order: usize, resource: &ResourceView) -> Value {
     json!({"metadata": metadata, "spec": {}, "status": status})
 }
 
+/// Returns what an update waits for, as the object that stands for it; of targets Tilt names the images.
+fn waits_on(reason: &str, name: &str) -> Option<Value> {
+    let (kind, name) = match (reason, name.split_once(':')) {
+        ("building-component", Some(("image", image))) => ("ImageMap", image),
+        ("building-component", _) => return None,
+        ("waiting-for-deletion", _) => return Some(json!({"name": name})),
+        ("waiting-for-cluster", _) => ("Cluster", name),
+        _ => ("UIResource", name),
+    };
+    Some(json!({"group": "tilt.dev", "apiVersion": "v1alpha1", "kind": kind, "name": name}))
+}
+
 /// Adds what only some resources have.
 fn add_details(status: &mut Value, resource: &ResourceView) {
     if let Some(build) = &resource.building {
@@ -147,7 +159,7 @@ fn add_details(status: &mut Value, resource: &ResourceView) {
     // Of what goes into running containers it is not said that it waits.
     let hold = resource.hold.as_ref();
     if let Some(hold) = hold.filter(|hold| hold.reason != Hold::Reconciling.reason()) {
-        let on: Vec<Value> = hold.on.iter().map(|name| json!({"name": name})).collect();
+        let on: Vec<Value> = hold.on.iter().filter_map(|name| waits_on(hold.reason, name)).collect();
         status["waiting"] = json!({"reason": hold.reason, "on": on});
     }
     if let Some(pod) = &resource.pod {

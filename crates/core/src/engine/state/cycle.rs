@@ -12,6 +12,8 @@ use crate::view::CircleView;
 
 /// How many rounds in a row make a circle.
 const ROUNDS: u32 = 5;
+/// How many rounds in a row let it seem that what ran meanwhile led to them.
+const SEEMS: u32 = 2;
 /// The time from the start of a round to the start of the next one, doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest such time.
@@ -115,6 +117,12 @@ impl Cycle {
         let goes_on = !self.by_hand && fresh.all(|file| self.files.contains_key(file));
         let until = self.began? + self.pause();
         (goes_on && now < until).then_some(until)
+    }
+
+    /// Returns what seems to lead to the rounds: it ran each time that the file changed which led to one.
+    pub(crate) fn led_by(&self) -> BTreeSet<ManifestName> {
+        let runs = self.files.values().filter(|_| self.rounds >= SEEMS);
+        runs.flat_map(Runs::keys).cloned().collect()
     }
 
     /// Returns which files changed in each round, and while what ran.

@@ -260,6 +260,49 @@ fn two_resources_that_write_what_the_other_one_reads_are_a_circle() {
 }
 
 #[test]
+fn who_waits_for_one_of_two_that_lead_to_each_other_is_told_of_the_circle() {
+    let both: Vec<Manifest> = ["t", "other"].map(|name| local(name, "make", "")).into();
+    let mut script = Script::up(both);
+    script.finish(1, ended());
+    script.finish(2, ended());
+    let id = |name: &str| TargetId::local(&name.into());
+    script.send(change(id("t"), "/src/x", Moment::MAX, false));
+    let mut settling = Settling::default();
+    let mut answers = Vec::new();
+    // Each writes what the other one reads; what waits for its turn has it.
+    for round in 0..30 {
+        let (next, file) = match round % 2 {
+            0 => ("other", "/src/y"),
+            _ => ("t", "/src/x"),
+        };
+        script.pass(Duration::from_millis(200));
+        script.send(change(id(next), file, Moment::MAX, false));
+        script.finish(3 + round, ended());
+        // Somebody who asks now, and somebody who has asked before.
+        answers.push((
+            awaited(&mut Settling::default(), &script, "t"),
+            awaited(&mut settling, &script, "t"),
+        ));
+        if let Some(wait) = script.wakes_in() {
+            script.pass(wait);
+        }
+    }
+    let is_ok = |answer: &Option<(String, String)>| answer.as_ref().is_some_and(|(result, _)| result == "ok");
+    let last_ok = answers
+        .iter()
+        .rposition(|(now, before)| is_ok(now) || is_ok(before));
+    assert!(
+        last_ok < Some(4),
+        "they are known to lead to each other: {answers:#?}"
+    );
+    let told = answers
+        .into_iter()
+        .find_map(|(_, before)| before.filter(|(result, _)| result == "failed"));
+    let (_, reason) = told.expect("it is told");
+    assert!(reason.ends_with("this goes round in a circle"), "{reason}");
+}
+
+#[test]
 fn a_tiltfile_that_writes_what_it_read_is_told_and_slowed_and_holds_up_nobody() {
     let mut script = Script::up(vec![local("t", "make", "")]);
     script.finish(1, ended());
