@@ -62,6 +62,19 @@ test("a workload comes up, with its pod and a port that leads to it", { skip }, 
   await picture(page, "cluster-table-light");
 });
 
+test("the id of a pod is copied, and it is told which cluster that is", { skip }, async () => {
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"], { origin: session.url });
+  await row().getByRole("button", { name: "Copy the pod id of web" }).click();
+  await row().getByRole("button", { name: "copied" }).waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), await pod());
+  await page.getByRole("button", { name: "Cluster", exact: true }).click();
+  const dialog = page.getByRole("dialog", { name: "Kubernetes" });
+  await dialog.getByText("Healthy").waitFor();
+  const context = execFileSync("kubectl", ["config", "current-context"], { encoding: "utf8" }).trim();
+  for (const [name, value] of [["Context", context], ["Namespace", namespace]]) await dialog.locator("div", { has: page.getByText(name, { exact: true }) }).getByText(value, { exact: true }).first().waitFor();
+  await page.keyboard.press("Escape");
+});
+
 test("the view holds what the page of Tilt shows of a workload", { skip }, async () => {
   const ask = () => page.evaluate(async () => (await fetch("/api/view")).json());
   const named = (list, name) => list.find((object) => object.metadata.name === name);

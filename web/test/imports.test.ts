@@ -38,6 +38,16 @@ test("a circle is found", () => {
   expect(circle(new Map([["a", ["b"]], ["b", ["c", "d"]], ["c", []], ["d", ["b"]]]))).toEqual(["b", "d", "b"]);
 });
 
+test("the core knows neither the page nor the browser", () => {
+  const core = files.filter((file) => file.startsWith("core/"));
+  expect(core.length).toBeGreaterThan(10);
+  for (const file of core) {
+    expect([file, imports(file).filter((other) => !/^(core|wire)\//.test(other))]).toEqual([file, []]);
+    const text = readFileSync(join(root, file), "utf8");
+    expect([file, /from "preact|\b(document|window|localStorage|sessionStorage)\.[a-z]|\bfetch\(/.exec(text)?.[0]]).toEqual([file, undefined]);
+  }
+});
+
 test("imports make no circle", () => {
   const all = new Map(files.map((file) => [file, imports(file)]));
   expect(all.get("ui/LogPane.tsx")).toContain("ui/LogBar.tsx");

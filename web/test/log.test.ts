@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { cubeColour, plainText, runs } from "../src/core/log/ansi";
+import { besideError } from "../src/core/log/beside";
 import { structured } from "../src/core/log/json";
 import { Lines } from "../src/core/log/lines";
 import { drawn } from "../src/core/log/pieces";
@@ -63,6 +64,13 @@ test("what is found is marked across styles, addresses are links", () => {
 
 test("markup in a line is text", () => {
   expect(drawn("<img src=x onerror=alert(1)>", undefined)).toEqual([{ text: "<img src=x onerror=alert(1)>", style: {}, isMarked: false, url: undefined }]);
+});
+
+test("beside an error stands what it does not say itself", () => {
+  const error = "ImageBuild: exit code: 7\n --> Dockerfile:6:1\n  |\n6 | RUN no";
+  const lines = ["before", " → no luck", "", " ERROR IN: [3/3]", "Build Failed: ImageBuild: exit code: 7", " --> Dockerfile:6:1", "  |", "6 | RUN no"];
+  expect(besideError(lines, error, 2)).toEqual([" → no luck", " ERROR IN: [3/3]"]);
+  expect(besideError(["a", "b"], "", 6)).toEqual(["a", "b"]);
 });
 
 test("a term is a text or an expression between slashes", () => {

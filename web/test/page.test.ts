@@ -3,11 +3,13 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 // @ts-expect-error the tool has no types
 import { generate } from "../tools/wire-types.mjs";
+import { pause } from "../src/app/connection";
+import { news } from "../src/app/notify";
 import { clicked, startValue, svgImage } from "../src/core/buttons";
 import { linkText, safeUrl, withLinks } from "../src/core/links";
 import { ALL, detailPath, parsePlace } from "../src/core/routes";
 import { ago, before, duration, millis } from "../src/core/time";
-import { causeText, spans } from "../src/core/history";
+import { causeText, lastInWords, spans } from "../src/core/history";
 import { button } from "./make";
 
 test("the types of the wire are those of the Rust side: else run `npm run types`", () => {
@@ -68,6 +70,16 @@ test("times are said as Tilt's page says them", () => {
   expect([millis(null), millis("0001-01-01T00:00:00Z"), millis("x")]).toEqual([undefined, undefined, undefined]);
 });
 
+test("a lost connection is tried again at once, then less and less often, on this machine more often", () => {
+  expect([0, 1, 2, 3, 4, 5, 9].map((tries) => pause(tries, "box"))).toEqual([0, 1000, 2000, 4000, 8000, 10_000, 10_000]);
+  expect([0, 1, 2, 9].map((tries) => pause(tries, "localhost"))).toEqual([0, 1000, 1500, 1500]);
+});
+
+test("it is worth a notification that all is ready, or how many are not well", () => {
+  const sum = { total: 3, unhealthy: 0, warning: 1, pending: 0, healthy: 3, disabled: 1 };
+  expect([news(sum), news({ ...sum, unhealthy: 2 }), news({ ...sum, pending: 1, healthy: 2 }), news({ ...sum, total: 0 })]).toEqual(["Ready", "Unhealthy resources: 2", "", ""]);
+});
+
 test("it is said why an update began, and where its time went", () => {
   const at = (s: number) => `2026-01-02T03:04:0${s}.000000Z`;
   expect(causeText({ kind: "files", files: ["a/x.go", "b/y.go", "z", "q"].map((path) => ({ path })) })).toBe("changed: x.go, y.go, z, and 1 more");
@@ -81,4 +93,7 @@ test("it is said why an update began, and where its time went", () => {
   const parts = spans(update, Date.parse(at(5)));
   expect(parts.map(({ text }) => text)).toEqual(["waited for db 2.0s", "images 2.0s", "rollout web 1.0s"]);
   expect(parts.map(({ milliseconds }) => milliseconds)).toEqual([2000, 2000, 1000]);
+  const told = { ...update, causes: [{ kind: "asked", by: "web" }] };
+  expect(lastInWords({ resource: "web", updates: [told, update] }, Date.parse(at(5)))).toBe("asked for (web)\nwaited for db 2.0s\nimages 2.0s\nrollout web 1.0s");
+  expect(lastInWords({ resource: "web" }, 0)).toBe("");
 });

@@ -43,8 +43,8 @@ export const snapshot = async (id: string): Promise<Snapshot> =>
 export const detail = async (name: string, signal: AbortSignal): Promise<Detail> =>
   (await ask(`/api/resource/${encodeURIComponent(name)}`, { signal })).json() as Promise<Detail>;
 
-export const history = async (name: string, signal: AbortSignal): Promise<History> =>
-  (await ask(`/api/history/${encodeURIComponent(name)}`, { signal })).json() as Promise<History>;
+export const history = async (name: string, signal?: AbortSignal): Promise<History> =>
+  (await ask(`/api/history/${encodeURIComponent(name)}`, signal ? { signal } : {})).json() as Promise<History>;
 
 /** Gives the session a token that it knows, and gets its cookie. */
 export const logIn = (token: string): Promise<Response> => ask("/api/login", { method: "POST", body: token });

@@ -1,6 +1,6 @@
 // What became of the updates of a resource: why each began, what it waited for, and where its time went, in words.
 
-import type { Cause, Stage, Update, Wait } from "../wire/types";
+import type { Cause, History, Stage, Update, Wait } from "../wire/types";
 import { holdText } from "./resources";
 import type { Status } from "./status";
 import { duration, millis } from "./time";
@@ -70,6 +70,14 @@ export function spans(update: Update, now: number): Span[] {
     return { from: stage.from, span: { ...span, text: [stage.kind, stage.name ?? "", duration(span.milliseconds)].filter(Boolean).join(" ") } };
   });
   return [...waits, ...stages].sort((a, b) => (millis(a.from) ?? 0) - (millis(b.from) ?? 0)).map(({ span }) => span);
+}
+
+/** Says why the last update began and where its time went, a line each. */
+export function lastInWords(history: History, now: number): string {
+  const last = history.updates?.[0];
+  if (!last) return "";
+  const parts = spans(last, now).filter((span) => span.milliseconds >= 5);
+  return [last.causes.map(causeText).join("; "), ...parts.map((span) => span.text)].filter(Boolean).join("\n");
 }
 
 const results: Record<string, Status> = {

@@ -9,6 +9,7 @@ import { dismiss, failed, get, goTo, log, set, tiltfileKey, use } from "../app/s
 import { inputLabel, inputName, startValue, visibleInputs, type Entered } from "../core/buttons";
 import { alertsIn } from "../core/resources";
 import { plainText } from "../core/log/ansi";
+import { besideError } from "../core/log/beside";
 import { Lines } from "../core/log/lines";
 import { positionAt } from "../core/log/seek";
 import { ALL, detailPath } from "../core/routes";
@@ -47,7 +48,7 @@ export function Dialogs() {
 }
 
 /** A box over the page; Esc and a click beside it close it, and the focus goes back to where it was. */
-function Box({ title, children, wide }: { title: string; children: ComponentChildren; wide?: boolean }) {
+function Box({ title, children, wide, closedBy }: { title: string; children: ComponentChildren; wide?: boolean; closedBy?: string }) {
   const element = useRef<HTMLDialogElement>(null);
   // A key may have opened another one before it is told that this one is closed.
   const [own] = useState(() => get().dialog);
@@ -67,6 +68,13 @@ function Box({ title, children, wide }: { title: string; children: ComponentChil
       class={wide ? "box is-wide" : "box"}
       aria-label={title}
       onClose={closed}
+      onKeyDown={(event) => {
+        if (event.key === closedBy) {
+          // It is not to be opened again at once.
+          event.preventDefault();
+          close();
+        }
+      }}
       onClick={(event) => {
         if (event.target === element.current) close();
       }}
@@ -99,7 +107,7 @@ const keys: [string, string][] = [
 ];
 
 const Help = () => (
-  <Box title="Keys" wide>
+  <Box title="Keys" wide closedBy="?">
     <table class="keys">
       <tbody>
         {keys.map(([key, what]) => (
@@ -224,7 +232,7 @@ function Errors() {
               <span class="dim"> {[row.updateText, row.runtimeText, counted(errors, "error"), counted(warnings, "warning")].filter(Boolean).join(" · ")}</span>
             </h3>
             {text && <pre class="fault">{text}</pre>}
-            {row.status === "unhealthy" && <LastLines name={row.name} />}
+            {row.status === "unhealthy" && <LastLines name={row.name} error={text ?? ""} />}
           </article>
         );
       })}
@@ -237,15 +245,16 @@ const counted = (count: number, what: string): string => (count === 0 ? "" : `${
 /** How many of the last lines are shown beside an error. */
 const LAST = 6;
 
-/** What a resource said last: there is often more in it than in the error. */
-function LastLines({ name }: { name: string }) {
+/** What a resource said last beside its error: there is often more in it. */
+function LastLines({ name, error }: { name: string; error: string }) {
   const [text, setText] = useState("");
   useEffect(() => {
     const stop = new AbortController();
     const all = { resources: [name], level: "", source: "", term: "", context: 0 } as const;
-    log.before(all, Number.MAX_SAFE_INTEGER, LAST, stop.signal).then(({ lines }) => setText(Lines.of(lines).all.map((line) => plainText(line.text).slice(0, 400)).join("\n")), () => {});
+    const texts = (lines: Lines) => lines.all.map((line) => plainText(line.text).slice(0, 400));
+    log.before(all, Number.MAX_SAFE_INTEGER, LAST + error.split("\n").length + 4, stop.signal).then(({ lines }) => setText(besideError(texts(Lines.of(lines)), error, LAST).join("\n")), () => {});
     return () => stop.abort();
-  }, [name]);
+  }, [name, error]);
   return text ? <pre class="last-lines" aria-label={`The last lines of ${name}`}>{text}</pre> : null;
 }
 

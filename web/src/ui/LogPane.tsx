@@ -104,6 +104,8 @@ export function LogPane({ name, resources, row }: Props) {
     <section class="log" aria-label="Log" style={{ "--log-scale": String(style.scale) }}>
       <LogBar name={name} row={row} resources={resources} term={term} view={view} onNext={(by) => void toNextError(view, filter, list, by)} />
       <div class="log-area">
+        {/* Before the lines, which are many: so who goes on by Tab comes by it. */}
+        {(newerLeft || !view.isAtEnd) && <IconButton icon="end" class="to-end" label="Jump to the end (End)" text="End" onClick={toEnd} />}
         <div
           class={`scroller lines ${style.wrap ? "wraps" : ""} ${isMany ? "is-many" : ""}`}
           ref={scroller}
@@ -140,7 +142,6 @@ export function LogPane({ name, resources, row }: Props) {
           {isLoaded && !newerLeft && !isSnapshot && <span class="cursor" aria-hidden="true" />}
         </div>
         <Rail view={view} seen={seen?.position} from={Math.max(first, cleared)} />
-        {(newerLeft || !view.isAtEnd) && <IconButton icon="end" class="to-end" label="Jump to the end (End)" text="End" onClick={toEnd} />}
       </div>
     </section>
   );

@@ -1,8 +1,10 @@
 // One resource in the table.
 
 import { memo } from "./memo";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { history } from "../app/api";
 import { get, set, use } from "../app/store";
+import { lastInWords } from "../core/history";
 import { TILTFILE, type Row } from "../core/resources";
 import { detailPath } from "../core/routes";
 import type { Status } from "../core/status";
@@ -31,6 +33,7 @@ export const TableRow = memo(function TableRow({ row, depth, index, isSelected, 
   }, [isFocused]);
   const isOff = row.status === "disabled";
   const pod = row.resource.status?.k8sResourceInfo;
+  const last = useLast(row);
   return (
     <div
       ref={element}
@@ -56,16 +59,17 @@ export const TableRow = memo(function TableRow({ row, depth, index, isSelected, 
       </div>
       <div role="cell" class="cell of-type">{row.type}</div>
       <div role="cell" class="cell of-status">
-        {(row.updateText || row.runtimeText || row.waits) && <Link to={detailPath(base, row.name)} class="status-link">
-          <StatusLine status={row.build} text={row.updateText} tip={row.waits && `Update: waiting on ${row.waits}`} />
+        {(row.updateText || row.runtimeText || row.waits) && <Link to={detailPath(base, row.name)} class="status-link" description={last.text} onLook={last.onLook}>
+          <StatusLine status={row.build} text={row.updateText} tip={row.waits ? `Update: waiting on ${row.waits}` : last.text} />
           {row.waits && !isOff ? <span class="waits cut">waits for {row.waits}</span> : <StatusLine status={row.runtime} text={isOff ? "" : row.runtimeText} />}
+          {!isOff && <Restarts count={pod?.podRestarts} class="only-without-pod" />}
         </Link>}
       </div>
       <div role="cell" class="cell of-pod">
         {!isOff && pod?.podName ? (
           <>
             <Cut text={pod.podName} class="mono" />
-            {pod.podRestarts ? <span class="restarts" title={`${pod.podRestarts} restarts`}>↻{pod.podRestarts}</span> : null}
+            <Restarts count={pod.podRestarts} />
             <CopyButton text={pod.podName} label={`Copy the pod id of ${row.name}`} />
           </>
         ) : null}
@@ -82,6 +86,23 @@ export const TableRow = memo(function TableRow({ row, depth, index, isSelected, 
     </div>
   );
 });
+
+/** Why the last update began and where its time went; it is asked for while somebody looks. */
+function useLast(row: Row): { text: string; onLook: (looks: boolean) => void } {
+  const isSnapshot = use((s) => s.snapshot !== undefined);
+  const [looks, onLook] = useState(false);
+  const [text, setText] = useState("");
+  useEffect(() => {
+    if (!looks || isSnapshot) return;
+    const stop = new AbortController();
+    history(row.name, stop.signal).then((told) => setText(lastInWords(told, Date.now())), () => {});
+    return () => stop.abort();
+  }, [row, looks, isSnapshot]);
+  return { text: looks ? text : "", onLook };
+}
+
+const Restarts = ({ count, class: of = "" }: { count: number | null | undefined; class?: string }) =>
+  count ? <span class={`restarts ${of}`} title={`${count} restarts`}>↻{count}</span> : null;
 
 function pick(name: string): void {
   const selected = new Set(get().selected);

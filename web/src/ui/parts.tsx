@@ -14,18 +14,21 @@ interface LinkProps {
   label?: string;
   title?: string;
   current?: boolean;
+  description?: string;
+  /** Called when it is pointed at or focused, and when that ends. */
+  onLook?: (looks: boolean) => void;
   children: ComponentChildren;
 }
 
 /** A link within the page. */
-export function Link({ to, label, current, children, ...rest }: LinkProps) {
+export function Link({ to, label, current, description, onLook, children, ...rest }: LinkProps) {
   const open = (event: MouseEvent) => {
     if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
     goTo(to);
   };
   return (
-    <a href={to} onClick={open} aria-label={label} aria-current={current ? "page" : undefined} {...rest}>
+    <a href={to} onClick={open} aria-label={label} aria-description={description || undefined} aria-current={current ? "page" : undefined} onPointerEnter={onLook && (() => onLook(true))} onPointerLeave={onLook && (() => onLook(false))} onFocus={onLook && (() => onLook(true))} onBlur={onLook && (() => onLook(false))} {...rest}>
       {children}
     </a>
   );
