@@ -159,7 +159,11 @@ fn add_details(status: &mut Value, resource: &ResourceView) {
     // Of what goes into running containers it is not said that it waits.
     let hold = resource.hold.as_ref();
     if let Some(hold) = hold.filter(|hold| hold.reason != Hold::Reconciling.reason()) {
-        let on: Vec<Value> = hold.on.iter().filter_map(|name| waits_on(hold.reason, name)).collect();
+        let on: Vec<Value> = hold
+            .on
+            .iter()
+            .filter_map(|name| waits_on(hold.reason, name))
+            .collect();
         status["waiting"] = json!({"reason": hold.reason, "on": on});
     }
     if let Some(pod) = &resource.pod {

@@ -265,17 +265,33 @@ fn the_details_of_a_resource_are_what_the_table_says() {
 fn what_an_update_waits_for_is_told_as_the_objects_that_tilt_names() {
     let rows = [
         ("waiting-for-dep", "db", serde_json::json!(["UIResource", "db"])),
-        ("waiting-for-cluster", "default", serde_json::json!(["Cluster", "default"])),
-        ("building-component", "image:shop", serde_json::json!(["ImageMap", "shop"])),
+        (
+            "waiting-for-cluster",
+            "default",
+            serde_json::json!(["Cluster", "default"]),
+        ),
+        (
+            "building-component",
+            "image:shop",
+            serde_json::json!(["ImageMap", "shop"]),
+        ),
         ("building-component", "k8s:shop", serde_json::json!([null, null])),
-        ("waiting-for-deletion", "Pod/web", serde_json::json!([null, "Pod/web"])),
+        (
+            "waiting-for-deletion",
+            "Pod/web",
+            serde_json::json!([null, "Pod/web"]),
+        ),
     ];
     for (reason, on, told) in rows {
         let mut row = ResourceView::clone(&resource("web", &[]));
         let on = vec![on.to_owned()];
         row.hold = Some(HoldView { reason, on });
         let first = &ui_resource(1, &row)["status"]["waiting"]["on"][0];
-        assert_eq!(serde_json::json!([first["kind"], first["name"]]), told, "{reason}");
+        assert_eq!(
+            serde_json::json!([first["kind"], first["name"]]),
+            told,
+            "{reason}"
+        );
     }
 }
 
