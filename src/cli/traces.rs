@@ -11,7 +11,8 @@ use crate::logs::{LogStore, SecretHider};
 /// Knows the secrets of the session, once there is one.
 static SECRETS: OnceLock<SecretHider> = OnceLock::new();
 
-/// Writes traces from now on: with `debug` all events and effects of the engine, with `TILT_LOG` what that filter says.
+/// Writes traces from now on: with `debug` what was given up or goes another way, with `TILT_LOG` what that filter says;
+/// `tilt=trace` shows all events and effects of the engine.
 pub(super) fn install(debug: bool) {
     let filter = match (std::env::var("TILT_LOG"), debug) {
         (Ok(filter), _) => EnvFilter::new(filter),

@@ -26,7 +26,7 @@ pub(super) struct Args {
     /// Write a snapshot to this file at exit
     #[arg(long, value_name = "PATH")]
     output_snapshot_on_exit: Option<String>,
-    /// Log all actions; accepted, so that scripts keep working (`--debug` does it)
+    /// Log all actions; accepted, so that scripts keep working (`TILT_LOG=tilt=trace` does it)
     #[arg(long, hide = true)]
     #[allow(dead_code, reason = "accepted only")]
     logactions: bool,

@@ -95,7 +95,7 @@ pub async fn run(session: Session, way: Way, stop: CancellationToken) -> (ExitOu
     let mut stopping = false;
     loop {
         for event in batch.drain(..) {
-            tracing::debug!(?event, "event");
+            tracing::trace!(?event, "event");
             let handled = catch_unwind(AssertUnwindSafe(|| engine.handle(clock::now(), event)));
             let effects = match handled {
                 Ok(effects) => effects,
@@ -110,7 +110,7 @@ pub async fn run(session: Session, way: Way, stop: CancellationToken) -> (ExitOu
                 }
             };
             for effect in effects {
-                tracing::debug!(?effect, "effect");
+                tracing::trace!(?effect, "effect");
                 if let Effect::Exit(outcome) = effect {
                     // Nobody reads events any more: whoever still reports must not wait for room in the queue.
                     drop(events);
