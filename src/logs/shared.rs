@@ -168,7 +168,7 @@ impl Shared {
             usize::try_from(state.disk_limit().saturating_sub(from.position)).unwrap_or(usize::MAX);
         let batch = state.copy_window(from.position, WRITE_BATCH.min(unwritten), usize::MAX);
         let scrub_from = state.scrub_files.take();
-        let scrubber = Arc::clone(&state.scrubber);
+        let scrubber = state.scrubber();
         state.writing_since = Some(clock::now());
         drop(state);
         #[cfg(test)]

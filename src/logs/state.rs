@@ -46,8 +46,11 @@ pub(super) struct State {
     spans: HashMap<Source, OpenLine>,
     /// How many warnings and errors each source has; only those that have any.
     pub(super) faults: BTreeMap<SpanId, SpanFaults>,
-    pub(super) scrubber: Arc<Scrubber>,
+    /// Made of the secrets; `None` after they changed, until it is needed.
+    scrubber: Option<Arc<Scrubber>>,
     secrets: BTreeMap<String, String>,
+    /// What a load has declared secret so far; only its end tells whether it stays so.
+    early_secrets: BTreeMap<String, String>,
 }
 
 /// Whether the log is on disk.
@@ -113,8 +116,9 @@ impl State {
             holds: Vec::new(),
             spans: HashMap::new(),
             faults: BTreeMap::new(),
-            scrubber: Arc::default(),
+            scrubber: None,
             secrets: BTreeMap::new(),
+            early_secrets: BTreeMap::new(),
         }
     }
 
@@ -174,19 +178,42 @@ impl State {
             .map_or(self.next, |from| from.min(self.next))
     }
 
-    /// Adds to the secrets, each with what stands in for it.
+    /// Adds to the secrets, each with what stands in for it. What was one only during a load is forgotten.
     pub(super) fn add_secrets(&mut self, secrets: &[(String, String)]) {
         let is_known = |(secret, stand_in): &(String, String)| self.secrets.get(secret) == Some(stand_in);
-        if secrets.iter().all(is_known) {
+        if self.early_secrets.is_empty() && secrets.iter().all(is_known) {
             return;
         }
+        self.early_secrets.clear();
         self.secrets.extend(secrets.iter().cloned());
-        let all: Vec<_> = self.secrets.clone().into_iter().collect();
-        self.scrubber = Arc::new(Scrubber::new(&all));
+        self.scrubber = None;
+    }
+
+    /// Adds secrets that a load has declared so far.
+    pub(super) fn add_early_secrets(&mut self, secrets: Vec<(String, String)>) {
+        self.early_secrets.extend(secrets);
+        self.scrubber = None;
+    }
+
+    /// Returns what replaces secrets.
+    pub(super) fn scrubber(&mut self) -> Arc<Scrubber> {
+        let (secrets, early) = (&self.secrets, &self.early_secrets);
+        let scrubber = self.scrubber.get_or_insert_with(|| {
+            let all = early.iter().chain(secrets);
+            let all: Vec<_> = all
+                .map(|(secret, shown)| (secret.clone(), shown.clone()))
+                .collect();
+            Arc::new(Scrubber::new(&all))
+        });
+        Arc::clone(scrubber)
+    }
+
+    pub(super) fn secret_count(&self) -> usize {
+        self.secrets.len()
     }
 
     pub(super) fn scrub_window(&mut self, from: u64) {
-        let scrubber = Arc::clone(&self.scrubber);
+        let scrubber = self.scrubber();
         for segment in self.window.iter_mut().rev() {
             if segment.position < from {
                 break;
@@ -210,7 +237,7 @@ impl State {
         let mut raw = std::mem::take(&mut line.held);
         raw.push_str(&event.text);
         let mut text = String::with_capacity(raw.len());
-        Arc::clone(&self.scrubber).scrub(&mut raw, &mut text);
+        self.scrubber().scrub(&mut raw, &mut text);
         line.held = raw;
         let line = self.push_lines(&source, line, &text, event.progress.as_ref(), time);
         if line.begun || !line.held.is_empty() {
@@ -272,7 +299,7 @@ impl State {
     /// Adds what was held of a line: nothing more of it will come.
     fn push_held(&mut self, source: &Source, mut line: OpenLine, time: Timestamp) {
         let mut text = String::new();
-        Arc::clone(&self.scrubber).scrub_end(&mut line.held, &mut text);
+        self.scrubber().scrub_end(&mut line.held, &mut text);
         self.push_lines(source, line, &text, None, time);
     }
 

@@ -137,6 +137,11 @@ impl LogStore {
         self.handle.shared.lock().add_secrets(secrets);
     }
 
+    /// Replaces these too until the end of the load that declares them, when [`Self::add_secrets`] says what stays secret.
+    pub(super) fn add_early_secrets(&self, secrets: Vec<(String, String)>) {
+        self.handle.shared.lock().add_early_secrets(secrets);
+    }
+
     /// Returns a text with secrets replaced, for what is shown but is no output.
     pub fn without_secrets(&self, text: &str) -> String {
         self.secret_hider().hide(text)
@@ -257,14 +262,24 @@ impl SecretHider {
     ///
     /// Text that is JSON already may hold a secret in another form: with escapes.
     pub fn hide_in(&self, value: &mut Value) {
-        let scrubber = Arc::clone(&self.shared.lock().scrubber);
+        let scrubber = self.shared.lock().scrubber();
         hide_in(&scrubber, value);
     }
 
     /// Returns a text with secrets replaced.
     pub fn hide(&self, text: &str) -> String {
-        let scrubber = Arc::clone(&self.shared.lock().scrubber);
-        scrubber.scrubbed(text).unwrap_or_else(|| text.to_owned())
+        self.hidden(text).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// Returns a text with secrets replaced; `None` if it holds none.
+    pub fn hidden(&self, text: &str) -> Option<String> {
+        let scrubber = self.shared.lock().scrubber();
+        scrubber.scrubbed(text)
+    }
+
+    /// Returns how many secrets are known. It only grows.
+    pub fn count(&self) -> usize {
+        self.shared.lock().secret_count()
     }
 }
 

@@ -1,8 +1,11 @@
 //! The usual way to append: a writer that knows span, resource and indentation.
 
+use std::collections::BTreeMap;
+
 use super::lane::{Lane, Sink, lane};
 use super::{Level, LogEvent, LogStore, Progress};
 use crate::model::{ManifestName, SpanId};
+use crate::tiltfile::{Secret, stand_ins};
 
 /// Appends lines of one source to the log.
 #[derive(Clone)]
@@ -148,5 +151,12 @@ impl crate::tiltfile::Log for LogWriter {
 
     fn warn(&self, text: &str) {
         Self::warn(self, text);
+    }
+
+    fn hide(&self, secrets: &BTreeMap<String, Secret>) {
+        // What waits in a lane goes to the same log.
+        if let Sink::Store(store) = &self.sink {
+            store.add_early_secrets(stand_ins(secrets));
+        }
     }
 }

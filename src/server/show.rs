@@ -15,16 +15,25 @@ pub(super) async fn keep_up_to_date(shared: Arc<Shared>) {
     let mut view = shared.handle.view.clone();
     let mut shown = Shown::default();
     let mut next = Instant::now();
+    let secrets = shared.log.secret_hider();
+    let mut known = secrets.count();
     loop {
         let now = view.borrow_and_update().clone();
-        let news = shown.news(&now, &shared.facts);
+        // What a load declares secret is known before its end is shown.
+        if known != secrets.count() {
+            known = secrets.count();
+            shown.begin_again();
+        }
+        let mut news = shown.news(&now, &shared.facts);
+        news.hide_secrets(&|text| secrets.hidden(text));
         if !news.is_empty() {
             let time = shared.now();
             shared.show(|store| news.write(store, time));
         }
         let begun = Instant::now();
         if shown.is_rest_stale() && next <= begun {
-            let news = shown.rest(&now, &shared.facts);
+            let mut news = shown.rest(&now, &shared.facts);
+            news.hide_secrets(&|text| secrets.hidden(text));
             let time = shared.now();
             shared.show(|store| news.write(store, time));
             next = Instant::now() + begun.elapsed() * REST;

@@ -1,7 +1,9 @@
 //! `tilt why`, `plan` and `await`: what they answer in a real session, and to questions that cannot be answered.
 #![allow(clippy::disallowed_methods, reason = "these tests run a program")]
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -83,6 +85,55 @@ fn what_a_session_writes_down_for_others_holds_no_secrets() {
         assert!(text.contains("[redacted secret cave:word]"), "{args:?}: {text}");
         assert!(!text.contains("open-sesame-42"), "{args:?}: {text}");
     }
+    for args in [
+        &["get", "uiresource", "leak", "-o", "yaml", "--port", &port][..],
+        &["describe", "uiresource/leak", "--port", &port],
+        &["get", "cmd", "leak:update", "-o", "json", "--port", &port],
+        &["get", "session", "-o", "yaml", "--port", &port],
+    ] {
+        let text = session.tilt(args).status(0).stdout();
+        assert!(text.contains("[redacted secret cave:word]"), "{args:?}: {text}");
+        assert!(!text.contains("open-sesame-42"), "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn what_turns_out_to_be_a_secret_is_hidden_from_then_on() {
+    let file = "local_resource('leak', 'true', env={'WORD': 'open-sesame-42'})\n";
+    let session = Session::start(&[("Tiltfile", file)]);
+    session.wait("uiresource/leak", ".status.updateStatus", "ok");
+    let command = ["get", "cmd", "leak:update", "-o", "jsonpath={.spec.env}"];
+    assert_eq!(session.ok(&command), "[\"WORD=open-sesame-42\"]");
+    let secret = "k8s_yaml(blob('{apiVersion: v1, kind: Secret, metadata: {name: cave}, \
+                  stringData: {word: open-sesame-42}}'))\nconfig.set_enabled_resources(['leak'])\n";
+    std::fs::write(session.folder.path("Tiltfile"), format!("{secret}{file}")).expect("a file");
+    session.until("Successfully loaded Tiltfile");
+    let wanted = "--for=jsonpath={.spec.env[0]}=WORD=[redacted secret cave:word]";
+    session.ok(&["wait", wanted, "--timeout=60s", "cmd/leak:update"]);
+}
+
+#[test]
+fn what_a_tiltfile_prints_of_a_secret_that_it_has_registered_is_hidden_at_once() {
+    let secret = "k8s_yaml(blob('{apiVersion: v1, kind: Secret, metadata: {name: cave}, \
+                  stringData: {word: open-sesame-42}}'))\nprint('it is', 'open-sesame-42')\n\
+                  local('sleep 60', echo_off=True)\n";
+    let more = "config.set_enabled_resources(['web'])\nlocal_resource('web', 'true')\n";
+    let tiltfile = format!("{secret}{more}");
+    let folder = Folder::new(&[("Tiltfile", &tiltfile)]);
+    let mut child = folder
+        .command(&["ci"], &[("KUBECONFIG", "none")])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let told = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .find(|line| line.contains("it is"));
+    // The load still runs.
+    child.kill().expect("it lives");
+    child.wait().expect("it ends");
+    assert_eq!(told.as_deref(), Some("it is [redacted secret cave:word]"));
 }
 
 #[test]

@@ -71,5 +71,5 @@ pub use memory_host::MemoryHost;
 pub use reference_page::reference_page;
 pub use request::{LoadRequest, Program};
 pub use run_command::why_not_started;
-pub use secrets::Secret;
+pub use secrets::{Secret, stand_ins};
 pub use stubs::stubs;

@@ -18,6 +18,21 @@ pub struct Secret {
     pub encoded: String,
 }
 
+/// The length from which on a value is hidden, in bytes: shorter ones are found everywhere.
+const SHORTEST: usize = 5;
+
+/// Returns what must not be shown, and what is shown in its place: each value as it is and in base64.
+///
+/// Rule: `docs/rules/deploy.md`, "Secrets".
+pub fn stand_ins(secrets: &BTreeMap<String, Secret>) -> Vec<(String, String)> {
+    let long = secrets.iter().filter(|(value, _)| value.len() >= SHORTEST);
+    long.flat_map(|(value, secret)| {
+        let shown = format!("[redacted secret {}:{}]", secret.name, secret.key);
+        [(value.clone(), shown.clone()), (secret.encoded.clone(), shown)]
+    })
+    .collect()
+}
+
 /// Returns the values of all Secrets among the objects, with where each is from.
 pub(super) fn of<'a>(entities: impl Iterator<Item = &'a Entity>) -> BTreeMap<String, Secret> {
     let mut secrets = BTreeMap::new();

@@ -15,7 +15,7 @@ use crate::edge::watch_files::FileWatcher;
 use crate::engine::LoadOutcome;
 use crate::logs::{LogStore, LogWriter};
 use crate::model::{LoadId, Manifest, format_go_duration};
-use crate::tiltfile::{Host, Load, LoadRequest, load_on_big_stack};
+use crate::tiltfile::{Host, Load, LoadRequest, load_on_big_stack, stand_ins};
 
 /// Evaluates the Tiltfile, connects Docker if an image is to be built, and logs how it went. `files` hears what was read.
 pub async fn run(
@@ -62,7 +62,7 @@ pub async fn run(
 
 /// Hides the secrets of a Tiltfile in what is logged from now on, and in what is in the log from a position on.
 pub fn hide_secrets(load: &Load, store: &LogStore, since: u64) {
-    store.add_secrets(&secrets_to_scrub(load));
+    store.add_secrets(&stand_ins(&load.secrets));
     store.scrub_since(since);
 }
 
@@ -96,19 +96,6 @@ pub async fn evaluate(
             ..Load::default()
         },
     }
-}
-
-/// Returns what must not be shown, and what is shown in its place: each value of a Secret as it is and in base64.
-///
-/// Rule: `docs/rules/deploy.md`, "Secrets".
-fn secrets_to_scrub(load: &Load) -> Vec<(String, String)> {
-    const SHORTEST: usize = 5;
-    let long = load.secrets.iter().filter(|(value, _)| value.len() >= SHORTEST);
-    long.flat_map(|(value, secret)| {
-        let shown = format!("[redacted secret {}:{}]", secret.name, secret.key);
-        [(value.clone(), shown.clone()), (secret.encoded.clone(), shown)]
-    })
-    .collect()
 }
 
 /// Returns whether an image is to be built, or a service runs on the engine.

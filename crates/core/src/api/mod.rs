@@ -15,6 +15,7 @@ mod managed;
 mod objects;
 pub mod openapi;
 mod patch;
+mod secrets;
 mod selector;
 mod shown;
 mod store;

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::objects::{
     Made, RESOURCE, SessionFacts, of_resource, of_session, owner_reference, targets_of, whole_session,
 };
-use super::{Kind, Store, button_hash};
+use super::{Kind, Store, button_hash, secrets};
 use crate::model::{ApiKind, ManifestName, Timestamp};
 use crate::view::{ObjectView, ObjectViews, ResourceView, View};
 
@@ -32,6 +32,8 @@ pub struct Shown {
     objects: ObjectViews,
     whole: Vec<Print>,
     is_whole_stale: bool,
+    /// Whether all rows are to be looked at.
+    begins_again: bool,
     /// Rows that only wait for others than what was shown, and their places.
     late: BTreeMap<ManifestName, usize>,
 }
@@ -77,7 +79,11 @@ impl Shown {
         let before = std::mem::replace(&mut self.views, view.resources.clone());
         let mut changed = changed_places(&before, &view.resources);
         self.is_whole_stale |= !changed.is_empty();
-        changed.retain(|place| !self.is_late(*place, before.get(*place), view.resources.get(*place)));
+        if std::mem::take(&mut self.begins_again) {
+            changed = (0..before.len().max(view.resources.len())).collect();
+        } else {
+            changed.retain(|place| !self.is_late(*place, before.get(*place), view.resources.get(*place)));
+        }
         // Whoever has another place, or is gone, had this one.
         let leaving = changed.iter().filter_map(|place| before.get(*place));
         let mut left: BTreeMap<ManifestName, Row> = leaving
@@ -105,6 +111,16 @@ impl Shown {
             self.objects = view.objects.clone();
         }
         news
+    }
+
+    /// Makes the next news tell all of the engine's own objects again: it is written otherwise from now on.
+    pub fn begin_again(&mut self) {
+        self.begins_again = true;
+        let rows = self.rows.values_mut().flat_map(|row| &mut row.made);
+        for print in self.session.iter_mut().chain(rows).chain(&mut self.whole) {
+            print.hash = !print.hash;
+        }
+        self.is_whole_stale = true;
     }
 
     /// Returns whether a row is one that is shown later; if so, it is kept in mind.
@@ -202,6 +218,23 @@ fn changed_places<T>(before: &imbl::Vector<Arc<T>>, now: &imbl::Vector<Arc<T>>) 
 }
 
 impl News {
+    /// Replaces secrets in what shows the engine's state. What users wrote themselves stays.
+    ///
+    /// `hidden` returns a text with secrets replaced; `None` if it holds none.
+    pub fn hide_secrets(&mut self, hidden: &dyn Fn(&str) -> Option<String>) {
+        for new in &mut self.0 {
+            match new {
+                New::Engines(kind, object) => secrets::hide(kind, object, hidden),
+                New::Users(view) | New::Status(view) => {
+                    if let Some(status) = &mut Arc::make_mut(view).status {
+                        secrets::hide_in_status(status, hidden);
+                    }
+                }
+                New::Gone(..) => {}
+            }
+        }
+    }
+
     /// Returns whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -9,6 +9,8 @@ use crate::assembly::DeclaredObject;
 use crate::call::{Builtin, Call};
 use crate::fault::{Fault, Outcome, traceback};
 use crate::k8s::Entity;
+use crate::secrets;
+use crate::session::Session;
 use crate::values::Blob;
 
 pub(super) static BUILTINS: &[Builtin] = &[
@@ -84,6 +86,7 @@ fn k8s_yaml<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
         return Err(Fault::new("Empty YAML passed to k8s_yaml").at(arg.place()));
     }
     register(call, &entities, allow_duplicates)?;
+    hide_secrets(session, &entities);
     let site = call.site();
     let objects = entities.into_iter().map(|entity| DeclaredObject {
         entity,
@@ -91,6 +94,14 @@ fn k8s_yaml<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     });
     session.declared.borrow_mut().objects.extend(objects);
     Ok(Value::new_none())
+}
+
+/// Keeps the values of Secrets out of what the file prints from now on.
+fn hide_secrets(session: &Session<'_>, entities: &[Entity]) {
+    let secrets = secrets::of(entities.iter());
+    if !secrets.is_empty() && session.settings.borrow().session.scrub_secrets {
+        session.log.hide(&secrets);
+    }
 }
 
 /// Remembers which objects there are; one that was there before is a fault where that is not allowed.
