@@ -134,6 +134,50 @@ fn objects_of_a_kind_are_edited_in_one_text() {
 }
 
 #[test]
+fn a_text_with_a_fault_is_opened_again_with_the_fault_on_top() {
+    let session = session();
+    session.ok(&["create", "-f", "m.yaml"]);
+    // What the first call breaks the second one mends, if it is told what is wrong.
+    let editor = |break_it: &str, told: &str, mend_it: &str| {
+        let script = format!(
+            "if grep -q '^# .*{told}' \"$1\"; then sed -i '{mend_it}' \"$1\"; else sed -i '{break_it}' \"$1\"; fi\n"
+        );
+        std::fs::write(session.folder.path("editor.sh"), script).expect("a file");
+        let args = ["edit", "cm", "m", "--validate=strict"];
+        session.folder.tilt(&args, &[("KUBE_EDITOR", "sh editor.sh")])
+    };
+    let value = ["get", "cm", "m", "-o", "jsonpath={.data.a}"];
+    let no_yaml = editor(
+        "s/a: .*/a: [two/",
+        "The edited file had a syntax error",
+        "s/a: .*/a: two/",
+    );
+    assert_eq!(no_yaml.status(0).stdout(), "configmap.tilt.dev/m edited");
+    assert!(
+        no_yaml
+            .stderr()
+            .starts_with("error: The edited file had a syntax error: ")
+    );
+    assert_eq!(session.ok(&value), "two");
+    let unknown = editor(
+        "s/^data:/dota:/",
+        "unknown field \"dota\"",
+        "s/^dota:/data:/;s/a: .*/a: three/",
+    );
+    assert_eq!(unknown.status(0).stdout(), "configmap.tilt.dev/m edited");
+    assert_eq!(session.ok(&value), "three");
+
+    let stays = editor("s/^data:/dota:/", "unknown field", "");
+    let error = stays.status(1).stderr();
+    let path = error.split('"').rev().nth(1).expect("a path");
+    let kept = std::fs::read_to_string(path).expect("the text");
+    assert!(kept.contains("\ndota:") && kept.contains("\n# "), "{kept}");
+    std::fs::remove_file(path).expect("it is ours");
+    let end = "error: Edit cancelled, no valid changes were saved.";
+    assert!(error.ends_with(end), "{error}");
+}
+
+#[test]
 fn several_objects_are_printed_as_kubectl_prints_them() {
     let session = session();
     let kinds = |text: &str| text.lines().filter(|line| line.starts_with("kind: ")).count();

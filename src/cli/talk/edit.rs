@@ -1,5 +1,9 @@
 //! `tilt edit`.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
 use anyhow::{Context, bail};
 use http::Method;
 use serde_json::{Value, json};
@@ -12,9 +16,10 @@ use super::printing::{display_name, indented, sorted};
 use super::target::escaped;
 use super::{Connect, block_on};
 use crate::api::{Kind, three_way_patch};
+use crate::clock;
 use crate::edge::process::edit;
 use crate::k8s::yaml;
-use crate::server::client::ApiClient;
+use crate::server::client::{ApiClient, ApiFailure};
 
 /// Change an object of a running session in an editor
 ///
@@ -48,7 +53,8 @@ pub(in super::super) struct Args {
 /// What stands above an object in the editor.
 const HEADER: &str = "\
 # Please edit the object below. Lines beginning with a '#' will be ignored,
-# and an empty file will abort the edit.
+# and an empty file will abort the edit. If an error occurs while saving this file will be
+# reopened with the relevant failures.
 #
 ";
 
@@ -96,7 +102,7 @@ impl Original {
     }
 }
 
-/// Lets the user edit objects, all in one text, and writes what differs.
+/// Lets the user edit objects, all in one text, and writes what differs. With what is wrong in it the text is opened again.
 async fn edit_all(
     api: &ApiClient,
     args: &Args,
@@ -113,39 +119,105 @@ async fn edit_all(
         }),
     };
     let is_json = args.output == "json";
-    let text = match is_json {
+    let original = match is_json {
         true => format!("{}\n", indented(&sorted(&whole))?),
-        false => format!("{HEADER}{}", yaml::encode(&sorted(&whole))),
+        false => yaml::encode(&sorted(&whole)),
     };
-    let new = edited(&text, &args.output)?;
-    if without_comments(&new).eq(without_comments(&text)) {
-        say::err("Edit cancelled, no changes made.\n");
-        return Ok(exit::SUCCESS);
+    let draft = Draft::new(&args.output)?;
+    let (mut text, mut faults) = (original.clone(), Vec::new());
+    loop {
+        let shown = match is_json {
+            true => text.clone(),
+            false => format!("{}{text}", header(&faults)),
+        };
+        let new = draft.edited(&shown, !faults.is_empty())?;
+        if !faults.is_empty() && without_comments(&new).eq(without_comments(&text)) {
+            draft.keep();
+            bail!("Edit cancelled, no valid changes were saved.");
+        }
+        if without_comments(&new).eq(without_comments(&original)) {
+            say::err("Edit cancelled, no changes made.\n");
+            return draft.remove();
+        }
+        if without_comments(&new).all(|line| line.trim().is_empty()) {
+            say::err("Edit cancelled, saved file was empty.\n");
+            return draft.remove();
+        }
+        faults = match objects_in(&new, is_json) {
+            Ok(objects) => {
+                let written = write_all(api, args, validation, originals, &objects).await;
+                written.inspect_err(|_| draft.keep())?
+            }
+            Err(fault) => vec![format!("The edited file had a syntax error: {fault:#}")],
+        };
+        if faults.is_empty() {
+            return draft.remove();
+        }
+        for fault in &faults {
+            say::err(format!("error: {fault}\n"));
+        }
+        text = without_header(&new).to_owned();
     }
-    if without_comments(&new).all(|line| line.trim().is_empty()) {
-        say::err("Edit cancelled, saved file was empty.\n");
-        return Ok(exit::SUCCESS);
-    }
+}
+
+/// Returns what stands above the objects in the editor, with what was wrong the last time.
+fn header(faults: &[String]) -> String {
+    let lines = faults
+        .iter()
+        .map(|fault| format!("# {}\n#\n", fault.replace('\n', "\n# ")));
+    format!("{HEADER}{}", lines.collect::<String>())
+}
+
+/// Returns a text without the comments that it begins with.
+fn without_header(text: &str) -> &str {
+    let lines = text.split_inclusive('\n');
+    let header = lines.take_while(|line| line.starts_with('#')).map(str::len).sum();
+    &text[header..]
+}
+
+/// Returns the objects that an edited text has.
+fn objects_in(text: &str, is_json: bool) -> anyhow::Result<Vec<Value>> {
     let new: Value = match is_json {
-        true => serde_json::from_str(&new).context("what was edited is no JSON")?,
-        false => serde_yaml::from_str(&new).context("what was edited is no YAML")?,
+        true => serde_json::from_str(text)?,
+        false => serde_yaml::from_str(text)?,
     };
-    let new = match new["items"].as_array() {
+    anyhow::ensure!(new.is_object(), "it is no object");
+    Ok(match new["items"].as_array() {
         Some(items) if new["kind"] == "List" => items.clone(),
         _ => vec![new],
-    };
-    let mut failures = Vec::new();
-    for object in new {
+    })
+}
+
+/// Writes what differs of each object; returns what the user can mend in the text.
+///
+/// # Errors
+/// Something cannot be written whatever the text says; what else cannot is told.
+async fn write_all(
+    api: &ApiClient,
+    args: &Args,
+    validation: &str,
+    originals: &[Original],
+    objects: &[Value],
+) -> anyhow::Result<Vec<String>> {
+    let (mut faults, mut failures) = (Vec::new(), Vec::new());
+    for object in objects {
         let uid = &object["metadata"]["uid"];
         let original = originals
             .iter()
             .find(|original| original.object["metadata"]["uid"] == *uid)
             .with_context(|| format!("no original object found for {object}"))?;
-        if let Err(failure) = write(api, args, validation, original, &object).await {
-            failures.push(failure);
+        let Err(failure) = write(api, args, validation, original, object).await else {
+            continue;
+        };
+        match failure.downcast_ref::<ApiFailure>() {
+            Some(fault @ ApiFailure::Status { code: 400 | 422, .. }) => {
+                let said = fault.like_kubectl();
+                faults.push(said.trim_start_matches("error: ").to_owned());
+            }
+            _ => failures.push(failure),
         }
     }
-    super::all_told(failures)
+    super::all_told(failures).map(|_| faults)
 }
 
 fn without_comments(text: &str) -> impl Iterator<Item = &str> {
@@ -192,21 +264,57 @@ async fn write(
     Ok(())
 }
 
-/// Lets the user edit a text; returns what it is then.
-fn edited(text: &str, end: &str) -> anyhow::Result<String> {
-    let editor = ["KUBE_EDITOR", "EDITOR"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok().filter(|editor| !editor.is_empty()))
-        .unwrap_or_else(|| "vi".to_owned());
-    let words =
-        shlex::split(&editor).with_context(|| format!("cannot read the name of the editor: {editor}"))?;
-    let path = std::env::temp_dir().join(format!("tilt-edit-{}.{end}", std::process::id()));
-    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    let ended = edit(&words, &path).with_context(|| format!("cannot start {editor}"));
-    let new = std::fs::read_to_string(&path);
-    let _ = std::fs::remove_file(&path);
-    if !ended? {
-        bail!("there was a problem with the editor {editor:?}");
+/// A text while it is edited, in a file that only its user reads.
+struct Draft {
+    path: PathBuf,
+    editor: String,
+}
+
+impl Draft {
+    fn new(end: &str) -> anyhow::Result<Self> {
+        let editor = ["KUBE_EDITOR", "EDITOR"]
+            .into_iter()
+            .find_map(|name| std::env::var(name).ok().filter(|editor| !editor.is_empty()))
+            .unwrap_or_else(|| "vi".to_owned());
+        let time = clock::timestamp().0;
+        let path = std::env::temp_dir().join(format!("tilt-edit-{}-{time}.{end}", std::process::id()));
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path);
+        file.with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self { path, editor })
     }
-    new.context("cannot read what was edited")
+
+    /// Lets the user edit a text; returns what it is then. Where that fails, the file stays if the user has written in it before.
+    fn edited(&self, text: &str, has_changes: bool) -> anyhow::Result<String> {
+        let words = shlex::split(&self.editor)
+            .with_context(|| format!("cannot read the name of the editor: {}", self.editor));
+        let edited = words.and_then(|words| {
+            std::fs::write(&self.path, text)
+                .with_context(|| format!("cannot write {}", self.path.display()))?;
+            let ended = edit(&words, &self.path).with_context(|| format!("cannot start {}", self.editor))?;
+            anyhow::ensure!(ended, "there was a problem with the editor {:?}", self.editor);
+            std::fs::read_to_string(&self.path).context("cannot read what was edited")
+        });
+        edited.inspect_err(|_| match has_changes {
+            true => self.keep(),
+            // Nothing is lost with it.
+            false => drop(std::fs::remove_file(&self.path)),
+        })
+    }
+
+    /// Says where the text is.
+    fn keep(&self) {
+        let path = self.path.display().to_string();
+        say::err(format!("A copy of your changes has been stored to {path:?}\n"));
+    }
+
+    /// Takes the file away at a good end.
+    fn remove(&self) -> anyhow::Result<u8> {
+        // Whoever cleans up may have been faster.
+        let _ = std::fs::remove_file(&self.path);
+        Ok(exit::SUCCESS)
+    }
 }
