@@ -79,10 +79,21 @@ struct Pending {
     /// Whether it was not there when changes were last passed on.
     is_new: bool,
     is_gone: bool,
+    /// Whether nothing but its times was changed.
+    is_touched: bool,
 }
 
-/// A changed path, what had passed when it last changed, and when it first changed.
-pub(super) type Due = (LocalPath, After, Instant);
+/// A changed path.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Due {
+    pub(super) path: LocalPath,
+    /// What had passed when it last changed.
+    pub(super) after: After,
+    /// When it first changed.
+    pub(super) since: Instant,
+    /// Whether nothing was written.
+    pub(super) is_touched: bool,
+}
 
 impl Coalescer {
     /// Takes a change in; `after` is what has passed.
@@ -189,6 +200,7 @@ impl Coalescer {
             is_settled,
             is_new: change == Change::Created && !self.gone.contains_key(&path),
             is_gone: change == Change::Gone,
+            is_touched: change == Change::Touched,
             path,
         }));
         place
@@ -200,6 +212,7 @@ impl Coalescer {
         };
         let was_settled = pending.is_settled;
         pending.after = pending.after.max(after);
+        pending.is_touched &= matches!(change, Change::Touched | Change::Closed);
         pending.is_gone = change == Change::Gone || (pending.is_gone && change == Change::Touched);
         match change {
             Change::MovedIn => (pending.is_settled, pending.is_new) = (true, false),
@@ -256,9 +269,12 @@ impl Coalescer {
         let gone = due.iter().filter(|pending| pending.is_gone);
         self.gone.extend(gone.map(|pending| (pending.path.clone(), now)));
         self.delivered = Some(now);
-        let due = due
-            .into_iter()
-            .map(|pending| (pending.path, pending.after, pending.since));
+        let due = due.into_iter().map(|pending| Due {
+            path: pending.path,
+            after: pending.after,
+            since: pending.since,
+            is_touched: pending.is_touched,
+        });
         Some(due.collect())
     }
 }
@@ -277,7 +293,7 @@ mod tests {
             if let Some(due) = coalescer.poll(at) {
                 let names: Vec<_> = due
                     .iter()
-                    .map(|(path, ..)| path.to_string().replace('/', ""))
+                    .map(|due| due.path.to_string().replace('/', ""))
                     .collect();
                 out.push(format!("{}: {}", (at - start).as_millis(), names.join(" ")));
             }
@@ -403,7 +419,32 @@ mod tests {
             coalescer.on_event(now, LocalPath::new("a"), change, After::moment(after));
         }
         let due = coalescer.poll(now + QUIET);
-        assert_eq!(due, Some(vec![(LocalPath::new("a"), After::moment(2), now)]));
+        let expected = Due {
+            path: LocalPath::new("a"),
+            after: After::moment(2),
+            since: now,
+            is_touched: false,
+        };
+        assert_eq!(due, Some(vec![expected]));
+    }
+
+    #[test]
+    fn a_file_is_touched_if_nothing_was_written() {
+        for (changes, expected) in [
+            (&[Touched][..], true),
+            (&[Touched, Closed], true),
+            (&[Written, Touched, Closed], false),
+            (&[Touched, Written, Closed], false),
+            (&[Closed], false),
+            (&[MovedIn, Touched], false),
+        ] {
+            let (mut coalescer, now) = (Coalescer::default(), crate::clock::now());
+            for change in changes {
+                coalescer.on_event(now, LocalPath::new("a"), *change, After::default());
+            }
+            let due = coalescer.poll(now + WRITING).expect("one path");
+            assert_eq!(due[0].is_touched, expected, "{changes:?}");
+        }
     }
 
     #[test]

@@ -260,7 +260,7 @@ impl FileWatch {
                 tell(std::mem::take(&mut self.faults));
             }
             let due = self.coalescer.poll(clock::now()).unwrap_or_default();
-            let changed = due.iter().map(|(path, after, _)| (path, after.moment));
+            let changed = due.iter().map(|due| (&due.path, due.after.moment));
             let is_same = self.contents.report(changed, || self.passed.latest().moment);
             let due = due.iter().zip(is_same);
             let changes: Vec<_> = due
@@ -478,16 +478,17 @@ impl FileWatch {
         }
     }
 
-    fn changes_of(&self, (path, after, since): &Due, is_same: bool) -> Vec<FileChange> {
-        let targets = self.rules.targets_of(path).into_iter();
+    fn changes_of(&self, due: &Due, is_same: bool) -> Vec<FileChange> {
+        let targets = self.rules.targets_of(&due.path).into_iter();
         targets
             .map(|target| FileChange {
                 target: target.clone(),
-                path: path.clone(),
-                after: after.moment,
-                after_load: after.load,
+                path: due.path.clone(),
+                after: due.after.moment,
+                after_load: due.after.load,
                 is_same,
-                seen: Some(*since),
+                is_touched: due.is_touched,
+                seen: Some(due.since),
             })
             .collect()
     }

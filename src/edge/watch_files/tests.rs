@@ -607,6 +607,29 @@ fn a_save_of_the_same_content_is_known_as_such() {
 }
 
 #[test]
+fn a_touch_is_told_from_a_save_of_the_same_content() {
+    let mut world = World::new(&["src/a"]);
+    world.watch(&["src"], &[]);
+    let report = |world: &mut World| {
+        let change = &changes(world)[0];
+        (change.is_same, change.is_touched)
+    };
+    world.write("src/a");
+    assert_eq!(report(&mut world), (false, false), "the first");
+    let touch = |world: &World, secs: u64| {
+        let file = fs::File::options().write(true).open(world.path("src/a")).unwrap();
+        let time = std::time::UNIX_EPOCH + Duration::from_secs(secs);
+        file.set_times(fs::FileTimes::new().set_modified(time)).unwrap();
+    };
+    for secs in [1_000, 2_000] {
+        touch(&world, secs);
+        assert_eq!(report(&mut world), (true, true), "{secs}");
+    }
+    world.write("src/a");
+    assert_eq!(report(&mut world), (true, false), "a save");
+}
+
+#[test]
 fn a_file_is_as_a_load_has_read_it_until_it_differs() {
     let mut world = World::new(&["src/a"]);
     world.watch(&["src"], &[]);

@@ -295,6 +295,8 @@ pub struct FileChange {
     pub after_load: LoadId,
     /// Whether the file holds what it held when it was last reported, or read by a load.
     pub is_same: bool,
+    /// Whether nothing was written: only its time is another one, as `touch` leaves it.
+    pub is_touched: bool,
     /// When the change was noticed; `None` for not before it is told.
     pub seen: Option<Instant>,
 }
@@ -308,6 +310,7 @@ impl FileChange {
             after: Moment::MAX,
             after_load: LoadId(u64::MAX),
             is_same: false,
+            is_touched: false,
             seen: None,
         }
     }

@@ -24,7 +24,7 @@ pub(super) fn on_files_changed(state: &mut State, changes: Vec<FileChange>) -> V
     let running = cycles::running(state);
     let mut effects = Vec::new();
     for change in changes {
-        if !change.is_same {
+        if !change.is_same || change.is_touched {
             objects::note_change(state, &change.target, &change.path);
         }
         if change.target == kubeconfig {
@@ -67,9 +67,12 @@ fn on_target_changed(
         }
         return false;
     }
+    let is_running = row.building.is_some();
+    // Who touches a file asks for what reads it, unless that is what touched it.
+    let is_wish = change.is_touched && row.cycle.is_at_rest(now, is_running);
     if !change.is_same {
         row.cycle.note_other_content();
-    } else if !row.cycle.heeds_same(now, row.building.is_some()) {
+    } else if !is_wish && !row.cycle.heeds_same(now, is_running) {
         return false;
     }
     let before = target.files.get(&change.path).and_then(|edit| edit.seen);

@@ -82,6 +82,11 @@ impl Cycle {
         is_heeded
     }
 
+    /// Returns whether nothing runs, or has just run, that may have touched a file itself.
+    pub(crate) fn is_at_rest(&self, now: Instant, is_running: bool) -> bool {
+        !is_running && self.ended.is_none_or(|at| now >= at + SOON)
+    }
+
     pub(crate) fn note_other_content(&mut self) {
         self.has_spared = false;
     }

@@ -24,6 +24,7 @@ fn change(target: TargetId, path: &str, after: Moment, is_same: bool) -> Event {
         after,
         after_load: LoadId(u64::MAX),
         is_same,
+        is_touched: false,
         seen: None,
     }])
 }
@@ -144,6 +145,28 @@ fn a_save_that_changes_nothing_starts_nothing() {
     script.finish(1, ended());
     script.pass(Duration::from_secs(10));
     assert_eq!(script.send(change(target(), "/src/a", Moment::MAX, true)), "");
+}
+
+#[test]
+fn a_touch_asks_for_an_update_unless_the_update_did_it() {
+    let touched = || {
+        let mut change = change(target(), "/src/a", Moment::MAX, true);
+        let Event::FilesChanged(changes) = &mut change else {
+            unreachable!("it is one");
+        };
+        changes[0].is_touched = true;
+        change
+    };
+    let mut script = running();
+    script.finish(1, ended());
+    script.pass(Duration::from_secs(10));
+    assert!(script.send(touched()).contains("start build:2"));
+    // Each touches what it reads.
+    script.send(touched());
+    assert!(script.finish(2, ended()).contains("start build:3"), "once");
+    script.send(touched());
+    assert_eq!(script.finish(3, ended()).matches("start").count(), 0);
+    assert_eq!(script.send(touched()), "", "it was told a moment later");
 }
 
 #[test]
