@@ -1,10 +1,10 @@
 //! `tilt down`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::variables::{DEFAULT_HOST, DEFAULT_PORT};
 use super::{exit, flags, session};
@@ -13,7 +13,7 @@ use crate::edge::compose::down as compose_down;
 use crate::edge::evaluation::{RealHost, load};
 use crate::edge::kube::{self, Cluster, ClusterAccess};
 use crate::edge::local::CommandVariables;
-use crate::edge::machine::print_stream;
+use crate::edge::machine::{print_stream, signals};
 use crate::edge::update::custom_deploy;
 use crate::k8s::Entity;
 use crate::k8s::labels::Ownership;
@@ -50,7 +50,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         (DEFAULT_HOST, DEFAULT_PORT),
     )?;
     let request = prepared.request;
-    session::runtime()?.block_on(async {
+    let runtime = session::runtime()?;
+    let ended = runtime.block_on(async {
+        let stop = signals::cancel_on_signal(exit::FAILURE).context("cannot listen for signals")?;
         let store = LogStore::in_memory();
         let printing = tokio::spawn(print_stream(
             store.reader(),
@@ -65,12 +67,14 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
         let began = clock::now();
         let ownership = session::ownership(&request);
         load::announce(&request, &RealHost::default(), &log);
-        let mut load = tokio::task::spawn_blocking({
+        let loading = tokio::task::spawn_blocking({
             let log = log.clone();
             move || session::load_in_foreground(&request, &log)
-        })
-        .await
-        .context("the Tiltfile could not be evaluated")?;
+        });
+        let mut load = tokio::select! {
+            load = loading => load.context("the Tiltfile could not be evaluated")?,
+            () = stop.cancelled() => bail!("context canceled: nothing was deleted"),
+        };
         load::hide_secrets(&load, &store, 0);
         let result = match load.error_text() {
             Some(error) => Err(anyhow::anyhow!(error)),
@@ -81,22 +85,67 @@ pub(super) fn run(args: Args) -> anyhow::Result<u8> {
                     .iter()
                     .filter(|m| load.enabled.contains(&m.name))
                     .collect();
+                let access = prepared.access.clone();
                 let deletion = Deletion {
                     access: prepared.access,
                     commands,
                     ownership,
                     log,
                 };
-                deletion
-                    .run(&enabled, args.delete_namespaces, args.delete_volumes)
-                    .await
+                tokio::select! {
+                    result = deletion.run(&enabled, args.delete_namespaces, args.delete_volumes) => result,
+                    () = stop.cancelled() => Err(interrupted(access, &enabled, args.delete_namespaces).await),
+                }
             }
         };
         let result = result.map_err(|error| anyhow::Error::msg(store.without_secrets(&format!("{error:#}"))));
         store.close();
         printing.await?.context("cannot print")?;
         result.map(|()| exit::SUCCESS)
-    })
+    });
+    // A Tiltfile that is still evaluated, or a cluster that does not answer, must not hold up the end.
+    runtime.shutdown_background();
+    ended
+}
+
+/// How long a cluster has to say what is left when the user does not want to wait for all.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Returns what is said of a deletion that the user ended before it was over.
+async fn interrupted(
+    access: Result<ClusterAccess, String>,
+    manifests: &[&Manifest],
+    with_namespaces: bool,
+) -> anyhow::Error {
+    let services = manifests.iter().filter_map(|manifest| manifest.deploy.compose());
+    // They go last: what they have may be there still.
+    let projects: BTreeSet<String> = services
+        .map(|service| format!("project {} of Docker Compose", service.project.name))
+        .collect();
+    let (objects, _) = what_goes(in_order_of_deletion(manifests), with_namespaces);
+    let looking = async {
+        let cluster = Cluster::connect(access.ok()?).await.ok()?;
+        Some(kube::still_there(&cluster, &objects).await)
+    };
+    let left: Vec<String> = match objects.is_empty() {
+        true => Vec::new(),
+        false => match tokio::time::timeout(LOOK, looking).await.ok().flatten() {
+            Some(objects) => objects.iter().map(ToString::to_string).collect(),
+            None => vec!["what the cluster does not tell now".to_owned()],
+        },
+    };
+    let left: Vec<String> = left
+        .into_iter()
+        .chain(projects)
+        .map(|what| format!("\n→ {what}"))
+        .collect();
+    match left.is_empty() {
+        true => anyhow::anyhow!("context canceled"),
+        false => anyhow::anyhow!(
+            "context canceled: not all is deleted, there may be left:{}\nhint: `tilt down` once more deletes it",
+            left.concat()
+        ),
+    }
 }
 
 /// How to delete.

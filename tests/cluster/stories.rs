@@ -181,3 +181,30 @@ fn what_a_command_deploys_is_followed_deployed_again_and_taken_away_by_its_comma
         !project.exists("deployment/egg")
     });
 }
+
+#[test]
+fn ctrl_c_while_objects_are_deleted_says_what_is_left() {
+    let held = PLAIN.replace(
+        "metadata: {name: plain}",
+        "metadata: {name: held, finalizers: [example.com/stays]}",
+    );
+    let project = Project::new("left", &held);
+    let ci = project.tilt(&["ci", "--port=0"]);
+    assert_eq!(ci.status, Some(0), "{}", ci.text);
+    let mut down = project.start(project.command(env!("CARGO_BIN_EXE_tilt"), &["down"]));
+    eventually("it is being deleted", || {
+        let since = "jsonpath={.metadata.deletionTimestamp}";
+        !project
+            .kubectl(&["get", "configmap", "held", "-o", since])
+            .is_empty()
+    });
+    let pid = down.pid().to_string();
+    let sent = project.command("kill", &["-INT", &pid]).status();
+    assert!(sent.expect("kill runs").success());
+    down.wait_for("Error: context canceled: not all is deleted, there may be left:");
+    down.wait_for("held");
+    down.wait_for("hint: `tilt down` once more deletes it");
+    let free = ["--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#];
+    project.kubectl(&[&["patch", "configmap", "held"], &free[..]].concat());
+    eventually("it is gone", || !project.exists("configmap/held"));
+}

@@ -13,7 +13,16 @@ use crate::commands::Folder;
 const NO_CLUSTER: [(&str, &str); 1] = [("KUBECONFIG", "none")];
 
 fn started(folder: &Folder, args: &[&str]) -> (Child, BufReader<ChildStdout>) {
-    let mut command = folder.command(args, &NO_CLUSTER);
+    started_with("--default-signal=HUP", folder, args)
+}
+
+/// Starts a run to which SIGHUP means what `env` is told, whatever it means to these tests.
+fn started_with(hangup: &str, folder: &Folder, args: &[&str]) -> (Child, BufReader<ChildStdout>) {
+    let tilt = folder.command(args, &NO_CLUSTER);
+    let mut command = std::process::Command::new("env");
+    command.arg(hangup).arg(tilt.get_program()).args(tilt.get_args());
+    command.current_dir(folder.path("")).env_clear();
+    command.envs(tilt.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the binary runs");
     let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
@@ -102,6 +111,20 @@ fn each_signal_that_asks_to_stop_ends_a_run_with_an_error_and_all_that_it_starte
         assert_eq!(ended(child), expected, "{signal}");
         gone.join().expect("nothing outlives the run");
     }
+}
+
+#[test]
+fn a_run_that_is_to_outlive_its_terminal_does() {
+    let folder = Folder::new(&[(
+        "Tiltfile",
+        "local_resource('slow', 'echo works; until test -e go; do sleep 0.05; done')\n",
+    )]);
+    let (child, mut stdout) = started_with("--ignore-signal=HUP", &folder, &["ci"]);
+    wait_for(&mut stdout, "slow │ works");
+    let pid = i32::try_from(child.id()).expect("a number");
+    kill(Pid::from_raw(pid), Signal::SIGHUP).expect("it lives");
+    std::fs::write(folder.path("go"), "").expect("a file");
+    assert_eq!(ended(child), (Some(0), String::new()));
 }
 
 #[test]

@@ -158,6 +158,22 @@ fn a_server_that_dies_before_the_run_ends_fails_it() {
 }
 
 #[test]
+fn a_server_that_ends_by_itself_says_how() {
+    let folder = Folder::new(&[(
+        "Tiltfile",
+        "local_resource('fails', serve_cmd='exit 3')\nlocal_resource('killed', serve_cmd='kill -9 $$')\n\
+         local_resource('slow', 'sleep 20', resource_deps=['fails', 'killed'])\n",
+    )]);
+    let ran = folder.tilt(&["ci", "--timeout=5s"], &NO_CLUSTER);
+    let log = ran.status(1).stdout();
+    assert!(
+        log.contains("fails │ ERROR: Server exited with exit code 3")
+            || log.contains("killed │ ERROR: Server exited with signal: killed"),
+        "{log}"
+    );
+}
+
+#[test]
 fn a_run_waits_until_the_probe_of_a_server_says_that_it_is_ready() {
     let folder = Folder::new(&[(
         "Tiltfile",

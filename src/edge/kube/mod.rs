@@ -17,7 +17,8 @@ const NO_KUBECONFIG: &str = "no kubeconfig names a cluster\n\
     hint: set KUBECONFIG or write ~/.kube/config; `kubectl config get-contexts` shows what there is";
 
 pub use apply::{
-    ApplyOutcome, ApplyRequest, Patience, applied_object, apply, collect_garbage, delete, take_down,
+    ApplyOutcome, ApplyRequest, Patience, applied_object, apply, collect_garbage, delete, still_there,
+    take_down,
 };
 pub(in crate::edge) use apply::{Coming, plan_objects, what_it_holds};
 pub(in crate::edge) use connection::message as error_message;

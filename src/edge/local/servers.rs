@@ -156,8 +156,8 @@ impl Serving {
             exit = process.wait() => {
                 let how = exit.map_or_else(|error| ServerEnd::Other(error.to_string()), ServerEnd::from);
                 let is_server = matches!(self.server.asker, Asker::Resource(_));
-                if is_server && how == ServerEnd::Code(0) {
-                    self.log.error("Server exited with exit code 0");
+                if is_server {
+                    self.log.error(&format!("Server exited with {how}"));
                 }
                 self.tell(ServerStatus::Exited { pid, how }).await;
             }

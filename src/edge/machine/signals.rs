@@ -19,7 +19,8 @@ pub const PATIENCE: Duration = Duration::from_millis(1500);
 /// The exit code of a program that was made to stop.
 const FORCED_EXIT: u8 = 1;
 
-/// Returns a token that the first SIGINT, SIGTERM or SIGHUP cancels.
+/// Returns a token that the first SIGINT, SIGTERM or SIGHUP cancels. SIGHUP stays ignored where it is at the start: `nohup` is to
+/// keep the end of the terminal from us.
 ///
 /// At the second one all child processes are killed and this program exits with code 1; [`PATIENCE`] after the first, if it
 /// still runs, with the code that stopping has.
@@ -67,12 +68,20 @@ pub fn cancel_on_signal(stopped: u8) -> io::Result<CancellationToken> {
     Ok(token)
 }
 
-fn all_signals() -> io::Result<[Signal; 3]> {
-    Ok([
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::hangup())?,
-    ])
+fn all_signals() -> io::Result<Vec<Signal>> {
+    let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    if !is_ignored(&status, SignalKind::hangup()) {
+        kinds.push(SignalKind::hangup());
+    }
+    kinds.into_iter().map(signal).collect()
+}
+
+/// Returns whether a process ignores a signal, by what the system says of it. Only Linux says it.
+fn is_ignored(status: &str, kind: SignalKind) -> bool {
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask >> (kind.as_raw_value() - 1) & 1 == 1)
 }
 
 /// Cancels the token at the first signal; returns the code to exit with, at the second one or when stopping has taken too
@@ -110,6 +119,14 @@ mod tests {
             (start.elapsed(), code)
         });
         (sender, token, waiting)
+    }
+
+    #[test]
+    fn a_signal_that_is_ignored_is_known_by_its_bit() {
+        let status = "Name:\ttilt\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\n";
+        assert!(is_ignored(status, SignalKind::hangup()));
+        assert!(!is_ignored(status, SignalKind::interrupt()));
+        assert!(!is_ignored("", SignalKind::hangup()));
     }
 
     #[tokio::test(start_paused = true)]

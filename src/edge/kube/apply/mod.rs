@@ -19,4 +19,4 @@ pub use delete::{collect_garbage, delete};
 pub(in crate::edge) use dry_run::{Coming, plan_objects};
 pub(in crate::edge) use never_deleted::what_it_holds;
 pub use resource::{ApplyOutcome, ApplyRequest, applied_object, apply};
-pub use take_down::{Patience, take_down};
+pub use take_down::{Patience, still_there, take_down};

@@ -114,6 +114,15 @@ pub async fn take_down(
     down.finish().await
 }
 
+/// Returns which objects are still there, as far as the cluster says it.
+pub async fn still_there(cluster: &Cluster, objects: &[&Entity]) -> Vec<ObjectId> {
+    let looking = objects.iter().map(|entity| async {
+        let id = ObjectId::of(entity);
+        live(cluster, &id).await.map(|_| id)
+    });
+    join_all(looking).await.into_iter().flatten().collect()
+}
+
 struct TakeDown<'a> {
     cluster: &'a Cluster,
     log: &'a LogWriter,
