@@ -1,8 +1,9 @@
 //! The connection to a Docker engine, and the small questions asked over it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper::Method;
@@ -43,6 +44,8 @@ pub struct Docker {
     pub(super) api: ApiVersion,
     /// Whether this is the engine inside minikube, which runs the cluster's containers.
     pub(super) is_minikubes: bool,
+    /// The references that commands of custom builds have pushed by themselves, under tags of their own.
+    pub(super) fixed_refs: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// Why there is no engine to work with.
@@ -118,6 +121,7 @@ impl Docker {
             )?,
             api: version,
             is_minikubes: false,
+            fixed_refs: Arc::default(),
             host,
             sent_times: SentTimes::new(
                 kept_in(&env, "XDG_CACHE_HOME", ".cache").map(|dir| dir.join("contexts")),

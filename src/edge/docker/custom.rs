@@ -2,6 +2,8 @@
 //!
 //! Rule: `docs/rules/images.md`, "Custom builds".
 
+use std::sync::PoisonError;
+
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
@@ -41,7 +43,13 @@ pub(super) async fn build_custom_image(
     announce(&command.env[build.command.env.len()..], log);
     run(&command, request.commands, log, cancel).await?;
     match (expected, &build.image_ref_file) {
-        (Some(expected), _) if build.output == OutputMode::Remote => Ok(expected),
+        (Some(expected), _) if build.output == OutputMode::Remote => {
+            let image = expected.cluster_ref.familiar();
+            if build.tag.is_some() && docker.has_pushed(image.clone()) {
+                log.warn(&tag_stays(&image));
+            }
+            Ok(expected)
+        }
         (Some(expected), _) if build.output == OutputMode::LocalDockerAndRemote => {
             unless_canceled(cancel, pushed_image(docker, name, build, expected)).await
         }
@@ -60,6 +68,15 @@ pub(super) async fn build_custom_image(
             Ok(built)
         }
     }
+}
+
+/// Returns what is said of an image that is built anew under the reference that is deployed already.
+fn tag_stays(image: &str) -> String {
+    format!(
+        "{image} is deployed already: pods that run it stay as they are, though it was built again\n\
+         hint: leave out tag=, so that each build has a tag of its own ($EXPECTED_REF), or write the reference of what was built to a \
+         file and name it with outputs_image_ref_to="
+    )
 }
 
 /// Returns the name that the command is to give the image: with a tag of its own it keeps its name, unless the command
@@ -221,6 +238,12 @@ fn written_image(file: Option<&LocalPath>, registry: Option<&Registry>) -> Resul
 }
 
 impl Docker {
+    /// Notes that a command has pushed an image under a tag of its own; returns whether it did so before.
+    fn has_pushed(&self, image: String) -> bool {
+        let mut known = self.fixed_refs.lock().unwrap_or_else(PoisonError::into_inner);
+        !known.insert(image)
+    }
+
     /// Returns what is known of an image that a custom build should have left in the engine.
     async fn left_image(&self, image: &ImageRef) -> Result<Inspected, BuildError> {
         let path = format!("/images/{}/json", image.familiar());

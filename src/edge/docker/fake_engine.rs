@@ -78,6 +78,7 @@ impl FakeEngine {
             records: None,
             api: ApiVersion(1, 41),
             is_minikubes: false,
+            fixed_refs: Arc::default(),
         }
     }
 

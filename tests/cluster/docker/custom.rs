@@ -179,3 +179,17 @@ async fn a_command_that_fails_or_leaves_no_image_is_named() {
         "{error}"
     );
 }
+
+#[tokio::test]
+async fn a_tag_that_stays_is_told_to_reach_no_pod_when_it_is_built_again() {
+    let world = World::new(&[]).await;
+    let image = custom(&world, "true", |build| {
+        build.output = OutputMode::Remote;
+        build.tag = Some("stays".to_owned());
+    });
+    let told = "test/custom:stays is deployed already: pods that run it stay as they are";
+    for expected in [0, 1] {
+        run(&world, &image, &[]).await.expect("it is built");
+        assert_eq!(world.log().matches(told).count(), expected);
+    }
+}

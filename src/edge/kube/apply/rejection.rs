@@ -8,7 +8,10 @@ use crate::k8s::{Entity, KubeContext};
 
 /// Returns the server's message, then the place in the YAML if it can be read, then hints.
 pub(super) fn explain(error: &RequestError, entity: &Entity, context: &KubeContext) -> String {
-    let fields: Vec<&str> = error.causes().iter().map(|cause| cause.field.as_str()).collect();
+    let mut fields: Vec<&str> = error.causes().iter().map(|cause| cause.field.as_str()).collect();
+    if let RequestError::NoMatch { .. } = error {
+        fields.push("kind");
+    }
     let message = error.message();
     let mut hints = hints(error, context);
     hints.extend(error.hint().map(str::to_owned));
@@ -104,6 +107,25 @@ mod tests {
                 "Pod \"x\" is invalid\n --> {path}:5:3\n  |\n5 |   restartPolicy: Sometimes\n  |   ^^^^^^^^^^^^^^^^^^^^^^^^"
             )
         );
+    }
+
+    #[test]
+    fn a_kind_that_the_cluster_does_not_know_is_marked() {
+        let file = tempfile::NamedTempFile::new().expect("a scratch file");
+        std::fs::write(
+            file.path(),
+            "apiVersion: shop/v1\nkind: Widget\nmetadata:\n  name: w\n",
+        )
+        .expect("written");
+        let source = format!("file: {}", file.path().display());
+        let origin = Origin { source, line: 1 };
+        let widget = json!({"apiVersion": "shop/v1", "kind": "Widget", "metadata": {"name": "w"}});
+        let error = RequestError::NoMatch {
+            kind: "Widget".to_owned(),
+            api_version: "shop/v1".to_owned(),
+        };
+        let text = explain(&error, &Entity::new(widget, origin), &KubeContext::default());
+        assert!(text.contains(":2:1\n  |\n2 | kind: Widget\n  | ^^^^"), "{text}");
     }
 
     fn refused(code: u16, message: &str) -> RequestError {
