@@ -251,6 +251,43 @@ fn a_config_or_a_secret_is_known_by_the_value_of_its_variable() {
     );
 }
 
+#[test]
+fn fields_of_users_own_are_part_of_what_is_shown_of_a_service() {
+    let file = "--- compose.yml\nservices:\n  web:\n    image: x\n    x-team: me\n";
+    let json =
+        r#"{"name": "src", "services": {"web": {"image": "x", "healthcheck": {"test": ["CMD", "a"]}}}}"#;
+    let yaml = "name: src\nservices:\n  web:\n    image: x\n    healthcheck:\n      test: [CMD, a]\n      x-deep: a$$b\n    \
+                x-team: me\n    other: 1\n";
+    let host = answering("docker_compose('compose.yml')", file, ok(json)).with_command(CONFIG, ok(yaml));
+    let manifests = load(&host).manifests.expect("it loads");
+    let service = &manifests[0].deploy.compose().expect("a service").service;
+    assert_eq!(
+        service.definition,
+        serde_json::json!({
+            "image": "x",
+            "healthcheck": {"test": ["CMD", "a"], "x-deep": "a$b"},
+            "x-team": "me",
+        })
+    );
+}
+
+#[test]
+fn files_of_variables_in_a_form_that_tilt_does_not_know_are_watched_and_not_shown() {
+    let file = "--- compose.yml\nservices:\n  web:\n    image: x\n    env_file: [{path: a.env, format: raw}, {path: b.env}]\n";
+    let json = r#"{"name": "src", "services": {"web": {"image": "x"}}}"#;
+    let model = r#"{"name": "src", "services": {"web": {"image": "x",
+        "env_file": [{"path": "/src/a.env", "format": "raw"}, {"path": "/src/b.env"}]}}}"#;
+    let host = answering("docker_compose('compose.yml')", file, ok(json))
+        .with_command(&format!("{CONFIG} --format json --no-interpolate"), ok(model));
+    let load = load(&host);
+    let manifests = load.manifests.as_ref().expect("it loads");
+    let service = &manifests[0].deploy.compose().expect("a service").service;
+    assert_eq!(service.definition, serde_json::json!({"image": "x"}));
+    let named = |files: &[tilt::model::LocalPath]| files.iter().any(|file| file.to_string() == "/src/a.env");
+    assert!(!named(&load.config_files), "{:?}", load.config_files);
+    assert!(named(&load.unlisted_files));
+}
+
 /// Loads in a session and returns how many commands that ran.
 fn commands_of_load(request: &LoadRequest, host: &MemoryHost) -> usize {
     let log = LogWriter::global(LogStore::in_memory());

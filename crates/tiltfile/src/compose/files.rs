@@ -94,6 +94,16 @@ impl ProjectFiles {
         self.texts.iter().any(|(_, text)| names(text))
     }
 
+    /// Returns whether there may be fields of users' own below the top.
+    pub(super) fn have_extensions(&self) -> bool {
+        let has = |text: &str| {
+            [" x-", "\tx-", "{x-", "\"x-", "'x-"]
+                .iter()
+                .any(|start| text.contains(start))
+        };
+        self.texts.iter().any(|(_, text)| has(text))
+    }
+
     /// Returns the services that the files have, each with the profiles of which it needs one, if any.
     pub(super) fn services(&self) -> &[(String, Vec<String>)] {
         &self.services

@@ -72,15 +72,15 @@ pub(super) fn resolve(
         warn(session, &resolved);
         return Ok(resolved);
     }
-    let answers = answers(session, project, &command, &files, is_known);
-    if let Some(version) = answers.version {
+    let mut answers = answers(session, project, &command, &files, is_known);
+    if let Some(version) = answers.version.take() {
         let first = std::mem::take(&mut project.command);
         project.command = program::find(session, version).map_err(Unresolved::Program)?;
         if project.command != first {
             return resolve(session, project);
         }
     }
-    let resolved = understand(session, project, &files, answers.project, answers.unresolved)?;
+    let resolved = understand(session, project, &files, answers)?;
     let resolved = Arc::new(resolved);
     resolved.files.iter().for_each(|file| session.also_reads(file));
     warn(session, &resolved);
@@ -104,6 +104,8 @@ struct Answers {
     project: Result<Ran, String>,
     /// What the project is before it is resolved, where only that says which files it is made of.
     unresolved: Option<Result<Ran, String>>,
+    /// It as YAML, where it may have fields of users' own: these are not in the JSON.
+    extended: Option<Result<Ran, String>>,
 }
 
 fn answers(
@@ -120,6 +122,10 @@ fn answers(
         let options = ["--format", "json", "--no-interpolate"];
         commands.push(program::config(session, project, &options));
     }
+    let is_extended = files.have_extensions();
+    if is_extended {
+        commands.push(program::config(session, project, &[]));
+    }
     if !is_known {
         commands.push(program::version_of(session, &project.command));
     }
@@ -128,6 +134,7 @@ fn answers(
     Answers {
         project: next(),
         unresolved: has_more.then(&mut next),
+        extended: is_extended.then(&mut next),
         version: (!is_known).then(next),
     }
 }
@@ -137,10 +144,9 @@ fn understand(
     session: &Session<'_>,
     project: &ComposeProject,
     files: &ProjectFiles,
-    answer: Result<Ran, String>,
-    unresolved: Option<Result<Ran, String>>,
+    answers: Answers,
 ) -> Outcome<Resolved> {
-    let answer = answer.map_err(Fault::new)?;
+    let answer = answers.project.map_err(Fault::new)?;
     if answer.failure.is_some() {
         return Err(fault::of(files, &program::config(session, project, &[]), &answer));
     }
@@ -148,14 +154,20 @@ fn understand(
         let ran = ran.ok().filter(|ran| ran.failure.is_none());
         ran.map(|ran| String::from_utf8_lossy(&ran.stdout).into_owned())
     };
-    let model = unresolved.and_then(text);
+    let model = answers.unresolved.and_then(text);
+    let extended = answers.extended.and_then(text);
     let variables = Variables {
         session,
         project,
         printed: OnceCell::new(),
     };
     let text_of = |ran: &Ran| String::from_utf8_lossy(&ran.stdout).into_owned();
-    let read = resolved::read(project, &text_of(&answer), model.as_deref(), &variables);
+    let read = resolved::read(
+        project,
+        &text_of(&answer),
+        (model.as_deref(), extended.as_deref()),
+        &variables,
+    );
     let mut resolved = read.map_err(|why| {
         let command = program::config(session, project, &["--format", "json"]);
         Fault::new(format!("{}: {why}", command.display()))

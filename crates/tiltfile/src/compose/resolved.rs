@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::variables::{interpolated, variables as read_variables};
 use crate::diag::Diagnostic;
+use crate::k8s::yaml;
 use crate::model::{
     ComposeCondition, ComposeDependency, ComposeMount, ComposePart, ComposePartKind, ComposePort,
     ComposeProject, ComposeService, ComposeText, ContainerPath, LocalPath, ManifestName,
@@ -52,19 +53,21 @@ pub(crate) struct BuildSection {
 }
 
 /// Reads what compose printed: a project as JSON, and the project before variables were put into it, where that was asked
-/// for. `variables` are those that compose knows.
+/// for. `variables` are those that compose knows. `extended` is the project as YAML, which has also the fields whose names begin
+/// with `x-`, where there may be some.
 ///
 /// # Errors
 /// When it is no project.
 pub(super) fn read(
     project: &ComposeProject,
     answer: &str,
-    model: Option<&str>,
+    (model, extended): (Option<&str>, Option<&str>),
     variables: &dyn ProjectVariables,
 ) -> Result<Resolved, String> {
     // Compose writes each `$` twice, so that its output could be its input.
     let answer: Value = serde_json::from_str(&answer.replace("$$", "$")).map_err(|why| why.to_string())?;
     let mut listed = ListedFiles::read(model, variables);
+    let extended = extended.and_then(|text| yaml::decode(&text.replace("$$", "$")).ok());
     let empty = Map::new();
     let services = answer["services"].as_object().unwrap_or(&empty);
     let parts = |definition: &Value| parts(definition, &answer);
@@ -81,6 +84,9 @@ pub(super) fn read(
         };
         let (parts, texts) = (parts(&definition), texts(&definition, &answer, variables));
         listed.add_to(name, &mut definition);
+        if let Some(extended) = &extended {
+            add_extensions(&mut definition, &extended["services"][name]);
+        }
         let service = service(project, name, &hash, definition, services);
         resolved.services.push(ComposeService {
             parts,
@@ -94,10 +100,35 @@ pub(super) fn read(
     Ok(resolved)
 }
 
+/// Adds the fields that only users know, at any depth.
+fn add_extensions(shown: &mut Value, said: &Value) {
+    match (shown, said) {
+        (Value::Object(shown), Value::Object(said)) => {
+            for (name, value) in said {
+                match shown.get_mut(name) {
+                    Some(part) => add_extensions(part, value),
+                    None if name.starts_with("x-") => drop(shown.insert(name.clone(), value.clone())),
+                    None => {}
+                }
+            }
+        }
+        (Value::Array(shown), Value::Array(said)) if shown.len() == said.len() => {
+            shown
+                .iter_mut()
+                .zip(said)
+                .for_each(|(shown, said)| add_extensions(shown, said));
+        }
+        _ => {}
+    }
+}
+
 /// The files that services name; only what is not resolved says so.
 struct ListedFiles {
     services: Value,
     variables: BTreeMap<String, String>,
+    /// Whether some file of variables has a format of its own. Tilt's reader does not know these, and takes the whole project as
+    /// `docker compose config` prints it, where no such file is named.
+    has_formats: bool,
     env_files: Vec<LocalPath>,
     others: BTreeSet<LocalPath>,
 }
@@ -112,6 +143,10 @@ impl ListedFiles {
             let services = services.as_object().into_iter().flatten();
             services.flat_map(|(_, service)| [&service["env_file"], &service["label_file"]])
         };
+        let has_formats = listed().any(|files| {
+            let mut entries = files.as_array().into_iter().flatten();
+            entries.any(|entry| entry.get("format").is_some())
+        });
         let has_variables = listed().any(|files| files.to_string().contains('$'));
         let variables = if has_variables {
             read_variables(variables.printed())
@@ -121,6 +156,7 @@ impl ListedFiles {
         Self {
             services,
             variables,
+            has_formats,
             env_files: Vec::new(),
             others: BTreeSet::new(),
         }
@@ -159,12 +195,13 @@ impl ListedFiles {
             let Some(path) = path(&entry) else {
                 continue;
             };
+            if self.has_formats {
+                self.others.insert(path);
+                continue;
+            }
             let mut shown = Map::from_iter([("path".to_owned(), path.to_string().into())]);
             if entry["required"] == false {
                 shown.insert("required".to_owned(), false.into());
-            }
-            if let Some(format) = entry.get("format") {
-                shown.insert("format".to_owned(), format.clone());
             }
             env_files.push(Value::Object(shown));
             self.env_files.push(path);
