@@ -1,6 +1,6 @@
 //! This machine, as a Tiltfile sees it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::Metadata;
 use std::io;
@@ -27,6 +27,8 @@ use crate::tiltfile::{Checkout, CheckoutFault, DirEntry, Host, HostCommand, Ran,
 pub struct RealHost {
     /// What each file was when it was read first.
     read: Mutex<BTreeMap<LocalPath, ReadFile>>,
+    /// What was not there when it was looked for.
+    missing: Mutex<BTreeSet<LocalPath>>,
 }
 
 /// A file as it was when it was read.
@@ -67,11 +69,20 @@ impl RealHost {
             .collect()
     }
 
-    /// Returns the files whose content is not what was read first. Those that were missing then are not among them.
+    /// Returns the files whose content is not what was read first, then what was missing and is there now.
     pub fn changed_since_read(&self) -> Vec<LocalPath> {
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = read.iter().filter(|(path, then)| then.is_changed(path));
-        changed.map(|(path, _)| path.clone()).collect()
+        let came = missing
+            .iter()
+            .filter(|path| path.as_path().exists() && !read.contains_key(*path));
+        changed.map(|(path, _)| path).chain(came).cloned().collect()
+    }
+
+    fn note_missing(&self, path: &LocalPath) {
+        let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        missing.insert(path.clone());
     }
 }
 
@@ -79,7 +90,11 @@ impl Host for RealHost {
     fn read(&self, path: &LocalPath) -> io::Result<Vec<u8>> {
         // Before the content: a change in between must not look like one that was read.
         let meta = std::fs::metadata(path).ok();
-        let content = std::fs::read(path)?;
+        let content = std::fs::read(path).inspect_err(|error| {
+            if error.kind() == io::ErrorKind::NotFound {
+                self.note_missing(path);
+            }
+        })?;
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         read.entry(path.clone())
             .or_insert_with(|| ReadFile::new(meta.as_ref(), &content));
@@ -105,7 +120,11 @@ impl Host for RealHost {
     }
 
     fn exists(&self, path: &LocalPath) -> bool {
-        path.as_path().exists()
+        let exists = path.as_path().exists();
+        if !exists {
+            self.note_missing(path);
+        }
+        exists
     }
 
     fn list(&self, directory: &LocalPath) -> io::Result<Vec<DirEntry>> {
@@ -205,5 +224,21 @@ mod tests {
         std::fs::write(path("changed"), "2").unwrap();
         std::fs::remove_file(path("gone")).unwrap();
         assert_eq!(host.changed_since_read(), [path("changed"), path("gone")]);
+    }
+
+    #[test]
+    fn what_was_missing_and_came_since_is_a_change() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| LocalPath::new(dir.path().join(name));
+        let host = RealHost::default();
+        assert!(host.read(&path("a")).is_err() && !host.exists(&path("b")) && !host.exists(&path("c")));
+        assert_eq!(host.changed_since_read(), []);
+        std::fs::write(path("a"), "").unwrap();
+        std::fs::create_dir(path("b")).unwrap();
+        assert_eq!(host.changed_since_read(), [path("a"), path("b")]);
+        // What is written and then read by the same load has been read.
+        std::fs::write(path("c"), "").unwrap();
+        host.read(&path("c")).unwrap();
+        assert_eq!(host.changed_since_read(), [path("a"), path("b")]);
     }
 }
