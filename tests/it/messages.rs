@@ -282,3 +282,72 @@ fn endpoints_say_why_they_refuse() {
     let page = ask("GET", "/whatever", &[], "");
     assert!(page.contains("no-store, max-age=0"), "{page}");
 }
+
+#[test]
+fn the_tree_says_how_each_resource_is() {
+    let tiltfile = "local_resource('base', 'exit 1')\nlocal_resource('left', 'true', resource_deps=['base'])\n\
+                    local_resource('right', 'true', resource_deps=['base'])\n\
+                    local_resource('top', 'true', resource_deps=['left', 'right'])\n\
+                    local_resource('dead', serve_cmd='exit 3')\n\
+                    local_resource('idle', 'true', auto_init=False, trigger_mode=TRIGGER_MODE_MANUAL)\n";
+    let session = Session::start(&[("Tiltfile", tiltfile)]);
+    session.wait("uiresource/base", ".status.updateStatus", "error");
+    session.wait("uiresource/dead", ".status.runtimeStatus", "error");
+    let tree = session.ok(&["alpha", "tree-view", "--dedupe"]);
+    for line in [
+        "base (build error)",
+        "dead (runtime error)",
+        "idle (not started)",
+        "[also depends on: ",
+        "Resources: 6 total",
+    ] {
+        assert!(tree.contains(line), "{line} in {tree}");
+    }
+    let fine = Session::start(&[("Tiltfile", PROJECT)]);
+    fine.ok(&["trigger", "idle", "--wait"]);
+    fine.wait("uiresource/web", ".status.updateStatus", "ok");
+    let none = fine.ok(&["alpha", "tree-view", "--blockers"]);
+    assert!(
+        none.contains("No blocked resources found. All resources are OK."),
+        "{none}"
+    );
+}
+
+#[test]
+fn writes_that_change_nothing_or_do_not_fit_are_told_as_kubectl_tells_them() {
+    let session = Session::start(&[
+        ("Tiltfile", PROJECT),
+        (
+            "odd.yaml",
+            "apiVersion: tilt.dev/v1alpha1\nkind: ConfigMap\nmetadata: {name: odd}\ndota: {}\n",
+        ),
+        (
+            "stale.yaml",
+            "apiVersion: tilt.dev/v1alpha1\nkind: ConfigMap\nmetadata: {name: web-disable, resourceVersion: '1'}\ndata: {a: b}\n",
+        ),
+    ]);
+    session.wait("uiresource/web", ".status.updateStatus", "ok");
+    let same = session.ok(&["patch", "cm", "web-disable", "--type=merge", "-p", "{}"]);
+    assert_eq!(same, "configmap.tilt.dev/web-disable patched (no change)");
+    let odd = session.tilt(&["create", "-f", "odd.yaml"]).status(1).stderr();
+    assert!(
+        odd.contains("strict decoding error: unknown field \"dota\""),
+        "{odd}"
+    );
+    let kubectl = |args: &[&str]| {
+        let ran = session
+            .kubectl()
+            .args(args)
+            .output()
+            .expect("kubectl is on the path");
+        assert!(!ran.status.success(), "{args:?}");
+        String::from_utf8_lossy(&ran.stderr).into_owned()
+    };
+    let stale = kubectl(&["replace", "-f", "stale.yaml"]);
+    assert!(stale.contains("the object has been modified"), "{stale}");
+    let forbidden = kubectl(&["--token=wrong", "get", "--raw=/version"]);
+    assert!(
+        forbidden.contains("User \"system:anonymous\"") && forbidden.contains("Everything is forbidden."),
+        "{forbidden}"
+    );
+}

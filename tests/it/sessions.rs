@@ -460,6 +460,10 @@ fn a_busy_port_is_answered_with_its_holder_and_a_free_one() {
         error.contains(&format!("(pid {})", std::process::id())),
         "{error}"
     );
+    assert!(
+        error.contains("\nOriginal error: listen tcp 127.0.0.1:"),
+        "{error}"
+    );
     let offered = error.rsplit_once("--port=").expect("a port is offered").1;
     let offered: u16 = offered.parse().expect("it is a number");
     assert!(offered > busy.local_addr().expect("an address").port(), "{error}");
