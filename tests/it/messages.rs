@@ -304,7 +304,8 @@ fn the_tree_says_how_each_resource_is() {
         assert!(tree.contains(line), "{line} in {tree}");
     }
     let fine = Session::start(&[("Tiltfile", PROJECT)]);
-    fine.ok(&["trigger", "idle", "--wait"]);
+    fine.ok(&["trigger", "idle"]);
+    fine.wait("uiresource/idle", ".status.updateStatus", "ok");
     fine.wait("uiresource/web", ".status.updateStatus", "ok");
     let none = fine.ok(&["alpha", "tree-view", "--blockers"]);
     assert!(

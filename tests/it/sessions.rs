@@ -767,10 +767,14 @@ fn what_kubectl_refuses_is_refused_and_what_it_asks_is_asked() {
     let edit = session
         .folder
         .tilt(&["edit", "cmd", "c"], &[("EDITOR", "sed -i s/kind:.*/kind:/")]);
+    let error = edit.status(1).stderr();
+    let copy = error.strip_prefix("A copy of your changes has been stored to \"");
+    let (copy, error) = copy.and_then(|rest| rest.split_once("\"\n")).expect("both lines");
     assert_eq!(
-        edit.status(1).stderr(),
+        error,
         "error: At least one of apiVersion, kind and name was changed"
     );
+    std::fs::remove_file(copy).expect("what was edited");
     let asked = session.ok(&["delete", "cmd", "c", "-i"]);
     let question = "You are about to delete the following 1 resource(s):\ncmd.tilt.dev/c\nDo you want to continue? (y/N): ";
     assert_eq!(
