@@ -195,7 +195,7 @@ fn a_snapshot_of_a_run_that_failed_shows_its_resources_and_its_log() {
     insta::assert_snapshot!(shown.join("\n"), @r#"
     {"name":"(Tiltfile)","annotations":{"tilt.dev/resource":"(Tiltfile)"}} 1 "ok" null null null
     {"name":"bad","labels":{"tests":"tests"},"annotations":{"tilt.dev/resource":"bad"}} 2 "error" null "UpdateError" "Command \"printf \\\"odd \\\\377\\\\n\\\"; exit 3\" failed: exit status 3"
-    {"name":"waits","labels":{},"annotations":{"tilt.dev/resource":"waits"}} 3 "pending" {"reason":"waiting-for-dep","on":[{"name":"bad"}]} "UpdatePending" null
+    {"name":"waits","labels":{},"annotations":{"tilt.dev/resource":"waits"}} 3 "pending" {"reason":"waiting-for-dep","on":[{"group":"tilt.dev","apiVersion":"v1alpha1","kind":"UIResource","name":"bad"}]} "UpdatePending" null
     "#);
     let segments = snapshot["view"]["logList"]["segments"]
         .as_array()

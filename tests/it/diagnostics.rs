@@ -133,7 +133,7 @@ fn wrong_type_of_an_argument() {
     assert_snapshot!(errors("--- Tiltfile\nk8s_resource('web',\n             pod_readiness=True)\n"), @r#"
     Traceback (most recent call last):
       /src/Tiltfile:1:13: in <toplevel>
-    Error in k8s_resource: k8s_resource: for parameter "pod_readiness": got bool, want string
+    Error in k8s_resource: k8s_resource: for parameter "pod_readiness": Must be a string. Got: bool
      --> /src/Tiltfile:2:28
       |
     2 |              pod_readiness=True)

@@ -126,14 +126,6 @@ fn arguments_that_do_not_fit_are_named() {
             "expected path | string. Actual type: starlark.NoneType",
         ),
         (
-            custom("command_bat=1"),
-            "a command must be a string or list of strings. found starlark.Int",
-        ),
-        (
-            custom("command_bat_val=1"),
-            "a command must be a string or list of strings. found starlark.Int",
-        ),
-        (
             custom("image_deps='base'"),
             "value should be a List or Tuple of strings, but is of type string",
         ),

@@ -351,6 +351,36 @@ fn objects_say_what_tilts_objects_say() {
             "configs:(Tiltfile)",
         ),
         ("uibutton", "(Tiltfile)-stopbuild", "{.spec.text}", "Stop Build"),
+        (
+            "uibutton",
+            "(Tiltfile)-stopbuild",
+            "{.metadata.ownerReferences}{.metadata.annotations.tilt\\.dev/resource}",
+            "",
+        ),
+        (
+            "uibutton",
+            "toggle-web-disable",
+            "{.metadata.annotations.tilt\\.dev/resource}",
+            "",
+        ),
+        (
+            "uibutton",
+            "web-stopbuild",
+            "{.metadata.annotations.tilt\\.dev/resource}",
+            "(Tiltfile)",
+        ),
+        (
+            "togglebutton",
+            "web-disable",
+            "{.metadata.annotations.tilt\\.dev/resource}",
+            "(Tiltfile)",
+        ),
+        (
+            "cm",
+            "web-disable",
+            "{.metadata.annotations.tilt\\.dev/resource}",
+            "(Tiltfile)",
+        ),
         ("cmd", "web:update", "{.status.disableStatus.state}", "Enabled"),
         (
             "cm",
@@ -375,4 +405,18 @@ fn objects_say_what_tilts_objects_say() {
         "jsonpath={.status.conditions[0].lastTransitionTime}",
     ];
     assert!(ok(&session, &since).ends_with('Z'));
+}
+
+#[test]
+fn an_extension_that_is_loaded_says_where_its_files_are() {
+    let tiltfile = "local('mkdir -p exts/deep/one; echo \"x = 1\" > exts/deep/one/Tiltfile')\n\
+                    v1alpha1.extension_repo(name='r', url='file://' + os.getcwd() + '/exts', load_host='mine')\n\
+                    load('ext://mine/deep/one', 'x')\nlocal_resource('web', 'true')\n";
+    let session = Session::start(&[("Tiltfile", tiltfile)]);
+    session.wait("uiresource/web", ".status.updateStatus", "ok");
+    let path = |object: &str| ok(&session, &["get", object, "-o", "jsonpath={.status.path}"]);
+    let repo = path("extensionrepos/r");
+    assert!(repo.starts_with('/') && repo.ends_with("/exts"), "{repo}");
+    let name = ok(&session, &["get", "extensions", "-o", "name"]);
+    assert_eq!(path(name.trim()), format!("{repo}/deep/one/Tiltfile"));
 }

@@ -110,10 +110,6 @@ fn arguments_that_do_not_fit_are_named() {
             "local_resource('a', 'x')\nlocal_resource('a', 'y')",
             "local_resource named \"a\" already exists",
         ),
-        (
-            "local_resource('a', 'x', cmd_bat=1)",
-            "a command must be a string or list of strings. found starlark.Int",
-        ),
         ("trigger_mode(1)", "got int, want TriggerMode"),
         (
             "trigger_mode(TRIGGER_MODE_AUTO)\ntrigger_mode(TRIGGER_MODE_AUTO)",

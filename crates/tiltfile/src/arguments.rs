@@ -11,6 +11,7 @@ use super::call::Arg;
 use super::fault::{Fault, Outcome};
 use super::kinds::{elements, go_type, list_or_tuple, stringable, type_name};
 use super::session::Session;
+use super::show;
 use crate::model::LocalPath;
 
 impl<'v> Arg<'v> {
@@ -39,7 +40,7 @@ impl<'v> Arg<'v> {
                 self.fault(format!(
                     "{}: '{}' is a {}, not a string",
                     self.name,
-                    item.to_str(),
+                    show::text(item, self.heap),
                     go_type(item)
                 ))
             })
@@ -81,7 +82,7 @@ impl<'v> Arg<'v> {
         };
         let text = |what: &str, value: Value<'v>| {
             stringable(value).ok_or_else(|| {
-                let (got, shown) = (go_type(value), value.to_str());
+                let (got, shown) = (go_type(value), show::text(value, self.heap));
                 self.unfit(format!("{what} is not a string: {got} ({shown})"))
             })
         };
@@ -160,13 +161,18 @@ fn label_problem(label: &str) -> Option<String> {
                         alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for \
                         validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
     if label.contains('/') {
-        return Some("cannot contain /".to_owned());
+        return Some(
+            "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and \
+             end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is \
+             '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+                .to_owned(),
+        );
     }
     if label.is_empty() {
         return Some(format!("name part must be non-empty, name part {FORM}"));
     }
     if label.len() > 63 {
-        return Some("name part must be no more than 63 characters".to_owned());
+        return Some("name part must be no more than 63 bytes".to_owned());
     }
     let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
     let bytes = label.as_bytes();

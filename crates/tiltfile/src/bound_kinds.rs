@@ -25,11 +25,13 @@ pub(super) enum Kind {
     Links,
     TriggerMode,
     Images,
+    PodReadiness,
+    Discovery,
 }
 
 use Kind::{
-    Flag, Images, Labels, Links, Name, Path, PathOrNone, Paths, Sequence, Text, TextMap, TextOrBlob,
-    TextOrList, TriggerMode,
+    Discovery, Flag, Images, Labels, Links, Name, Path, PathOrNone, Paths, PodReadiness, Sequence, Text,
+    TextMap, TextOrBlob, TextOrList, TriggerMode,
 };
 
 type Parameters = &'static [(&'static str, Kind)];
@@ -86,6 +88,18 @@ static K8S_RESOURCE: Parameters = &[
     ("objects", Sequence),
     ("links", Links),
     ("labels", Labels),
+    ("pod_readiness", PodReadiness),
+    ("discovery_strategy", Discovery),
+];
+
+static K8S_CUSTOM_DEPLOY: Parameters = &[
+    ("name", Text),
+    ("deps", Paths),
+    ("image_selector", Text),
+    ("container_selector", Text),
+    ("apply_env", TextMap),
+    ("delete_env", TextMap),
+    ("image_deps", Images),
 ];
 
 /// Returns the parameters of a built-in that are looked at while they are bound.
@@ -95,6 +109,7 @@ pub(super) fn of(builtin: &str) -> Parameters {
         "custom_build" => CUSTOM_BUILD,
         "local_resource" | "test" => LOCAL_RESOURCE,
         "k8s_resource" => K8S_RESOURCE,
+        "k8s_custom_deploy" => K8S_CUSTOM_DEPLOY,
         _ => &[],
     }
 }
@@ -123,6 +138,8 @@ impl Kind {
             Links => arg.links().map(drop),
             TriggerMode => arg.on_change().map(drop),
             Images => arg.images().map(drop),
+            PodReadiness => arg.pod_readiness().map(drop),
+            Discovery => arg.discovery_strategy().map(drop),
         }
     }
 }

@@ -10,7 +10,9 @@ use super::call::{Arg, Call};
 use super::fault::{Fault, Outcome};
 use super::kinds::{elements, go_type, list_or_tuple, stringable, type_name};
 use super::session::Session;
-use crate::model::{Command, ImageRef, LocalPath, parse_go_duration};
+use super::show;
+use crate::diag::nearest;
+use crate::model::{Command, DiscoveryStrategy, ImageRef, LocalPath, PodReadiness, parse_go_duration};
 
 impl<'v> Arg<'v> {
     /// Returns `None` for `None`, else the argument.
@@ -65,7 +67,7 @@ impl<'v> Arg<'v> {
             stringable(item).ok_or_else(|| {
                 self.unfit(format!(
                     "{whole} should contain only strings, but element \"{}\" was of type {}",
-                    item.to_str(),
+                    show::text(item, self.heap),
                     type_name(item)
                 ))
             })
@@ -116,6 +118,41 @@ impl<'v> Arg<'v> {
         }
     }
 
+    /// Readiness of pods: one of three words; `None` where nothing is said.
+    pub(super) fn pod_readiness(&self) -> Outcome<Option<PodReadiness>> {
+        match self.choice()? {
+            "" => Ok(None),
+            "ignore" => Ok(Some(PodReadiness::Ignore)),
+            "wait" => Ok(Some(PodReadiness::Wait)),
+            "succeeded" => Ok(Some(PodReadiness::Succeeded)),
+            other => Err(self
+                .unfit(format!("Invalid value. Allowed: {{ignore, wait}}. Got: {other}"))
+                .hint("\"succeeded\" is allowed too")),
+        }
+    }
+
+    /// How pods are found: one of two words; `None` where nothing is said.
+    pub(super) fn discovery_strategy(&self) -> Outcome<Option<DiscoveryStrategy>> {
+        match self.choice()? {
+            "" => Ok(None),
+            "default" => Ok(Some(DiscoveryStrategy::Default)),
+            "selectors-only" => Ok(Some(DiscoveryStrategy::SelectorsOnly)),
+            other => {
+                let fault = self.unfit("Invalid. Must be one of: \"default\", \"selectors-only\"");
+                Err(match nearest(other, ["default", "selectors-only"]) {
+                    Some(near) => fault.hint(format!("did you mean \"{near}\"?")),
+                    None => fault,
+                })
+            }
+        }
+    }
+
+    /// The text of what takes one of some words.
+    fn choice(&self) -> Outcome<&'v str> {
+        let text = self.value.unpack_str();
+        text.ok_or_else(|| self.unfit(format!("Must be a string. Got: {}", type_name(self.value))))
+    }
+
     /// Cmd, without directory and environment: a string for a shell, or a sequence of strings.
     pub(super) fn argv(&self) -> Outcome<Vec<String>> {
         if let Some(text) = self.value.unpack_str() {
@@ -131,7 +168,7 @@ impl<'v> Arg<'v> {
             item.unpack_str().map(str::to_owned).ok_or_else(|| {
                 self.unplaced(format!(
                     "a command must be a string or a list of strings: '{}' is a {}, not a string",
-                    item.to_str(),
+                    show::text(item, self.heap),
                     go_type(item)
                 ))
             })
@@ -177,17 +214,13 @@ impl<'v> Arg<'v> {
 impl Call<'_, '_, '_, '_> {
     /// Cmd with its companions: the command of parameter `main`, without a directory when absent, which runs in `dir` with `env` added.
     ///
-    /// `windows` is checked but never used here: it is for another operating system.
+    /// What stands for it on Windows is not looked at, as in Tilt.
     pub(super) fn command(
         &self,
         main: &'static str,
-        windows: &'static str,
         dir: &'static str,
         env: Option<&'static str>,
     ) -> Outcome<Command> {
-        if let Some(arg) = self.get(windows).and_then(Arg::unless_none) {
-            arg.argv()?;
-        }
         let argv = self.get(main).map(|arg| arg.argv()).transpose()?;
         let env = env.and_then(|name| self.get(name));
         let env = env.map_or(Ok(Vec::new()), |arg| arg.variables())?;

@@ -166,7 +166,7 @@ fn field(key: Value<'_>) -> Result<&str, String> {
             _ => go_type(key),
         };
         format!(
-            "only string keys are supported in maps. found key '{}' of type {kind}",
+            "error converting object from starlark: only string keys are supported in maps. found key '{}' of type {kind}",
             key.to_str()
         )
     })

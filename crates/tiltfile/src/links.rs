@@ -7,6 +7,7 @@ use starlark::values::{UnpackValue, Value};
 use super::call::Arg;
 use super::fault::{Fault, Outcome};
 use super::kinds::{elements, go_type};
+use super::show;
 use super::values::{LinkValue, PortForwardValue};
 use crate::model::{Link, PortForward};
 
@@ -27,7 +28,7 @@ impl<'v> Arg<'v> {
         let Some(url) = value.unpack_str() else {
             return Err(self.unfit(format!(
                 "`Want a string, a link, or a sequence of these; found {} (type: {})",
-                value.to_str(),
+                show::text(value, self.heap),
                 go_type(value)
             )));
         };
@@ -55,8 +56,8 @@ impl<'v> Arg<'v> {
             Some(forward) => forward.map_err(fault),
             None => Err(fault(format!(
                 "port_forwards arg {} includes element {} which must be an int or a port_forward; is a {}",
-                self.value.to_str(),
-                value.to_str(),
+                show::text(self.value, self.heap),
+                show::text(value, self.heap),
                 go_type(value)
             ))),
         };

@@ -191,7 +191,7 @@ fn secret((value, secret): (&String, &Secret)) -> (String, Value) {
     let fields = json!({
         "Name": secret.name,
         "Key": secret.key,
-        "Value": base64(value),
+        "Value": (!secret.is_null).then(|| base64(value)),
         "ValueEncoded": base64(&base64(value)),
         "Replacement": base64(&replacement),
     });

@@ -16,6 +16,8 @@ pub struct Secret {
     pub key: String,
     /// The value in base64. It may be of bytes that are no text.
     pub encoded: String,
+    /// Whether it is null, which counts as empty.
+    pub is_null: bool,
 }
 
 /// The length from which on a value is hidden, in bytes: shorter ones are found everywhere.
@@ -40,7 +42,8 @@ pub(super) fn of<'a>(entities: impl Iterator<Item = &'a Entity>) -> BTreeMap<Str
         for field in secret_fields(entity.api_version(), entity.kind()) {
             for (key, text) in texts(entity, field) {
                 if let Some(value) = value(field, text) {
-                    add(&mut secrets, entity, key, &value);
+                    let is_null = *field == "data" && entity.get(&[*field, key]).is_some_and(Value::is_null);
+                    add(&mut secrets, entity, (key, is_null), &value);
                 }
             }
         }
@@ -58,11 +61,12 @@ fn value(field: &str, text: &str) -> Option<Vec<u8>> {
         .ok()
 }
 
-fn add(secrets: &mut BTreeMap<String, Secret>, entity: &Entity, key: &str, value: &[u8]) {
+fn add(secrets: &mut BTreeMap<String, Secret>, entity: &Entity, (key, is_null): (&str, bool), value: &[u8]) {
     let secret = Secret {
         name: entity.name().to_owned(),
         key: key.to_owned(),
         encoded: base64::engine::general_purpose::STANDARD.encode(value),
+        is_null,
     };
     secrets.insert(String::from_utf8_lossy(value).into_owned(), secret);
 }
@@ -72,5 +76,9 @@ fn texts<'a>(entity: &'a Entity, field: &str) -> impl Iterator<Item = (&'a str, 
     fields
         .into_iter()
         .flatten()
-        .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+        .filter_map(|(key, value)| match value {
+            // Go's types know no null here.
+            Value::Null => Some((key.as_str(), "")),
+            value => Some((key.as_str(), value.as_str()?)),
+        })
 }

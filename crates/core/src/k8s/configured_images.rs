@@ -44,8 +44,9 @@ pub fn at(entity: &Entity, locator: &ImageLocator, path: &JsonPath) -> Result<Ve
 }
 
 fn is_left_out(entity: &Entity, why: &str) -> bool {
-    schema::of_kind(entity.api_version(), entity.kind()).is_some()
-        && why.strip_suffix(" is not found").is_some_and(schema::knows_field)
+    let of = schema::of_kind(entity.api_version(), entity.kind());
+    of.zip(why.strip_suffix(" is not found"))
+        .is_some_and(|(of, name)| schema::has_field_within(of, name))
 }
 
 fn text_of(found: &Found, path: &str) -> Result<String, String> {

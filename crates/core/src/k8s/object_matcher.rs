@@ -65,7 +65,16 @@ fn regex(pattern: &str) -> Result<Option<Regex>, String> {
             "unclosed character class" => "missing closing ]",
             why => why,
         };
-        format!("error parsing regexp: {why}: `(?i){pattern}`")
+        // It shows the part at fault.
+        let shown = match why {
+            "missing closing ]" => pattern[pattern.find('[').unwrap_or(0)..].to_owned(),
+            "missing argument to repetition operator" => pattern
+                .chars()
+                .find(|c| "*+?".contains(*c))
+                .map_or_else(|| pattern.to_owned(), String::from),
+            _ => format!("(?i){pattern}"),
+        };
+        format!("error parsing regexp: {why}: `{shown}`")
     })
 }
 
@@ -112,5 +121,13 @@ mod tests {
             message.starts_with("error parsing kind regexp: error parsing regexp: "),
             "{message}"
         );
+        for (pattern, end) in [
+            ("a[b", "missing closing ]: `[b`"),
+            ("(a", "missing closing ): `(?i)(a`"),
+            ("*", "operator: `*`"),
+        ] {
+            let error = regex(pattern).unwrap_err();
+            assert!(error.ends_with(end), "{error}");
+        }
     }
 }

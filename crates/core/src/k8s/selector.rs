@@ -39,7 +39,7 @@ impl ObjectSelector {
         Ok(Self { parts })
     }
 
-    /// Returns whether all parts that are given are those of the object.
+    /// Returns whether all parts are those of the object. An empty one is none that any object has, as in Tilt.
     pub fn matches(&self, entity: &Entity) -> bool {
         let of = [
             entity.name(),
@@ -49,7 +49,7 @@ impl ObjectSelector {
         self.parts
             .iter()
             .zip(of)
-            .all(|(part, value)| part.is_empty() || part.to_lowercase() == value.to_lowercase())
+            .all(|(part, value)| part.to_lowercase() == value.to_lowercase())
     }
 }
 

@@ -31,7 +31,10 @@ pub fn parse_go_duration(text: &str) -> Result<Duration, String> {
     if text == "0" {
         return Ok(Duration::ZERO);
     }
-    let mut rest = text.strip_prefix('+').unwrap_or(text);
+    let mut rest = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if rest == "0" {
+        return Ok(Duration::ZERO);
+    }
     if rest.is_empty() {
         return Err(invalid());
     }
@@ -58,7 +61,14 @@ pub fn parse_go_duration(text: &str) -> Result<Duration, String> {
         seconds += number * unit;
         rest = &rest[letters..];
     }
-    Duration::try_from_secs_f64(seconds).map_err(|_| invalid())
+    // Go counts nanoseconds in 64 bits.
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|_| invalid())?;
+    let fits = i64::try_from(duration.as_nanos()).is_ok();
+    let is_negative = text.starts_with('-') && !duration.is_zero();
+    if is_negative || !fits {
+        return Err(invalid());
+    }
+    Ok(duration)
 }
 
 /// Returns `value / unit` with at most `places` decimals, without trailing zeros.
@@ -105,7 +115,10 @@ mod tests {
             parse_go_duration("5d").unwrap_err(),
             "time: unknown unit \"d\" in duration \"5d\""
         );
-        for text in ["", "x", "-5s", "1..2s"] {
+        for text in ["-0", "+0", "-0s"] {
+            assert_eq!(parse_go_duration(text), Ok(Duration::ZERO), "{text}");
+        }
+        for text in ["", "-", "x", "-5s", "1..2s", "9999999999999h"] {
             assert_eq!(
                 parse_go_duration(text).unwrap_err(),
                 format!("time: invalid duration {text:?}")

@@ -179,6 +179,11 @@ fn add_details(status: &mut Value, resource: &ResourceView) {
     }
     if !resource.objects.is_empty() {
         status["k8sResourceInfo"]["displayNames"] = resource.objects.clone().into();
+    } else if !resource.applied.is_empty() {
+        // What a command deployed.
+        let names = resource.applied.iter();
+        let names = names.map(|object| format!("{}:{}", object.id.name, object.id.kind.to_lowercase()));
+        status["k8sResourceInfo"]["displayNames"] = names.collect::<Vec<_>>().into();
     }
     if let Some(service) = &resource.service {
         status["composeResourceInfo"] = json!({"healthStatus": service.health});

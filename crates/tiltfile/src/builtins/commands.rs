@@ -26,10 +26,10 @@ const ARROW: &str = " → ";
 
 fn local<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let session = call.session();
-    let command = call.command("command", "command_bat", "dir", Some("env"))?;
+    let command = call.command("command", "dir", Some("env"))?;
     let quiet = call.get("quiet").map_or(Ok(false), |arg| arg.boolean())?;
     let echo_off = call.get("echo_off").map_or(Ok(false), |arg| arg.boolean())?;
-    let stdin = match call.get("stdin").and_then(Arg::unless_none) {
+    let stdin = match call.get("stdin") {
         Some(arg) => bytes_of(&arg.text_or_blob()?).into_owned(),
         None => Vec::new(),
     };

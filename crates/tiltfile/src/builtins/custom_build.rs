@@ -82,13 +82,10 @@ fn custom_build<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
 }
 
 fn command(call: &Call<'_, '_, '_, '_>) -> Outcome<Command> {
-    if let Some(arg) = call.get("command_bat_val").and_then(Arg::unless_none) {
-        arg.argv()?;
-    }
     let arg = call.required("command");
-    arg.argv()
+    let command = call
+        .command("command", "dir", Some("env"))
         .map_err(|fault| fault.map_message(|why| format!("Argument 2 (command): {why}")))?;
-    let command = call.command("command", "command_bat", "dir", Some("env"))?;
     if command.is_empty() {
         return Err(Fault::new("Argument 2 (command) can't be empty").at(arg.place()));
     }

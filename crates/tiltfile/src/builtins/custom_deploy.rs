@@ -28,6 +28,9 @@ fn k8s_custom_deploy<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> 
     let session = call.session();
     let name_arg = call.required("name");
     let name = name_arg.text()?.to_owned();
+    if name.is_empty() {
+        return Err(Fault::new("[validate] manifest missing name").at(name_arg.place()));
+    }
     let deps = call.required("deps").unless_none();
     let deps = deps.map(|arg| arg.paths(session)).transpose()?;
     let live_update = call
@@ -38,8 +41,8 @@ fn k8s_custom_deploy<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> 
         .map_or(Ok(Vec::new()), |arg| arg.images())?;
     let watched = deps.as_deref().unwrap_or_default();
     let deploy = CustomDeploy {
-        apply: command(call, "apply_cmd", "apply_cmd_bat", "apply_dir", "apply_env")?,
-        delete: command(call, "delete_cmd", "delete_cmd_bat", "delete_dir", "delete_env")?,
+        apply: command(call, "apply_cmd", "apply_dir", "apply_env")?,
+        delete: command(call, "delete_cmd", "delete_dir", "delete_env")?,
         watch_ignores: watch_ignores(live_update.as_ref(), &images::git_roots(session, watched)),
         deps: watched.to_vec(),
     };
@@ -70,11 +73,10 @@ fn k8s_custom_deploy<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> 
 fn command(
     call: &Call<'_, '_, '_, '_>,
     name: &'static str,
-    windows: &'static str,
     dir: &'static str,
     env: &'static str,
 ) -> Outcome<Command> {
-    let command = call.command(name, windows, dir, Some(env))?;
+    let command = call.command(name, dir, Some(env))?;
     if command.is_empty() {
         return Err(call
             .fault(format!("{name} cannot be empty"))

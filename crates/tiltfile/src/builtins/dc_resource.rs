@@ -7,7 +7,7 @@ use starlark::values::Value;
 use super::docker_compose::MAKER;
 use super::resources::optional_bool;
 use crate::assembly::{Declarations, DeclaredProject};
-use crate::call::{Arg, Builtin, Call};
+use crate::call::{Builtin, Call};
 use crate::diag::nearest;
 use crate::fault::{Fault, Outcome};
 use crate::kinds::go_type;
@@ -38,7 +38,7 @@ fn dc_resource<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     let name_arg = call.required("name");
     let name = name_arg.text()?;
     let on_change = call.get("trigger_mode").map(|arg| arg.on_change()).transpose()?;
-    let resource_deps = call.get("resource_deps").and_then(Arg::unless_none);
+    let resource_deps = call.get("resource_deps");
     let resource_deps = resource_deps.map_or(Ok(Vec::new()), |arg| arg.strings())?;
     let flag = |name| call.get(name).map_or(Ok(None), |arg| optional_bool(&arg));
     let infer_links = flag("infer_links")?;

@@ -9,6 +9,7 @@ use crate::fault::{Fault, Outcome};
 use crate::kinds::type_name;
 use crate::model::{Exec, LiveUpdate, Sync};
 use crate::session::Session;
+use crate::show;
 use crate::values::{Step, StepValue};
 
 pub(super) static BUILTINS: &[Builtin] = &[
@@ -89,12 +90,12 @@ fn run_step<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
     Ok(make(call, Step::Run(exec)))
 }
 
-fn triggers(arg: &Arg<'_>, cmd: &str) -> Outcome<Vec<String>> {
-    let trigger = |value: Value<'_>| {
+fn triggers<'v>(arg: &Arg<'v>, cmd: &str) -> Outcome<Vec<String>> {
+    let trigger = |value: Value<'v>| {
         value.unpack_str().map(str::to_owned).ok_or_else(|| {
             Fault::new(format!(
                 "run cmd '{cmd}' triggers contained value '{}' of type '{}'. it may only contain strings",
-                value.to_str(),
+                show::text(value, arg.heap),
                 type_name(value)
             ))
             .at(arg.place())
@@ -125,7 +126,7 @@ impl<'v> Arg<'v> {
             let Some(made) = StepValue::from_value(value) else {
                 return Err(self.live_update_fault(&format!(
                     "'steps' must be a list of live update steps - got value '{}' of type '{}'",
-                    value.to_repr(),
+                    show::repr(value, self.heap),
                     type_name(value)
                 )));
             };

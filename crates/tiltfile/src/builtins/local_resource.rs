@@ -84,6 +84,9 @@ fn declare<'v>(call: &Call<'v, '_, '_, '_>, is_parallel: bool) -> Outcome<Value<
     let session = call.session();
     let name_arg = call.required("name");
     let name = name_arg.segment()?;
+    if name.is_empty() {
+        return Err(Fault::new("[validate] manifest missing name").at(name_arg.place()));
+    }
     let flag = |name, default| call.get(name).map_or(Ok(default), |arg| arg.boolean());
     let deps = call.get("deps").and_then(Arg::unless_none);
     let deps = deps
@@ -104,8 +107,8 @@ fn declare<'v>(call: &Call<'v, '_, '_, '_>, is_parallel: bool) -> Outcome<Value<
     let labels = call
         .get("labels")
         .map_or(Ok(BTreeSet::new()), |arg| arg.labels())?;
-    let update_cmd = call.command("cmd", "cmd_bat", "dir", Some("env"))?;
-    let serve_cmd = call.command("serve_cmd", "serve_cmd_bat", "serve_dir", Some("serve_env"))?;
+    let update_cmd = call.command("cmd", "dir", Some("env"))?;
+    let serve_cmd = call.command("serve_cmd", "serve_dir", Some("serve_env"))?;
     check_commands(call, &update_cmd, &serve_cmd)?;
     let readiness_probe = readiness_probe(call, &name, &serve_cmd)?;
     let watch_ignores = watch_ignores(call, deps.as_deref().unwrap_or_default(), ignore);

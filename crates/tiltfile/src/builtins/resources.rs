@@ -10,10 +10,9 @@ use starlark::values::{UnpackValue, Value};
 
 use crate::assembly::{ResourceOptions, Subject};
 use crate::call::{Arg, Builtin, Call};
-use crate::diag::nearest;
 use crate::fault::{Fault, Outcome};
 use crate::kinds::{go_type, type_name};
-use crate::model::{DiscoveryStrategy, Link, PodReadiness, Url};
+use crate::model::{Link, Url};
 use crate::values::{LinkValue, PortForwardValue};
 
 pub(super) static BUILTINS: &[Builtin] = &[
@@ -77,10 +76,10 @@ fn k8s_resource<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
         port_forwards: optional(call, "port_forwards", |arg| arg.port_forwards(&shown))?,
         extra_pod_selectors: optional(call, "extra_pod_selectors", extra_pod_selectors)?,
         resource_deps: optional(call, "resource_deps", |arg| arg.strings())?,
-        pod_readiness: optional(call, "pod_readiness", pod_readiness)?,
+        pod_readiness: optional(call, "pod_readiness", |arg| arg.pod_readiness())?,
         links: optional(call, "links", |arg| arg.links())?,
         labels: optional(call, "labels", |arg| arg.labels())?,
-        discovery_strategy: optional(call, "discovery_strategy", discovery_strategy)?,
+        discovery_strategy: optional(call, "discovery_strategy", |arg| arg.discovery_strategy())?,
         on_change: optional(call, "trigger_mode", |arg| arg.on_change().map(Some))?,
         auto_init: optional(call, "auto_init", optional_bool)?,
         site: call.site(),
@@ -149,18 +148,6 @@ pub(super) fn optional_bool(arg: &Arg<'_>) -> Outcome<Option<bool>> {
     }
 }
 
-pub(super) fn pod_readiness(arg: &Arg<'_>) -> Outcome<Option<PodReadiness>> {
-    match arg.text()? {
-        "" => Ok(None),
-        "ignore" => Ok(Some(PodReadiness::Ignore)),
-        "wait" => Ok(Some(PodReadiness::Wait)),
-        "succeeded" => Ok(Some(PodReadiness::Succeeded)),
-        other => Err(arg
-            .unfit(format!("Invalid value. Allowed: {{ignore, wait}}. Got: {other}"))
-            .hint("\"succeeded\" is allowed too")),
-    }
-}
-
 fn extra_pod_selectors(arg: &Arg<'_>) -> Outcome<Vec<BTreeMap<String, String>>> {
     let fault = |why: String| Fault::new(why).at(arg.place());
     let labels = |value: Value<'_>| -> Option<Outcome<BTreeMap<String, String>>> {
@@ -193,21 +180,6 @@ fn extra_pod_selectors(arg: &Arg<'_>) -> Outcome<Vec<BTreeMap<String, String>>> 
         .into_iter()
         .filter(|labels| !labels.is_empty())
         .collect())
-}
-
-fn discovery_strategy(arg: &Arg<'_>) -> Outcome<Option<DiscoveryStrategy>> {
-    match arg.text()? {
-        "" => Ok(None),
-        "default" => Ok(Some(DiscoveryStrategy::Default)),
-        "selectors-only" => Ok(Some(DiscoveryStrategy::SelectorsOnly)),
-        other => {
-            let fault = arg.unfit("Invalid. Must be one of: \"default\", \"selectors-only\"");
-            Err(match nearest(other, ["default", "selectors-only"]) {
-                Some(near) => fault.hint(format!("did you mean \"{near}\"?")),
-                None => fault,
-            })
-        }
-    }
 }
 
 fn link<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {

@@ -232,7 +232,7 @@ fn experimental_metrics_settings<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome
 }
 
 fn experimental_telemetry_cmd<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
-    let command = call.command("cmd", "cmd_bat", "dir", None)?;
+    let command = call.command("cmd", "dir", None)?;
     let period = call.get("period").map(|arg| arg.duration()).transpose()?;
     if command.is_empty() {
         return Err(Fault::new("cmd cannot be empty").at(call.required("cmd").place()));

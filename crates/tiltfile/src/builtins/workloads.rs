@@ -5,7 +5,6 @@
 use starlark::values::Value;
 use starlark::values::dict::DictRef;
 
-use super::resources::pod_readiness;
 use crate::assembly::DeclaredKind;
 use crate::call::{Arg, Builtin, Call};
 use crate::fault::{Fault, Outcome};
@@ -50,10 +49,10 @@ fn k8s_kind<'v>(call: &mut Call<'v, '_, '_, '_>) -> Outcome<Value<'v>> {
         ..ObjectPatterns::default()
     };
     let paths = call.get("image_json_path").and_then(Arg::unless_none);
-    let object = call.get("image_object").and_then(Arg::unless_none);
+    let object = call.get("image_object");
     let readiness = call
         .get("pod_readiness")
-        .map_or(Ok(None), |arg| pod_readiness(&arg))?;
+        .map_or(Ok(None), |arg| arg.pod_readiness())?;
     if let (Some(_), Some(object)) = (&paths, &object) {
         return Err(Fault::new("Cannot specify both image_json_path and image_object").at(object.place()));
     }
@@ -126,7 +125,7 @@ fn declare<'v>(call: &Call<'v, '_, '_, '_>, kind: DeclaredKind) -> Outcome<Value
 fn locators(arg: &Arg<'_>, objects: &ObjectPatterns) -> Outcome<Vec<(ImageLocator, JsonPath)>> {
     let locator = |value: Value<'_>| match value.unpack_str() {
         Some(path) => locator(arg, objects, path, None),
-        None => Err(Fault::new(format!("Expected string, got: {}", value.to_repr())).at(arg.place())),
+        None => Err(arg.unfit(format!("Expected string, got: {}", value.to_repr()))),
     };
     arg.one_or_many().into_iter().map(locator).collect()
 }
@@ -150,10 +149,9 @@ fn locator(
 fn object_locator(arg: &Arg<'_>, objects: &ObjectPatterns) -> Outcome<(ImageLocator, JsonPath)> {
     const KEYS: [&str; 3] = ["json_path", "repo_field", "tag_field"];
     let fault = |rest: String| {
-        Fault::new(format!(
+        arg.unfit(format!(
             "Expected dict of the form {{'json_path': str, 'repo_field': str, 'tag_field': str}}{rest}"
         ))
-        .at(arg.place())
     };
     let actual = || fault(format!(". Actual: {}", arg.value.to_repr()));
     let dict = DictRef::from_value(arg.value).ok_or_else(actual)?;

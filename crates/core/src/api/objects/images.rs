@@ -182,10 +182,7 @@ fn live_update(resource: &ResourceView, image: &ImageTarget, rules: &LiveUpdate)
     let mut selector = json!({"discoveryName": resource.name.as_str(), "applyName": resource.name.as_str()});
     match &rules.container {
         Some(container) => selector["containerName"] = container.as_str().into(),
-        None => {
-            selector["image"] = image.selector.image.familiar().into();
-            selector["imageMapName"] = image.id.name.as_str().into();
-        }
+        None => selector["imageMapName"] = image.id.name.as_str().into(),
     }
     let paths = |paths: &[crate::model::LocalPath]| -> Vec<String> {
         paths
@@ -213,8 +210,10 @@ fn live_update(resource: &ResourceView, image: &ImageTarget, rules: &LiveUpdate)
         "stopPaths": paths(&rules.stop_paths),
         "syncs": syncs,
         "execs": execs,
-        "restart": if rules.restart { "always" } else { "none" },
     });
+    if rules.restart {
+        spec["restart"] = "always".into();
+    }
     if rules.initial_sync {
         spec["initialSync"] = json!({});
     }

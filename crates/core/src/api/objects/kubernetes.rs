@@ -32,6 +32,9 @@ fn apply(resource: &ResourceView, target: &K8sTarget) -> Value {
         Some(custom) => {
             spec["applyCmd"] = command(&custom.apply);
             spec["deleteCmd"] = command(&custom.delete);
+            if !custom.deps.is_empty() {
+                spec["restartOn"] = json!({"fileWatches": [format!("{name}:apply")]});
+            }
         }
         None => {
             let documents: Vec<String> = target
@@ -93,7 +96,7 @@ fn command(command: &Command) -> Value {
     json!({
         "args": command.argv,
         "dir": command.dir.as_ref().map(ToString::to_string).unwrap_or_default(),
-        "env": command.env,
+        "env": Some(&command.env).filter(|env| !env.is_empty()),
     })
 }
 
@@ -180,8 +183,12 @@ fn port_forward(resource: &ResourceView, target: &K8sTarget) -> Option<Value> {
         shown["containerPort"] = forward.container_port.into();
     }
     let name = format!("{}-{pod}", resource.name);
+    let span = format!("kubernetesapply:{}", resource.name);
+    let mut metadata = metadata(&name, &resource.name, &span, &[]);
+    let owner = owner_reference("KubernetesDiscovery", resource.name.as_str());
+    metadata["ownerReferences"] = json!([owner]);
     Some(json!({
-        "metadata": metadata(&name, &resource.name, &format!("portforward:{}", resource.name), &[]),
+        "metadata": metadata,
         "spec": {"podName": pod, "namespace": namespace, "forwards": forwards, "cluster": "default"},
         "status": {"forwardStatuses": statuses},
     }))

@@ -15,7 +15,8 @@ pub(super) use made::{Made, RESOURCE, owner_reference};
 
 use crate::k8s::KubeContext;
 use crate::model::{
-    CiSettings, DeployTarget, K8sTarget, LocalPath, ManifestName, PodReadiness, Timestamp, format_go_duration,
+    CiSettings, DeployTarget, K8sTarget, LocalPath, ManifestName, PodPhase, PodReadiness, Timestamp,
+    format_go_duration,
 };
 use crate::view::{ClusterView, ResourceView, UpdateStatus, View, ui_resource, ui_session, ui_tiltfile};
 
@@ -48,11 +49,16 @@ pub(super) fn of_session(view: &View, facts: &SessionFacts) -> Vec<Made> {
         ("UIResource", ui_tiltfile(&view.tiltfile)),
         ("ConfigMap", trigger_queue(view)),
     ];
-    made.push(("UIButton", stop_button(&ManifestName::tiltfile())));
+    // Nobody owns it, and it names no resource.
+    let mut stop = stop_button(&ManifestName::tiltfile());
+    if let Some(annotations) = stop["metadata"]["annotations"].as_object_mut() {
+        annotations.remove(RESOURCE);
+    }
+    made.push(("UIButton", stop));
     made.extend(cluster(view, facts).map(|cluster| ("Cluster", cluster)));
     for (_, object) in made
         .iter_mut()
-        .filter(|(kind, _)| matches!(*kind, "UIResource" | "UIButton" | "Cluster"))
+        .filter(|(kind, _)| matches!(*kind, "UIResource" | "Cluster"))
     {
         set_tiltfile(object);
     }
@@ -227,14 +233,22 @@ pub(super) fn targets_of(resource: &ResourceView) -> Vec<Value> {
         return targets;
     };
     let started = resource.first_started.unwrap_or_default();
+    // What runs to its end, such as a Job, is over once it has succeeded.
+    let succeeds = |k8s: &K8sTarget| k8s.readiness == PodReadiness::Succeeded;
+    let is_job = resource.definition.0.deploy.k8s().is_some_and(succeeds);
+    let has_succeeded = is_job && resource.pods.iter().any(|pod| pod.phase == PodPhase::Succeeded);
     let state = match resource.runtime_status {
         _ if !resource.enabled => disabled(),
+        Runtime::Ok if has_succeeded => {
+            json!({"terminated": {"startTime": started.to_micro_text(), "finishTime": null}})
+        }
         Runtime::Ok => active(started, Some(resource.first_ready.unwrap_or(started))),
         Runtime::Error => terminated(started, started, Some(&resource.error().unwrap_or_default())),
         Runtime::Pending if resource.first_started.is_some() => active(started, None),
         _ => json!({}),
     };
-    targets.push(target(&runtime, "server", name, state));
+    let kind = if is_job { "job" } else { "server" };
+    targets.push(target(&runtime, kind, name, state));
     targets
 }
 
@@ -298,7 +312,10 @@ fn cluster(view: &View, facts: &SessionFacts) -> Option<Value> {
 
 fn disable_map(resource: &ResourceView) -> Value {
     json!({
-        "metadata": {"name": format!("{}-disable", resource.name)},
+        "metadata": {
+            "name": format!("{}-disable", resource.name),
+            "annotations": {RESOURCE: ManifestName::TILTFILE},
+        },
         "data": {"isDisabled": (!resource.enabled).to_string()},
     })
 }
@@ -311,7 +328,7 @@ fn toggle(resource: &ResourceView) -> Value {
     json!({
         "metadata": {
             "name": format!("{}-disable", resource.name),
-            "annotations": {"tilt.dev/uibutton-type": "DisableToggle", "tilt.dev/resource": resource.name.as_str()},
+            "annotations": {"tilt.dev/uibutton-type": "DisableToggle", RESOURCE: ManifestName::TILTFILE},
         },
         "spec": {
             "location": location(&resource.name),
@@ -332,7 +349,7 @@ fn stop_button(name: &ManifestName) -> Value {
     json!({
         "metadata": {
             "name": format!("{name}-stopbuild"),
-            "annotations": {"tilt.dev/uibutton-type": "StopBuild", "tilt.dev/resource": name.as_str()},
+            "annotations": {"tilt.dev/uibutton-type": "StopBuild", RESOURCE: ManifestName::TILTFILE},
         },
         "spec": {"location": location(name), "text": "Stop Build", "iconName": "cancel"},
     })
@@ -348,7 +365,7 @@ fn buttons(resource: &ResourceView) -> [Value; 2] {
     let toggle = json!({
         "metadata": {
             "name": format!("toggle-{name}-disable"),
-            "annotations": {"tilt.dev/uibutton-type": "DisableToggle", "tilt.dev/resource": name.as_str()},
+            "annotations": {"tilt.dev/uibutton-type": "DisableToggle"},
             "ownerReferences": [owner_reference("ToggleButton", &format!("{name}-disable"))],
         },
         "spec": {

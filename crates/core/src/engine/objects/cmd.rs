@@ -188,6 +188,11 @@ pub(super) fn status(cmd: &CmdState, disable: &Disable) -> Value {
         (None, Some(_)) => json!({"waiting": {"reason": WAITING}}),
         (None, None) => json!({}),
     };
+    // Without a probe a command is ready as soon as it runs, and stays so.
+    let had_probe = cmd.exec.as_ref().is_some_and(|exec| !exec.probe.is_null());
+    if !had_probe && status["terminated"].is_object() {
+        status["ready"] = true.into();
+    }
     if let Some(disable) = disable.to_json() {
         status["disableStatus"] = disable;
     }

@@ -63,11 +63,27 @@ fn status(state: &State, kind: ApiKind, name: &str, row: &Object) -> Option<Valu
             "path": end.path.as_ref().map(ToString::to_string).unwrap_or_default(),
             "error": end.error.as_deref().unwrap_or_default(),
         }),
+        (_, ApiKind::Extension) => json!({"path": extension_path(state, row)?}),
+        (_, ApiKind::ExtensionRepo) => json!({
+            "path": row.object.text("url").strip_prefix("file://")?,
+            "lastFetchedAt": state.config.started.to_text(),
+        }),
         (_, ApiKind::FileWatch) => {
             file_watch::status(state.file_events.get(&TargetId::watch(name)), Some(&row.disable))
         }
         _ => return None,
     })
+}
+
+/// Returns the Tiltfile of an extension that another one loads, where its repository is a directory of this machine.
+fn extension_path(state: &State, row: &Object) -> Option<String> {
+    let repo = row.object.text("repoName");
+    let repo = &state.objects.get(ApiKind::ExtensionRepo, repo)?.object;
+    let root = repo.text("url").strip_prefix("file://")?.trim_end_matches('/');
+    let parts = [repo.text("gitSubpath"), row.object.text("repoPath")].map(|part| part.trim_matches('/'));
+    let parts = parts.into_iter().filter(|part| !part.is_empty());
+    let inner: String = parts.map(|part| format!("/{part}")).collect();
+    Some(format!("{root}{inner}/Tiltfile"))
 }
 
 /// Returns the button of a toggle.

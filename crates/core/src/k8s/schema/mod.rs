@@ -144,9 +144,29 @@ pub(crate) fn of_api_kind(kind: &str) -> Option<&'static Struct> {
     find(INDEX.kinds.get(&(API_VERSION, kind))?)
 }
 
-/// Returns whether any type has a field of this name.
-pub(super) fn knows_field(name: &str) -> bool {
-    TYPES.contains(&format!(" {name}:")) || TYPES.contains(&format!(" {name}?:"))
+/// Returns whether a type, or one that it is made of, has a field of this name.
+pub(super) fn has_field_within(of: &'static Struct, name: &str) -> bool {
+    let (mut seen, mut next) = (Vec::new(), vec![of]);
+    while let Some(of) = next.pop() {
+        if of.field(name).is_some() {
+            return true;
+        }
+        if !seen.iter().any(|other| std::ptr::eq(*other, of)) {
+            seen.push(of);
+            next.extend(of.fields.iter().filter_map(|field| within(&field.shape)));
+        }
+    }
+    false
+}
+
+fn within(shape: &Shape) -> Option<&'static Struct> {
+    match shape {
+        Shape::Pointer(inner) | Shape::List(inner) | Shape::Map(inner) => within(inner),
+        Shape::Struct(of) | Shape::SchemaOrBool(of) | Shape::SchemaOrList(of) | Shape::SchemaOrTexts(of) => {
+            Some(of.get())
+        }
+        _ => None,
+    }
 }
 
 struct Index {

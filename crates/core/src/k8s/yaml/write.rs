@@ -90,9 +90,15 @@ fn number(number: &Number) -> String {
     match (number.as_i64(), number.as_u64(), number.as_f64()) {
         (Some(value), _, _) => value.to_string(),
         (_, Some(value), _) => value.to_string(),
-        (_, _, Some(value)) => format_go_float(value),
+        (_, _, Some(value)) => unsigned(value).unwrap_or_else(|| format_go_float(value)),
         (None, None, None) => number.to_string(),
     }
+}
+
+/// Returns a whole number that only an unsigned word of 64 bits holds, as Go writes it: the digits that tell it from others.
+fn unsigned(number: f64) -> Option<String> {
+    let digits = (number.fract() == 0.0).then(|| format!("{number}"))?;
+    digits.parse::<u64>().is_ok().then_some(digits)
 }
 
 /// Where a text stands.
