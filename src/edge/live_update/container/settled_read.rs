@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use nix::unistd::{Whence, lseek};
 use sha2::{Digest, Sha256};
 
 use crate::clock;
@@ -77,6 +78,9 @@ impl Reading {
 
     /// Returns how long to wait before what is there may be whole; `None` if what was read is.
     fn whole_in(&self, path: &LocalPath) -> Option<Duration> {
+        // A file that is being cut short has its new size before its new time, and this waits until it has both: it takes the
+        // lock that whoever writes holds. What it answers does not matter.
+        let _ = lseek(&self.file, 0, Whence::SeekHole);
         let now = std::fs::symlink_metadata(path).map(|metadata| Version::of(&metadata));
         match now {
             Ok(now) if now == self.version => self.version.quiet_in().map(|left| left.min(PAUSE)),
@@ -171,4 +175,34 @@ pub(super) fn hash(path: &LocalPath) -> io::Result<([u8; 32], Version)> {
         Ok(((hasher.finalize().into(), reading.version), whole_in))
     })?;
     Ok(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_being_cut_short_is_not_taken_for_an_empty_one() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = LocalPath::new(dir.path().join("a"));
+        let full = vec![b'x'; 2_000_000];
+        std::fs::write(&path, &full).expect("written");
+        std::thread::sleep(2 * EMPTY_QUIET);
+        for _ in 0..40 {
+            let cutting = {
+                let path = path.clone();
+                std::thread::spawn(move || OpenOptions::new().write(true).truncate(true).open(path))
+            };
+            // As `until_quiet` does, without its waiting.
+            let began = clock::now();
+            while !cutting.is_finished() && clock::now() < began + EMPTY_QUIET / 2 {
+                let reading = Reading::open(&path).expect("it is there");
+                let seems_empty = reading.version.size == 0 && reading.is_whole(&path);
+                assert!(!seems_empty, "it was full {EMPTY_QUIET:?} ago");
+            }
+            drop(cutting.join().expect("no panic").expect("it can be opened"));
+            std::fs::write(&path, &full).expect("written");
+            std::thread::sleep(2 * EMPTY_QUIET);
+        }
+    }
 }
