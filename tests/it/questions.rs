@@ -85,6 +85,17 @@ fn what_a_session_writes_down_for_others_holds_no_secrets() {
         assert!(text.contains("[redacted secret cave:word]"), "{args:?}: {text}");
         assert!(!text.contains("open-sesame-42"), "{args:?}: {text}");
     }
+    // The object of the session follows a moment later.
+    let ended = "--for=jsonpath={.status.targets[0].state.terminated.error}";
+    let waited = session.tilt(&[
+        "wait",
+        ended,
+        "--timeout=60s",
+        "session/Tiltfile",
+        "--port",
+        &port,
+    ]);
+    waited.status(0);
     for args in [
         &["get", "uiresource", "leak", "-o", "yaml", "--port", &port][..],
         &["describe", "uiresource/leak", "--port", &port],
