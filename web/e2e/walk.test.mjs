@@ -63,6 +63,8 @@ const note = () =>
 async function walkTo(last, most) {
   for (let n = 0; n < most; n += 1) {
     await page.keyboard.press("Tab");
+    // What has the focus is drawn before the next key: nobody is quicker.
+    await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
     const is = await page.evaluate((last) => globalThis.walked.stops.at(-1)?.includes(last), last);
     if (is) return page.evaluate(() => globalThis.walked.stops);
   }
